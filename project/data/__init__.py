@@ -1,0 +1,1 @@
+"""Where the digits come from, and the pairs made of them."""

@@ -1,0 +1,164 @@
+"""Pairs of digits as a LightningDataModule: drawn by named streams, served whole from memory."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from pytorch_lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from project.data.mnist import DataError, Digits, Mnist, load_mnist
+from project.seeding import generator
+
+log = logging.getLogger(__name__)
+
+# images (N, 2, 14, 14), target (N,) and digit classes (N, 2)
+Batch = tuple[Tensor, Tensor, Tensor]
+
+
+class Pairs(Dataset[Batch]):
+    """N pairs in memory; an index tensor takes out a whole batch at once.
+
+    images: (N, 2, 14, 14) float32; target: (N,) int64, 1 where the first digit is lesser than or
+    equal to the second, else 0; digits: (N, 2) int64, the classes.
+    """
+
+    def __init__(self, images: Tensor, digits: Tensor) -> None:
+        self.images = images
+        self.digits = digits
+        self.target = (digits[:, 0] <= digits[:, 1]).long()
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: Tensor) -> Batch:
+        return self.images[index], self.target[index], self.digits[index]
+
+
+class IndexBatches(Sampler[Tensor]):
+    """Index tensors of at most `batch_size`, the last one shorter; in order, or shuffled by epoch.
+
+    The order of an epoch is a function of (seed, epoch) alone, so a run that is resumed in epoch 7
+    sees the pairs as one that came there by itself. Lightning calls `set_epoch`.
+    """
+
+    def __init__(self, pairs: int, batch_size: int, seed: int, shuffle: bool) -> None:
+        self.pairs = pairs
+        self.batch_size = batch_size
+        self.seed = seed
+        self.shuffle = shuffle
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-self.pairs // self.batch_size)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.shuffle:
+            order = torch.randperm(self.pairs, generator=generator(self.seed, "order", self.epoch))
+        else:
+            order = torch.arange(self.pairs)
+        yield from order.split(self.batch_size)
+
+
+def downsample(images: Tensor) -> Tensor:
+    """(N, 28, 28) bytes to (N, 14, 14) float32 in [0, 255] by a 2x2 mean."""
+    if images.shape[1:] != (28, 28):
+        raise ValueError(f"digits must be (N, 28, 28), got {tuple(images.shape)}")
+    return torch.nn.functional.avg_pool2d(images.float().unsqueeze(1), 2).squeeze(1)
+
+
+class PairsDataModule(LightningDataModule):
+    """Training, validation and test pairs of one seed.
+
+    Digits are drawn without replacement. Training and validation pairs come from MNIST's training
+    digits and share none of them (stream `pairs/train`, then `pairs/val` from the digits left);
+    test pairs come from its test digits (`pairs/test`). With `normalise`, every pixel is shifted
+    and scaled by the mean and deviation of the training pairs' pixels, else it stays in [0, 255].
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        seed: int,
+        source: str,
+        train_pairs: int,
+        val_pairs: int,
+        test_pairs: int,
+        batch_size: int,
+        shuffle: bool,
+        normalise: bool,
+    ) -> None:
+        super().__init__()
+        self.root = Path(root)
+        self.seed = seed
+        self.source = source
+        self.train_pairs = train_pairs
+        self.val_pairs = val_pairs
+        self.test_pairs = test_pairs
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.normalise = normalise
+        self.mnist: Mnist | None = None
+        self.train: Pairs
+        self.val: Pairs
+        self.test: Pairs
+
+    def setup(self, stage: str | None = None) -> None:
+        """Draw the pairs, once. Raises DataError if MNIST is out of reach or holds too few."""
+        if self.mnist is not None:
+            return
+        mnist = load_mnist(self.root, self.source)
+        self._check_sizes(mnist)
+        train_order = self._permutation("pairs/train", len(mnist.train.labels))
+        chosen = 2 * self.train_pairs
+        left = train_order[chosen:].sort().values
+        val_order = left[self._permutation("pairs/val", len(left))]
+        test_order = self._permutation("pairs/test", len(mnist.test.labels))
+        self.train = self._pair(mnist.train, train_order[:chosen])
+        self.val = self._pair(mnist.train, val_order[: 2 * self.val_pairs])
+        self.test = self._pair(mnist.test, test_order[: 2 * self.test_pairs])
+        if self.normalise:
+            deviation, mean = torch.std_mean(self.train.images)
+            for pairs in (self.train, self.val, self.test):
+                pairs.images = (pairs.images - mean) / deviation
+        self.mnist = mnist
+
+    def _permutation(self, stream: str, length: int) -> Tensor:
+        return torch.randperm(length, generator=generator(self.seed, stream))
+
+    @staticmethod
+    def _pair(digits: Digits, index: Tensor) -> Pairs:
+        images = downsample(digits.images[index]).view(-1, 2, 14, 14)
+        return Pairs(images, digits.labels[index].view(-1, 2))
+
+    def _check_sizes(self, mnist: Mnist) -> None:
+        for key, asked, digits in (
+            ("train_pairs + data.val_pairs", self.train_pairs + self.val_pairs, mnist.train),
+            ("test_pairs", self.test_pairs, mnist.test),
+        ):
+            available = len(digits.labels) // 2
+            if asked > available:
+                raise DataError(
+                    f"data.{key} = {asked}, but {mnist.dataset} holds {len(digits.labels)} digits "
+                    f"for them, which make {available} pairs; ask for fewer pairs"
+                )
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        return self._loader(self.train, self.shuffle)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        return self._loader(self.val, shuffle=False)
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        return self._loader(self.test, shuffle=False)
+
+    def _loader(self, pairs: Pairs, shuffle: bool) -> DataLoader[Batch]:
+        # With batch_size=None the sampler's index tensor goes to the dataset as it is: one
+        # indexing per batch instead of one Python call per pair and a collation.
+        sampler = IndexBatches(len(pairs), self.batch_size, self.seed, shuffle)
+        return DataLoader(pairs, batch_size=None, sampler=sampler)

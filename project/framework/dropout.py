@@ -1,0 +1,45 @@
+"""Dropout: noise that keeps units from relying on one another (Srivastava et al. 2014)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import empty
+
+from project.framework.module import Module
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+
+class Dropout(Module):
+    """Training: each element is 0 with probability p, else x / (1 - p). Evaluation: y = x.
+
+    The division ("inverted" dropout) keeps the expected output equal to x, so that evaluation needs
+    no correction. Any shape.
+    """
+
+    _mask: Tensor | None
+
+    def __init__(self, p: float = 0.5, *, generator: Generator | None = None) -> None:
+        if not 0 <= p <= 1:
+            raise ValueError(f"p must be a probability, in [0, 1], got {p}")
+        self.p = p
+        self.generator = generator
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x to x * mask, in x's shape; mask holds 0 and 1 / (1 - p). In evaluation, x itself."""
+        self.check_float(x)
+        if not self.training or self.p == 0:
+            self._mask = None
+            return self.remember(x)
+        keep = 1 - self.p
+        self._mask = empty(x.shape, dtype=x.dtype).bernoulli_(keep, generator=self.generator)
+        if keep > 0:
+            self._mask.div_(keep)
+        return self.remember(x * self._mask)
+
+    def backward(self, output_gradient: Tensor) -> Tensor:
+        """dL/dx = dL/dy * mask, with the mask of the last forward, in x's shape."""
+        self.recall(output_gradient)
+        return output_gradient if self._mask is None else output_gradient * self._mask

@@ -1,0 +1,82 @@
+"""Losses, where backpropagation starts: forward gives L, backward dL/dprediction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from project.framework.module import Module
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class LossMSE(Module):
+    """L = mean((prediction - target)^2) over all elements, of any shape."""
+
+    _difference: Tensor | None = None
+
+    def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Prediction and target of one shape to the loss ()."""
+        self.check_float(prediction)
+        if target.shape != prediction.shape or prediction.numel() == 0:
+            raise ValueError(
+                "LossMSE: prediction and target must have one shape, not empty, "
+                f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            )
+        if target.dtype != prediction.dtype:
+            raise TypeError(
+                f"LossMSE: the target must have the prediction's dtype {prediction.dtype}, "
+                f"got {target.dtype}"
+            )
+        self._difference = prediction - target
+        return self._difference.square().mean()
+
+    def backward(self) -> Tensor:
+        """dL/dprediction = 2 (prediction - target) / number of elements, in their shape."""
+        if self._difference is None:
+            raise self.forward_missing()
+        return self._difference * (2 / self._difference.numel())
+
+
+class LossCrossEntropy(Module):
+    """L = -mean_n log softmax(logits_n)[target_n]: logits (N, C), classes (N,) in 0 .. C - 1."""
+
+    _log_probabilities: Tensor | None = None
+    _target: Tensor
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Logits (N, C) and class indices (N,), int64, to the loss ().
+
+        log softmax(z)_i = z_i - log sum_j exp(z_j), with z the logits less their row's maximum, so
+        that exp cannot overflow and the logarithm never sees 0.
+        """
+        self._check(logits, target)
+        shifted = logits - logits.amax(1, keepdim=True)
+        self._log_probabilities = shifted - shifted.exp().sum(1, keepdim=True).log_()
+        self._target = target.unsqueeze(1)
+        return self._log_probabilities.gather(1, self._target).mean().neg_()
+
+    def backward(self) -> Tensor:
+        """dL/dlogits = (p - onehot(target)) / N (N, C), p = softmax(logits)."""
+        log_p = self._log_probabilities
+        if log_p is None:
+            raise self.forward_missing()
+        p = log_p.exp()
+        at_target = p.gather(1, self._target).sub_(1)
+        return p.scatter_(1, self._target, at_target).div_(p.shape[0])
+
+    def _check(self, logits: Tensor, target: Tensor) -> None:
+        self.check_float(logits)
+        if logits.dim() != 2 or logits.numel() == 0 or target.shape != logits.shape[:1]:
+            raise ValueError(
+                "LossCrossEntropy: logits must be (N, C), not empty, and classes (N,), "
+                f"got {tuple(logits.shape)} and {tuple(target.shape)}"
+            )
+        if target.dtype != target.long().dtype:
+            raise TypeError(f"LossCrossEntropy: classes must be torch.int64, got {target.dtype}")
+        low, high = (bound.item() for bound in target.aminmax())
+        if low < 0 or high >= logits.shape[1]:
+            raise ValueError(
+                f"LossCrossEntropy: classes must be in 0 .. {logits.shape[1] - 1}, "
+                f"got {low} .. {high}"
+            )

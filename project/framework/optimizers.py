@@ -1,0 +1,192 @@
+"""Rules that turn accumulated gradients into a step of the parameters.
+
+As in the mathematics, an optimizer sees one vector p of all parameters and one vector g of their
+gradients. It makes these vectors when it is built, and turns the modules' tensors into views of
+them: a step is then a handful of tensor operations, however many layers there are. With weight
+decay, g is everywhere read as g + weight_decay * p (the gradient of an L2 penalty).
+"""
+
+from __future__ import annotations
+
+from math import inf, sqrt
+from typing import TYPE_CHECKING
+
+from torch import empty
+
+from project.framework.state import Stateful
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from torch import Tensor
+
+
+class Optimizer(Stateful):
+    """The parameters, their gradients, the learning rate, and what is remembered of past steps."""
+
+    def __init__(
+        self, parameters: Iterable[tuple[Tensor, Tensor]], lr: float, weight_decay: float
+    ) -> None:
+        _require(0 <= lr < inf, "lr must be at least 0 and finite", lr)
+        _require(0 <= weight_decay < inf, "weight_decay must be at least 0, finite", weight_decay)
+        self.lr = lr
+        self.weight_decay = weight_decay
+        pairs = list(parameters)
+        for parameter, gradient in pairs:
+            _require(
+                parameter.shape == gradient.shape,
+                "a parameter and its gradient must have one shape",
+                f"{tuple(parameter.shape)} and {tuple(gradient.shape)}",
+            )
+        distinct = len({id(parameter) for parameter, _ in pairs})
+        _require(0 < distinct == len(pairs), "parameters must be given, each once", len(pairs))
+        self._parameter, self._parameter_views = _gather([parameter for parameter, _ in pairs])
+        self._gradient, _ = _gather([gradient for _, gradient in pairs])
+        self._memory: dict[str, Tensor] = {}
+
+    def step(self) -> None:
+        """Change every parameter by its accumulated gradient."""
+        raise NotImplementedError(f"{type(self).__name__} has no step")
+
+    def gradient_reset(self) -> None:
+        """Set the accumulated gradients to zero."""
+        self._check_ownership()
+        self._gradient.zero_()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What is remembered of past steps, by the name of the quantity."""
+        return self._memory
+
+    def _remember(self, quantity: str) -> Tensor:
+        """A zero for every element of the parameters, kept as part of the state."""
+        self._memory[quantity] = empty(self._parameter.shape, dtype=self._parameter.dtype).zero_()
+        return self._memory[quantity]
+
+    def _vectors(self) -> tuple[Tensor, Tensor]:
+        """The parameters p, to be changed in place, and the gradient g, to be read only."""
+        self._check_ownership()
+        if self.weight_decay == 0:
+            return self._parameter, self._gradient
+        return self._parameter, self._gradient.add(self._parameter, alpha=self.weight_decay)
+
+    def _check_ownership(self) -> None:
+        for tensor, view in self._parameter_views:
+            if not tensor.is_set_to(view):
+                raise RuntimeError(
+                    f"this {type(self).__name__} no longer holds its parameters: "
+                    "an optimizer built later has taken them over"
+                )
+
+
+def _gather(tensors: list[Tensor]) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+    """Tensors of any shapes to one vector of all their elements, of which they become views.
+
+    Returned beside the vector: each tensor with the view of the vector that it now is.
+    """
+    dtypes = {tensor.dtype for tensor in tensors}
+    if len(dtypes) > 1:
+        raise TypeError(f"parameters and gradients must have one dtype, got {dtypes}")
+    vector = empty(sum(tensor.numel() for tensor in tensors), dtype=dtypes.pop())
+    parts = vector.split([tensor.numel() for tensor in tensors])
+    views = [part.view(tensor.shape) for tensor, part in zip(tensors, parts, strict=True)]
+    pairs = list(zip(tensors, views, strict=True))
+    for tensor, view in pairs:
+        view.copy_(tensor)
+        tensor.set_(vector.untyped_storage(), view.storage_offset(), view.shape, view.stride())
+    return vector, pairs
+
+
+class SGD(Optimizer):
+    """Gradient descent with momentum: v <- momentum * v + g;  p <- p - lr * v."""
+
+    def __init__(
+        self,
+        parameters: Iterable[tuple[Tensor, Tensor]],
+        lr: float,
+        *,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, lr, weight_decay)
+        _require(0 <= momentum < inf, "momentum must be at least 0 and finite", momentum)
+        self.momentum = momentum
+        self._velocity = self._remember("velocity")
+
+    def step(self) -> None:
+        p, g = self._vectors()
+        if self.momentum != 0:
+            g = self._velocity.mul_(self.momentum).add_(g)
+        p.add_(g, alpha=-self.lr)
+
+
+class Adadelta(Optimizer):
+    """Steps scaled by their own past size over the gradient's (Zeiler 2012, arXiv 1212.5701).
+
+    s <- rho * s + (1 - rho) * g^2;  d = g * sqrt(u + eps) / sqrt(s + eps);
+    u <- rho * u + (1 - rho) * d^2;  p <- p - lr * d.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[tuple[Tensor, Tensor]],
+        lr: float = 1.0,
+        *,
+        rho: float = 0.9,
+        eps: float = 1e-6,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, lr, weight_decay)
+        _require(0 <= rho <= 1, "rho must be in [0, 1]", rho)
+        _require(0 < eps < inf, "eps must be greater than 0 and finite", eps)
+        self.rho = rho
+        self.eps = eps
+        self._square_gradient = self._remember("square_gradient")
+        self._square_step = self._remember("square_step")
+
+    def step(self) -> None:
+        p, g = self._vectors()
+        s, u = self._square_gradient, self._square_step
+        s.mul_(self.rho).addcmul_(g, g, value=1 - self.rho)
+        d = (u + self.eps).sqrt_().div_((s + self.eps).sqrt_()).mul_(g)
+        u.mul_(self.rho).addcmul_(d, d, value=1 - self.rho)
+        p.add_(d, alpha=-self.lr)
+
+
+class Adam(Optimizer):
+    """The mean gradient over its root mean square (Kingma and Ba 2015, arXiv 1412.6980).
+
+    m <- b1 * m + (1 - b1) * g;  v <- b2 * v + (1 - b2) * g^2;
+    at step t, p <- p - lr * m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps).
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[tuple[Tensor, Tensor]],
+        lr: float = 1e-3,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, lr, weight_decay)
+        _require(all(0 <= beta < 1 for beta in betas), "betas must be in [0, 1)", betas)
+        _require(0 < eps < inf, "eps must be greater than 0 and finite", eps)
+        self.betas = betas
+        self.eps = eps
+        self._mean = self._remember("mean")
+        self._square = self._remember("square")
+        self._steps = self._memory["steps"] = empty(()).zero_().long()
+
+    def step(self) -> None:
+        p, g = self._vectors()
+        beta1, beta2 = self.betas
+        t = self._steps.add_(1).item()
+        m = self._mean.lerp_(g, 1 - beta1)
+        v = self._square.mul_(beta2).addcmul_(g, g, value=1 - beta2)
+        root = v.sqrt().div_(sqrt(1 - beta2**t)).add_(self.eps)
+        p.addcdiv_(m, root, value=-self.lr / (1 - beta1**t))
+
+
+def _require(condition: bool, rule: str, value: object) -> None:
+    if not condition:
+        raise ValueError(f"{rule}, got {value}")

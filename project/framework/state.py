@@ -1,0 +1,90 @@
+"""Snapshots of a module or an optimizer as plain tensors, and the file they are kept in.
+
+The file is JSON: readable anywhere, nothing in it can run. Python writes a float with as many
+digits as it takes to read the same float back, and a float32 is a float64 too, so a round trip
+through the file changes no bit of a number (only NaN has bits that are not kept).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torch import empty
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
+
+class Stateful:
+    """Anything whose state is a set of named tensors."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The tensors that make up the state, by name: the live ones, not copies."""
+        return {}
+
+    def state(self) -> dict[str, Tensor]:
+        """A copy of the state, by name, which later training does not change."""
+        return {name: tensor.clone() for name, tensor in self.tensors().items()}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take over a state in place. Unless names, shapes, dtypes fit, nothing changes."""
+        own = self.tensors()
+        if own.keys() != state.keys():
+            missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+            raise ValueError(f"the state's names must match: missing {missing}, unknown {unknown}")
+        for name, tensor in own.items():
+            given = state[name]
+            if given.shape != tensor.shape:
+                raise ValueError(
+                    f"{name} must be {tuple(tensor.shape)}, got {tuple(given.shape)} in the state"
+                )
+            if given.dtype != tensor.dtype:
+                raise TypeError(f"{name} must be {tensor.dtype}, got {given.dtype} in the state")
+        for name, tensor in own.items():
+            tensor.copy_(state[name])
+
+
+def save(state: Mapping[str, Tensor], path: str | os.PathLike[str]) -> None:
+    """Write a state to a file, whole or not at all."""
+    content = {
+        name: {
+            "dtype": str(tensor.dtype).removeprefix("torch."),
+            "shape": list(tensor.shape),
+            "values": tensor.flatten().tolist(),
+        }
+        for name, tensor in state.items()
+    }
+    for name, entry in content.items():
+        if entry["dtype"] not in _EMPTY:
+            raise TypeError(f"{name} must be one of {', '.join(_EMPTY)}, got {entry['dtype']}")
+    target = Path(path)
+    partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            json.dump(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """Read back what `save` has written: the same names, shapes, dtypes and values."""
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        return {
+            name: _EMPTY[entry["dtype"]].new_tensor(entry["values"]).reshape(entry["shape"])
+            for name, entry in content.items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise ValueError(f"{path} is not a state written by save: {error!r}") from error
+
+
+# An empty tensor of each dtype that a state may hold: the source of new tensors of that dtype.
+_EMPTY = {"float32": empty(0).float(), "float64": empty(0).double(), "int64": empty(0).long()}

@@ -1,0 +1,131 @@
+"""`hydra/launcher=local`: the jobs of a sweep side by side on this machine, the default."""
+
+import importlib
+import os
+import shutil
+import sys
+import tempfile
+import types
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from project.launchers.grid import Experiment, GridSweeper, Job, compose_grid
+from project.launchers.processes import Ended, ProcessPool
+from project.launchers.view import SweepView
+
+
+class JobFailedError(Exception):
+    """Some jobs of the sweep failed; what failed has been printed."""
+
+    exit_code = 1
+
+
+class LocalLauncher(Launcher):
+    """Skips what is completed, runs the rest in processes, survives every failure of a job.
+
+    jobs: how many side by side (null: the machine's cores). timeout_minutes: of one job (null:
+    none). max_failures: stop starting jobs after that many failures (null: never).
+    preload: modules that the jobs need, imported once for all.
+    """
+
+    experiment: ClassVar[Experiment]
+
+    def __init__(
+        self,
+        jobs: int | None,
+        timeout_minutes: float | None,
+        max_failures: int | None,
+        preload: list[str],
+    ) -> None:
+        self.jobs = jobs or len(os.sched_getaffinity(0))
+        self.timeout_minutes = timeout_minutes
+        self.max_failures = max_failures
+        self.preload = list(preload)
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        self.config = config
+        self.hydra_context = hydra_context
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
+        grid = compose_grid(self.hydra_context, self.config, job_overrides, self.experiment)
+        returns: dict[int, JobReturn] = {}
+        view = SweepView(len(grid))
+        waiting = []
+        for job in grid:
+            record = self.experiment.completed(job.directory)
+            if record is None or job.values["rerun"]:
+                waiting.append(job)
+            else:
+                view.skipped(job, record)
+                returns[job.number] = _returned(job, record)
+        failures: list[tuple[Ended, str]] = []
+        if waiting:
+            logs = Path(tempfile.mkdtemp(prefix="sweep-logs-"))
+            pool = ProcessPool(
+                self.experiment.task, self.jobs, self.timeout_minutes, self.preload, logs
+            )
+            for ended in pool.run(waiting):
+                record = self.experiment.completed(ended.job.directory)
+                if ended.exit_code == 0 and record is not None:
+                    view.done(ended.job, record)
+                    returns[ended.job.number] = _returned(ended.job, record)
+                    ended.log.unlink(missing_ok=True)
+                else:
+                    reason = ended.reason()
+                    failures.append((ended, reason))
+                    view.failed(ended.job, reason)
+                    returns[ended.job.number] = _failure(ended.job, reason)
+                    if self.max_failures is not None and len(failures) >= self.max_failures:
+                        break
+            if not failures:
+                shutil.rmtree(logs, ignore_errors=True)
+        view.finish([(ended.job, reason, ended.log) for ended, reason in failures])
+        if len(returns) < len(grid):
+            raise JobFailedError(f"stopped after {len(failures)} failures (max_failures)")
+        return [returns[number] for number in sorted(returns)]
+
+
+def _returned(job: Job, record: dict[str, Any]) -> JobReturn:
+    result = JobReturn(overrides=job.overrides, status=JobStatus.COMPLETED)
+    result.return_value = record["metrics"]
+    return result
+
+
+def _failure(job: Job, reason: str) -> JobReturn:
+    result = JobReturn(overrides=job.overrides, status=JobStatus.FAILED)
+    result.return_value = JobFailedError(f"job {job.number} failed: {reason}")
+    return result
+
+
+def register(experiment: Experiment) -> None:
+    """Make `hydra/launcher=local` and `hydra/sweeper=grid` known to Hydra.
+
+    Hydra accepts plugins from the namespace package `hydra_plugins` only. A folder of that name
+    would stand at the top of the project for two classes, so they get an address in it here.
+    """
+    LocalLauncher.experiment = experiment
+    try:
+        package = importlib.import_module("hydra_plugins")
+    except ModuleNotFoundError:  # no other plugin is installed
+        package = types.ModuleType("hydra_plugins")
+        package.__path__ = []
+        sys.modules["hydra_plugins"] = package
+    address = "hydra_plugins.project"
+    module = types.ModuleType(address)
+    sys.modules[address] = module
+    setattr(package, "project", module)  # noqa: B010 - the type checker knows no such attribute
+    for plugin in (LocalLauncher, GridSweeper):
+        setattr(module, plugin.__name__, plugin)
+        plugin.__module__ = address
+        Plugins.instance().register(plugin)

@@ -1,0 +1,23 @@
+"""The report's basic convnet: the pair is one image of two channels; nothing is shared."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from project.models.convolutions import Convolutions, check_pairs
+from project.models.prediction import Prediction
+
+
+class Basic(nn.Module):
+    """Two convolutions, then two linear layers, ReLU (report, part 1, "Basic")."""
+
+    def __init__(self, channels: Sequence[int], hidden: int) -> None:
+        super().__init__()
+        self.convolutions = Convolutions(2, channels, batch_norm=False)
+        self.linear1 = nn.Linear(self.convolutions.features, hidden)
+        self.linear2 = nn.Linear(hidden, 2)
+
+    def forward(self, pairs: Tensor) -> Prediction:
+        """Pairs (N, 2, 14, 14) to comparison logits (N, 2); no digits."""
+        check_pairs(pairs)
+        return Prediction(self.linear2(self.linear1(self.convolutions(pairs)).relu()))

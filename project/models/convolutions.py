@@ -1,0 +1,39 @@
+"""The two convolutions that the basic net and the siamese nets share.
+
+Each is a 3x3 convolution, a 2x2 max-pooling, batch normalisation if asked for, and ReLU:
+14 -> 12 -> 6 -> 4 -> 2 pixels, so that 64 channels end as the report's 256 features.
+"""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+IMAGE_SIZE = 14
+PIXELS_LEFT = 2 * 2
+
+
+def check_pairs(pairs: Tensor) -> None:
+    """Raise ValueError unless `pairs` is (N, 2, 14, 14)."""
+    if pairs.dim() != 4 or pairs.shape[1:] != (2, IMAGE_SIZE, IMAGE_SIZE):
+        raise ValueError(f"pairs must be (N, 2, 14, 14), got {tuple(pairs.shape)}")
+
+
+class Convolutions(nn.Module):
+    """Images (N, in_channels, 14, 14) to features (N, 4 * channels[1])."""
+
+    def __init__(self, in_channels: int, channels: Sequence[int], batch_norm: bool) -> None:
+        super().__init__()
+        if len(channels) != 2 or min(channels) < 1:
+            raise ValueError(f"channels must be two positive numbers, got {list(channels)}")
+        self.features = PIXELS_LEFT * channels[1]
+        self.conv1 = nn.Conv2d(in_channels, channels[0], kernel_size=3)
+        self.conv2 = nn.Conv2d(channels[0], channels[1], kernel_size=3)
+        self.norm1 = nn.BatchNorm2d(channels[0]) if batch_norm else nn.Identity()
+        self.norm2 = nn.BatchNorm2d(channels[1]) if batch_norm else nn.Identity()
+        self.pool = nn.MaxPool2d(2)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Features in the order channel, row, column."""
+        maps = self.norm1(self.pool(self.conv1(images))).relu()
+        maps = self.norm2(self.pool(self.conv2(maps))).relu()
+        return maps.flatten(1)

@@ -1,0 +1,84 @@
+"""Weight sharing: one branch reads both digits, a head compares what it read (report, part 1)."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from torch import Tensor, nn
+
+from project.models.convolutions import IMAGE_SIZE, Convolutions, check_pairs
+from project.models.prediction import Prediction
+
+AUXILIARY_POSITIONS = ("early", "late", "both", "none")
+AUXILIARY_INPUTS = ("probabilities", "logits")
+
+
+def _norm(features: int, batch_norm: bool) -> nn.Module:
+    return nn.BatchNorm1d(features) if batch_norm else nn.Identity()
+
+
+class Siamese(nn.Module):
+    """Two convolutions and two linear layers for each image, two linear layers for the answer.
+
+    Per image: 256 features -> hidden_digit -> 10 -> softmax; the two softmaxed outputs joined:
+    20 -> hidden_comparison -> 2.
+
+    auxiliary: where the digits are named as well, for the auxiliary loss: `late`, the 10 outputs
+        that go to the head; `early`, a linear layer right after the convolutions; `both`; `none`.
+    auxiliary_on: what the auxiliary cross-entropy receives. `probabilities` are softmaxed outputs:
+        cross-entropy then applies softmax a second time, as the report almost certainly did.
+        `logits` is the correct form. The head receives probabilities either way.
+    dropout_conv: on the features of the convolutions; dropout_linear: on the 20 joined outputs.
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[int],
+        hidden_digit: int,
+        hidden_comparison: int,
+        batch_norm: bool,
+        dropout_conv: float,
+        dropout_linear: float,
+        auxiliary: Literal["early", "late", "both", "none"],
+        auxiliary_on: Literal["probabilities", "logits"],
+    ) -> None:
+        super().__init__()
+        for name, rate in (("dropout_conv", dropout_conv), ("dropout_linear", dropout_linear)):
+            if not 0.0 <= rate < 1.0:
+                raise ValueError(f"{name} must be in [0, 1), got {rate}")
+        if auxiliary not in AUXILIARY_POSITIONS:
+            raise ValueError(f"auxiliary must be one of {AUXILIARY_POSITIONS}, got {auxiliary!r}")
+        if auxiliary_on not in AUXILIARY_INPUTS:
+            raise ValueError(
+                f"auxiliary_on must be one of {AUXILIARY_INPUTS}, got {auxiliary_on!r}"
+            )
+        self.auxiliary_on = auxiliary_on
+        self.late = auxiliary in ("late", "both")
+        self.convolutions = Convolutions(1, channels, batch_norm)
+        features = self.convolutions.features
+        self.early = nn.Linear(features, 10) if auxiliary in ("early", "both") else None
+        self.dropout_conv = nn.Dropout(dropout_conv)
+        self.digit1 = nn.Linear(features, hidden_digit)
+        self.digit_norm = _norm(hidden_digit, batch_norm)
+        self.digit2 = nn.Linear(hidden_digit, 10)
+        self.dropout_linear = nn.Dropout(dropout_linear)
+        self.comparison1 = nn.Linear(20, hidden_comparison)
+        self.comparison_norm = _norm(hidden_comparison, batch_norm)
+        self.comparison2 = nn.Linear(hidden_comparison, 2)
+
+    def forward(self, pairs: Tensor) -> Prediction:
+        """Pairs (N, 2, 14, 14) to comparison logits (N, 2) and digits, (N, 2, 10) per position."""
+        check_pairs(pairs)
+        images = pairs.reshape(-1, 1, IMAGE_SIZE, IMAGE_SIZE)
+        features = self.dropout_conv(self.convolutions(images))
+        logits = self.digit2(self.digit_norm(self.digit1(features)).relu())
+        probabilities = logits.softmax(1)
+        joined = self.dropout_linear(probabilities.view(-1, 20))
+        comparison = self.comparison2(self.comparison_norm(self.comparison1(joined)).relu())
+
+        digits = []
+        if self.early is not None:
+            early = self.early(features)
+            digits.append(early.softmax(1) if self.auxiliary_on == "probabilities" else early)
+        if self.late:
+            digits.append(probabilities if self.auxiliary_on == "probabilities" else logits)
+        return Prediction(comparison, tuple(output.view(-1, 2, 10) for output in digits))

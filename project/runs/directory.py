@@ -1,0 +1,163 @@
+"""One run's directory: who may work in it, what state it is in, what it says about itself.
+
+`outputs/runs/<model>-<arm hash>/seed=<k>/` holds
+
+    config.yaml   the resolved configuration: enough to run it again
+    run.json      status, metrics, seconds, provenance; written whole or not at all
+    history.csv, last.ckpt, previous.ckpt, events.out.tfevents.*, run.log
+
+and `.seed=<k>.lock` beside it is held while a process works on the run.
+"""
+
+import difflib
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import FileLock, Timeout
+
+from project.runs.atomic import write_text
+from project.runs.identity import Run
+
+SCHEMA = 1
+COMPLETED, RUNNING, FAILED, INTERRUPTED = "completed", "running", "failed", "interrupted"
+
+
+class RefusedError(Exception):
+    """Going on would overwrite or mix results."""
+
+    exit_code = 4
+
+
+class DamagedRunError(Exception):
+    """A file of the run cannot be read."""
+
+    exit_code = 3
+
+
+class RunDirectory:
+    """The directory of `run` under `outputs`; nothing is created before `locked()`.
+
+    identify: names the run of a stored configuration and data set, as it named this one.
+    """
+
+    def __init__(
+        self, run: Run, outputs: Path, identify: Callable[[dict[str, Any], str], Run]
+    ) -> None:
+        self.run = run
+        self._identify = identify
+        self.path = run.directory(outputs)
+        self._outputs = outputs
+
+    def record(self) -> dict[str, Any] | None:
+        """What run.json says; None where there is none. Raises DamagedRunError."""
+        return read_record(self.path)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Be the only process that works on this run; raises RefusedError naming the holder.
+
+        The operating system drops the lock with its process: a dead holder is no obstacle.
+        """
+        self._refuse_links_outside()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path.with_name(f".{self.path.name}.lock"))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise RefusedError(
+                f"{self.path} is being worked on by {self._holder()}; wait for it, or stop it"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _holder(self) -> str:
+        try:
+            process = (self.record() or {}).get("process", {})
+        except DamagedRunError:
+            process = {}
+        return f"process {process.get('pid', '?')} on {process.get('host', '?')}"
+
+    def _refuse_links_outside(self) -> None:
+        # The output root itself may be a link; nothing below it may lead elsewhere.
+        root = self._outputs.resolve()
+        if not self.path.resolve().is_relative_to(root):
+            raise RefusedError(
+                f"{self.path} leads outside {root} through a symbolic link; remove the link"
+            )
+
+    def begin(self, config: dict[str, Any], provenance: dict[str, Any], rerun: bool) -> None:
+        """Make the directory ready for work: created, kept for resuming, or (rerun) made anew."""
+        if rerun and self.path.exists():
+            self._move_aside()
+        self.path.mkdir(exist_ok=True)
+        stored = self.path / "config.yaml"
+        if not stored.exists():
+            write_text(stored, yaml.safe_dump(config, sort_keys=False))
+        self.write(RUNNING, provenance)
+
+    def _move_aside(self) -> None:
+        number = 1
+        while (aside := self.path.with_name(f"{self.path.name}.before-{number}")).exists():
+            number += 1
+        self.path.rename(aside)
+
+    def check_stored(self, sha256: str) -> None:
+        """Raise RefusedError unless what is stored here is this very run, on the same data."""
+        record = self.record()
+        stored = self.path / "config.yaml"
+        if record is None or not stored.exists():
+            return
+        data = record["provenance"]["data"]
+        try:
+            was = self._identify(yaml.safe_load(stored.read_text()), data["dataset"])
+        except (yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError) as error:
+            raise DamagedRunError(f"{stored} cannot be read ({error}); {_WAY_OUT}") from None
+        if (was.name, data["sha256"]) != (self.run.name, sha256):
+            before, now = _lines(was, data["sha256"]), _lines(self.run, sha256)
+            diff = "\n".join(difflib.unified_diff(before, now, "stored", "asked for", lineterm=""))
+            raise RefusedError(f"{self.path} holds another run than its name says:\n{diff}")
+
+    def write(self, status: str, provenance: dict[str, Any], **facts: Any) -> dict[str, Any]:
+        """Write run.json, whole or not at all; returns what was written."""
+        record = {
+            "schema": SCHEMA,
+            "status": status,
+            "model": self.run.model,
+            "seed": self.run.seed,
+            "arm": self.run.arm_hash,
+            **facts,
+            "process": {"pid": os.getpid(), "host": socket.gethostname()},
+            "provenance": provenance,
+        }
+        write_text(self.path / "run.json", json.dumps(record, indent=2) + "\n")
+        return record
+
+
+_WAY_OUT = "move that directory aside, or pass rerun=true, to run it again"
+
+
+def _lines(run: Run, sha256: str) -> list[str]:
+    facts = {"model": run.model, "seed": run.seed, "data sha256": sha256, "arm": run.arm}
+    return json.dumps(facts, indent=2, sort_keys=True).splitlines()
+
+
+def read_record(directory: Path) -> dict[str, Any] | None:
+    """The content of `directory`/run.json; None where there is none. Raises DamagedRunError."""
+    path = directory / "run.json"
+    try:
+        record = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DamagedRunError(f"{path} is damaged ({error}); {_WAY_OUT}") from None
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+        raise DamagedRunError(f"{path} is no run record of schema {SCHEMA}; {_WAY_OUT}")
+    return record

