@@ -5,6 +5,7 @@ An exception that carries an `exit_code` is a message for the user; any other is
 traceback.
 """
 
+import functools
 import os
 import re
 import sys
@@ -40,7 +41,7 @@ def known_keys(config_name: str, overrides: Sequence[str]) -> set[str]:
         for name in node:
             value = OmegaConf.to_container(node)[name]  # type: ignore[index]
             path = f"{prefix}{name}"
-            keys |= walk(node[name], f"{path}.") if isinstance(value, dict) else {path}
+            keys |= {path} | (walk(node[name], f"{path}.") if isinstance(value, dict) else set())
         return keys
 
     return walk(config, "")
@@ -85,7 +86,11 @@ def report_and_exit(error: BaseException, config_name: str, arguments: Sequence[
         code, message = 130, "interrupted"
     elif isinstance(error, OSError) and error.errno is not None:
         place = f" ({error.filename})" if error.filename else ""
-        code, message = 3, f"{error.strerror}{place}: free space or choose another paths.outputs"
+        code = 3
+        message = (
+            f"{error.strerror}{place}; check the folder's rights and its free space, or choose "
+            "another paths.outputs or paths.data"
+        )
     else:
         raise error
     print(f"error: {message}" if code not in (130, 143) else message, file=sys.stderr)
@@ -104,10 +109,23 @@ def run(task: Callable[[Any], Any], config_name: str, prepare: Callable[[], None
     arguments = flags_first(sys.argv[1:])
     sys.argv[1:] = arguments
     prepare()
+    raised: list[Exception] = []
+
+    @functools.wraps(task)
+    def single_run(config: Any) -> Any:
+        # Hydra would put a line of its own in front of an error that comes through it.
+        try:
+            return task(config)
+        except Exception as error:
+            raised.append(error)
+
+    multirun = not {"-m", "--multirun"}.isdisjoint(arguments)
     try:
         hydra.main(
             config_path=str(CONFIGURATION_FOLDER), config_name=config_name, version_base="1.3"
-        )(task)()
+        )(task if multirun else single_run)()
+        if raised:
+            raise raised[0]
     except SystemExit:
         raise
     except BaseException as error:

@@ -144,6 +144,11 @@ def refusal(error: ValidationError, values: dict[str, Any], prefix: str = "") ->
             lines.append(f"unknown key '{key}'{suggestion(key, known)}")
         elif problem["type"] == "missing":
             lines.append(f"{key}: is missing")
+        elif problem["type"] == "string_pattern_mismatch":
+            lines.append(
+                f"{key}={problem['input']}: may hold letters, digits, '.', '_' and '-', at most 64, "
+                "and begins with a letter or a digit"
+            )
         else:
             rule = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
             shown = problem["input"]

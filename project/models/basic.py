@@ -13,6 +13,8 @@ class Basic(nn.Module):
 
     def __init__(self, channels: Sequence[int], hidden: int) -> None:
         super().__init__()
+        if hidden < 1:
+            raise ValueError(f"hidden must be at least 1, got {hidden}")
         self.convolutions = Convolutions(2, channels, batch_norm=False)
         self.linear1 = nn.Linear(self.convolutions.features, hidden)
         self.linear2 = nn.Linear(hidden, 2)

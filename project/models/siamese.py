@@ -42,6 +42,12 @@ class Siamese(nn.Module):
         auxiliary_on: Literal["probabilities", "logits"],
     ) -> None:
         super().__init__()
+        for name, width in (
+            ("hidden_digit", hidden_digit),
+            ("hidden_comparison", hidden_comparison),
+        ):
+            if width < 1:
+                raise ValueError(f"{name} must be at least 1, got {width}")
         for name, rate in (("dropout_conv", dropout_conv), ("dropout_linear", dropout_linear)):
             if not 0.0 <= rate < 1.0:
                 raise ValueError(f"{name} must be in [0, 1), got {rate}")

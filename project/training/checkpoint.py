@@ -8,7 +8,7 @@ stays until the new one is on the disk, and the one before it is kept as well.
 import io
 import logging
 import os
-import pickle
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,15 @@ class AtomicCheckpointIO(CheckpointIO):
         map_location: Callable[..., Any] | None = None,
         weights_only: bool | None = None,
     ) -> dict[str, Any]:
-        """Read a checkpoint; never runs code from it, whatever the caller asks."""
+        """Read a checkpoint; never runs code from it, whatever the caller asks.
+
+        Raises BadZipFile where a byte has changed: torch.load would take wrong weights as they are,
+        for it does not look at the checksums that torch.save has written.
+        """
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise zipfile.BadZipFile(f"wrong checksum of {damaged}")
         return torch.load(path, map_location=map_location or "cpu", weights_only=True)
 
     def remove_checkpoint(self, path: str | Path) -> None:
@@ -73,13 +81,18 @@ def newest_readable(directory: Path) -> Path | None:
     readable, because beginning again would silently throw the run's work away.
     """
     present = [path for name in (LAST, PREVIOUS) if (path := directory / name).exists()]
+    damaged: list[Path] = []
     for path in present:
         try:
             AtomicCheckpointIO().load_checkpoint(path)
-        except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, KeyError) as e:
-            reason = str(e).strip().splitlines()[0] if str(e).strip() else type(e).__name__
+        except Exception as error:  # damaged bytes can raise anything
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
             log.warning("checkpoint %s cannot be read (%s)", path, reason)
+            damaged.append(path)
         else:
+            # Out of the way: the next save would put the damaged file in the place of this one.
+            for each in damaged:
+                each.replace(each.with_name(f"{each.name}.damaged"))
             return path
     if present:
         raise CheckpointError(

@@ -50,9 +50,15 @@ class EpochRecorder(Checkpoint):
         self.rows = state_dict["rows"]
         self.seconds = state_dict["seconds"]
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # Not on_train_start: Lightning leaves that out for a run that was killed after its last
+        # epoch, which still has to be tested, and may lack that epoch in its history.csv.
         # purge_step: a killed run may have written events of an epoch that is now repeated.
         self.events = SummaryWriter(str(self.directory), purge_step=len(self.rows) + 1)
+        if self.rows:
+            self._write_history()
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._last_time = time.monotonic()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -64,7 +70,7 @@ class EpochRecorder(Checkpoint):
         learning_rate = trainer.optimizers[0].param_groups[0]["lr"]
         self.rows.append({"epoch": epoch, "lr": learning_rate} | dict(sorted(metrics.items())))
         trainer.save_checkpoint(self.directory / LAST)
-        write_text(self.directory / "history.csv", history_csv(self.rows))
+        self._write_history()
         scalars = {"learning_rate": learning_rate, "seconds_per_epoch": elapsed} | metrics
         write_scalars(self.events, scalars, epoch)
         log.info(
@@ -77,6 +83,9 @@ class EpochRecorder(Checkpoint):
                 if name.endswith(("/loss", "/error"))
             ),
         )
+
+    def _write_history(self) -> None:
+        write_text(self.directory / "history.csv", history_csv(self.rows))
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}

@@ -336,7 +336,9 @@ def test_only_missing_files_are_fetched(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_wrong_download_is_refused_before_it_is_stored(tmp_path: Path) -> None:
-    with pytest.raises(UnavailableError, match=f"sent a wrong {LABELS}: SHA-256 expected .*, found "):
+    with pytest.raises(
+        UnavailableError, match=f"sent a wrong {LABELS}: SHA-256 expected .*, found "
+    ):
         mnist._store(LABELS, b"<html>please log in</html>", tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -423,7 +425,9 @@ def test_a_mirror_that_fails_is_followed_by_the_next(
     mnist._from_torchvision(list(FILES), raw)
     assert {path.name: path.read_bytes() for path in raw.iterdir()} == FILES
     monkeypatch.setattr(mnist, "MIRRORS", [f"{gone}/", f"{broken.as_uri()}/"])
-    with pytest.raises(UnavailableError, match=r"gone/ cannot be reached .*broken/ sent a wrong train"):
+    with pytest.raises(
+        UnavailableError, match=r"gone/ cannot be reached .*broken/ sent a wrong train"
+    ):
         mnist._from_torchvision(list(FILES), raw)
 
 

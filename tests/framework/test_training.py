@@ -26,8 +26,8 @@ from tests.framework.torch_twin import twin
 STEPS = 200
 BATCH = 20
 
-# Small learning rates: with batch normalisation and SGD at 0.1, torch.nn itself ends elsewhere when
-# its weights start one rounding off.
+# Small learning rates, at which training forgives rounding. With batch normalisation and SGD at
+# 0.1, torch.nn itself drifts 1e-8 away from a copy whose weights start one unit of rounding off.
 OPTIMIZERS: dict[
     str, tuple[Callable[..., Optimizer], Callable[..., torch.optim.Optimizer], dict]
 ] = {
@@ -73,7 +73,7 @@ def report_net(activation: Callable[[], Module], *, normalised: bool = False) ->
         (ReLU, "mse", False),
         (ReLU, "cross entropy", False),
         (Tanh, "cross entropy", True),
-        (Sigmoid, "mse", True),
+        (Sigmoid, "mse", False),
     ],
 )
 def test_200_steps_end_where_torch_ends(optimizer, loss, activation, normalised):
