@@ -6,14 +6,16 @@ file in `conf/model/`, and a wrong key or type is still refused by name.
 
 import functools
 import inspect
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from hydra.utils import get_class
 from pydantic import ConfigDict, ValidationError, create_model
 from torch import nn
 
 from project.configuration import ConfigurationError, refusal, suggestion
-from project.training.module import OptimizerFactory
+
+if TYPE_CHECKING:
+    from project.training.module import OptimizerFactory
 
 
 def _arguments(section: dict[str, Any]) -> dict[str, Any]:
@@ -63,6 +65,6 @@ def build_net(section: dict[str, Any]) -> nn.Module:
     return net
 
 
-def optimizer_factory(section: dict[str, Any]) -> OptimizerFactory:
+def optimizer_factory(section: dict[str, Any]) -> "OptimizerFactory":
     """What makes the section's optimizer from the net's parameters."""
     return functools.partial(get_class(section["_target_"]), **_arguments(section))

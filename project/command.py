@@ -53,11 +53,16 @@ def composition_message(error: Exception, config_name: str, arguments: Sequence[
 
     text = str(error)
     override = re.match(r"Could not override '([^']+)'", text)
-    if override and error.__cause__ is not None and "not in struct" in str(error.__cause__):
+    foreign_group = "No match in the defaults list" in text
+    if override and (foreign_group or "not in struct" in str(error.__cause__)):
         key = override.group(1)
         groups = [word for word in arguments if re.match(r"(model|data|optimizer|trainer)=", word)]
-        groups = [word for word in groups if "," not in word]
-        return f"unknown key '{key}'{suggestion(key, known_keys(config_name, groups))}"
+        groups = [word for word in groups if "," not in word and not foreign_group]
+        message = f"unknown key '{key}'{suggestion(key, known_keys(config_name, groups))}"
+        study = next((word for word in arguments if re.match(r"\+study=", word)), None)
+        if study and not any(word.startswith(f"{key}=") for word in arguments):
+            message += f"\n'{key}' comes from {study}: is it a study of another command?"
+        return message
     choice = re.match(r"(?:In '[^']+': )?Could not find '([^']+)'", text)
     if choice:
         group, _, name = choice.group(1).rpartition("/")

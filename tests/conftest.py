@@ -6,10 +6,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from project.data import pairs
 from project.data.mnist import Digits, Mnist
 from project.data.pairs import PairsDataModule
+
+# How long an example takes says how busy the machine is, and nothing about the code.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 FRAMEWORK_TESTS = Path(__file__).parent / "framework"
 

@@ -112,7 +112,7 @@ def test_modules_of_another_path_or_seed_start_differently() -> None:
     nets = [nn.ModuleDict({"a": nn.Linear(3, 3), "b": nn.Linear(3, 3)}) for _ in range(2)]
     for seed, net in enumerate(nets):
         initialise(net, seed)
-    weights = [net[name].weight for net in nets for name in ("a", "b")]
+    weights = [net.get_parameter(f"{name}.weight") for net in nets for name in ("a", "b")]
     for one, other in itertools.combinations(weights, 2):
         assert not torch.equal(one, other)
 

@@ -9,7 +9,7 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from project.data.mnist import DataError, Digits, Mnist, load_mnist
+from project.data.mnist import Digits, Mnist, check_enough, load_mnist
 from project.seeding import generator
 
 log = logging.getLogger(__name__)
@@ -114,12 +114,20 @@ class PairsDataModule(LightningDataModule):
         if self.mnist is not None:
             return
         mnist = load_mnist(self.root, self.source)
-        self._check_sizes(mnist)
-        train_order = self._permutation("pairs/train", len(mnist.train.labels))
+        train_digits, test_digits = len(mnist.train.labels), len(mnist.test.labels)
+        check_enough(
+            mnist.dataset,
+            train_digits,
+            test_digits,
+            self.train_pairs,
+            self.val_pairs,
+            self.test_pairs,
+        )
+        train_order = self._permutation("pairs/train", train_digits)
         chosen = 2 * self.train_pairs
         left = train_order[chosen:].sort().values
         val_order = left[self._permutation("pairs/val", len(left))]
-        test_order = self._permutation("pairs/test", len(mnist.test.labels))
+        test_order = self._permutation("pairs/test", test_digits)
         self.train = self._pair(mnist.train, train_order[:chosen])
         self.val = self._pair(mnist.train, val_order[: 2 * self.val_pairs])
         self.test = self._pair(mnist.test, test_order[: 2 * self.test_pairs])
@@ -136,18 +144,6 @@ class PairsDataModule(LightningDataModule):
     def _pair(digits: Digits, index: Tensor) -> Pairs:
         images = downsample(digits.images[index]).view(-1, 2, 14, 14)
         return Pairs(images, digits.labels[index].view(-1, 2))
-
-    def _check_sizes(self, mnist: Mnist) -> None:
-        for key, asked, digits in (
-            ("train_pairs + data.val_pairs", self.train_pairs + self.val_pairs, mnist.train),
-            ("test_pairs", self.test_pairs, mnist.test),
-        ):
-            available = len(digits.labels) // 2
-            if asked > available:
-                raise DataError(
-                    f"data.{key} = {asked}, but {mnist.dataset} holds {len(digits.labels)} digits "
-                    f"for them, which make {available} pairs; ask for fewer pairs"
-                )
 
     def train_dataloader(self) -> DataLoader[Batch]:
         return self._loader(self.train, self.shuffle)

@@ -10,6 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
+from hydra.core.utils import JobStatus
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
@@ -23,6 +24,12 @@ class GridError(Exception):
     exit_code = 2
 
 
+class JobFailedError(Exception):
+    """Some jobs of the sweep failed or were not started; which and why has been printed."""
+
+    exit_code = 1
+
+
 class Experiment(Protocol):
     """What a launcher must know of the command whose jobs it carries out.
 
@@ -31,8 +38,15 @@ class Experiment(Protocol):
 
     task: tuple[str, str]
 
-    def locate(self, values: dict[str, Any]) -> Path:
-        """The job's run directory; raises an error with `exit_code` for a bad configuration."""
+    def resolve(self, values: dict[str, Any]) -> tuple[dict[str, Any], Path]:
+        """The job's configuration, nothing in it left to chance, and its run directory.
+
+        Raises an error with `exit_code` for a bad configuration.
+        """
+        ...
+
+    def check(self, waiting: Sequence[dict[str, Any]]) -> None:
+        """What is too slow to check for jobs that may be completed already; raises likewise."""
         ...
 
     def completed(self, directory: Path) -> dict[str, Any] | None:
@@ -77,8 +91,9 @@ class GridSweeper(Sweeper):
         overrides = self.parser.parse_overrides([*params, *arguments])
         (grid,) = BasicSweeper.split_arguments(overrides, max_batch_size=None)
         results = self._launcher.launch(grid, initial_job_idx=0)
-        for result in results:
-            _ = result.return_value  # raises what a failed job raised
+        failed = sum(result.status is not JobStatus.COMPLETED for result in results)
+        if failed:
+            raise JobFailedError(f"{failed} of {len(results)} jobs failed")
         return [results]
 
 
@@ -110,7 +125,7 @@ def compose_grid(
         HydraConfig.instance().set_config(job_config)
         task = OmegaConf.masked_copy(job_config, [str(k) for k in job_config if k != "hydra"])
         values: Any = OmegaConf.to_container(task, resolve=True)
-        job = Job(number, tuple(overrides), values, experiment.locate(values))
+        job = Job(number, tuple(overrides), *experiment.resolve(values))
         if job.directory in seen:
             first = seen[job.directory]
             raise GridError(

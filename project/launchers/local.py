@@ -2,12 +2,9 @@
 
 import importlib
 import os
-import shutil
 import sys
-import tempfile
 import types
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 from hydra.core.plugins import Plugins
@@ -16,15 +13,15 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from project.launchers.grid import Experiment, GridSweeper, Job, compose_grid
-from project.launchers.processes import Ended, ProcessPool
+from project.launchers.grid import (
+    Experiment,
+    GridSweeper,
+    Job,
+    JobFailedError,
+    compose_grid,
+)
+from project.launchers.processes import ProcessPool
 from project.launchers.view import SweepView
-
-
-class JobFailedError(Exception):
-    """Some jobs of the sweep failed; what failed has been printed."""
-
-    exit_code = 1
 
 
 class LocalLauncher(Launcher):
@@ -69,31 +66,33 @@ class LocalLauncher(Launcher):
             else:
                 view.skipped(job, record)
                 returns[job.number] = _returned(job, record)
-        failures: list[tuple[Ended, str]] = []
-        if waiting:
-            logs = Path(tempfile.mkdtemp(prefix="sweep-logs-"))
-            pool = ProcessPool(
-                self.experiment.task, self.jobs, self.timeout_minutes, self.preload, logs
-            )
-            for ended in pool.run(waiting):
-                record = self.experiment.completed(ended.job.directory)
-                if ended.exit_code == 0 and record is not None:
-                    view.done(ended.job, record)
-                    returns[ended.job.number] = _returned(ended.job, record)
-                    ended.log.unlink(missing_ok=True)
-                else:
-                    reason = ended.reason()
-                    failures.append((ended, reason))
-                    view.failed(ended.job, reason)
-                    returns[ended.job.number] = _failure(ended.job, reason)
-                    if self.max_failures is not None and len(failures) >= self.max_failures:
-                        break
-            if not failures:
-                shutil.rmtree(logs, ignore_errors=True)
-        view.finish([(ended.job, reason, ended.log) for ended, reason in failures])
+        try:
+            if waiting:
+                self._run(waiting, view, returns)
+        finally:
+            view.finish()
         if len(returns) < len(grid):
-            raise JobFailedError(f"stopped after {len(failures)} failures (max_failures)")
+            left = len(grid) - len(returns)
+            raise JobFailedError(f"{left} jobs were not started: hydra.launcher.max_failures")
         return [returns[number] for number in sorted(returns)]
+
+    def _run(self, waiting: list[Job], view: SweepView, returns: dict[int, JobReturn]) -> None:
+        pool = ProcessPool(self.experiment.task, self.jobs, self.timeout_minutes, self.preload)
+        self.experiment.check([job.values for job in waiting])
+        for ended in pool.run(waiting):
+            record = self.experiment.completed(ended.job.directory)
+            if ended.exit_code == 0 and record is not None:
+                view.done(ended.job, record)
+                returns[ended.job.number] = _returned(ended.job, record)
+                ended.log.unlink(missing_ok=True)
+            elif pool.interrupted:
+                view.interrupted(ended.job)
+            else:
+                reason = ended.reason()
+                view.failed(ended.job, reason, ended.log)
+                returns[ended.job.number] = _failure(ended.job, reason)
+                if self.max_failures is not None and view.failures >= self.max_failures:
+                    pool.starting = False
 
 
 def _returned(job: Job, record: dict[str, Any]) -> JobReturn:

