@@ -7,7 +7,7 @@ no line here. Imports no torch: a wrong key is an answer of milliseconds.
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -169,14 +169,14 @@ def suggestion(key: str, known: Iterable[str]) -> str:
 
 def refusal(error: ValidationError, values: dict[str, Any], prefix: str = "") -> ConfigurationError:
     """All broken rules of a section in one message, a line each."""
-    lines = []
+    lines: list[str] = []
     for problem in error.errors():
-        # pydantic names the branch of a union by its discriminator; that is no key of the user's.
-        parts = [str(part) for part in problem["loc"] if not str(part).startswith("torch.optim.")]
+        parts = _keys_of(problem["loc"], values)
         key = prefix + ".".join(parts)
+        if any(line.startswith((f"{key}:", f"{key}=")) for line in lines):
+            continue  # another branch of the same union
         if problem["type"] == "extra_forbidden":
-            siblings = _keys_beside(parts, values)
-            known = {prefix + name for name in siblings if name != ".".join(parts)}
+            known = {prefix + name for name in _all_keys(values) if name != ".".join(parts)}
             lines.append(f"unknown key '{key}'{suggestion(key, known)}")
         elif problem["type"] == "missing":
             lines.append(f"{key}: is missing")
@@ -187,16 +187,44 @@ def refusal(error: ValidationError, values: dict[str, Any], prefix: str = "") ->
             )
         else:
             rule = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
-            shown = problem["input"]
+            shown = _value_at(parts, values)
             lines.append(f"{key}: {rule}" if isinstance(shown, dict) else f"{key}={shown}: {rule}")
     return ConfigurationError("\n".join(lines))
 
 
-def _keys_beside(parts: list[str], values: dict[str, Any]) -> list[str]:
-    section: Any = values
-    for part in parts[:-1]:
-        section = section[part]
-    return [".".join([*parts[:-1], str(name)]) for name in section]
+def _keys_of(location: Sequence[int | str], values: dict[str, Any]) -> list[str]:
+    """The user's keys in pydantic's location, without the names it gives to a union's branches."""
+    parts: list[str] = []
+    node: Any = values
+    for part in location:
+        inside = part in node if isinstance(node, dict) else isinstance(node, list)
+        if inside and isinstance(part, int) == isinstance(node, list):
+            parts.append(str(part))
+            node = node[part]
+        elif isinstance(node, dict) and part is location[-1] and not _is_branch(part):
+            parts.append(str(part))  # the missing key
+    return parts
+
+
+def _is_branch(part: int | str) -> bool:
+    """Whether pydantic speaks of a kind of optimizer, by its discriminator."""
+    return str(part).startswith("torch.optim.")
+
+
+def _value_at(parts: Sequence[str], values: dict[str, Any]) -> Any:
+    node: Any = values
+    for part in parts:
+        node = node[int(part)] if isinstance(node, list) else node[part]
+    return node
+
+
+def _all_keys(values: dict[str, Any], prefix: str = "") -> set[str]:
+    keys = set()
+    for name, value in values.items():
+        keys.add(f"{prefix}{name}")
+        if isinstance(value, dict):
+            keys |= _all_keys(value, f"{prefix}{name}.")
+    return keys
 
 
 def check_train(values: dict[str, Any]) -> TrainConfiguration:

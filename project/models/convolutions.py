@@ -1,7 +1,7 @@
 """The two convolutions that the basic net and the siamese nets share.
 
 Each is a 3x3 convolution, a 2x2 max-pooling, batch normalisation if asked for, ReLU and dropout of
-whole channels: 14 -> 12 -> 6 -> 4 -> 2 pixels, so that 64 channels end as the report's 256 features.
+whole channels. 14 -> 12 -> 6 -> 4 -> 2 pixels: 64 channels end as the report's 256 features.
 """
 
 from collections.abc import Sequence

@@ -115,13 +115,19 @@ class RunDirectory:
         stored = self.path / "config.yaml"
         if record is None or not stored.exists():
             return
-        data = record["provenance"]["data"]
+        damaged = (yaml.YAMLError, LookupError, TypeError, AttributeError, UnicodeDecodeError)
         try:
-            was = self._identify(yaml.safe_load(stored.read_text()), data["dataset"])
-        except (yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError) as error:
+            data = record["provenance"]["data"]
+            dataset, was_sha256 = data["dataset"], data["sha256"]
+        except damaged as error:
+            path = self.path / "run.json"
+            raise DamagedRunError(f"{path} cannot be read ({error}); {_WAY_OUT}") from None
+        try:
+            was = self._identify(yaml.safe_load(stored.read_text()), dataset)
+        except damaged as error:
             raise DamagedRunError(f"{stored} cannot be read ({error}); {_WAY_OUT}") from None
-        if (was.name, data["sha256"]) != (self.run.name, sha256):
-            before, now = _lines(was, data["sha256"]), _lines(self.run, sha256)
+        if (was.name, was_sha256) != (self.run.name, sha256):
+            before, now = _lines(was, was_sha256), _lines(self.run, sha256)
             diff = "\n".join(difflib.unified_diff(before, now, "stored", "asked for", lineterm=""))
             raise RefusedError(f"{self.path} holds another run than its name says:\n{diff}")
 
@@ -158,6 +164,6 @@ def read_record(directory: Path) -> dict[str, Any] | None:
         return None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise DamagedRunError(f"{path} is damaged ({error}); {_WAY_OUT}") from None
-    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA or "status" not in record:
         raise DamagedRunError(f"{path} is no run record of schema {SCHEMA}; {_WAY_OUT}")
     return record
