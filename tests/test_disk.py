@@ -16,14 +16,14 @@ import pytest
 import torch
 import yaml
 from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 import project.framework  # noqa: F401 - it turns autograd off; here, to turn it on again
 from project.command import CONFIGURATION_FOLDER
 from project.configuration import check_disk
 from project.disk import execute, main, make_plan
 from project.points.training import NonFiniteLossError
-from project.runs.directory import RefusedError
+from project.runs.directory import DamagedRunError, RefusedError
 from tests.commands import command, run_directories
 
 torch.set_grad_enabled(True)
@@ -36,6 +36,10 @@ RESULTS = ("config.yaml", "history.csv", "predictions.csv", "last.json")
 def composed(outputs: Path, *overrides: str) -> DictConfig:
     with initialize_config_dir(str(CONFIGURATION_FOLDER), version_base="1.3"):
         return compose("disk", overrides=[*SMALL, f"paths.outputs={outputs}", *overrides])
+
+
+def plain(config: DictConfig) -> Any:
+    return OmegaConf.to_container(config, resolve=True)
 
 
 def run(outputs: Path, *overrides: str) -> tuple[Path, dict[str, Any]]:
@@ -64,22 +68,12 @@ def same_results(first: Path, second: Path) -> bool:
 
 def test_the_default_is_the_reports_experiment() -> None:
     with initialize_config_dir(str(CONFIGURATION_FOLDER), version_base="1.3"):
-        checked = check_disk(dict(plain(compose("disk"))))
+        checked = check_disk(plain(compose("disk")))
     assert (checked.activation, checked.hidden, checked.loss) == ("tanh", [25, 25, 25], "mse")
     assert (checked.lr, checked.initialisation, checked.seed) == (0.1, "normal", 0)
     assert (checked.train_points, checked.test_points) == (1000, 1000)
     assert dict(checked.optimizer) == {"name": "sgd", "momentum": 0.0, "weight_decay": 0.0}
     assert checked.paths.outputs == "outputs"
-
-
-def plain(config: DictConfig) -> dict[str, Any]:
-    return yaml.safe_load(yaml.safe_dump(json.loads(json.dumps(_container(config)))))
-
-
-def _container(config: DictConfig) -> Any:
-    from omegaconf import OmegaConf
-
-    return OmegaConf.to_container(config, resolve=True)
 
 
 def test_a_run_leaves_its_record_history_predictions_and_weights(tmp_path: Path) -> None:
@@ -131,7 +125,7 @@ def test_equal_runs_are_equal_to_the_last_byte_and_other_seeds_differ(tmp_path: 
 
 def test_what_changes_the_result_changes_the_arm_and_nothing_else_does(tmp_path: Path) -> None:
     def arm(*overrides: str) -> str:
-        return make_plan(_container(composed(tmp_path, *overrides))).directory.path.parent.name
+        return make_plan(plain(composed(tmp_path, *overrides))).directory.path.parent.name
 
     scientific = [
         "lr=0.2", "hidden=[25]", "initialisation=uniform", "normalise=false", "batch_size=10",
@@ -164,6 +158,16 @@ def test_a_directory_that_holds_another_run_is_refused(tmp_path: Path) -> None:
     stored.write_text(stored.read_text().replace("lr: 0.1", "lr: 0.2"))
     with pytest.raises(RefusedError, match=r"(?s)holds another run.*\"lr\": 0.2"):
         execute(composed(tmp_path))
+
+
+@pytest.mark.parametrize("content", ["{", '{"schema": 1, "status": "completed"}'])
+def test_a_damaged_record_is_named_and_rerun_is_the_way_out(tmp_path: Path, content: str) -> None:
+    directory, written = run(tmp_path)
+    (directory / "run.json").write_text(content)
+    with pytest.raises(DamagedRunError, match=r"run\.json .*rerun=true"):
+        execute(composed(tmp_path))
+    execute(composed(tmp_path, "rerun=true"))
+    assert record(directory)["metrics"] == written["metrics"]
 
 
 def test_a_loss_that_is_not_finite_fails_the_run_by_name_and_the_next_attempt_begins_again(
@@ -201,8 +205,8 @@ def start_and_signal(outputs: Path, number: signal.Signals, *words: str) -> tupl
     raise AssertionError("the run ended before it could be signalled")
 
 
-# Long enough to be met while it trains: some seconds.
-LONG = (*SMALL[:-1], "max_epochs=3000")
+# Long enough to be met while it trains.
+LONG = (*SMALL[:-1], "max_epochs=1000")
 
 
 @pytest.mark.parametrize(
@@ -380,7 +384,12 @@ def test_the_study_is_the_reports_grid_and_its_command_works(tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_tanh_at_learning_rate_01_reaches_the_reports_error(tmp_path: Path) -> None:
-    """The report: 2.09 % over 50 runs. LIMITTEXT"""
+    """The report: 2.09 % over 50 runs. Here seeds 0 to 49 gave 1.78 %, deviation 0.50 %.
+
+    So a mean of ten has a standard error of 0.16 %, and the report's value lies two of them above
+    the mean that seeds 0 to 9 gave (1.75 %). Other processors round otherwise, but the points and
+    the first weights are the same: they move the mean by less than that.
+    """
     errors = []
     with initialize_config_dir(str(CONFIGURATION_FOLDER), version_base="1.3"):
         for seed in range(10):

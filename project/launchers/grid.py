@@ -49,10 +49,6 @@ class Experiment(Protocol):
         """What is too slow to check for jobs that may be completed already; raises likewise."""
         ...
 
-    def completed(self, directory: Path) -> dict[str, Any] | None:
-        """The record of a completed run, else None."""
-        ...
-
 
 @dataclass(frozen=True)
 class Job:

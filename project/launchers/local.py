@@ -22,6 +22,7 @@ from project.launchers.grid import (
 )
 from project.launchers.processes import ProcessPool
 from project.launchers.view import SweepView
+from project.runs.directory import completed_record
 
 
 class LocalLauncher(Launcher):
@@ -60,7 +61,7 @@ class LocalLauncher(Launcher):
         view = SweepView(len(grid))
         waiting = []
         for job in grid:
-            record = self.experiment.completed(job.directory)
+            record = completed_record(job.directory)
             if record is None or job.values["rerun"]:
                 waiting.append(job)
             else:
@@ -80,7 +81,7 @@ class LocalLauncher(Launcher):
         pool = ProcessPool(self.experiment.task, self.jobs, self.timeout_minutes, self.preload)
         self.experiment.check([job.values for job in waiting])
         for ended in pool.run(waiting):
-            record = self.experiment.completed(ended.job.directory)
+            record = completed_record(ended.job.directory)
             if ended.exit_code == 0 and record is not None:
                 view.done(ended.job, record)
                 returns[ended.job.number] = _returned(ended.job, record)

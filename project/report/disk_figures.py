@@ -5,12 +5,13 @@ equal bytes. Every mark differs in shape, fill or line as well as in colour.
 """
 
 import argparse
+import math
 import statistics
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from project.report.disk_runs import Arm, Arms, read_arms
+from project.report.disk_runs import Arm, read_arms
 from project.runs.atomic import replacing
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ BLUE, VERMILLION, BLACK = "#0072B2", "#D55E00", "#000000"  # Okabe and Ito's, sa
 # The arm that the report shows in its figures 3 and 4.
 SHOWN = ("tanh", 0.1)
 # The geometry of the task, for the true circle; `project.points.data` would import torch.
-CENTRE, RADIUS = (0.5, 0.5), (2 * 3.141592653589793) ** -0.5
+CENTRE, RADIUS = (0.5, 0.5), 1 / math.sqrt(2 * math.pi)
+MARKS = {"tanh": (BLUE, "o", "-"), "relu": (VERMILLION, "s", "--")}
 NAMES = {"tanh": "tanh", "relu": "ReLU"}
 STYLE = {
     "svg.hashsalt": "disk",  # element names by content, not by chance
@@ -52,54 +54,52 @@ def counts(arms: list[Arm]) -> str:
     return f"n = {numbers[0]} {'run' if numbers == [1] else 'runs'}{' each' * (len(arms) > 1)}"
 
 
-def draw_learning_rates(figure: "Figure", activation: str, arms: Arms) -> None:
-    """Figures 1 and 2: mean and deviation of the test accuracy by learning rate.
+def draw_learning_rates(figure: "Figure", activation: str, arms: dict[float, Arm]) -> None:
+    """Figures 1 and 2: mean and deviation of the test accuracy by learning rate, and every run.
 
-    The vertical axis is that of all activations, so that the two figures can be laid side by side.
+    Every run, because a few that learn nothing can make a deviation that no run deviates by.
     """
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-    summaries = {
-        key: mean_and_deviation(percent(arm.values("test/accuracy"))) for key, arm in arms.items()
-    }
-    own = {lr: summary for (name, lr), summary in summaries.items() if name == activation}
+    color, marker, line = MARKS[activation]
     axes = figure.subplots()
     axes.set_xscale("log")
+    accuracies = {lr: percent(arm.values("test/accuracy")) for lr, arm in arms.items() if arm.runs}
+    summaries = {lr: mean_and_deviation(values) for lr, values in accuracies.items()}
+    for lr, values in accuracies.items():
+        # Beside the error bar, so that neither hides the other.
+        axes.plot([lr * 1.06] * len(values), values, ".", color="0.6", markersize=3, zorder=1)
     axes.errorbar(
-        list(own),
-        [mean for mean, _ in own.values()],
-        yerr=[deviation for _, deviation in own.values()],
-        color=BLUE if activation == "tanh" else VERMILLION,
-        marker="o" if activation == "tanh" else "s",
-        linestyle="-" if activation == "tanh" else "--",
+        list(summaries),
+        [mean for mean, _ in summaries.values()],
+        yerr=[deviation for _, deviation in summaries.values()],
+        color=color,
+        marker=marker,
+        linestyle=line,
         capsize=4,
     )
-    lowest = min(mean - deviation for mean, deviation in summaries.values())
-    axes.set_ylim(lowest - 0.05 * (100 - lowest), 100 + 0.05 * (100 - lowest))
-    for (name, lr), arm in arms.items():
-        if name == activation and arm.failed:
-            mean, deviation = own[lr]
-            axes.annotate(
-                f"{arm.failed} of {arm.failed + len(arm.runs)} diverged",
-                (lr, mean - deviation),
-                xytext=(0, -12),
-                textcoords="offset points",
-                ha="center",
-                fontsize=8,
-            )
-    axes.xaxis.set_major_locator(FixedLocator(list(own)))
+    for lr, arm in arms.items():
+        text = "{:.2f}\n± {:.2f}".format(*summaries[lr]) if lr in summaries else ""
+        if arm.failed:
+            text += f"\n{arm.failed} of {arm.failed + len(arm.runs)}\ndiverged"
+        # The lower edge of the axes, whatever the values are.
+        place = axes.get_xaxis_transform()
+        axes.text(lr, 0.02, text.strip(), transform=place, ha="center", va="bottom", fontsize=8)
+    low = min((min(values) for values in accuracies.values()), default=0)
+    low = min([low, *(mean - deviation for mean, deviation in summaries.values())])
+    axes.set_ylim(low - 0.35 * (100 - low) - 0.1, 100 + 0.04 * (100 - low) + 0.1)
+    axes.set_xlim(min(arms) / 1.4, max(arms) * 1.4)
+    axes.xaxis.set_major_locator(FixedLocator(list(arms)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_xlabel("learning rate (log scale)")
     axes.set_ylabel("test accuracy (%)")
-    n = counts([arm for (name, _), arm in arms.items() if name == activation])
-    axes.set_title(f"{NAMES[activation]}: mean ± standard deviation, {n}")
+    n = counts([arm for arm in arms.values() if arm.runs])
+    axes.set_title(f"{NAMES[activation]}: mean ± standard deviation, {n} (dots)", fontsize=11)
 
 
 def draw_predictions(figure: "Figure", arm: Arm) -> None:
     """Figure 3: the first run's predictions on its test points, and the true circle."""
-    from matplotlib.patches import Circle
-
     run = arm.runs[0]
     columns = run.columns("predictions.csv")
     points = list(zip(*(columns[key] for key in ("x", "y", "label", "prediction")), strict=True))
@@ -124,15 +124,23 @@ def draw_predictions(figure: "Figure", arm: Arm) -> None:
     axes.scatter(
         [point[0] for point in wrong],
         [point[1] for point in wrong],
-        s=70,
+        s=55,
         marker="x",
         color=BLACK,
-        linewidths=1.6,
+        linewidths=1.4,
         label=f"misclassified ({len(wrong)} of {len(points)})",
     )
-    circle = Circle(CENTRE, RADIUS, fill=False, color=BLACK, linestyle="--", label="true circle")
-    axes.add_patch(circle)
-    axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="x", ylabel="y")
+    angles = [2 * math.pi * step / 360 for step in range(361)]
+    axes.plot(
+        [CENTRE[0] + RADIUS * math.cos(angle) for angle in angles],
+        [CENTRE[1] + RADIUS * math.sin(angle) for angle in angles],
+        color=BLACK,
+        linestyle="--",
+        linewidth=1,
+        label="true circle",
+    )
+    axes.spines[:].set_visible(True)
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal", xlabel="x", ylabel="y")
     activation, lr, seed = (run.config[key] for key in ("activation", "lr", "seed"))
     axes.set_title(f"Test points, {NAMES[activation]}, learning rate {lr:g}, seed {seed}")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
@@ -144,6 +152,8 @@ def draw_epochs(figure: "Figure", arm: Arm) -> None:
     The report draws training and test; here the test points are measured once, at the end, so the
     second curve is that of the validation points, which are as new to the net as the test points.
     """
+    from matplotlib.ticker import FuncFormatter
+
     histories = [run.columns("history.csv") for run in arm.runs]
     loss_name = {"mse": "mean squared error", "cross_entropy": "cross-entropy"}
     left, right = figure.subplots(1, 2)
@@ -151,7 +161,10 @@ def draw_epochs(figure: "Figure", arm: Arm) -> None:
     left.set_ylabel("accuracy (%)")
     _draw_stages(right, histories, "loss", 1)
     right.set_ylabel(f"loss ({loss_name[arm.runs[0].config['loss']]}, log scale)")
-    right.set_yscale("log")
+    right.set_yscale("log", subs=[2, 5])
+    plain = FuncFormatter(lambda value, _: f"{value:g}")
+    right.yaxis.set_major_formatter(plain)
+    right.yaxis.set_minor_formatter(plain)
     left.legend(loc="lower right")
     right.legend(loc="upper right")
     activation, lr = (arm.runs[0].config[key] for key in ("activation", "lr"))
@@ -165,21 +178,21 @@ def _draw_stages(
     axes: "Axes", histories: list[dict[str, list[float]]], quantity: str, scale: float
 ) -> None:
     stages = (
-        ("train", "training", BLUE, "-", None),
-        ("val", "validation", VERMILLION, "--", "///"),
+        ("train", "training", BLUE, "-"),
+        ("val", "validation", VERMILLION, "--"),
     )
     epochs = histories[0]["epoch"]
-    for stage, label, color, line, hatch in stages:
+    for stage, label, color, line in stages:
         by_run = [[scale * value for value in each[f"{stage}/{quantity}"]] for each in histories]
-        summaries = [mean_and_deviation(list(values)) for values in zip(*by_run, strict=True)]
-        means = [mean for mean, _ in summaries]
+        by_epoch = [list(values) for values in zip(*by_run, strict=True)]
+        summaries = [mean_and_deviation(values) for values in by_epoch]
+        # Not below what any run has reached: a logarithmic axis knows no loss of 0 or less.
         low = [max(mean - deviation, min(values)) for (mean, deviation), values
-               in zip(summaries, zip(*by_run, strict=True), strict=True)]  # fmt: skip
+               in zip(summaries, by_epoch, strict=True)]  # fmt: skip
         high = [mean + deviation for mean, deviation in summaries]
-        axes.plot(epochs, means, color=color, linestyle=line, label=label)
-        axes.fill_between(
-            epochs, low, high, facecolor=color, alpha=0.2, hatch=hatch, edgecolor=color, linewidth=0
-        )
+        means = [mean for mean, _ in summaries]
+        axes.plot(epochs, means, color=color, linestyle=line, linewidth=1.2, label=label)
+        axes.fill_between(epochs, low, high, color=color, alpha=0.2, linewidth=0)
     axes.set_xlabel("epoch")
 
 
@@ -196,8 +209,9 @@ def draw_all(outputs: Path) -> list[Path]:
         figures: dict[str, Figure] = {}
         for activation in dict.fromkeys(name for name, _ in arms):
             figure = figures[f"disk_learning_rate_{activation}"] = Figure((6, 4))
-            draw_learning_rates(figure, activation, arms)
-        if SHOWN in arms:
+            own = {lr: arm for (name, lr), arm in arms.items() if name == activation}
+            draw_learning_rates(figure, activation, own)
+        if SHOWN in arms and arms[SHOWN].runs:
             figure = figures["disk_predictions"] = Figure((6, 6.6))
             draw_predictions(figure, arms[SHOWN])
             figure = figures["disk_epochs"] = Figure((9, 4))

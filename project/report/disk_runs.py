@@ -44,7 +44,10 @@ class DiskRun:
 
 @dataclass(frozen=True)
 class Arm:
-    """The completed runs of one activation and learning rate, by seed, and how many failed."""
+    """The completed runs (perhaps none) of one activation and learning rate, by seed.
+
+    failed: how many ended in a loss that is not finite, or in another error.
+    """
 
     runs: list[DiskRun]
     failed: int
@@ -77,32 +80,26 @@ def read_arms(outputs: Path) -> tuple[Arms, list[str]]:
         families[str(family)].append((run, record["status"]))
     largest = max(families.values(), key=len, default=[])
     arms = _arms(largest)
-    if not arms:
+    if not any(arm.runs for arm in arms.values()):
         raise NoRunsError(
             f"no completed runs of project.disk under {outputs / 'runs'}; make them with "
             "`python -m project.disk -m +study=disk_learning_rate`"
         )
     others = [len(runs) for runs in families.values() if runs is not largest]
-    left_out = [f"{count} runs of another setup (epochs, batch, ...)" for count in others]
-    return arms, left_out + [
-        f"{arm.failed} failed runs of {activation} at lr {lr:g}"
-        for (activation, lr), arm in arms.items()
-        if arm.failed
-    ]
+    return arms, [f"{count} runs of another setup (epochs, batch, ...)" for count in others]
 
 
 def _arms(runs: list[tuple[DiskRun, str]]) -> Arms:
     grouped: dict[tuple[str, float], list[tuple[DiskRun, str]]] = defaultdict(list)
     for run, status in runs:
         grouped[run.config["activation"], float(run.config["lr"])].append((run, status))
-    arms = {
+    return {
         key: Arm(
             runs=[run for run, status in group if status == COMPLETED],
             failed=sum(status == FAILED for _, status in group),
         )
         for key, group in sorted(grouped.items())
     }
-    return {key: arm for key, arm in arms.items() if arm.runs}
 
 
 def _arm_and_seed(directory: Path) -> tuple[str, int, str]:

@@ -109,8 +109,11 @@ class RunDirectory:
             number += 1
         self.path.rename(aside)
 
-    def check_stored(self, sha256: str) -> None:
-        """Raise RefusedError unless what is stored here is this very run, on the same data."""
+    def check_stored(self, sha256: str | None) -> None:
+        """Raise RefusedError unless what is stored here is this very run, on the same data.
+
+        sha256: of the data; None if the configuration alone says what they are.
+        """
         record = self.record()
         stored = self.path / "config.yaml"
         if record is None or not stored.exists():
@@ -119,6 +122,7 @@ class RunDirectory:
         try:
             data = record["provenance"]["data"]
             dataset, was_sha256 = data["dataset"], data["sha256"]
+            sha256 = was_sha256 if sha256 is None else sha256
         except damaged as error:
             path = self.path / "run.json"
             raise DamagedRunError(f"{path} cannot be read ({error}); {_WAY_OUT}") from None
@@ -167,3 +171,9 @@ def read_record(directory: Path) -> dict[str, Any] | None:
     if not isinstance(record, dict) or record.get("schema") != SCHEMA or "status" not in record:
         raise DamagedRunError(f"{path} is no run record of schema {SCHEMA}; {_WAY_OUT}")
     return record
+
+
+def completed_record(directory: Path) -> dict[str, Any] | None:
+    """The record of a completed run; None for any other. Raises DamagedRunError."""
+    record = read_record(directory)
+    return record if record is not None and record["status"] == COMPLETED else None

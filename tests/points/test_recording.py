@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -65,7 +66,8 @@ def test_tensorboard_shows_each_epoch_once_even_after_a_killed_attempt(tmp_path:
     write_outcome(tmp_path, outcome(), TEST_POINTS)
     write_outcome(tmp_path, outcome(), TEST_POINTS)
     events = EventAccumulator(str(tmp_path)).Reload()
-    assert sorted(events.Tags()["scalars"]) == [
+    tags: Any = events.Tags()["scalars"]
+    assert sorted(tags) == [
         "accuracy/test", "accuracy/train", "loss/test", "loss/train"
     ]  # fmt: skip
     shown = [(event.step, event.value) for event in events.Scalars("loss/train")]

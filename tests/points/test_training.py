@@ -18,7 +18,7 @@ def never_stop() -> None:
 def train(seed: int = 0, lr: float = 0.1, **settings: Any) -> Outcome:
     """A training of 60 points in batches of 25, 25 and 10, for 3 epochs unless said otherwise."""
     net = build_net([8, 8], settings.pop("activation", "tanh"), "normal", seed)
-    arguments = {
+    arguments: dict[str, Any] = {
         "loss": "mse",
         "stages": {stage: draw_points(60, seed, stage) for stage in STAGES},
         "normalise": True,

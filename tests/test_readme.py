@@ -1,0 +1,53 @@
+"""Every command that the README shows is typed here, on a small budget."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.commands import ROOT, SMALL
+
+BLOCKS = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+LINES = [line.split("  #")[0].strip() for block in BLOCKS for line in block.splitlines()]
+PYTHON = [line for line in LINES if line.startswith("python -m project.")]
+MAKE = sorted({line for line in LINES if line.startswith("make ")})
+
+# One small job stands for each sweep: an override given later wins over a documented one.
+BUDGET = {
+    "project.train": [*SMALL[:-1], "trainer.max_epochs=1", "seed=0"],
+    "project.disk": ["max_epochs=1", "seed=0"],
+}
+
+
+@pytest.mark.parametrize("line", PYTHON)
+def test_a_documented_command_works(tmp_path: Path, line: str) -> None:
+    words = shlex.split(line)
+    module = words[2]
+    budget = BUDGET[module] + [f"paths.outputs={tmp_path}"]
+    if module == "project.train":
+        budget.append(f"paths.data={tmp_path / 'data'}")
+    done = subprocess.run(
+        [sys.executable, *words[1:], *budget],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.glob("runs/*/seed=0/run.json"))
+
+
+@pytest.mark.parametrize("line", MAKE)
+def test_a_documented_target_exists(line: str) -> None:
+    done = subprocess.run(
+        ["make", "--dry-run", *shlex.split(line)[1:]], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_readme_documents_commands() -> None:
+    assert len(PYTHON) >= 5
+    assert {"make train", "make test"} <= set(MAKE)
