@@ -109,6 +109,7 @@ class Trainer:
         }
         self.seed = seed
         self.batch_size = batch_size
+        self.steps_per_epoch = math.ceil(len(self.labels["train"]) / batch_size)
 
     def train_epoch(self, epoch: int, check_stop: Callable[[], None]) -> Row:
         """Every training point once, in the order of the stream `order/<epoch>`, from epoch 0.
@@ -118,18 +119,13 @@ class Trainer:
         stream = generator(self.seed, "order", epoch)
         order = torch.randperm(len(self.inputs["train"]), generator=stream)
         inputs, targets = self.inputs["train"][order], self.targets["train"][order]
-        steps = math.ceil(len(order) / self.batch_size)
         batches = zip(inputs.split(self.batch_size), targets.split(self.batch_size), strict=True)
         outputs = []
-        for step, (batch, target) in enumerate(batches, start=epoch * steps + 1):
+        for step, (batch, target) in enumerate(batches, start=epoch * self.steps_per_epoch + 1):
             check_stop()
             outputs.append(self.net.forward(batch))
             loss = self.criterion.forward(outputs[-1], target).item()
-            if not math.isfinite(loss):
-                raise NonFiniteLossError(
-                    f"the loss became {loss} in epoch {epoch + 1}, step {step}; "
-                    "a smaller lr usually helps"
-                )
+            require_finite(loss, epoch, step)
             self.optimizer.gradient_reset()
             self.net.backward(self.criterion.backward())
             self.optimizer.step()
@@ -150,6 +146,14 @@ class Trainer:
             f"{stage}/error": (count - right) / count,
             f"{stage}/loss": self.criterion.forward(outputs, targets).item(),
         }
+
+
+def require_finite(loss: float, epoch: int, step: int) -> None:
+    """Raise NonFiniteLossError naming the epoch, counted from 0 here, and the step, from 1."""
+    if not math.isfinite(loss):
+        raise NonFiniteLossError(
+            f"the loss became {loss} in epoch {epoch + 1}, step {step}; a smaller lr usually helps"
+        )
 
 
 def fit(
@@ -175,6 +179,8 @@ def fit(
     for epoch in range(max_epochs):
         trained = trainer.train_epoch(epoch, check_stop)
         measured = trained | trainer.measure("val")[0]
+        # What the last step has done to the weights shows here first.
+        require_finite(measured["val/loss"], epoch, (epoch + 1) * trainer.steps_per_epoch)
         history.append({"epoch": epoch + 1, "lr": optimizer.lr} | measured)
     training_seconds = time.monotonic() - started
     tested, predictions = trainer.measure("test")

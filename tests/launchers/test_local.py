@@ -87,7 +87,7 @@ def test_jobs_that_exit_crash_or_hang_are_failed_rows(tmp_path: Path) -> None:
             "model=basic",
             "-m",
             f"model._target_={names},project.models.Basic",
-            "hydra.launcher.timeout_minutes=0.1",
+            "hydra.launcher.timeout_minutes=0.25",
         ),
         capture_output=True,
         text=True,

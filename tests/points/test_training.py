@@ -167,6 +167,11 @@ def test_the_step_of_a_bad_loss_is_counted_over_all_epochs() -> None:
         train(stages=bad)
 
 
+def test_a_last_step_that_spoils_the_weights_is_noticed() -> None:
+    with pytest.raises(NonFiniteLossError, match=r"became (inf|nan) in epoch 1, step 1;"):
+        train(lr=1e30, max_epochs=1, batch_size=60)
+
+
 def test_a_stop_is_asked_for_before_every_step() -> None:
     asked = []
     train(check_stop=lambda: asked.append(None))
