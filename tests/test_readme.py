@@ -22,7 +22,14 @@ BUDGET = {
 }
 
 
-@pytest.mark.parametrize("line", PYTHON)
+@pytest.mark.parametrize(
+    # Sweeps take their time even at one seed.
+    "line",
+    [
+        pytest.param(each, marks=pytest.mark.slow) if "-m +study" in each else each
+        for each in PYTHON
+    ],
+)
 def test_a_documented_command_works(tmp_path: Path, line: str) -> None:
     words = shlex.split(line)
     module = words[2]

