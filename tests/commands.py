@@ -25,13 +25,15 @@ def command(module: str, outputs: Path, *words: str) -> list[str]:
     return [sys.executable, "-m", module, *words, *folders]
 
 
-def train(outputs: Path, *words: str, small: bool = True) -> subprocess.CompletedProcess[str]:
+def train(
+    outputs: Path, *words: str, small: bool = True, timeout: float = 240
+) -> subprocess.CompletedProcess[str]:
     """Run `python -m project.train` to its end; `small` adds the short budget."""
     return subprocess.run(
         command("project.train", outputs, *words, *(SMALL if small else ())),
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=timeout,
     )
 
 

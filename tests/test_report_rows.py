@@ -10,7 +10,8 @@ from tests.commands import ROOT, run_directories, train
 REFERENCE = yaml.safe_load((ROOT / "conf/reference/epfl_2020.yaml").read_text())["rows"]
 SEEDS = 4
 
-pytestmark = pytest.mark.slow
+# The first test waits for the runs of all; a busy machine may take minutes.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def errors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[float]]:
         ("model=basic,ws_al,ws_al_bn,ws_al_bn_do",),
         ("model=ws_al", "model.auxiliary_on=logits"),
     ):
-        swept = train(outputs, "-m", *words, f"seed=range({SEEDS})", small=False)
+        swept = train(outputs, "-m", *words, f"seed=range({SEEDS})", small=False, timeout=800)
         assert swept.returncode == 0, swept.stderr
     found: dict[str, list[float]] = {}
     for directory in run_directories(outputs):
