@@ -81,7 +81,7 @@ def draw_learning_rates(figure: "Figure", activation: str, arms: dict[float, Arm
     for lr, arm in arms.items():
         text = "{:.2f}\n± {:.2f}".format(*summaries[lr]) if lr in summaries else ""
         if arm.failed:
-            text += f"\n{arm.failed} of {arm.failed + len(arm.runs)}\ndiverged"
+            text += f"\n{arm.failed} of {arm.failed + len(arm.runs)}\nfailed"
         # The lower edge of the axes, whatever the values are.
         place = axes.get_xaxis_transform()
         axes.text(lr, 0.02, text.strip(), transform=place, ha="center", va="bottom", fontsize=8)

@@ -50,14 +50,14 @@ def test_the_accuracy_figure_shows_mean_and_deviation_of_every_learning_rate(
     assert [text.get_text() for text in axes.texts] == ["45.00\n± 5.00", "90.00\n± 10.00"]
 
 
-def test_the_accuracy_figure_says_how_many_runs_diverged(tmp_path: Path) -> None:
+def test_the_accuracy_figure_says_how_many_runs_failed(tmp_path: Path) -> None:
     write_run(tmp_path)
     write_run(tmp_path, seed=1, status="failed")
     write_run(tmp_path, lr=1.0, status="failed")
     figure = Figure()
     draw_learning_rates(figure, "tanh", arms_of(tmp_path))
     texts = [text.get_text() for text in figure.axes[0].texts]
-    assert texts == ["90.00\n± 0.00\n1 of 2\ndiverged", "1 of 1\ndiverged"]
+    assert texts == ["90.00\n± 0.00\n1 of 2\nfailed", "1 of 1\nfailed"]
 
 
 def test_the_prediction_figure_tells_classes_and_mistakes_by_shape_and_shows_the_circle(
