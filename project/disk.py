@@ -40,19 +40,11 @@ def execute(config: "DictConfig") -> dict[str, float]:
     """Carry out the run that `config` describes, or find it done; returns its metrics."""
     from omegaconf import OmegaConf
 
-    from project.runs.directory import completed_record
+    from project.runs.life import find_or_train
 
     values: Any = OmegaConf.to_container(config, resolve=True)
     plan = make_plan(values)
-    directory = plan.directory
-    with directory.locked():
-        if not plan.checked.rerun:
-            directory.check_stored(sha256=None)
-            record = completed_record(directory.path)
-            if record is not None:
-                print(f"{directory.run.name}: already completed, {summary(record, directory.path)}")
-                return record["metrics"]
-        return plan.train()
+    return find_or_train(plan.directory, sha256=None, rerun=plan.checked.rerun, train=plan.train)
 
 
 def identify(values: dict[str, Any], dataset: str) -> "Run":
@@ -95,6 +87,7 @@ class Plan:
         from project.points.data import STAGES, draw_points, sha256
         from project.points.recording import write_outcome
         from project.runs.directory import COMPLETED, FAILED, INTERRUPTED
+        from project.runs.life import summary
         from project.runs.log import LogFile
         from project.runs.provenance import provenance
         from project.training.interruption import Interrupted, StopFlag
@@ -150,14 +143,6 @@ class Plan:
             batch_size=checked.batch_size,
             check_stop=stop.check,
         )
-
-
-def summary(record: dict[str, Any], directory: Path) -> str:
-    """The result of a completed run in one line."""
-    return (
-        f"test error {100 * record['metrics']['test/error']:.2f} %, {record['parameters']:,} "
-        f"parameters, trained in {record['seconds']['training']:.1f} s, {directory}"
-    )
 
 
 class DiskExperiment:

@@ -35,19 +35,13 @@ def execute(config: "DictConfig") -> dict[str, float]:
     """Carry out the run that `config` describes, or find it done; returns its metrics."""
     from omegaconf import OmegaConf
 
-    from project.runs.directory import completed_record
+    from project.runs.life import find_or_train
 
     values: Any = OmegaConf.to_container(config, resolve=True)
     plan = make_plan(values)
-    directory = plan.directory
-    with directory.locked():
-        if not plan.checked.rerun:
-            directory.check_stored(plan.data.sha256)
-            record = completed_record(directory.path)
-            if record is not None:
-                print(f"{directory.run.name}: already completed, {summary(record, directory.path)}")
-                return record["metrics"]
-        return plan.train()
+    return find_or_train(
+        plan.directory, sha256=plan.data.sha256, rerun=plan.checked.rerun, train=plan.train
+    )
 
 
 def make_plan(values: dict[str, Any]) -> "Plan":
@@ -92,6 +86,7 @@ class Plan:
         started = time.monotonic()
         from project.building import build_net
         from project.runs.directory import COMPLETED, FAILED, INTERRUPTED
+        from project.runs.life import summary
         from project.runs.log import LogFile
         from project.runs.provenance import provenance
         from project.training.interruption import Interrupted, StopFlag
@@ -159,15 +154,6 @@ def check_accelerator(accelerator: str) -> None:
             raise ConfigurationError(
                 "trainer.accelerator=gpu: torch sees no GPU on this machine; use trainer=cpu"
             )
-
-
-def summary(record: dict[str, Any], directory: Path) -> str:
-    """The result of a completed run in one line."""
-    metrics = record["metrics"]
-    return (
-        f"test error {100 * metrics['test/error']:.2f} %, {record['parameters']:,} parameters, "
-        f"trained in {record['seconds']['training']:.1f} s, {directory}"
-    )
 
 
 class TrainExperiment:

@@ -77,7 +77,8 @@ def test_the_prediction_figure_tells_classes_and_mistakes_by_shape_and_shows_the
         "predicted outside": [[0.1, 0.1], [0.5, 0.89]],
         "misclassified (2 of 4)": [[0.5, 0.89], [0.1, 0.9]],
     }
-    shapes = {each.get_paths()[0].vertices.tobytes() for each in axes.collections}  # type: ignore
+    marks = [each for each in axes.collections if isinstance(each, PathCollection)]
+    shapes = {np.asarray(each.get_paths()[0].vertices).tobytes() for each in marks}
     assert len(shapes) == 3
     circle = np.asarray(axes.lines[0].get_xydata())
     assert np.hypot(*(circle - CENTRE).T) == pytest.approx(RADIUS)

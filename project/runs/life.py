@@ -1,0 +1,33 @@
+"""The beginning of a run's life, the same for every command: locked, found done or worked on."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from project.runs.directory import RunDirectory, completed_record
+
+
+def find_or_train(
+    directory: RunDirectory, sha256: str | None, rerun: bool, train: Callable[[], dict[str, float]]
+) -> dict[str, float]:
+    """The metrics of the run, from its record if it is completed, else from `train`.
+
+    sha256: of the data, None where the configuration alone fixes it. `train` is called with the
+    run's lock held. Raises RefusedError or DamagedRunError.
+    """
+    with directory.locked():
+        if not rerun:
+            directory.check_stored(sha256)
+            record = completed_record(directory.path)
+            if record is not None:
+                print(f"{directory.run.name}: already completed, {summary(record, directory.path)}")
+                return record["metrics"]
+        return train()
+
+
+def summary(record: dict[str, Any], directory: Path) -> str:
+    """The result of a completed run in one line."""
+    return (
+        f"test error {100 * record['metrics']['test/error']:.2f} %, {record['parameters']:,} "
+        f"parameters, trained in {record['seconds']['training']:.1f} s, {directory}"
+    )

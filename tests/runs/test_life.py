@@ -1,0 +1,70 @@
+"""A run is trained once, under its lock, and found again afterwards."""
+
+from pathlib import Path
+
+import pytest
+
+from project.runs.directory import COMPLETED, INTERRUPTED, RefusedError, RunDirectory
+from project.runs.identity import identify
+from project.runs.life import find_or_train, summary
+from tests.runs.test_directory import PROVENANCE
+from tests.runs.test_identity import CONFIG
+
+METRICS = {"test/error": 0.0226}
+FACTS = {"parameters": 76846, "metrics": METRICS, "seconds": {"training": 11.12}}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDirectory:
+    return RunDirectory(identify(CONFIG, "mnist"), tmp_path, identify)
+
+
+def leave(run: RunDirectory, status: str) -> None:
+    with run.locked():
+        run.begin(CONFIG, PROVENANCE, rerun=False)
+        run.write(status, PROVENANCE, **FACTS)
+
+
+def never() -> dict[str, float]:
+    raise AssertionError("trained again")
+
+
+def test_a_completed_run_is_found_and_not_trained(
+    run: RunDirectory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    leave(run, COMPLETED)
+    assert find_or_train(run, "ab", rerun=False, train=never) == METRICS
+    assert capsys.readouterr().out == (
+        f"{run.run.name}: already completed, test error 2.26 %, 76,846 parameters, "
+        f"trained in 11.1 s, {run.path}\n"
+    )
+
+
+def test_an_unfinished_run_is_trained_under_its_lock(run: RunDirectory) -> None:
+    leave(run, INTERRUPTED)
+
+    def train() -> dict[str, float]:
+        with pytest.raises(RefusedError), run.locked():
+            pass
+        return {"test/error": 0.5}
+
+    assert find_or_train(run, "ab", rerun=False, train=train) == {"test/error": 0.5}
+
+
+def test_rerun_trains_a_completed_run_again(run: RunDirectory) -> None:
+    leave(run, COMPLETED)
+    assert find_or_train(run, "ab", rerun=True, train=lambda: {"test/error": 0.5}) == {
+        "test/error": 0.5
+    }
+
+
+def test_a_completed_run_on_other_data_is_refused(run: RunDirectory) -> None:
+    leave(run, COMPLETED)
+    with pytest.raises(RefusedError, match="holds another run"):
+        find_or_train(run, "cd", rerun=False, train=never)
+
+
+def test_the_summary_says_error_parameters_time_and_place() -> None:
+    assert summary(FACTS, Path("runs/x")) == (
+        "test error 2.26 %, 76,846 parameters, trained in 11.1 s, runs/x"
+    )
