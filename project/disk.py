@@ -109,7 +109,7 @@ class Plan:
                 directory.write(INTERRUPTED, sources)
                 print(f"{directory.run.name}: the same command begins it again", file=sys.stderr)
                 raise
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 log.exception("the run failed")
                 directory.write(FAILED, sources, error=f"{type(error).__name__}: {error}")
                 raise

@@ -103,7 +103,7 @@ class Plan:
                 directory.write(INTERRUPTED, sources)
                 print(f"{directory.run.name}: the same command goes on from here", file=sys.stderr)
                 raise
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 # A message for the user needs no traceback; a bug does.
                 log.error("the run failed: %s", error, exc_info=not hasattr(error, "exit_code"))
                 directory.write(FAILED, sources, error=f"{type(error).__name__}: {error}")

@@ -7,13 +7,19 @@ from typing import Any
 from project.runs.directory import RunDirectory, completed_record
 
 
+class ExitedError(Exception):
+    """The code of a run has called sys.exit, which is no way for a run to end."""
+
+    exit_code = 1
+
+
 def find_or_train(
     directory: RunDirectory, sha256: str | None, rerun: bool, train: Callable[[], dict[str, float]]
 ) -> dict[str, float]:
     """The metrics of the run, from its record if it is completed, else from `train`.
 
     sha256: of the data, None where the configuration alone fixes it. `train` is called with the
-    run's lock held. Raises RefusedError or DamagedRunError.
+    run's lock held. Raises RefusedError, DamagedRunError or ExitedError.
     """
     with directory.locked():
         if not rerun:
@@ -22,7 +28,10 @@ def find_or_train(
             if record is not None:
                 print(f"{directory.run.name}: already completed, {summary(record, directory.path)}")
                 return record["metrics"]
-        return train()
+        try:
+            return train()
+        except SystemExit as error:
+            raise ExitedError(f"the run's own code called sys.exit({error.code!r})") from error
 
 
 def summary(record: dict[str, Any], directory: Path) -> str:
