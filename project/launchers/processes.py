@@ -158,7 +158,7 @@ class ProcessPool:
         self._slots = jobs
         self._timeout = None if timeout_minutes is None else 60 * timeout_minutes
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(preload)
+        self._context.set_forkserver_preload([__name__, *preload])
         self._running: list[_Running] = []
         self._not_before: dict[int, float] = {}  # by job number, for runs that were held
         self._signals: list[int] = []
@@ -204,9 +204,22 @@ class ProcessPool:
 
         Starting a job cannot be interrupted; Ctrl-C in these seconds ends the sweep at once.
         """
-        nothing = self._context.Process(target=os.getpid)
-        nothing.start()
-        nothing.join()
+        self._fork(target=os.getpid).join()
+
+    def _fork(self, **process: Any) -> ForkServerProcess:
+        """A started process; a server that has died is started again, some times."""
+        attempts = 10
+        while True:
+            forked = self._context.Process(**process)
+            try:
+                forked.start()
+                return forked
+            except (ConnectionError, EOFError):
+                # Killed a moment ago: the system does not count it as dead yet.
+                attempts -= 1
+                if not attempts:
+                    raise
+                time.sleep(0.5)
 
     @property
     def interrupted(self) -> bool:
@@ -225,11 +238,12 @@ class ProcessPool:
         job.directory.parent.mkdir(parents=True, exist_ok=True)
         log = job.directory.with_name(f".{job.directory.name}.log")
         log_start = log.stat().st_size if log.exists() else 0
-        process = self._context.Process(
-            target=_job_main, args=(self._task, job.values, log, theirs), name=f"job-{job.number}"
-        )
         with _signals_held_back():
-            process.start()
+            process = self._fork(
+                target=_job_main,
+                args=(self._task, job.values, log, theirs),
+                name=f"job-{job.number}",
+            )
         theirs.close()
         return _Running(job, process, ours, log, log_start)
 

@@ -15,7 +15,7 @@ from tests.faults.campaign import Campaign
 from tests.faults.sweeps import BUDGET, results, until
 
 SEED = 20  # of what is drawn; printed, as every kill is, when a test fails
-SWEEP_KILLS = 14
+SWEEP_KILLS = 11
 RUN_KILLS = 10
 
 
