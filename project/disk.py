@@ -152,7 +152,11 @@ class DiskExperiment:
 
     def resolve(self, values: dict[str, Any]) -> tuple[dict[str, Any], Path]:
         """The configuration as it is, and the run directory."""
-        return values, make_plan(values).directory.path
+        from project.runs.life import refuse_others
+
+        plan = make_plan(values)
+        refuse_others(plan.directory, None, plan.checked.rerun)
+        return values, plan.directory.path
 
     def check(self, waiting: Sequence[dict[str, Any]]) -> None:
         """Nothing is slow to check: `resolve` has seen it all."""

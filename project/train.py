@@ -166,7 +166,10 @@ class TrainExperiment:
 
     def resolve(self, values: dict[str, Any]) -> tuple[dict[str, Any], Path]:
         """The configuration with the data source that was found, and the run directory."""
+        from project.runs.life import refuse_others
+
         plan = make_plan(values)
+        refuse_others(plan.directory, plan.data.sha256, plan.checked.rerun)
         return plan.values, plan.directory.path
 
     def check(self, waiting: Sequence[dict[str, Any]]) -> None:

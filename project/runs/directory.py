@@ -25,6 +25,8 @@ from project.runs.atomic import write_text
 from project.runs.identity import Run
 
 SCHEMA = 1
+# The same as yaml.safe_load, ten times as fast: a sweep reads the configuration of all its runs.
+SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 COMPLETED, RUNNING, FAILED, INTERRUPTED = "completed", "running", "failed", "interrupted"
 
 
@@ -127,7 +129,7 @@ class RunDirectory:
             path = self.path / "run.json"
             raise DamagedRunError(f"{path} cannot be read ({error}); {_WAY_OUT}") from None
         try:
-            was = self._identify(yaml.safe_load(stored.read_text()), dataset)
+            was = self._identify(yaml.load(stored.read_text(), SAFE_LOADER), dataset)
         except damaged as error:
             raise DamagedRunError(f"{stored} cannot be read ({error}); {_WAY_OUT}") from None
         if (was.name, was_sha256) != (self.run.name, sha256):

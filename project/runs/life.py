@@ -1,10 +1,11 @@
 """The beginning of a run's life, the same for every command: locked, found done or worked on."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from project.runs.directory import RunDirectory, completed_record
+from project.runs.directory import DamagedRunError, RunDirectory, completed_record
 
 
 class ExitedError(Exception):
@@ -32,6 +33,16 @@ def find_or_train(
             return train()
         except SystemExit as error:
             raise ExitedError(f"the run's own code called sys.exit({error.code!r})") from error
+
+
+def refuse_others(directory: RunDirectory, sha256: str | None, rerun: bool) -> None:
+    """Raise RefusedError if another run stands in the directory; asked before a sweep begins.
+
+    A record that cannot be read is left to the run's own job: the others can be carried out.
+    """
+    with suppress(DamagedRunError):
+        if not rerun:
+            directory.check_stored(sha256)
 
 
 def summary(record: dict[str, Any], directory: Path) -> str:

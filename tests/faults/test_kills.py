@@ -1,17 +1,14 @@
 """SIGKILL at random moments: what was typed again ends as if nothing had happened."""
 
 import json
-import multiprocessing
-import os
 import random
-import sys
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
 
 from tests.commands import command, run_directories
 from tests.faults.campaign import Campaign
+from tests.faults.forked import begin
 from tests.faults.sweeps import BUDGET, results, until
 
 SEED = 20  # of what is drawn; printed, as every kill is, when a test fails
@@ -30,25 +27,6 @@ def test_a_sweep_that_is_killed_and_typed_again_ends_as_an_undisturbed_one(
     assert campaign.kills.keys() >= {"launcher", "writing job"}
     assert campaign.complete >= 1
     assert campaign.resumed >= 1
-
-
-def train_in_this_process(words: list[str], output: Path) -> None:
-    """The command, in a process that has imported torch already."""
-    descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
-    sys.argv = ["train.py", *words]
-    from project.train import main
-
-    main()
-
-
-def begin(words: list[str], output: Path) -> ForkServerProcess:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["project.building", "project.training.fit"])
-    process = context.Process(target=train_in_this_process, args=(words, output))
-    process.start()
-    return process
 
 
 @pytest.mark.timeout(900)
