@@ -8,9 +8,12 @@ traceback.
 import functools
 import os
 import re
+import shlex
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 CONFIGURATION_FOLDER = Path(__file__).resolve().parents[1] / "conf"
@@ -79,6 +82,32 @@ def composition_message(error: Exception, config_name: str, arguments: Sequence[
     return text if error.__cause__ is None else f"{text}\n{error.__cause__}"
 
 
+class Terminated(BaseException):
+    """SIGTERM, at a moment when nothing is being trained."""
+
+    exit_code = 143
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated("interrupted by SIGTERM")
+
+
+def is_sweep(arguments: Sequence[str]) -> bool:
+    """Whether `-m` stands among the arguments."""
+    return not {"-m", "--multirun"}.isdisjoint(arguments)
+
+
+def command_to_go_on(typed: Sequence[str], arguments: Sequence[str]) -> str:
+    """What to type to go on with an interrupted command.
+
+    typed: what was typed, with the program (`python -m project.train`); arguments: without it.
+    An interrupted rerun has moved the old run aside already: `rerun=true` would begin once more.
+    """
+    if not is_sweep(arguments):
+        typed = [word for word in typed if not word.startswith("rerun=")]
+    return shlex.join(typed)
+
+
 def report_and_exit(error: BaseException, config_name: str, arguments: Sequence[str]) -> int:
     """Print what the user can act on; return the exit code. A bug is raised again."""
     from hydra.errors import HydraException
@@ -90,7 +119,7 @@ def report_and_exit(error: BaseException, config_name: str, arguments: Sequence[
     elif isinstance(error, HydraException | OmegaConfBaseException):
         code, message = 2, composition_message(error, config_name, arguments)
     elif isinstance(error, KeyboardInterrupt):
-        code, message = 130, "interrupted"
+        code, message = 130, "interrupted by SIGINT"
     elif isinstance(error, OSError) and error.errno is not None:
         place = f" ({error.filename})" if error.filename else ""
         code = 3
@@ -100,7 +129,11 @@ def report_and_exit(error: BaseException, config_name: str, arguments: Sequence[
         )
     else:
         raise error
-    print(f"error: {message}" if code not in (130, 143) else message, file=sys.stderr)
+    if code in (130, 143):
+        message += f"\nto go on: {command_to_go_on(sys.orig_argv, arguments)}"
+    else:
+        message = f"error: {message}"
+    print(message, file=sys.stderr)
     return code
 
 
@@ -111,6 +144,7 @@ def run(task: Callable[[Any], Any], config_name: str, prepare: Callable[[], None
     """
     # Errors come to us as exceptions; Hydra would print them and always exit with 1.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    signal.signal(signal.SIGTERM, _terminate)
     import hydra
 
     arguments = flags_first(sys.argv[1:])
@@ -126,11 +160,10 @@ def run(task: Callable[[Any], Any], config_name: str, prepare: Callable[[], None
         except Exception as error:
             raised.append(error)
 
-    multirun = not {"-m", "--multirun"}.isdisjoint(arguments)
     try:
         hydra.main(
             config_path=str(CONFIGURATION_FOLDER), config_name=config_name, version_base="1.3"
-        )(task if multirun else single_run)()
+        )(task if is_sweep(arguments) else single_run)()
         if raised:
             raise raised[0]
     except SystemExit:

@@ -109,7 +109,7 @@ class Plan:
                 directory.write(INTERRUPTED, sources)
                 print(f"{directory.run.name}: the same command begins it again", file=sys.stderr)
                 raise
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 log.exception("the run failed")
                 directory.write(FAILED, sources, error=f"{type(error).__name__}: {error}")
                 raise
@@ -152,7 +152,11 @@ class DiskExperiment:
 
     def resolve(self, values: dict[str, Any]) -> tuple[dict[str, Any], Path]:
         """The configuration as it is, and the run directory."""
-        return values, make_plan(values).directory.path
+        from project.runs.life import refuse_others
+
+        plan = make_plan(values)
+        refuse_others(plan.directory, None, plan.checked.rerun)
+        return values, plan.directory.path
 
     def check(self, waiting: Sequence[dict[str, Any]]) -> None:
         """Nothing is slow to check: `resolve` has seen it all."""

@@ -103,7 +103,7 @@ class Plan:
                 directory.write(INTERRUPTED, sources)
                 print(f"{directory.run.name}: the same command goes on from here", file=sys.stderr)
                 raise
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 # A message for the user needs no traceback; a bug does.
                 log.error("the run failed: %s", error, exc_info=not hasattr(error, "exit_code"))
                 directory.write(FAILED, sources, error=f"{type(error).__name__}: {error}")
@@ -166,7 +166,10 @@ class TrainExperiment:
 
     def resolve(self, values: dict[str, Any]) -> tuple[dict[str, Any], Path]:
         """The configuration with the data source that was found, and the run directory."""
+        from project.runs.life import refuse_others
+
         plan = make_plan(values)
+        refuse_others(plan.directory, plan.data.sha256, plan.checked.rerun)
         return plan.values, plan.directory.path
 
     def check(self, waiting: Sequence[dict[str, Any]]) -> None:

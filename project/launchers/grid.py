@@ -1,6 +1,6 @@
 """The whole grid, composed and checked before the first job starts."""
 
-import logging
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,14 +8,13 @@ from typing import Any, Protocol
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType
 from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobStatus
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
-
-log = logging.getLogger(__name__)
+from omegaconf import DictConfig, OmegaConf
 
 
 class GridError(Exception):
@@ -52,10 +51,14 @@ class Experiment(Protocol):
 
 @dataclass(frozen=True)
 class Job:
-    """One cell of the grid: its number, its overrides, its resolved configuration, its run."""
+    """One cell of the grid: its number, its overrides, its resolved configuration, its run.
+
+    arm: the overrides that tell its arm from the others of the grid; empty if there is one arm.
+    """
 
     number: int
     overrides: tuple[str, ...]
+    arm: str
     values: dict[str, Any]
     directory: Path
 
@@ -87,10 +90,84 @@ class GridSweeper(Sweeper):
         overrides = self.parser.parse_overrides([*params, *arguments])
         (grid,) = BasicSweeper.split_arguments(overrides, max_batch_size=None)
         results = self._launcher.launch(grid, initial_job_idx=0)
-        failed = sum(result.status is not JobStatus.COMPLETED for result in results)
+        failed = [result for result in results if result.status is not JobStatus.COMPLETED]
+        for result in failed:
+            error = result._return_value
+            if not isinstance(error, JobFailedError):  # a launcher of others, which says nothing
+                words = " ".join(result.overrides or ())
+                print(f"FAILED {words}: {type(error).__name__}: {error}", file=sys.stderr)
         if failed:
-            raise JobFailedError(f"{failed} of {len(results)} jobs failed")
+            raise JobFailedError(f"{len(failed)} of {len(results)} jobs failed")
         return [results]
+
+
+class _Composer:
+    """Composes the configurations of a grid; each composition takes Hydra 50 ms or more.
+
+    Jobs that choose the same files (`model=ws_al`) share a composition: the values in which they
+    differ (`seed=3`, `optimizer.lr=0.1`) are set in it, one job after the other, which is what
+    Hydra does with values as well, in the end.
+    """
+
+    def __init__(
+        self, context: HydraContext, config: DictConfig, grid: Sequence[Sequence[str]]
+    ) -> None:
+        self._loader = context.config_loader
+        self._config = config
+        self._parser = OverridesParser.create(config_loader=self._loader)
+        self._shared = set(grid[0]).intersection(*grid)
+        self._parsed: dict[str, Override] = {}
+        self._groups: dict[str, bool] = {}
+        self._composed: dict[tuple[str, ...], tuple[DictConfig, Any]] = {}
+
+    def varying(self, overrides: Sequence[str]) -> list[str]:
+        """Those that not all jobs of the grid have."""
+        return [word for word in overrides if word not in self._shared]
+
+    def values(self, overrides: Sequence[str]) -> dict[str, Any]:
+        """The resolved configuration of the job with these overrides, without Hydra's own part."""
+        values = [word for word in self.varying(overrides) if self._is_value(word)]
+        choices = tuple(word for word in overrides if word not in values)
+        if choices not in self._composed:
+            self._composed[choices] = self._compose(choices)
+        task, hydra = self._composed[choices]
+        changes = [self._parsed[word] for word in values]
+        if any(self._leaf(task, change.key_or_group) is None for change in changes):
+            # A key that is not there, or a whole section: Hydra knows what to say or do.
+            task, hydra = self._compose(overrides)
+            changes = []
+        for change in changes:
+            OmegaConf.update(task, change.key_or_group, change.value())
+        HydraConfig.instance().cfg = hydra  # for ${hydra:...}
+        resolved: Any = OmegaConf.to_container(task, resolve=True)
+        return resolved
+
+    def _is_value(self, word: str) -> bool:
+        """Whether `word` sets a value rather than choosing a file."""
+        if word not in self._parsed:
+            self._parsed[word] = self._parser.parse_override(word)
+        override = self._parsed[word]
+        key = override.key_or_group
+        if key not in self._groups:
+            self._groups[key] = bool(self._loader.get_group_options(key))
+        return not (
+            override.type != OverrideType.CHANGE
+            or override.package is not None
+            or self._groups[key]
+            or key.startswith("hydra.")
+            or isinstance(override.value(), dict)
+        )
+
+    @staticmethod
+    def _leaf(task: DictConfig, key: str) -> Any:
+        node = OmegaConf.select(task, key)
+        return None if isinstance(node, DictConfig) else node
+
+    def _compose(self, words: Sequence[str]) -> tuple[DictConfig, Any]:
+        composed = self._loader.load_sweep_config(self._config, list(words))
+        HydraConfig.instance().set_config(composed)
+        task = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+        return task, HydraConfig.instance().cfg
 
 
 def compose_grid(
@@ -99,37 +176,22 @@ def compose_grid(
     grid: Sequence[Sequence[str]],
     experiment: Experiment,
 ) -> list[Job]:
-    """All jobs of `grid`, checked; raises GridError at two that are the same run.
-
-    Composing takes Hydra about 50 ms. Jobs that differ in their seed only are composed once.
-    """
-    parser = OverridesParser.create(config_loader=context.config_loader)
-    jobs: list[Job] = []
-    composed: dict[tuple[str, ...], DictConfig] = {}
-    seen: dict[Path, Job] = {}
+    """All jobs of `grid`, checked; raises GridError at two that are the same run."""
+    composer = _Composer(context, config, grid)
+    jobs: dict[Path, Job] = {}
     before = Singleton.get_state()
     for number, overrides in enumerate(grid):
-        arm = tuple(word for word in overrides if not word.startswith("seed="))
-        if arm not in composed:
-            composed[arm] = context.config_loader.load_sweep_config(config, list(arm))
-        job_config = composed[arm]
-        with open_dict(job_config), read_write(job_config.hydra):
-            job_config.hydra.job.num = number
-            job_config.hydra.job.id = str(number)
-            for override in parser.parse_overrides([w for w in overrides if w not in arm]):
-                job_config.seed = override.value()
-        HydraConfig.instance().set_config(job_config)
-        task = OmegaConf.masked_copy(job_config, [str(k) for k in job_config if k != "hydra"])
-        values: Any = OmegaConf.to_container(task, resolve=True)
-        job = Job(number, tuple(overrides), *experiment.resolve(values))
-        if job.directory in seen:
-            first = seen[job.directory]
+        varying = composer.varying(overrides)
+        arm = " ".join(word for word in varying if not word.startswith("seed="))
+        resolved = experiment.resolve(composer.values(overrides))
+        job = Job(number, tuple(overrides), arm, *resolved)
+        if job.directory in jobs:
+            first = jobs[job.directory]
             raise GridError(
                 f"jobs {first.number} ({' '.join(first.overrides)}) and {number} "
                 f"({' '.join(overrides)}) are the same run, {job.directory}; "
                 "name every seed and value once"
             )
-        seen[job.directory] = job
-        jobs.append(job)
+        jobs[job.directory] = job
     Singleton.set_state(before)
-    return jobs
+    return list(jobs.values())

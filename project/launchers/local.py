@@ -22,7 +22,7 @@ from project.launchers.grid import (
 )
 from project.launchers.processes import ProcessPool
 from project.launchers.view import SweepView
-from project.runs.directory import completed_record
+from project.runs.directory import completed_record, holder
 
 
 class LocalLauncher(Launcher):
@@ -58,7 +58,7 @@ class LocalLauncher(Launcher):
     ) -> Sequence[JobReturn]:
         grid = compose_grid(self.hydra_context, self.config, job_overrides, self.experiment)
         returns: dict[int, JobReturn] = {}
-        view = SweepView(len(grid))
+        view = SweepView(grid, self.jobs)
         waiting = []
         for job in grid:
             record = completed_record(job.directory)
@@ -78,12 +78,18 @@ class LocalLauncher(Launcher):
         return [returns[number] for number in sorted(returns)]
 
     def _run(self, waiting: list[Job], view: SweepView, returns: dict[int, JobReturn]) -> None:
+        view.begin()
         pool = ProcessPool(self.experiment.task, self.jobs, self.timeout_minutes, self.preload)
         self.experiment.check([job.values for job in waiting])
-        for ended in pool.run(waiting):
+        for ended in pool.run(waiting, view.started):
+            if ended.held:
+                view.held(ended.job, holder(ended.job.directory))
+                continue
             record = completed_record(ended.job.directory)
             if ended.exit_code == 0 and record is not None:
-                view.done(ended.job, record)
+                # Another process may have completed the run before this job could begin.
+                made_here = record["process"]["pid"] == ended.pid
+                (view.done if made_here else view.skipped)(ended.job, record)
                 returns[ended.job.number] = _returned(ended.job, record)
                 ended.log.unlink(missing_ok=True)
             elif pool.interrupted:

@@ -8,13 +8,15 @@ import importlib
 import multiprocessing
 import multiprocessing.connection
 import multiprocessing.forkserver as forkserver
+import multiprocessing.resource_tracker as resource_tracker
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -22,8 +24,13 @@ from types import FrameType
 from typing import Any
 
 from project.launchers.grid import Job
+from project.runs.directory import HeldError
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 GRACE_SECONDS = 10.0  # between asking a job that ran out of time to stop and killing it
+HELD_SECONDS = 1.0  # before a job whose run another process works on is tried again
+# How a job's process says so: EX_TEMPFAIL of sysexits.h, which no other error here has.
+HELD_EXIT_CODE = 75
 
 
 class SweepInterrupted(BaseException):
@@ -36,20 +43,35 @@ class SweepInterrupted(BaseException):
 
 @dataclass(frozen=True)
 class Ended:
-    """How a job's process ended: `exit_code` as in multiprocessing (negative: killed by it)."""
+    """How a job's process ended.
+
+    exit_code: as in multiprocessing (negative: killed by that signal). log: everything it printed,
+    from byte `log_start` on; what other attempts printed stands before.
+    """
 
     job: Job
+    pid: int
     exit_code: int
     timed_out: bool
     log: Path
+    log_start: int
+
+    @property
+    def held(self) -> bool:
+        """Whether another process works on the run; the job is tried again."""
+        return self.exit_code == HELD_EXIT_CODE
 
     def reason(self) -> str:
-        """The last line of the job's log, or the signal that ended it."""
+        """The last line that the job printed, or the signal that ended it."""
         if self.timed_out:
             return "ran past hydra.launcher.timeout_minutes"
         if self.exit_code < 0:
             return f"killed by {signal.Signals(-self.exit_code).name}"
-        lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
+        try:
+            printed = self.log.read_bytes()[self.log_start :].decode(errors="replace")
+        except FileNotFoundError:
+            printed = ""
+        lines = [line for line in printed.splitlines() if line.strip()]
         return lines[-1].strip() if lines else f"exit code {self.exit_code}"
 
 
@@ -59,8 +81,25 @@ class _Running:
     process: ForkServerProcess
     alive: Connection
     log: Path
-    started: float
-    asked_to_stop: float | None = None
+    log_start: int
+    started: float = field(default_factory=time.monotonic)
+    asked_to_stop: bool = False
+    timed_out: float | None = None  # when
+
+
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """What is started here begins with SIGINT and SIGTERM blocked.
+
+    So the server outlives a Ctrl-C that goes to the whole terminal, and a job that is asked to stop
+    before it can listen finds the signal waiting for it.
+    """
+    resource_tracker.ensure_running()  # it would let them through
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _die_with_launcher(alive: Connection) -> None:
@@ -75,23 +114,28 @@ def _die_with_launcher(alive: Connection) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def _print_to(log: Path) -> None:
+    """Let everything that this process prints go to the end of `log`, in the order of printing."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(descriptor, stream.fileno())
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+
+
 def _job_main(task: tuple[str, str], values: dict[str, Any], log: Path, alive: Connection) -> None:
     """Runs in the job's process: everything it prints goes to `log`."""
     # A group of its own: Ctrl-C reaches the launcher alone, which passes it on.
     os.setpgrp()
     _die_with_launcher(alive)
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(descriptor, sys.stdout.fileno())
-    os.dup2(descriptor, sys.stderr.fileno())
+    _print_to(log)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     module, function = task
     from omegaconf import OmegaConf
 
     try:
         getattr(importlib.import_module(module), function)(OmegaConf.create(values))
-    except SystemExit as error:
-        # Not every exit is an end: a job is done when its record says so.
-        print(f"SystemExit: {error.code}", file=sys.stderr)
-        sys.exit(1)
+    except HeldError:
+        sys.exit(HELD_EXIT_CODE)
     except BaseException as error:
         code = getattr(error, "exit_code", None)
         if not isinstance(code, int):
@@ -114,78 +158,127 @@ class ProcessPool:
         self._slots = jobs
         self._timeout = None if timeout_minutes is None else 60 * timeout_minutes
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(preload)
-        self.running: list[_Running] = []
-        self._signal: int | None = None
+        self._context.set_forkserver_preload([__name__, *preload])
+        self._running: list[_Running] = []
+        self._not_before: dict[int, float] = {}  # by job number, for runs that were held
+        self._signals: list[int] = []
         self.starting = True  # set to False, no further job is started
         # Begin with the slow imports at once: whatever the caller still has to do overlaps.
-        forkserver.ensure_running()
+        with _signals_held_back():
+            forkserver.ensure_running()
 
-    def run(self, waiting: list[Job]) -> Iterator[Ended]:
-        """Raises SweepInterrupted once the running jobs have stopped."""
-        waiting = list(waiting)
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        for number in handlers:
-            signal.signal(number, self._on_signal)
+    def run(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[Ended]:
+        """Yields a job more than once if its run is held by another process (`Ended.held`).
+
+        started: called with every job that begins. Raises SweepInterrupted once the running jobs
+        have stopped.
+        """
+        self._await_server()
+        waiting = list(jobs)
+        handlers = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
         try:
-            while (waiting and self.starting) or self.running:
-                while waiting and self.starting and len(self.running) < self._slots:
-                    self.running.append(self._start(waiting.pop(0)))
-                multiprocessing.connection.wait(
-                    [running.process.sentinel for running in self.running], timeout=0.2
-                )
+            while (waiting and self.starting) or self._running:
+                while (job := self._next(waiting)) is not None:
+                    waiting.remove(job)
+                    self._running.append(self._start(job))
+                    started(job)
+                sentinels = [running.process.sentinel for running in self._running]
+                multiprocessing.connection.wait(sentinels, timeout=0.2)
+                self._pass_on_signals()
                 self._enforce_timeout()
-                yield from self._collect()
+                for ended in self._collect():
+                    if ended.held:
+                        waiting.append(ended.job)
+                        self._not_before[ended.job.number] = time.monotonic() + HELD_SECONDS
+                    yield ended
         finally:
-            for running in self.running:
+            for running in self._running:
                 running.process.kill()
             for number, handler in handlers.items():
                 signal.signal(number, handler)
-        if self._signal is not None:
-            raise SweepInterrupted(self._signal)
+        if self._signals:
+            raise SweepInterrupted(self._signals[0])
+
+    def _await_server(self) -> None:
+        """Wait for the server's imports, by a process that does nothing.
+
+        Starting a job cannot be interrupted; Ctrl-C in these seconds ends the sweep at once.
+        """
+        self._fork(target=os.getpid).join()
+
+    def _fork(self, **process: Any) -> ForkServerProcess:
+        """A started process; a server that has died is started again, some times."""
+        attempts = 10
+        while True:
+            forked = self._context.Process(**process)
+            try:
+                forked.start()
+                return forked
+            except (ConnectionError, EOFError):
+                # Killed a moment ago: the system does not count it as dead yet.
+                attempts -= 1
+                if not attempts:
+                    raise
+                time.sleep(0.5)
 
     @property
     def interrupted(self) -> bool:
         """Whether a signal has asked the sweep to stop."""
-        return self._signal is not None
+        return bool(self._signals)
+
+    def _next(self, waiting: list[Job]) -> Job | None:
+        if not self.starting or self._signals or len(self._running) >= self._slots:
+            return None
+        now = time.monotonic()
+        return next((job for job in waiting if self._not_before.get(job.number, now) <= now), None)
 
     def _start(self, job: Job) -> _Running:
         ours, theirs = self._context.Pipe()
         # Beside the run directory, as its lock: the job may fail before it can create anything.
         job.directory.parent.mkdir(parents=True, exist_ok=True)
         log = job.directory.with_name(f".{job.directory.name}.log")
-        process = self._context.Process(
-            target=_job_main, args=(self._task, job.values, log, theirs), name=f"job-{job.number}"
-        )
-        process.start()
+        log_start = log.stat().st_size if log.exists() else 0
+        with _signals_held_back():
+            process = self._fork(
+                target=_job_main,
+                args=(self._task, job.values, log, theirs),
+                name=f"job-{job.number}",
+            )
         theirs.close()
-        return _Running(job, process, ours, log, time.monotonic())
+        return _Running(job, process, ours, log, log_start)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        """The first signal asks the jobs to stop, the second kills them."""
-        for running in self.running:
-            if running.process.pid is not None and running.process.is_alive():
-                os.kill(running.process.pid, signal.SIGKILL if self._signal else number)
-        self._signal = number
+        # Only noted: the process may be in the middle of starting a job or collecting one.
+        self._signals.append(number)
         self.starting = False
+
+    def _pass_on_signals(self) -> None:
+        """The first signal asks the jobs to stop, the second kills them."""
+        for running in self._running:
+            if self._signals and not running.asked_to_stop:
+                running.asked_to_stop = True
+                running.process.terminate()
+            if len(self._signals) > 1:
+                running.process.kill()
 
     def _enforce_timeout(self) -> None:
         if self._timeout is None:
             return
         now = time.monotonic()
-        for running in self.running:
-            if running.asked_to_stop is None and now - running.started > self._timeout:
-                running.asked_to_stop = now
+        for running in self._running:
+            if running.timed_out is None and now - running.started > self._timeout:
+                running.timed_out = now
                 running.process.terminate()
-            elif running.asked_to_stop and now - running.asked_to_stop > GRACE_SECONDS:
+            elif running.timed_out is not None and now - running.timed_out > GRACE_SECONDS:
                 running.process.kill()
 
     def _collect(self) -> Iterator[Ended]:
-        for running in [each for each in self.running if not each.process.is_alive()]:
-            self.running.remove(running)
+        for running in [each for each in self._running if not each.process.is_alive()]:
+            self._running.remove(running)
             running.process.join()
             running.alive.close()
-            exit_code = running.process.exitcode
+            pid, exit_code = running.process.pid, running.process.exitcode
+            assert pid is not None
             assert exit_code is not None
-            timed_out = running.asked_to_stop is not None
-            yield Ended(running.job, exit_code, timed_out, running.log)
+            timed_out = running.timed_out is not None
+            yield Ended(running.job, pid, exit_code, timed_out, running.log, running.log_start)

@@ -112,6 +112,12 @@ class ProgressBar(TQDMProgressBar):
 
     SHOWN = ("train/loss", "train/error", "val/error")
 
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        # Ends the bar's line: what is printed next would stand at its end.
+        self.train_progress_bar.close()
+
     def get_metrics(
         self, trainer: Trainer, pl_module: LightningModule
     ) -> dict[str, int | str | float | dict[str, float]]:

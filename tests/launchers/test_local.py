@@ -159,3 +159,16 @@ def test_killing_the_launcher_leaves_no_orphans(tmp_path: Path) -> None:
     while any(Path(f"/proc/{pid}").exists() for pid in workers):
         assert time.monotonic() < deadline, "a job outlived its launcher"
         time.sleep(0.05)
+
+
+def test_a_sweep_over_a_directory_that_holds_another_run_is_refused(tmp_path: Path) -> None:
+    """Finished runs are held against their names too, before they are counted."""
+    words = ("model=basic", "-m", "seed=0,1")
+    assert train(tmp_path, *words).returncode == 0
+    stored = run_directories(tmp_path)[1] / "config.yaml"
+    stored.write_text(stored.read_text().replace("lr: 1.0", "lr: 0.5"))
+    refused = train(tmp_path, *words)
+    assert refused.returncode == 4
+    assert f"{stored.parent} holds another run than its name says:" in refused.stderr
+    assert '-    "lr": 0.5' in refused.stderr
+    assert "Traceback" not in refused.stderr

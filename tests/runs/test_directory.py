@@ -18,8 +18,10 @@ from project.runs.directory import (
     COMPLETED,
     RUNNING,
     DamagedRunError,
+    HeldError,
     RefusedError,
     RunDirectory,
+    lock_path,
     read_record,
 )
 from project.runs.identity import identify
@@ -78,7 +80,7 @@ def holder(outputs: Path) -> Iterator[subprocess.Popen[str]]:
 def test_a_run_that_another_process_works_on_is_refused_naming_it(tmp_path: Path) -> None:
     run = held_run(tmp_path)
     with holder(tmp_path) as process:
-        with pytest.raises(RefusedError) as error, run.locked():
+        with pytest.raises(HeldError) as error, run.locked():
             pass
         assert str(error.value) == (
             f"{run.path} is being worked on by process {process.pid} on {socket.gethostname()}; "
@@ -240,9 +242,18 @@ def test_a_damaged_configuration_is_named_with_the_way_out(
 
 def test_a_damaged_record_does_not_hide_that_the_run_is_locked(tmp_path: Path) -> None:
     run = held_run(tmp_path)
-    with holder(tmp_path):
+    with holder(tmp_path) as process:
         (run.path / "run.json").write_text("damaged")
-        with pytest.raises(RefusedError, match=r"worked on by process \? on \?;"), run.locked():
+        named = f"worked on by process {process.pid} on {socket.gethostname()};"
+        with pytest.raises(HeldError, match=named), run.locked():
+            pass
+
+
+def test_a_holder_that_has_not_written_its_name_yet_is_a_holder(tmp_path: Path) -> None:
+    run = held_run(tmp_path)
+    with holder(tmp_path):
+        lock_path(run.path).write_text("")
+        with pytest.raises(HeldError, match=r"worked on by process \? on \?;"), run.locked():
             pass
 
 

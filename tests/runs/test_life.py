@@ -1,12 +1,13 @@
 """A run is trained once, under its lock, and found again afterwards."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from project.runs.directory import COMPLETED, INTERRUPTED, RefusedError, RunDirectory
 from project.runs.identity import identify
-from project.runs.life import find_or_train, summary
+from project.runs.life import ExitedError, find_or_train, refuse_others, summary
 from tests.runs.test_directory import PROVENANCE
 from tests.runs.test_identity import CONFIG
 
@@ -62,6 +63,23 @@ def test_a_completed_run_on_other_data_is_refused(run: RunDirectory) -> None:
     leave(run, COMPLETED)
     with pytest.raises(RefusedError, match="holds another run"):
         find_or_train(run, "cd", rerun=False, train=never)
+
+
+def test_a_run_that_exits_has_failed(run: RunDirectory) -> None:
+    with pytest.raises(ExitedError, match=r"the run's own code called sys.exit\(0\)") as error:
+        find_or_train(run, "ab", rerun=False, train=lambda: sys.exit(0))
+    assert error.value.exit_code == 1
+
+
+def test_another_run_in_a_directory_is_refused_before_a_sweep_begins(run: RunDirectory) -> None:
+    refuse_others(run, "cd", rerun=False)  # there is none
+    leave(run, COMPLETED)
+    refuse_others(run, "ab", rerun=False)
+    refuse_others(run, "cd", rerun=True)
+    with pytest.raises(RefusedError, match="holds another run"):
+        refuse_others(run, "cd", rerun=False)
+    (run.path / "run.json").write_text("damaged")
+    refuse_others(run, "cd", rerun=False)  # its own job will say so
 
 
 def test_the_summary_says_error_parameters_time_and_place() -> None:
