@@ -58,7 +58,8 @@ def ours(values: dict, data: PairsDataModule) -> float:
             data=data,
             optimizer_factory=optimizer_factory(values["optimizer"]),
             auxiliary_weight=1.0,
-            seed=0,
+            init_seed=0,
+            noise_seed=0,
             max_epochs=values["trainer"]["max_epochs"],
             accelerator="cpu",
             threads=1,
@@ -76,7 +77,7 @@ def main() -> None:
         values = OmegaConf.to_container(compose("train"), resolve=True)
     assert isinstance(values, dict)
     torch.set_num_threads(1)
-    data = PairsDataModule(root=values["paths"]["data"], seed=0, **values["data"])
+    data = PairsDataModule(root=values["paths"]["data"], seed=0, order_seed=0, **values["data"])
     data.setup()
     pairs = [(plain_loop(values, data), ours(values, data)) for _ in range(rounds)]
     plain, platform = (statistics.median(times) for times in zip(*pairs, strict=True))
