@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from project.runs.directory import COMPLETED, DamagedRunError, read_record
+from project.runs.directory import COMPLETED, FAILED, DamagedRunError, read_record
 from project.runs.identity import identify
 
 PAIRS, DISK = "pairs", "disk"  # the experiments of project.train and of project.disk
@@ -44,7 +44,7 @@ class StoredRun:
     """One run directory: completed, failed, interrupted or running.
 
     config: resolved, nested, shared between runs: not to be changed. metrics: shares, not percent;
-    empty unless completed. seconds: of training, and of the session.
+    empty unless completed. seconds: of training, and of the session. error: why it failed.
     """
 
     directory: Path
@@ -57,6 +57,12 @@ class StoredRun:
     parameters: int | None
     seconds: dict[str, float]
     provenance: dict[str, Any]
+    error: str | None = None
+
+    @property
+    def diverged(self) -> bool:
+        """It failed because its loss left the numbers: run again, it would do so again."""
+        return self.status == FAILED and (self.error or "").startswith("NonFiniteLossError")
 
     @property
     def name(self) -> str:
@@ -151,6 +157,7 @@ def _read_run(directory: Path, configurations: dict[str, dict[str, Any]]) -> Sto
             parameters=record.get("parameters"),
             seconds=record.get("seconds", {}),
             provenance=record["provenance"],
+            error=record.get("error"),
         )
         _check_identity(run)
         if run.status == COMPLETED:
