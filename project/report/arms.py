@@ -1,7 +1,7 @@
 """Runs grouped into arms, and arms named by the settings in which they really differ."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from project.runs.identity import canonical
 
 # What says where a run lives, where its data were looked for, or which run of the arm it is.
 NOT_SETTINGS = ("seed", "seeds", "paths", "rerun", "data.source", "model.name")
+ArmKey = tuple[str, str]  # model and hash
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,11 @@ class Arm:
 
 def group(runs: Iterable[StoredRun]) -> list[Arm]:
     """The arms of `runs`, by model and settings; every label stands for one arm."""
-    members: dict[tuple[str, str], list[StoredRun]] = defaultdict(list)
+    members: dict[ArmKey, list[StoredRun]] = defaultdict(list)
     for run in runs:
         members[run.model, run.arm_hash].append(run)
     settings = {key: settings_of(group[0]) for key, group in members.items()}
-    labels = {}
-    for model in {model for model, _ in members}:
-        own = {arm: settings[name, arm] for name, arm in members if name == model}
-        labels |= {(model, arm): label for arm, label in _labels(model, own).items()}
+    labels = labels_of(settings)
     arms = [
         Arm(
             label=labels[key],
@@ -77,18 +75,31 @@ def group(runs: Iterable[StoredRun]) -> list[Arm]:
 
 
 def settings_of(run: StoredRun) -> dict[str, Any]:
-    """The flattened configuration of the run's arm, every value in its one spelling."""
+    """The settings of the run's arm, and the data set that it found."""
+    return flat_settings(run.config) | {"data.dataset": run.provenance["data"]["dataset"]}
+
+
+def flat_settings(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration without seed and places: dotted keys, every value in its one spelling."""
     settings = {
         key: value
-        for key, value in _flat(canonical(run.config))
+        for key, value in _flat(canonical(config))
         if key not in NOT_SETTINGS and key.split(".")[0] not in NOT_SETTINGS
     }
-    settings["data.dataset"] = run.provenance["data"]["dataset"]
-    # A part of the seed that is not the run's own is held fixed: that is a setting.
-    for name, value in run.config.get("seeds", {}).items():
-        if value != run.seed:
-            settings[f"seeds.{name}"] = value
+    # A source of chance that does not follow the seed is held fixed: that is a setting.
+    for source, seed in config.get("seeds", {}).items():
+        if seed != config["seed"]:
+            settings[f"seeds.{source}"] = seed
     return settings
+
+
+def labels_of(settings: Mapping[ArmKey, dict[str, Any]]) -> dict[ArmKey, str]:
+    """A label for each (model, hash): the model, and the settings in which its arms differ."""
+    labels: dict[ArmKey, str] = {}
+    for model in {model for model, _ in settings}:
+        own = {arm_hash: each for (name, arm_hash), each in settings.items() if name == model}
+        labels |= {(model, arm_hash): label for arm_hash, label in _labels(model, own).items()}
+    return labels
 
 
 def differing_keys(settings: Sequence[dict[str, Any]]) -> list[str]:
