@@ -76,6 +76,20 @@ def choose_planned(runs: Sequence[StoredRun], planned: Sequence[PlannedArm]) -> 
     return chosen
 
 
+def beyond_the_plan(runs: Sequence[StoredRun], planned: Sequence[PlannedArm]) -> list[int]:
+    """Seeds that the study does not plan and not all of its arms have.
+
+    They belong to another study that shares arms with this one. A seed that was begun in an arm and
+    did not complete is none of them: to leave it out might be to leave out a bad result.
+    """
+    demanded = {seed for plan in planned for seed in plan.seeds}
+    arms = group(runs)
+    seeds = {run.seed for run in runs} - demanded
+    begun = {run.seed for arm in arms for run in arm.unfinished}
+    everywhere = set.intersection(*({run.seed for run in arm.runs} for arm in arms), seeds)
+    return sorted(seeds - begun - everywhere) if len(arms) > 1 else []
+
+
 def find_gaps(arms: Sequence[Arm], planned: Sequence[PlannedArm]) -> list[Gap]:
     """What one table lacks: every arm should have the seeds that any has, and those planned.
 

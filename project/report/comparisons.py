@@ -122,9 +122,9 @@ def why_not_paired(arm: Arm, baseline: Arm) -> str:
     for each in (arm, baseline):
         diverged = sum(run.diverged for run in each.unfinished)
         if diverged:
-            whose = "its" if each is arm else "the baseline's"
+            whose = "" if each is arm else " of the baseline"
             return (
-                f"{diverged} of {whose} {diverged + len(each.runs)} runs diverged, "
+                f"{diverged} of {diverged + len(each.runs)} runs{whose} diverged, "
                 "and the others are no fair sample"
             )
     pairs = paired_runs(arm, baseline)

@@ -13,7 +13,7 @@ from project.report.statistics import FEWEST_PAIRS
 def notices_of(table: Table, gaps: Sequence[Gap]) -> list[str]:
     """One sentence or two each, the gravest first."""
     return [
-        *(f"Incomplete, and shown with what there is: {gap}." for gap in gaps),
+        *_incomplete(gaps),
         *_diverged(table.rows),
         *_few_seeds(table),
         *_not_compared(table),
@@ -39,6 +39,12 @@ def version_of(run: StoredRun) -> str:
     if commit is None:
         return "unknown"
     return f"{commit[:8]} with changes" if git.get("dirty") else commit[:8]
+
+
+def _incomplete(gaps: Sequence[Gap]) -> list[str]:
+    if not gaps:
+        return []
+    return [f"Incomplete, and shown with what there is. {_list([str(gap) for gap in gaps], '. ')}."]
 
 
 def _diverged(rows: Sequence[Row]) -> list[str]:
@@ -79,7 +85,7 @@ def _not_compared(table: Table) -> list[str]:
     if list(reasons) == ["no baseline"]:
         return ["Nothing is compared: no arm has validation errors to choose a baseline by."]
     return [
-        f"Not compared with the baseline, {reason}: {_list(labels)}."
+        f"Not compared with the baseline ({reason}): {_list(labels)}."
         for reason, labels in reasons.items()
     ]
 
@@ -136,6 +142,6 @@ def _of(count: int, runs: Sequence[StoredRun]) -> str:
     return f"all {count} runs" if count == len(runs) else f"{count} of {len(runs)} runs"
 
 
-def _list(labels: Sequence[str]) -> str:
-    more = f" and {len(labels) - 8} more" if len(labels) > 8 else ""
-    return ", ".join(labels[:8]) + more
+def _list(labels: Sequence[str], separator: str = ", ") -> str:
+    more = f"{separator}And {len(labels) - 8} more" if len(labels) > 8 else ""
+    return separator.join(labels[:8]) + (more if separator != ", " else more.replace("And", "and"))

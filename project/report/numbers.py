@@ -40,7 +40,7 @@ def p_value(p: float | None) -> str:
         return NONE
     if p < 0.0001:
         return "< 0.0001"
-    return f"{p:.4f}" if p < 0.01 else f"{p:.2f}"
+    return f"{p:.{2 if p >= 0.1 else 3 if p >= 0.01 else 4}f}"
 
 
 def plain(value: float | None, digits: int = 2) -> str:

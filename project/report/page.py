@@ -1,6 +1,7 @@
 """index.html: the tables, what to know before believing them, the sections, and all runs."""
 
 import base64
+import re
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from project.report import numbers, tables
 from project.report.arms import differing_keys, shown
@@ -58,6 +59,7 @@ def render(
 ) -> str:
     """The page. notices: by experiment."""
     environment = Environment(autoescape=True, undefined=StrictUndefined)
+    environment.filters["breakable"] = breakable
     template = environment.from_string((HERE / "page.html.jinja").read_text())
     rows = [row for table in all_tables for row in table.rows]
     return template.render(
@@ -70,9 +72,14 @@ def render(
         arm_count=f"{len(rows):,}",
         columns=tables.COLUMNS,
         legend=tables.LEGEND,
-        baseline_sentence=tables.baseline_sentence,
+        answer=tables.answer,
         power_sentence=power_sentence,
     )
+
+
+def breakable(text: str) -> Markup:
+    """The text, which may be broken after the marks that join a key's words."""
+    return Markup(re.sub(r"([._=,/])", r"\1<wbr>", str(escape(text))))
 
 
 def image(svg: bytes, width: int, height: int, caption: str) -> Image:

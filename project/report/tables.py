@@ -12,6 +12,7 @@ from rich.table import Table as RichTable
 from project.report import numbers
 from project.report.arms import Arm, differing_keys, shown
 from project.report.comparisons import Row, Table
+from project.report.statistics import SIGNIFICANCE
 
 # Under the tables in Markdown and on the terminal.
 LEGEND = (
@@ -100,16 +101,38 @@ ON_TERMINAL = (
 )  # fmt: skip
 
 
-def baseline_sentence(table: Table) -> str:
-    """What the differences are to, and who chose it."""
+def answer(table: Table) -> str:
+    """What the differences are to, who chose that, and how the other arms compare."""
     if table.baseline is None:
-        return "No baseline."
-    if table.baseline_named:
-        return f"Baseline: {table.baseline.label}, as asked for."
-    return (
-        f"Baseline: {table.baseline.label}, the arm of the lowest mean validation error "
-        "(not chosen by test error, which would flatter it)."
+        return "No baseline, so nothing is compared."
+    chosen = (
+        "as asked for"
+        if table.baseline_named
+        else "the arm of the lowest mean validation error (the test errors had no say)"
     )
+    compared = [
+        (row.comparison, row.adjusted_p_value)
+        for row in table.rows
+        if row.comparison is not None and row.adjusted_p_value is not None
+    ]
+    sentence = f"Baseline: {table.baseline.label}, {chosen}."
+    if not compared:
+        return sentence
+    found = [each for each, p in compared if p < SIGNIFICANCE]
+    more = sum(each.mean_difference > 0 for each in found)
+    return (
+        f"{sentence} Of {_arms(len(compared))} {_count(more)} more than it and "
+        f"{_count(len(found) - more)} less (Holm's p < {SIGNIFICANCE}); "
+        f"{len(compared) - len(found)} cannot be told from it by these seeds."
+    )
+
+
+def _arms(number: int) -> str:
+    return "one other arm" if number == 1 else f"{number} other arms"
+
+
+def _count(number: int) -> str:
+    return f"{number or 'none'} err{'s' * (number < 2)}"
 
 
 def markdown(tables: Sequence[Table], notices: Sequence[Sequence[str]]) -> str:
@@ -120,7 +143,7 @@ def markdown(tables: Sequence[Table], notices: Sequence[Sequence[str]]) -> str:
         lines = [_markdown_line(COLUMNS), _markdown_line(["---", *["---:"] * (len(COLUMNS) - 1)])]
         lines += [_markdown_line(cells) for cells in rows]
         said = [f"- {notice}" for notice in own]
-        parts += [f"## {table.title}", "\n".join(lines), baseline_sentence(table), "\n".join(said)]
+        parts += [f"## {table.title}", "\n".join(lines), answer(table), "\n".join(said)]
     return "\n\n".join([part for part in parts if part] + [LEGEND]) + "\n"
 
 
@@ -143,7 +166,7 @@ def latex(tables: Sequence[Table]) -> str:
         header = [_latex(name) for name in COLUMNS]
         rows = [[_latex(form(row)) for form in COLUMNS.values()] for row in table.rows]
         parts += [
-            f"% {table.title}. {baseline_sentence(table)}",
+            f"% {table.title}. {answer(table)}",
             rf"\begin{{tabular}}{{l{'r' * (len(COLUMNS) - 1)}}}",
             r"\toprule",
             " & ".join(header) + r" \\",
@@ -259,7 +282,7 @@ def terminal(tables: Sequence[Table], notices: Sequence[Sequence[str]]) -> None:
         for row in table.rows:
             drawn.add_row(*(COLUMNS[name](row) for name in ON_TERMINAL))
         console.print(drawn)
-        print(baseline_sentence(table))
+        print(answer(table))
         for notice in own:
             print(f"! {notice}")
         print()
