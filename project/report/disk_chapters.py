@@ -67,10 +67,10 @@ def _accuracy(arm: Arm | None) -> str:
     diverged = sum(run.diverged for run in arm.unfinished)
     more = f", {diverged} diverged" if diverged else ""
     if not arm.runs:
-        return html.to_runs(arm, f"none{more}")
+        return html.to_runs(arm.name, f"none{more}")
     summary = summarise(arm.values("test/accuracy"))
     text = f"{numbers.mean_and_deviation(summary.mean, summary.deviation)} % ({summary.n})"
-    return html.to_runs(arm, text + more)
+    return html.to_runs(arm.name, text + more)
 
 
 def predictions(arm: Arm) -> Section:

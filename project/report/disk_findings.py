@@ -84,7 +84,7 @@ def _compare_rates(best: float, best_arm: Arm | None, lr: float, arm: Arm) -> Pa
         return _not_run(words)
     part = Part(words, "error", None, None, "not comparable")
     if _diverged(arm):
-        return replace(part, reason=f"at {lr:g} {_of_runs(arm)} diverged")
+        return replace(part, reason=f"{_of_runs(arm)} diverged at {lr:g}")
     if reason := why_not_paired(best_arm, arm):
         return replace(part, reason=reason)
     pairs = paired_runs(best_arm, arm)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from project.report.arms import Arm
 from project.report.findings import Judgement
 
 RULE = (
@@ -16,9 +15,9 @@ RULE = (
 )
 
 
-def to_runs(arm: Arm, text: str) -> Markup:
+def to_runs(arm_name: str, text: str) -> Markup:
     """`text` as a link to the list of the arm's runs on the page."""
-    return Markup('<a href="#{}">{}</a>').format(arm.name, text)
+    return Markup('<a href="#{}">{}</a>').format(arm_name, text)
 
 
 def paragraph(text: str) -> Markup:

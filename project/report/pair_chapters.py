@@ -1,5 +1,6 @@
 """The page's sections on part 1: beside the publication, its findings, and the figures."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,7 +25,7 @@ from project.report.figures.sweeps import NAMES, draw_sweeps, find_sweeps
 from project.report.findings import judge, not_run, p_clause, rows_of
 from project.report.reference import Reference
 from project.report.sections import Illustration, Section
-from project.report.statistics import compare, holm, in_reported_deviations, summarise
+from project.report.statistics import Summary, compare, holm, in_reported_deviations, summarise
 
 # The two networks that the publication shows side by side.
 SHOWN_EPOCHS = ("basic", "ws_al_bn_do")
@@ -64,12 +65,14 @@ def published(reference: Reference, rows: Mapping[str, Arm]) -> Section:
         arm = rows[model]
         ours = summarise(arm.values("test/error"))
         away = in_reported_deviations(ours.mean, reported.mean, reported.deviation)
-        own = f"{numbers.mean_and_deviation(ours.mean, ours.deviation)} % ({ours.n})"
+        own = f"{_mean_error(ours)} ({ours.n})"
         size = f"{arm.runs[0].parameters:,}"
         if reported.parameters is not None:
             size += f" (reported {reported.parameters:,})"
         cells = [own, f"{away:+.2f}".replace("-", numbers.MINUS), size]
-        lines.append([html.to_runs(arm, model), said, *(html.to_runs(arm, cell) for cell in cells)])
+        lines.append(
+            [html.to_runs(arm.name, model), said, *(html.to_runs(arm.name, cell) for cell in cells)]
+        )
     header = (
         "network",
         "reported",
@@ -156,13 +159,9 @@ def softmax_twice(arms: Sequence[Arm]) -> Section | None:
         lines.append(
             [
                 pair.name,
-                html.to_runs(
-                    pair.first, f"{numbers.mean_and_deviation(twice.mean, twice.deviation)} %"
-                ),
-                html.to_runs(
-                    pair.second, f"{numbers.mean_and_deviation(once.mean, once.deviation)} %"
-                ),
-                difference,
+                html.to_runs(pair.first.name, _mean_error(twice)),
+                html.to_runs(pair.second.name, _mean_error(once)),
+                html.to_runs(pair.second.name, difference),
                 str(each.n),
             ]
         )
@@ -184,15 +183,19 @@ def softmax_twice(arms: Sequence[Arm]) -> Section | None:
     return Section("double-softmax", title, body, (figure,))
 
 
+def _mean_error(summary: Summary) -> str:
+    return f"{numbers.mean_and_deviation(summary.mean, summary.deviation)} %"
+
+
 def costs(arms: Sequence[Arm]) -> Section:
     """Seconds and parameters of every net."""
     lines = []
     for name, runs in by_net(arms).items():
         seconds = summarise([run.seconds["training"] for run in runs])
         times = [numbers.seconds(each) for each in (seconds.median, seconds.best, seconds.worst)]
-        lines.append(
-            [name, f"{runs[0].parameters:,}", times[0], f"{times[1]} to {times[2]}", str(seconds.n)]
-        )
+        behind = Counter(run.directory.parent.name for run in runs)
+        n = Markup(" + ").join(html.to_runs(arm, str(count)) for arm, count in behind.items())
+        lines.append([name, f"{runs[0].parameters:,}", times[0], f"{times[1]} to {times[2]}", n])
     title = "What a network costs"
     header = ("network", "parameters", "training, s (median)", "fastest to slowest run", "n")
     processors = sorted({_processor(arm) for arm in arms})
@@ -246,7 +249,7 @@ def _variance_table(study: VarianceStudy) -> Markup:
             str(estimate.n),
         ]
         name = SOURCES.get(source, source)
-        lines.append([name, *(html.to_runs(arm, cell) if arm else cell for cell in cells)])
+        lines.append([name, *(html.to_runs(arm.name, cell) if arm else cell for cell in cells)])
     note = (
         f"{study.name}. Shares are of the sum over the sources, whose deviation is "
         f"{numbers.percent(parts.sum_of_sources**0.5)} points. It would be that of all together if "
