@@ -56,7 +56,9 @@ def composition_message(error: Exception, config_name: str, arguments: Sequence[
     foreign_group = "No match in the defaults list" in text
     if override and (foreign_group or "not in struct" in str(error.__cause__)):
         key = override.group(1)
-        groups = [word for word in arguments if re.match(r"(model|data|optimizer|trainer)=", word)]
+        groups = [
+            word for word in arguments if re.match(r"(model|data|optimizer|trainer|seeds)=", word)
+        ]
         groups = [word for word in groups if "," not in word and not foreign_group]
         message = f"unknown key '{key}'{suggestion(key, known_keys(config_name, groups))}"
         study = next((word for word in arguments if re.match(r"\+study=", word)), None)

@@ -106,10 +106,22 @@ class Paths(Section):
     data: str = Field(min_length=1)
 
 
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class Seeds(Section):
+    """`conf/seeds`: the run's seed for each source of chance, or one of its own."""
+
+    data: Seed
+    init: Seed
+    order: Seed
+
+
 class TrainConfiguration(Section):
     """`conf/train.yaml`, composed and resolved."""
 
-    seed: int = Field(ge=0, lt=2**32)
+    seed: Seed
+    seeds: Seeds
     model: Net
     data: Data
     optimizer: Annotated[Adadelta | Adam | SGD, Field(discriminator="target")]
@@ -138,7 +150,7 @@ class DiskPaths(Section):
 class DiskConfiguration(Section):
     """`conf/disk.yaml`, composed and resolved."""
 
-    seed: int = Field(ge=0, lt=2**32)
+    seed: Seed
     activation: Literal["tanh", "relu"]
     hidden: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
     initialisation: Literal["normal", "uniform"]

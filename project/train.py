@@ -127,13 +127,16 @@ class Plan:
         from project.training.fit import fit
 
         checked = self.checked
-        data = self.values["data"]
+        data, seeds = self.values["data"], checked.seeds
         return fit(
             net=net,
-            data=PairsDataModule(root=checked.paths.data, seed=checked.seed, **data),
+            data=PairsDataModule(
+                root=checked.paths.data, seed=seeds.data, order_seed=seeds.order, **data
+            ),
             optimizer_factory=optimizer_factory(self.values["optimizer"]),
             auxiliary_weight=checked.loss.auxiliary_weight,
-            seed=checked.seed,
+            init_seed=seeds.init,
+            noise_seed=seeds.order,
             max_epochs=checked.trainer.max_epochs,
             accelerator=checked.trainer.accelerator,
             threads=checked.trainer.threads,

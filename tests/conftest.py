@@ -83,6 +83,7 @@ def make_pairs(small_mnist: Path) -> Callable[..., PairsDataModule]:
         return PairsDataModule(
             root=small_mnist,
             seed=seed,
+            order_seed=seed,
             source="auto",
             train_pairs=train_pairs,
             val_pairs=val_pairs,

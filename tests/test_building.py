@@ -186,7 +186,7 @@ def test_the_rows_differ_in_what_the_report_says_they_differ() -> None:
 def test_the_keys_of_the_data_are_parameters_of_the_data_module(name: str) -> None:
     values = composed(f"data={name}")
     check_train(values)
-    assert set(values["data"]) == parameters_of(PairsDataModule) - {"root", "seed"}
+    assert set(values["data"]) == parameters_of(PairsDataModule) - {"root", "seed", "order_seed"}
 
 
 @pytest.mark.parametrize("name", choices("optimizer"))
@@ -206,6 +206,23 @@ def test_the_keys_of_an_optimizer_are_parameters_of_its_class(name: str) -> None
 @pytest.mark.parametrize("name", choices("trainer"))
 def test_every_trainer_is_valid(name: str) -> None:
     check_train(composed(f"trainer={name}"))
+
+
+@pytest.mark.parametrize(
+    ("name", "seeds"),
+    [
+        ("together", (3, 3, 3)),
+        ("data_only", (3, 1000, 1000)),
+        ("init_only", (1000, 3, 1000)),
+        ("order_only", (1000, 1000, 3)),
+    ],
+)
+def test_one_source_of_chance_can_follow_the_seed_alone(
+    name: str, seeds: tuple[int, int, int]
+) -> None:
+    assert set(choices("seeds")) == {"together", "data_only", "init_only", "order_only"}
+    checked = check_train(composed("seed=3", f"seeds={name}"))
+    assert (checked.seeds.data, checked.seeds.init, checked.seeds.order) == seeds
 
 
 def test_the_command_line_wins_over_the_rows_learning_rate() -> None:

@@ -74,7 +74,7 @@ def downsample(images: Tensor) -> Tensor:
 
 
 class PairsDataModule(LightningDataModule):
-    """Training, validation and test pairs of one seed.
+    """Training, validation and test pairs of one seed, in the order of `order_seed`.
 
     Digits are drawn without replacement. Training and validation pairs come from MNIST's training
     digits and share none of them (stream `pairs/train`, then `pairs/val` from the digits left);
@@ -86,6 +86,7 @@ class PairsDataModule(LightningDataModule):
         self,
         root: str | Path,
         seed: int,
+        order_seed: int,
         source: str,
         train_pairs: int,
         val_pairs: int,
@@ -97,6 +98,7 @@ class PairsDataModule(LightningDataModule):
         super().__init__()
         self.root = Path(root)
         self.seed = seed
+        self.order_seed = order_seed
         self.source = source
         self.train_pairs = train_pairs
         self.val_pairs = val_pairs
@@ -157,7 +159,7 @@ class PairsDataModule(LightningDataModule):
     def _loader(self, pairs: Pairs, shuffle: bool) -> DataLoader[Batch]:
         # With batch_size=None the sampler's index tensor goes to the dataset as it is: one
         # indexing per batch instead of one Python call per pair and a collation.
-        sampler = IndexBatches(len(pairs), self.batch_size, self.seed, shuffle)
+        sampler = IndexBatches(len(pairs), self.batch_size, self.order_seed, shuffle)
         # A generator of its own: whenever a DataLoader is iterated over it draws a number (meant
         # for worker processes), else from the default one.
         return DataLoader(pairs, batch_size=None, sampler=sampler, generator=torch.Generator())

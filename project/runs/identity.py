@@ -62,4 +62,9 @@ def identify(config: dict[str, Any], dataset: str) -> Run:
     arm["model"] = {key: value for key, value in config["model"].items() if key != "name"}
     data = {key: value for key, value in config["data"].items() if key != "source"}
     arm["data"] = data | {"dataset": dataset}
+    # A source of chance that follows the seed is no part of the arm; one that is held fixed is.
+    # (Runs of before the seeds were split have no such section.)
+    seeds = config.get("seeds", {})
+    if held := {source: seed for source, seed in seeds.items() if seed != config["seed"]}:
+        arm["seeds"] = held
     return Run(model=config["model"]["name"], arm=canonical(arm), seed=config["seed"])

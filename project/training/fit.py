@@ -59,7 +59,8 @@ def fit(
     data: PairsDataModule,
     optimizer_factory: OptimizerFactory,
     auxiliary_weight: float,
-    seed: int,
+    init_seed: int,
+    noise_seed: int,
     max_epochs: int,
     accelerator: str,
     threads: int,
@@ -67,16 +68,17 @@ def fit(
     show_progress: bool,
     stop: StopFlag,
 ) -> Outcome:
-    """Train `net` from the weights of its seed, or from the run's last checkpoint; test it once.
+    """Train `net` from the weights of `init_seed`, or from the run's last checkpoint; test it once.
 
+    noise_seed: of what is drawn in every step (dropout).
     Writes history.csv, last.ckpt and events to `directory`. Raises NonFiniteLossError, DataError,
     CheckpointError or Interrupted.
     """
     torch.set_num_threads(threads)
     quiet_lightning()
     data.setup()
-    initialise(net, seed)
-    module = PairClassifier(net, optimizer_factory, auxiliary_weight, seed)
+    initialise(net, init_seed)
+    module = PairClassifier(net, optimizer_factory, auxiliary_weight, noise_seed)
     recorder = EpochRecorder(directory)
     callbacks: list[Callback] = [recorder, StopAtBatchBoundary(stop)]
     if show_progress:

@@ -268,3 +268,16 @@ def test_serving_pairs_draws_nothing_from_the_default_generator(make_pairs: Make
     for loader in (data.train_dataloader(), data.val_dataloader(), data.test_dataloader()):
         list(loader)
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_the_order_has_a_seed_of_its_own(make_pairs: Callable[..., PairsDataModule]) -> None:
+    data = make_pairs(seed=1)
+    data.setup()
+    same_digits_other_order = make_pairs(seed=1)
+    same_digits_other_order.order_seed = 2
+    same_digits_other_order.setup()
+    assert torch.equal(data.train.images, same_digits_other_order.train.images)
+    orders = [
+        torch.cat(list(each.train_dataloader().sampler)) for each in (data, same_digits_other_order)
+    ]
+    assert not torch.equal(*orders)

@@ -117,6 +117,25 @@ def test_the_rows_name_is_in_the_directory_and_not_in_the_arm() -> None:
     assert renamed.name == f"mine-{identify(CONFIG, 'mnist').arm_hash}/seed=3"
 
 
+SEEDS = {"data": 3, "init": 3, "order": 3}
+
+
+def test_seeds_that_follow_the_runs_seed_leave_the_arm_as_it_was_before_they_were_split() -> None:
+    assert identify(CONFIG | {"seeds": SEEDS}, "mnist") == identify(CONFIG, "mnist")
+
+
+@pytest.mark.parametrize("source", ["data", "init", "order"])
+def test_a_source_of_chance_that_is_held_fixed_makes_another_arm_over_all_seeds(
+    source: str,
+) -> None:
+    def held(seed: int) -> Run:
+        together = {"data": seed, "init": seed, "order": seed}
+        return identify(CONFIG | {"seed": seed, "seeds": together | {source: 1000}}, "mnist")
+
+    assert held(3).arm == held(4).arm
+    assert held(3).arm_hash != identify(CONFIG, "mnist").arm_hash
+
+
 def test_identifying_changes_nothing_in_the_configuration() -> None:
     config = copy.deepcopy(CONFIG)
     identify(config, "mnist")
