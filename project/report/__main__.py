@@ -9,6 +9,7 @@ Reads run directories only, and writes outputs/report. torch is never imported.
 
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,8 +39,19 @@ def execute(config: "DictConfig") -> None:
         baseline=checked.baseline,
         allow_missing=checked.allow_missing,
         overrides=overrides_for,
+        settings_of=settings_of,
     )
     print(make_report(request))
+
+
+def settings_of(models: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The settings of the models' files by their names; without those that have none any more."""
+    from project.composition import CONFIGURATION_FOLDER, NO_RUNS_SEED, compose_values
+    from project.report.arms import flat_settings
+
+    there = [name for name in models if (CONFIGURATION_FOLDER / f"model/{name}.yaml").exists()]
+    seed = f"seed={NO_RUNS_SEED}"
+    return {name: flat_settings(compose_values("train", [f"model={name}", seed])) for name in there}
 
 
 def plan(study: str) -> list["PlannedArm"]:

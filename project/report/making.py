@@ -1,11 +1,13 @@
 """The life of a report, from run directories to outputs/report, in the order of its steps."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from project.report import page, tables
 from project.report.arms import Arm, group
+from project.report.chapters import pair_chapters
 from project.report.choosing import (
     ChoiceError,
     Gap,
@@ -18,10 +20,17 @@ from project.report.choosing import (
 )
 from project.report.comparisons import Table, make_table
 from project.report.completing import Overrides, incomplete
+from project.report.disk_chapters import disk_chapters
+from project.report.figures.style import save, styled
 from project.report.folder import NAME, new_report
 from project.report.notices import left_out, notices_of
+from project.report.reference import read_reference
 from project.report.runs import DISK, PAIRS, Problem, StoredRun, read_runs
+from project.report.sections import Section
+from project.report.tensorboard import write_aggregates
 from project.runs.atomic import write_text
+
+PIXELS_PER_INCH = 96  # CSS's inch
 
 
 @dataclass(frozen=True)
@@ -29,7 +38,8 @@ class Request:
     """What the report is to be about.
 
     pattern: a glob for names of runs or arms; study, planned: its name and its arms; baseline: the
-    label, directory or model of an arm; overrides: from a configuration to words of a command.
+    label, directory or model of an arm; overrides: from a configuration to words of a command;
+    settings_of: the settings of models by name, as conf/model has them.
     """
 
     outputs: Path
@@ -39,6 +49,7 @@ class Request:
     baseline: str | None
     allow_missing: bool
     overrides: Overrides
+    settings_of: Callable[[Sequence[str]], dict[str, dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -68,8 +79,9 @@ def make_report(request: Request) -> Path:
         + notices_of(table, gathered.gaps[table.experiment])
         for number, table in enumerate(all_tables)
     }
+    sections = chapters(gathered.arms, request)
     with new_report(request.outputs) as folder:
-        write(folder, all_tables, notices)
+        write(folder, all_tables, notices, sections)
     tables.terminal(all_tables, list(notices.values()))
     return request.outputs / NAME / "index.html"
 
@@ -143,11 +155,43 @@ def _nothing(request: Request, runs: Sequence[StoredRun]) -> ChoiceError:
     return ChoiceError(f"no completed runs{asked} under {place}{begun}; {hint}")
 
 
-def write(folder: Path, all_tables: Sequence[Table], notices: dict[str, list[str]]) -> None:
+def chapters(arms: Mapping[str, list[Arm]], request: Request) -> list[Section]:
+    """What there is beside the tables, as far as the arms allow it."""
+    reference = read_reference()
+    sections: list[Section] = []
+    with styled():
+        if PAIRS in arms:
+            settings = request.settings_of(reference.models)
+            sections += pair_chapters(arms[PAIRS], reference, settings)
+        if DISK in arms:
+            sections += disk_chapters(arms[DISK], reference)
+    return sections
+
+
+def write(
+    folder: Path,
+    all_tables: Sequence[Table],
+    notices: Mapping[str, list[str]],
+    sections: Sequence[Section],
+) -> None:
     """Everything that a report consists of, into the empty `folder`."""
     arms = [row.arm for table in all_tables for row in table.rows]
     write_text(folder / "results.csv", tables.results_csv(arms))
     write_text(folder / "table.csv", tables.table_csv(all_tables))
     write_text(folder / "table.md", tables.markdown(all_tables, list(notices.values())))
     write_text(folder / "table.tex", tables.latex(all_tables))
-    write_text(folder / "index.html", page.render(all_tables, notices, []))
+    drawn = [draw(section, folder / "figures") for section in sections]
+    write_text(folder / "index.html", page.render(all_tables, notices, drawn))
+    write_aggregates(arms, folder / "tensorboard")
+
+
+def draw(section: Section, folder: Path) -> page.PageSection:
+    """The section with its figures, which also become files in `folder`."""
+    images = []
+    for each in section.illustrations:
+        files = save(each.figure, folder / each.name)
+        width, height = (
+            round(PIXELS_PER_INCH * inches) for inches in each.figure.get_size_inches()
+        )
+        images.append(page.image(files, width, height, each.caption))
+    return page.PageSection(section.anchor, section.title, section.html, tuple(images))

@@ -18,6 +18,7 @@ from project.report.notices import version_of
 from project.report.runs import StoredRun
 
 HERE = Path(__file__).parent
+TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class PageSection:
 
 @dataclass(frozen=True)
 class RunList:
-    """The runs of one arm as a table of text."""
+    """The runs of one arm as a table of text; the last column is the directory under outputs."""
 
     name: str
     label: str
@@ -82,10 +83,11 @@ def breakable(text: str) -> Markup:
     return Markup(re.sub(r"([._=,/])", r"\1<wbr>", str(escape(text))))
 
 
-def image(svg: bytes, width: int, height: int, caption: str) -> Image:
-    """A drawn figure as part of the page; width, height: in pixels."""
-    uri = "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
-    return Image(uri, caption, width, height)
+def image(files: Sequence[Path], width: int, height: int, caption: str) -> Image:
+    """The smaller one of a figure's files as part of the page; width, height: in pixels."""
+    file = min(files, key=lambda path: path.stat().st_size)
+    content = base64.b64encode(file.read_bytes()).decode()
+    return Image(f"data:{TYPES[file.suffix]};base64,{content}", caption, width, height)
 
 
 def power_sentence(table: Table) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 
@@ -24,5 +25,5 @@ class Section:
 
     anchor: str
     title: str
-    html: str
+    html: Markup
     illustrations: tuple[Illustration, ...] = ()
