@@ -4,6 +4,7 @@ import math
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -28,10 +29,8 @@ def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
     """What TensorBoard reads: tag -> (step, value)."""
     events = EventAccumulator(str(folder))
     events.Reload()
-    return {
-        tag: [(event.step, event.value) for event in events.Scalars(tag)]
-        for tag in events.Tags()["scalars"]
-    }
+    tags: Any = events.Tags()["scalars"]
+    return {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in tags}
 
 
 def test_tensorboard_reads_the_mean_and_the_band_of_one_deviation(tmp_path: Path) -> None:
@@ -102,7 +101,7 @@ def test_a_label_is_a_folder_of_its_own(label: str, folder: str) -> None:
 def test_aggregates_are_written_without_torch(tmp_path: Path) -> None:
     code = (
         "import sys\n"
-        "import project.report.tensorboard, project.report.chapters\n"
+        "import project.report.making\n"
         "print([name for name in ('torch', 'pytorch_lightning', 'tensorflow', "
         "'matplotlib.pyplot') if name in sys.modules])"
     )

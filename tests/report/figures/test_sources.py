@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from matplotlib.patches import Rectangle
 
-from project.report.arms import group
+from project.composition import study_arms
+from project.report.arms import flat_settings, group
 from project.report.figures.sources import TOGETHER, draw_sources, find_studies
 from project.report.runs import StoredRun
 from tests.report.figures.drawn import bars
@@ -75,3 +76,18 @@ def test_without_any_variance_there_are_no_shares_to_draw() -> None:
     (study,) = find_studies(group(runs))
     figure = draw_sources(study)
     assert list(figure.axes[1].patches) == []
+
+
+def test_the_variance_study_lets_each_source_vary_alone_and_all_together() -> None:
+    arms = [flat_settings(arm.values) for arm in study_arms("train", "variance")]
+    held = [{key for key in arm if key.startswith("seeds.")} for arm in arms]
+    assert sorted(map(sorted, held)) == [
+        [],
+        ["seeds.data", "seeds.init"],
+        ["seeds.data", "seeds.order"],
+        ["seeds.init", "seeds.order"],
+    ]
+    others = [{k: v for k, v in arm.items() if not k.startswith("seeds.")} for arm in arms]
+    assert all(each == others[0] for each in others)
+    # Without shuffling the order would have nothing to change.
+    assert others[0]["data.shuffle"] is True

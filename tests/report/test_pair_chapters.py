@@ -1,59 +1,11 @@
-"""The page's sections: what the arms allow, with links to the runs; nothing where nothing is."""
+"""The page's sections on part 1: what the arms allow, with links to the runs behind each number."""
 
-import re
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from project.report.arms import group
-from project.report.chapters import chapters
-from project.report.html import table, to_runs
 from project.report.numbers import MINUS
-from project.report.reference import read_reference
-from project.report.runs import StoredRun
-from project.report.sections import Section
-from tests.report.stored_runs import disk_runs, pair_runs, write_table
-
-REFERENCE = read_reference()
-
-
-def with_files(runs: list[StoredRun]) -> list[StoredRun]:
-    """The runs, and what their figures read of them."""
-    for run in runs:
-        stages = (
-            "train/error",
-            "val/error",
-            "train/accuracy",
-            "val/accuracy",
-            "train/loss",
-            "val/loss",
-        )
-        columns = {"epoch": [1, 2]} | {name: [0.5, 0.25] for name in stages}
-        write_table(run, "history.csv", columns)
-        points = {"x": [0.5, 0.1], "y": [0.5, 0.1], "label": [1, 0], "prediction": [1, 1]}
-        write_table(run, "predictions.csv", points)
-    return runs
-
-
-def sections_of(runs: list[StoredRun]) -> dict[str, Section]:
-    arms = group(runs)
-    # The row `basic` is whatever arm of basic has the learning rate 1.
-    settings = {
-        arm.model: {key: value for key, value in arm.settings.items() if key != "data.dataset"}
-        for arm in arms
-        if arm.settings.get("optimizer.lr") == 1
-    }
-    return {each.anchor: each for each in chapters(arms, REFERENCE, settings)}
-
-
-def cells(section: Section) -> list[list[str]]:
-    """The text of the section's tables, by row."""
-    rows = re.findall(r"<tr>(.*?)</tr>", section.html, re.DOTALL)
-    return [
-        [re.sub(r"<[^>]+>", "", cell) for cell in re.findall(r"<t[hd].*?>(.*?)</t[hd]>", row)]
-        for row in rows
-    ]
+from tests.report.sections_of_runs import cells, sections_of, with_files
+from tests.report.stored_runs import disk_runs, pair_runs
 
 
 def test_without_runs_there_are_no_sections() -> None:
@@ -161,41 +113,3 @@ def test_the_shares_of_the_variance_are_a_table_and_a_figure(tmp_path: Path) -> 
     assert (init[0], init[2:]) == ("the initial weights", ["20 %", "2"])
     assert data[1].startswith("1.41 (")
     assert section.illustrations[0].name == "variance"
-
-
-def test_part_2_has_its_figures_its_table_and_its_findings(tmp_path: Path) -> None:
-    runs = disk_runs([0.02, 0.03], folder=tmp_path, diverged=1)
-    runs += disk_runs([0.03, 0.04], "relu", folder=tmp_path)
-    runs += disk_runs([0.5], "relu", folder=tmp_path, max_epochs=7)
-    found = sections_of(with_files(runs))
-    assert list(found) == ["disk-rates", "disk-findings", "disk-predictions", "disk-epochs"]
-    names = [each.name for section in found.values() for each in section.illustrations]
-    assert names == ["disk_learning_rates", "disk_predictions", "disk_epochs"]
-    assert cells(found["disk-rates"])[1] == [
-        "0.1",
-        "97.50 ± 0.71 % (2), 1 diverged",
-        "96.50 ± 0.71 % (2)",
-    ]
-    assert "1 runs of another setup" in found["disk-rates"].html
-    assert "<strong>exploratory</strong>: tanh at 0.1 reaches" in found["disk-findings"].html
-
-
-def test_part_2_without_tanh_at_the_published_rate_shows_the_best_there_is(tmp_path: Path) -> None:
-    runs = disk_runs([0.2], "relu", lr=0.3, folder=tmp_path)
-    runs += disk_runs([0.1], "relu", lr=0.5, folder=tmp_path)
-    caption = sections_of(with_files(runs))["disk-epochs"].illustrations[0].caption
-    assert caption.startswith("disk_relu lr=0.5:")
-
-
-def test_every_figure_of_a_page_has_a_name_of_its_own_and_a_caption(tmp_path: Path) -> None:
-    runs = pair_runs([0.2, 0.3], folder=tmp_path) + disk_runs([0.02, 0.03], folder=tmp_path)
-    found = sections_of(with_files(runs)).values()
-    figures = [each for section in found for each in section.illustrations]
-    assert len({each.name for each in figures}) == len(figures)
-    assert all(each.caption.endswith(".") for each in figures)
-
-
-@pytest.mark.parametrize("text", ["<b>", '"', "a & b"])
-def test_what_runs_say_cannot_become_markup(text: str) -> None:
-    made = table(text, [text], [[text, to_runs(text, text)]])
-    assert text not in re.sub(r"<(/?(div|table|thead|tbody|tr|th|td|a)\b[^<>]*)>", "", made)
