@@ -58,6 +58,7 @@ def test_equal_arms_are_called_different_in_at_most_5_studies_of_100() -> None:
         single += p_values[0] < 0.05
         family += min(holm(p_values)) < 0.05
     high = stats.binom.ppf(0.999, studies, 0.05)
-    # Ties make it careful, and six times 2/1024 is the first step that can be reached at all.
+    # Not far below either, or the test would be one that finds nothing; ties make it careful, and
+    # the five arms share a baseline.
     assert 0.03 * studies < single <= high
-    assert 0.005 * studies < family <= high
+    assert 0.02 * studies < family <= high
