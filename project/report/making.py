@@ -7,7 +7,6 @@ from typing import Any
 
 from project.report import page, tables
 from project.report.arms import Arm, group
-from project.report.chapters import pair_chapters
 from project.report.choosing import (
     ChoiceError,
     Gap,
@@ -24,6 +23,7 @@ from project.report.disk_chapters import disk_chapters
 from project.report.figures.style import save, styled
 from project.report.folder import NAME, new_report
 from project.report.notices import left_out, notices_of
+from project.report.pair_chapters import pair_chapters
 from project.report.reference import read_reference
 from project.report.runs import DISK, PAIRS, Problem, StoredRun, read_runs
 from project.report.sections import Section
