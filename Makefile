@@ -7,11 +7,13 @@ BIN := $(VENV)/bin
 # Set up again when the list of packages or their versions change, and only then.
 READY := $(VENV)/.ready
 ARGS ?=
+# What `make reproduce` reports on.
+REPORT ?= study=epfl_table
 # A file's tests stay together: they share what is slow to make.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train table test test-all bench check format dashboard clean
+.PHONY: help setup train table report reproduce test test-all bench check format dashboard clean
 
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -32,6 +34,13 @@ train: $(READY) ## the report's best model, one run  (ARGS='model=resnet seed=3'
 
 table: $(READY) ## the report's table: six models x ten seeds; continues where it was left
 	$(BIN)/python -m project.train -m +study=epfl_table $(ARGS)
+
+report: $(READY) ## what the runs under outputs/ say: outputs/report/index.html
+	$(BIN)/python -m project.report $(ARGS)
+
+reproduce: $(READY) ## from nothing to the report's table, 20 seeds; continues where it was left
+	$(BIN)/python -m project.train -m +study=epfl_table 'seed=range(20)' $(ARGS)
+	$(BIN)/python -m project.report $(REPORT)
 
 test: $(READY) ## every test that is not slow
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)

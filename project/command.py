@@ -12,11 +12,11 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
-CONFIGURATION_FOLDER = Path(__file__).resolve().parents[1] / "conf"
+from project.composition import CONFIGURATION_FOLDER, compose
+
 PATH_KEYS = ("paths.outputs", "paths.data", "verify")
 
 
@@ -49,13 +49,9 @@ def _path_quoted(argument: str) -> str:
 
 def known_keys(config_name: str, overrides: Sequence[str]) -> set[str]:
     """Every dotted key of the configuration that `overrides` lead to, without Hydra's own."""
-    from hydra import compose, initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
     from omegaconf import DictConfig, OmegaConf
 
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONFIGURATION_FOLDER), version_base="1.3"):
-        config = compose(config_name, overrides=list(overrides))
+    config = compose(config_name, overrides)
 
     def walk(node: DictConfig, prefix: str) -> set[str]:
         keys = set()

@@ -144,7 +144,7 @@ class DiskOptimizer(Section):
         return self
 
 
-class DiskPaths(Section):
+class OutputPaths(Section):
     outputs: str = Field(min_length=1)
 
 
@@ -164,8 +164,18 @@ class DiskConfiguration(Section):
     lr: float = Field(gt=0)
     optimizer: DiskOptimizer
     loss: Literal["mse", "cross_entropy"]
-    paths: DiskPaths
+    paths: OutputPaths
     rerun: bool
+
+
+class ReportConfiguration(Section):
+    """`conf/report.yaml`, composed and resolved."""
+
+    runs: str | None = Field(min_length=1)
+    study_name: str | None = Field(min_length=1)
+    baseline: str | None = Field(min_length=1)
+    allow_missing: bool
+    paths: OutputPaths
 
 
 def suggestion(key: str, known: Iterable[str]) -> str:
@@ -252,5 +262,13 @@ def check_disk(values: dict[str, Any]) -> DiskConfiguration:
     """Likewise, for the disk's points."""
     try:
         return DiskConfiguration.model_validate(values)
+    except ValidationError as error:
+        raise refusal(error, values) from None
+
+
+def check_report(values: dict[str, Any]) -> ReportConfiguration:
+    """Likewise, for the report."""
+    try:
+        return ReportConfiguration.model_validate(values)
     except ValidationError as error:
         raise refusal(error, values) from None

@@ -1,0 +1,53 @@
+"""The publication's file is what shared facts say, and speaks of nets that there are."""
+
+from pathlib import Path
+
+import pytest
+
+from project.report.reference import EPFL_2020, Claim, read_reference
+
+MODELS = Path(__file__).parents[2] / "conf" / "model"
+
+
+def test_the_rows_are_the_published_table() -> None:
+    rows = read_reference().rows
+    assert {name: (100 * row.mean, 100 * row.deviation) for name, row in rows.items()} == {
+        "basic": pytest.approx((22.41, 1.3972)),
+        "ws_al": pytest.approx((19.23, 2.7203)),
+        "ws_al_do": pytest.approx((16.00, 2.5316)),
+        "ws_al_bn": pytest.approx((2.48, 0.5541)),
+        "ws_al_bn_do": pytest.approx((2.26, 0.5542)),
+        "resnet": pytest.approx((17.76, 2.2634)),
+    }
+    assert {name: row.parameters for name, row in rows.items() if row.parameters} == {
+        "ws_al_bn_do": 76846
+    }
+
+
+def test_part_2_is_what_is_published() -> None:
+    disk = read_reference().disk
+    assert (disk.best_lr, disk.suitable_lrs) == (0.1, (0.5, 0.05))
+    assert disk.error == pytest.approx(0.0209)
+
+
+def test_every_model_of_a_claim_has_a_file() -> None:
+    models = read_reference(EPFL_2020).models
+    assert "ws_al_early" in models
+    assert set(models) <= {path.stem for path in MODELS.glob("*.yaml")}
+
+
+def test_every_published_finding_is_a_claim() -> None:
+    claims = {finding.says: finding.claims for finding in read_reference().findings}
+    assert claims["The late auxiliary loss beats the early one"] == (
+        Claim("error", "ws_al", "ws_al_early"),
+    )
+    assert claims["The residual network lies between the basic and the best network in error"] == (
+        Claim("error", "ws_al_bn_do", "resnet"),
+        Claim("error", "resnet", "basic"),
+    )
+    assert len(claims) == 8
+
+
+def test_a_claim_names_each_of_its_rows_once() -> None:
+    claim = Claim("gain", ("ws_al", "basic"), ("ws_al_bn_do", "ws_al"))
+    assert claim.rows == ["ws_al", "basic", "ws_al_bn_do"]
