@@ -22,6 +22,7 @@ from torch.nn.functional import cross_entropy
 from project.building import build_net, optimizer_factory
 from project.command import CONFIGURATION_FOLDER
 from project.data.pairs import PairsDataModule
+from project.runs.identity import Run
 from project.seeding import initialise
 from project.training.fit import fit
 from project.training.interruption import StopFlag
@@ -63,7 +64,9 @@ def ours(values: dict, data: PairsDataModule) -> float:
             max_epochs=values["trainer"]["max_epochs"],
             accelerator="cpu",
             threads=1,
+            run=Run(values["model"]["name"], {}, seed=0),
             directory=Path(folder),
+            images=values["dashboard"]["images"],
             show_progress=False,
             stop=StopFlag(),
         )

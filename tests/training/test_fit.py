@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from project.data.pairs import PairsDataModule
 from project.models import Basic, Prediction, Siamese
+from project.runs.identity import Run
 from project.seeding import initialise
 from project.training import recording
 from project.training.checkpoint import LAST, PREVIOUS, AtomicCheckpointIO, CheckpointError
@@ -75,7 +76,9 @@ def train(make_pairs: Callable[..., PairsDataModule], tmp_path: Path) -> Train:
             max_epochs=max_epochs,
             accelerator="cpu",
             threads=1,
+            run=Run("siamese", {"optimizer": {"lr": 1.0}}, seed),
             directory=directory,
+            images=True,
             show_progress=False,
             stop=stop or StopFlag(),
         )
