@@ -16,6 +16,6 @@ def card(
         values = [metrics.get(f"{stage}/{quantity}") for stage in STAGES]
         cells = ["" if value is None else f"{value:.6g}" for value in values]
         lines.append(f"| {quantity.replace('_', ' ')} | {' | '.join(cells)} |")
-    lines += ["", "| configuration | |", "|---|---|"]
+    lines += ["", "#### configuration", "", "| key | value |", "|---|---|"]
     lines += [f"| `{key}` | {value} |" for key, value in hyperparameters.items()]
     return "\n".join(lines)

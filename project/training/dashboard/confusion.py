@@ -4,7 +4,7 @@ import numpy as np
 
 from project.training.dashboard.canvas import BLACK, GREY, LIGHT, Canvas
 
-CELL, LEFT, TOP = 34, 52, 60
+CELL, LEFT, TOP = 28, 50, 60
 
 
 def confusion(true: np.ndarray, read: np.ndarray) -> np.ndarray:

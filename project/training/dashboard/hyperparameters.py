@@ -59,8 +59,10 @@ def session_start(values: Hyperparameters, seconds: float) -> Summary:
 
 
 def session_end(seconds: float) -> Summary:
-    """The end of a run that succeeded. Of several, TensorBoard would heed the first alone: a run
-    that fails or is interrupted may be resumed, and writes none.
+    """The end of a run that succeeded, `seconds` after the epoch.
+
+    Of several ends TensorBoard heeds the first alone: a run that fails or is interrupted may be
+    resumed, and writes none.
     """
     info = SessionEndInfo(status=Status.STATUS_SUCCESS, end_time_secs=seconds)
     return _summary(metadata.SESSION_END_INFO_TAG, HParamsPluginData(session_end_info=info))

@@ -5,10 +5,10 @@ import numpy as np
 from project.training.dashboard.answers import Answers
 from project.training.dashboard.canvas import GREY, RED, Canvas
 
-COLUMNS, MOST = 8, 40
+COLUMNS, MOST = 4, 32
 ZOOM = 3
 SIDE = 14 * ZOOM
-CELL_WIDTH, CELL_HEIGHT, TOP = 104, 86, 28
+CELL_WIDTH, CELL_HEIGHT, TOP = 106, 86, 42
 
 
 def draw_mistakes(answers: Answers) -> np.ndarray:
@@ -20,8 +20,9 @@ def draw_mistakes(answers: Answers) -> np.ndarray:
     canvas = Canvas(COLUMNS * CELL_WIDTH + 8, TOP + rows * CELL_HEIGHT)
     title = f"{len(wrong):,} of {len(answers.digits):,} test pairs wrong"
     if len(shown) < len(wrong):
-        title += f"; the {len(shown)} of which the net was surest"
-    canvas.text(8, 6, f"{title}. Black: true; red: said", size=13)
+        title += f", the {len(shown)} surest of them"
+    canvas.text(8, 4, title, size=14)
+    canvas.text(8, 22, "black: true; red: what the net said, and how sure it was", GREY, size=11)
     for place, pair in enumerate(shown):
         row, column = divmod(place, COLUMNS)
         _draw_pair(canvas, 8 + column * CELL_WIDTH, TOP + row * CELL_HEIGHT, answers, int(pair))

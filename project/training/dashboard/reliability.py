@@ -7,7 +7,7 @@ import numpy as np
 from project.training.dashboard.canvas import BLUE, GREY, LIGHT, RED, Canvas
 
 BINS = 10
-SIZE, LEFT, TOP = 320, 48, 48
+SIZE, LEFT, TOP = 280, 40, 48
 
 
 @dataclass(frozen=True)
@@ -15,8 +15,8 @@ class Reliability:
     """Pairs by the probability that the net gave to "first <= second", in `BINS` equal bins.
 
     counts: (BINS,). said: mean probability in each bin; true: share of the pairs for which it
-    holds; both NaN in an empty bin. error: the expected calibration error, the mean of |true - said|
-    weighted by the counts.
+    holds; both NaN in an empty bin. error: the expected calibration error, which is the mean of
+    |true - said| weighted by the counts.
     """
 
     counts: np.ndarray

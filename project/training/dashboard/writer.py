@@ -19,7 +19,7 @@ from project.training.dashboard.hyperparameters import (
     session_end,
     session_start,
 )
-from project.training.dashboard.layout import LAYOUT
+from project.training.dashboard.layout import LAYOUT, tag
 from project.training.dashboard.pictures import pictures
 from project.training.module import PairClassifier
 from project.training.recording import EpochRecorder, Row
@@ -79,7 +79,9 @@ class DashboardWriter(Checkpoint):
             "training/learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
             "training/seconds_per_epoch": elapsed,
             "training/gradient_norm": gradient_norm(pl_module),
-        } | _by_quantity(trainer)
+        }
+        for metric, value in trainer.callback_metrics.items():
+            self.last_epoch[tag(metric)] = float(value)
         write_scalars(self.events, self.last_epoch, trainer.current_epoch + 1)
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -93,7 +95,7 @@ class DashboardWriter(Checkpoint):
         self._hook.remove()
         epochs = len(self.recorder.rows)
         tested = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        write_scalars(self.events, _by_quantity(trainer), epochs)
+        write_scalars(self.events, {tag(name): value for name, value in tested.items()}, epochs)
         last = {name: value for name, value in self.recorder.rows[-1].items() if "/" in name}
         text = card(self.name, self.hyperparameters, last | tested, self.recorder.seconds)
         self.events.add_text("card", text, epochs)
@@ -114,15 +116,6 @@ class DashboardWriter(Checkpoint):
     def _add(self, summary: Any, step: int) -> None:
         assert self.events.file_writer is not None
         self.events.file_writer.add_summary(summary, step)
-
-
-def _by_quantity(trainer: Trainer) -> Row:
-    """The metrics with `train/error` as `error/train`, so that the stages stand side by side."""
-    names = {name: name.partition("/") for name in trainer.callback_metrics}
-    return {
-        f"{quantity}/{stage}": float(trainer.callback_metrics[name])
-        for name, (stage, _, quantity) in names.items()
-    }
 
 
 def gradient_norm(module: nn.Module) -> float:
