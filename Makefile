@@ -11,7 +11,7 @@ ARGS ?=
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train table test test-all check format dashboard clean
+.PHONY: help setup train table test test-all bench check format dashboard clean
 
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -38,6 +38,9 @@ test: $(READY) ## every test that is not slow
 
 test-all: $(READY) ## every test, also those that train the real thing
 	$(BIN)/python -m pytest $(PARALLEL) -m '' $(ARGS)
+
+bench: $(READY) ## how fast it is, beside what you would have written  (ARGS='start step' for a part)
+	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 check: $(READY) ## format, lint, types, import rules
 	$(BIN)/ruff format --check project tests

@@ -38,13 +38,14 @@ def write_projector(run: Path, features: np.ndarray, pairs: Pairs) -> Path:
     """
     folder = run / "plugins" / PLUGIN_ASSETS_NAME
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / "features.tsv", _tsv(features.tolist()))
+    rows = ([f"{value:.6g}" for value in row] for row in features)
+    write_text(folder / "features.tsv", _tsv(rows))
     true, read = pairs.digits.flatten().tolist(), features.argmax(1).tolist()
     labels = (
-        (digit, as_digit, "right" if digit == as_digit else "wrong", number // 2)
+        (digit, number // 2, as_digit, "yes" if digit == as_digit else "no")
         for number, (digit, as_digit) in enumerate(zip(true, read, strict=True))
     )
-    write_text(folder / "labels.tsv", "digit\tread as\tanswer\tpair\n" + _tsv(labels))
+    write_text(folder / "labels.tsv", "digit\tpair\tread as\tright\n" + _tsv(labels))
     with replacing(folder / "thumbnails.png") as file:
         images = pairs.images.reshape(-1, *pairs.images.shape[2:]).numpy()
         Image.fromarray(sprite(images)).save(file, format="PNG")

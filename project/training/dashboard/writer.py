@@ -12,6 +12,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from project.data.pairs import Pairs
 from project.models import Prediction
+from project.runs.tags import tag
 from project.training.dashboard.answers import collect
 from project.training.dashboard.card import card
 from project.training.dashboard.hyperparameters import (
@@ -19,7 +20,7 @@ from project.training.dashboard.hyperparameters import (
     session_end,
     session_start,
 )
-from project.training.dashboard.layout import LAYOUT, tag
+from project.training.dashboard.layout import LAYOUT
 from project.training.dashboard.pictures import pictures
 from project.training.module import PairClassifier
 from project.training.recording import EpochRecorder, Row

@@ -1,0 +1,88 @@
+"""Whole commands as a user types them, from process start to exit."""
+
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.benchmarks.timing import Ratio, seconds_of, take_turns
+
+PYTHON = sys.executable
+TRAIN = (PYTHON, "-m", "project.train")
+# Ends the process at the moment at which the first update of the weights is made.
+FIRST_STEP = """
+import os, runpy, sys, torch
+torch.optim.Adadelta.step = lambda *arguments: os._exit(0)
+runpy.run_module("project.train", run_name="__main__", alter_sys=True)
+"""
+OTHERS = {
+    "a plain PyTorch script": ("tests.benchmarks.plain_sweep", 0.6),
+    "Lightning with its defaults": ("tests.benchmarks.lightning_sweep", 0.3),
+}
+
+
+def paths_of(outputs: str, root: Path) -> tuple[str, str]:
+    return f"paths.outputs={outputs}", f"paths.data={root}"
+
+
+def our_sweep(root: Path, seeds: int) -> float:
+    """Seconds of the sweep over `seeds` seeds in an empty output folder."""
+    with tempfile.TemporaryDirectory() as outputs:
+        return seconds_of((*TRAIN, "-m", f"seed=range({seeds})", *paths_of(outputs, root)))
+
+
+def their_sweep(module: str, root: Path, seeds: int) -> float:
+    """Seconds of the same nets, one after the other."""
+    with tempfile.TemporaryDirectory() as folder:
+        return seconds_of((PYTHON, "-m", module, str(root), str(seeds)), Path(folder))
+
+
+def sweep_ratios(root: Path, rounds: int, seeds: int = 10) -> list[Ratio]:
+    """Ten nets of the report's best model, ours beside a student's two ways."""
+    return [
+        take_turns(
+            f"{seeds} nets beside {name}",
+            lambda: our_sweep(root, seeds),
+            lambda module=module: their_sweep(module, root, seeds),
+            rounds,
+            limit,
+        )
+        for name, (module, limit) in OTHERS.items()
+    ]
+
+
+def importing(modules: str) -> Callable[[], float]:
+    return lambda: seconds_of((PYTHON, "-c", f"import {modules}"))
+
+
+def start_ratios(root: Path, rounds: int) -> list[Ratio]:
+    """How long until something happens, beside the imports that it cannot do without."""
+    with tempfile.TemporaryDirectory() as outputs:
+        paths = paths_of(outputs, root)
+        finished = (*TRAIN, "model=basic", "trainer.max_epochs=1", *paths)
+        seconds_of(finished)
+        with tempfile.TemporaryDirectory() as other:
+            first_step = (PYTHON, "-c", FIRST_STEP, "rerun=true", *paths_of(other, root))
+            return [
+                take_turns(
+                    "--help beside import torch",
+                    lambda: seconds_of((*TRAIN, "--help")),
+                    importing("torch"),
+                    rounds,
+                    limit=0.4,
+                ),
+                take_turns(
+                    "first step beside import torch, pytorch_lightning",
+                    lambda: seconds_of(first_step),
+                    importing("torch, pytorch_lightning"),
+                    rounds,
+                    limit=1.3,
+                ),
+                take_turns(
+                    "skipping a finished run beside import torch",
+                    lambda: seconds_of(finished),
+                    importing("torch"),
+                    rounds,
+                    limit=0.5,
+                ),
+            ]
