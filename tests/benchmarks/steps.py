@@ -17,8 +17,8 @@ from torch.nn.functional import cross_entropy
 from project.building import build_net, optimizer_factory
 from project.command import CONFIGURATION_FOLDER
 from project.data.pairs import PairsDataModule
-from project.seeding import initialise, seed_noise
 from project.runs.identity import Run
+from project.seeding import initialise, seed_noise
 from project.training.fit import fit
 from project.training.interruption import StopFlag
 from project.training.module import PairClassifier

@@ -2,7 +2,6 @@
 
 import csv
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
