@@ -73,13 +73,20 @@ class DashboardWriter(Checkpoint):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._last_time = time.monotonic()
 
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if trainer.is_last_batch:
+            # Lightning drops the gradients before it validates.
+            self._gradient_norm = gradient_norm(pl_module)
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         now = time.monotonic()
         elapsed, self._last_time = now - self._last_time, now
         self.last_epoch = {
             "training/learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
             "training/seconds_per_epoch": elapsed,
-            "training/gradient_norm": gradient_norm(pl_module),
+            "training/gradient_norm": self._gradient_norm,
         }
         for metric, value in trainer.callback_metrics.items():
             self.last_epoch[tag(metric)] = float(value)
