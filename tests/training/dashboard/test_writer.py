@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,12 @@ import torch
 from PIL import Image
 from tensorboard.plugins.hparams import metadata
 from torch import nn
+from torch.nn.functional import cross_entropy
 
+from project.data.pairs import PairsDataModule
 from project.models import Basic
 from project.runs.tags import tag
+from project.seeding import initialise
 from project.training.checkpoint import LAST
 from project.training.dashboard.writer import gradient_norm
 from tests.dashboards.server import Curve, curves, events_of, pictures
@@ -78,6 +82,19 @@ def test_the_gradient_norm_is_over_all_parameters_that_have_a_gradient() -> None
     net.weight.grad, net.bias.grad = torch.tensor([[3.0, 4.0]]), torch.tensor([12.0])
     unused = nn.Linear(2, 2)
     assert gradient_norm(nn.ModuleList([net, unused])) == 13.0
+
+
+def test_the_gradient_norm_is_that_of_the_epochs_last_step(
+    train: Train, make_pairs: Callable[..., PairsDataModule], tmp_path: Path
+) -> None:
+    """One epoch of one batch, beside the gradient at the initial weights."""
+    train("run", max_epochs=1, batch_size=40, make_net=basic)
+    data, net = make_pairs(batch_size=40), basic()
+    data.setup()
+    initialise(net, seed=0)
+    cross_entropy(net(data.train.images).comparison, data.train.target).backward()
+    ((_, found),) = curves(tmp_path / "run")["training/gradient_norm"]
+    assert found == pytest.approx(gradient_norm(net), rel=1e-4)
 
 
 def test_pictures_are_written_once_at_the_end_and_only_if_asked_for(
