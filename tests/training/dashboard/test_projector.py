@@ -63,11 +63,13 @@ def test_the_files_describe_every_digit_and_can_be_written_again(
     ]
     read = np.loadtxt(folder / "features.tsv", delimiter="\t")
     np.testing.assert_allclose(read, features, rtol=1e-5)
-    labels = list(csv.DictReader((folder / "labels.tsv").open(), delimiter="\t"))
+    lines = (folder / "labels.tsv").read_text().splitlines()
+    labels = list(csv.DictReader(lines, delimiter="\t"))
     assert [row["digit"] for row in labels] == list("0123456789")
     assert labels[8] == {"digit": "8", "pair": "4", "read as": "8", "right": "yes"}
     assert labels[9] == {"digit": "9", "pair": "4", "read as": "1", "right": "no"}
-    assert Image.open(folder / "thumbnails.png").size == (4 * 14, 4 * 14)
+    with Image.open(folder / "thumbnails.png") as thumbnails:
+        assert thumbnails.size == (4 * 14, 4 * 14)
     config = text_format.Parse((folder / "projector_config.pbtxt").read_text(), ProjectorConfig())
     (embedding,) = config.embeddings
     assert list(embedding.tensor_shape) == [10, 10]
