@@ -3,7 +3,7 @@
     python -m project.projector outputs/runs/ws_al_bn_do-d5d5b3ad/seed=0
 
 Each of the two digits of a test pair is a point, with its image, its class and what the net read.
-`make dashboard` then has a tab Projector; "Color by: digit" colours the points by class.
+`make dashboard`, started after this, has a tab Projector; "Color by: digit" shows the classes.
 """
 
 import argparse
@@ -90,7 +90,8 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="directory of a completed run")
     arguments = parser.parse_args()
     try:
-        print(f'{show(arguments.run)}\nmake dashboard: tab Projector, "Color by: digit"')
+        print(show(arguments.run))
+        print('start `make dashboard` anew: tab Projector, "Color by: digit"')
     except Exception as error:
         code = getattr(error, "exit_code", 3 if isinstance(error, OSError) else None)
         if code is None:

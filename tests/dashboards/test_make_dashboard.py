@@ -8,13 +8,14 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 
 from tests.commands import ROOT
 
 pytestmark = pytest.mark.skipif(
-    not shutil.which("make") or not os.path.exists(f"{sys.prefix}/bin/tensorboard"),
+    not shutil.which("make") or not Path(sys.prefix, "bin", "tensorboard").exists(),
     reason="needs make and an environment with TensorBoard",
 )
 
