@@ -101,6 +101,10 @@ class Trainer(Section):
     threads: int = Field(ge=1)
 
 
+class Dashboard(Section):
+    images: bool
+
+
 class Paths(Section):
     outputs: str = Field(min_length=1)
     data: str = Field(min_length=1)
@@ -127,6 +131,7 @@ class TrainConfiguration(Section):
     optimizer: Annotated[Adadelta | Adam | SGD, Field(discriminator="target")]
     loss: Loss
     trainer: Trainer
+    dashboard: Dashboard
     paths: Paths
     rerun: bool
     verify: str | None

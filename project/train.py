@@ -160,7 +160,9 @@ class Plan:
             max_epochs=checked.trainer.max_epochs,
             accelerator=checked.trainer.accelerator,
             threads=checked.trainer.threads,
+            run=self.directory.run,
             directory=self.directory.path,
+            images=checked.dashboard.images,
             show_progress=sys.stderr.isatty(),
             stop=stop,
         )

@@ -30,6 +30,7 @@ VALUES: dict[str, Any] = {
     "loss": {"auxiliary_weight": 1.0},
     "seeds": {"data": 0, "init": 0, "order": 0},
     "trainer": {"max_epochs": 25, "accelerator": "cpu", "threads": 1},
+    "dashboard": {"images": True},
     "paths": {"outputs": "outputs", "data": "outputs/data"},
     "rerun": False,
     "verify": None,

@@ -12,8 +12,11 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import nn
 
 from project.data.pairs import PairsDataModule
+from project.runs.identity import Run
 from project.seeding import initialise
 from project.training.checkpoint import AtomicCheckpointIO, CheckpointError, newest_readable
+from project.training.dashboard.hyperparameters import hyperparameters
+from project.training.dashboard.writer import DashboardWriter
 from project.training.interruption import StopFlag
 from project.training.module import OptimizerFactory, PairClassifier
 from project.training.recording import EpochRecorder, ProgressBar, StopAtBatchBoundary
@@ -64,13 +67,16 @@ def fit(
     max_epochs: int,
     accelerator: str,
     threads: int,
+    run: Run,
     directory: Path,
+    images: bool,
     show_progress: bool,
     stop: StopFlag,
 ) -> Outcome:
     """Train `net` from the weights of `init_seed`, or from the run's last checkpoint; test it once.
 
-    noise_seed: of what is drawn in every step (dropout).
+    noise_seed: of what is drawn in every step (dropout). images: whether the dashboard gets
+    pictures of the test's mistakes.
     Writes history.csv, last.ckpt and events to `directory`. Raises NonFiniteLossError, DataError,
     CheckpointError or Interrupted.
     """
@@ -80,7 +86,15 @@ def fit(
     initialise(net, init_seed)
     module = PairClassifier(net, optimizer_factory, auxiliary_weight, noise_seed)
     recorder = EpochRecorder(directory)
-    callbacks: list[Callback] = [recorder, StopAtBatchBoundary(stop)]
+    dashboard = DashboardWriter(
+        name=run.name,
+        hyperparameters=hyperparameters(run, parameter_count(net)),
+        directory=directory,
+        recorder=recorder,
+        test_pairs=data.test,
+        images=images,
+    )
+    callbacks: list[Callback] = [dashboard, recorder, StopAtBatchBoundary(stop)]
     if show_progress:
         callbacks.append(ProgressBar())
     trainer = Trainer(

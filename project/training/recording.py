@@ -1,4 +1,4 @@
-"""What a run writes while it trains: history.csv, the checkpoint, TensorBoard events, log lines."""
+"""What a run writes while it trains: history.csv, the checkpoint, log lines."""
 
 import csv
 import io
@@ -10,7 +10,6 @@ from typing import Any
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Callback, Checkpoint
 from pytorch_lightning.callbacks.progress import TQDMProgressBar
-from torch.utils.tensorboard import SummaryWriter
 
 from project.runs.atomic import write_text
 from project.training.checkpoint import LAST
@@ -31,7 +30,7 @@ def history_csv(rows: list[Row]) -> str:
 
 
 class EpochRecorder(Checkpoint):
-    """Writes history.csv and the checkpoint after every epoch, and an event for every number.
+    """Writes history.csv and the checkpoint after every epoch.
 
     The rows travel in the checkpoint: a resumed run rewrites history.csv from it, so the file
     never holds an epoch that the weights have not seen. Lightning calls a `Checkpoint` callback
@@ -53,8 +52,6 @@ class EpochRecorder(Checkpoint):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # Not on_train_start: Lightning leaves that out for a run that was killed after its last
         # epoch, which still has to be tested, and may lack that epoch in its history.csv.
-        # purge_step: a killed run may have written events of an epoch that is now repeated.
-        self.events = SummaryWriter(str(self.directory), purge_step=len(self.rows) + 1)
         if self.rows:
             self._write_history()
 
@@ -71,8 +68,6 @@ class EpochRecorder(Checkpoint):
         self.rows.append({"epoch": epoch, "lr": learning_rate} | dict(sorted(metrics.items())))
         trainer.save_checkpoint(self.directory / LAST)
         self._write_history()
-        scalars = {"learning_rate": learning_rate, "seconds_per_epoch": elapsed} | metrics
-        write_scalars(self.events, scalars, epoch)
         log.info(
             "epoch %d/%s  %s",
             epoch,
@@ -86,25 +81,6 @@ class EpochRecorder(Checkpoint):
 
     def _write_history(self) -> None:
         write_text(self.directory / "history.csv", history_csv(self.rows))
-
-    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        write_scalars(self.events, metrics, len(self.rows))
-        self.events.close()
-
-    def on_exception(
-        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
-    ) -> None:
-        if hasattr(self, "events"):
-            self.events.close()
-
-
-def write_scalars(events: SummaryWriter, scalars: Row, step: int) -> None:
-    """`train/error` becomes `error/train`, so that train and validation share a chart."""
-    for name, value in scalars.items():
-        stage, _, quantity = name.partition("/")
-        events.add_scalar(f"{quantity}/{stage}" if quantity else name, value, step)
-    events.flush()
 
 
 class ProgressBar(TQDMProgressBar):

@@ -17,6 +17,7 @@ from torch.nn.functional import cross_entropy
 from project.building import build_net, optimizer_factory
 from project.command import CONFIGURATION_FOLDER
 from project.data.pairs import PairsDataModule
+from project.runs.identity import Run
 from project.seeding import initialise, seed_noise
 from project.training.fit import fit
 from project.training.interruption import StopFlag
@@ -157,7 +158,9 @@ def fit_into(folder: Path, values: dict[str, Any], data: PairsDataModule) -> flo
         max_epochs=values["trainer"]["max_epochs"],
         accelerator="cpu",
         threads=1,
+        run=Run(values["model"]["name"], {}, seed=0),
         directory=folder,
+        images=values["dashboard"]["images"],
         show_progress=False,
         stop=StopFlag(),
     )

@@ -120,7 +120,7 @@ def change(name: str, old: str, new: str) -> Callable[[Path], None]:
     return damage
 
 
-def cut(name: str, length: int) -> Callable[[Path], None]:
+def cut(name: str, length: int) -> Callable[[Path], object]:
     return lambda directory: (directory / name).write_bytes(
         (directory / name).read_bytes()[:length]
     )

@@ -1,86 +1,23 @@
 """Runs are repeatable to the bit, also after an interruption, and start from fresh weights."""
 
 import csv
-import functools
 import math
-import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from project.data.pairs import PairsDataModule
 from project.models import Basic, Prediction, Siamese
 from project.seeding import initialise
 from project.training import recording
 from project.training.checkpoint import LAST, PREVIOUS, AtomicCheckpointIO, CheckpointError
-from project.training.fit import Outcome, fit, parameter_count
-from project.training.interruption import Interrupted, StopFlag
+from project.training.fit import parameter_count
+from project.training.interruption import Interrupted
 from project.training.module import NonFiniteLossError, PairClassifier
-
-EPOCHS = 3
-BATCHES = 3  # in an epoch: 40 pairs, 16 at a time
-
-
-class StopAfter(StopFlag):
-    """A user who interrupts the run when it has trained on so many batches."""
-
-    def __init__(self, batches: int) -> None:
-        super().__init__()
-        self.batches = batches
-
-    def check(self) -> None:
-        if self.batches == 0:
-            self.signal_number = signal.SIGTERM
-        self.batches -= 1
-        super().check()
-
-
-class Killed(BaseException):
-    """A process that dies at this place."""
-
-
-def siamese() -> Siamese:
-    """Everything that has a state or draws numbers: dropout, batch norm, auxiliary losses."""
-    return Siamese([4, 6], 8, 8, True, 0.2, 0.2, "both", "probabilities")
-
-
-Train = Callable[..., Outcome]
-
-
-@pytest.fixture
-def train(make_pairs: Callable[..., PairsDataModule], tmp_path: Path) -> Train:
-    """Trains into `tmp_path / name`, in a new process's place: all objects are made anew."""
-
-    def run(
-        name: str,
-        seed: int = 0,
-        stop: StopFlag | None = None,
-        make_net: Callable[[], nn.Module] = siamese,
-        max_epochs: int = EPOCHS,
-        **data: Any,
-    ) -> Outcome:
-        directory = tmp_path / name
-        directory.mkdir(exist_ok=True)
-        return fit(
-            net=make_net(),
-            data=make_pairs(seed=seed, **data),
-            optimizer_factory=functools.partial(torch.optim.Adadelta, lr=1.0),
-            auxiliary_weight=1.0,
-            init_seed=seed,
-            noise_seed=seed,
-            max_epochs=max_epochs,
-            accelerator="cpu",
-            threads=1,
-            directory=directory,
-            show_progress=False,
-            stop=stop or StopFlag(),
-        )
-
-    return run
+from tests.training.small_runs import BATCHES, EPOCHS, Killed, StopAfter, Train, siamese
 
 
 def history(directory: Path) -> list[dict[str, str]]:

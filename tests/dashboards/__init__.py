@@ -1,0 +1,1 @@
+"""TensorBoard over runs of this project, as its users meet it."""
