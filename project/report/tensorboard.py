@@ -8,7 +8,7 @@ give equal bytes.
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,17 +24,23 @@ from project.report.arms import Arm
 EVENTS = "events.out.tfevents.aggregate"
 NO_QUANTITIES = ("epoch", "lr")
 EDGES = {"mean": 0, "mean minus deviation": -1, "mean plus deviation": 1}
-# TensorBoard's checksums are slow Python: bands for what is looked at, not for every quantity.
+# TensorBoard's checksums are slow Python: bands for what is looked at, not for every quantity, and
+# not where there are so many arms that nobody could tell their curves apart.
 BANDS = ("error", "accuracy", "loss")
+MOST_BANDS = 100
 
 Scalars = dict[int, dict[str, float]]  # epoch -> tag -> value
 
 
 def write_aggregates(arms: Sequence[Arm], folder: Path) -> None:
-    """A folder for every arm with completed runs under `folder`; raises DamagedRunError."""
+    """A folder for every arm with completed runs under `folder`; raises DamagedRunError.
+
+    Of more than `MOST_BANDS` arms the means alone.
+    """
+    edges = EDGES if len(arms) <= MOST_BANDS else {"mean": 0}
     for arm in arms:
         if arm.runs:
-            for edge, scalars in aggregate(arm).items():
+            for edge, scalars in aggregate(arm, edges).items():
                 _write(folder / folder_name(arm) / edge / EVENTS, scalars)
 
 
@@ -44,8 +50,8 @@ def folder_name(arm: Arm) -> str:
     return plain if plain == arm.label else f"{plain} {arm.arm_hash}"
 
 
-def aggregate(arm: Arm) -> dict[str, Scalars]:
-    """The arm's mean and the edges of its band; of a single run the mean alone.
+def aggregate(arm: Arm, edges: Mapping[str, int]) -> dict[str, Scalars]:
+    """The arm's mean plus so many deviations, for each of `edges`; of a single run the mean alone.
 
     Only the epochs and quantities that all runs have. Test values stand at the last epoch, as in
     the runs' own events.
@@ -63,7 +69,7 @@ def aggregate(arm: Arm) -> dict[str, Scalars]:
         if name.startswith("test/")
     }
     aggregates = {}
-    for edge, factor in EDGES.items():
+    for edge, factor in edges.items():
         if factor and len(arm.runs) == 1:
             continue
         scalars: Scalars = defaultdict(dict)

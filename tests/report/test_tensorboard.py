@@ -3,6 +3,7 @@
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from project.report.arms import Arm
-from project.report.tensorboard import EVENTS, folder_name, write_aggregates
+from project.report.tensorboard import EVENTS, MOST_BANDS, folder_name, write_aggregates
 from project.training.recording import write_scalars
 from tests.report.stored_runs import arm_of, pair_runs, write_table
 
@@ -65,6 +66,13 @@ def test_a_lone_run_has_no_band_and_an_unfinished_arm_no_folder(tmp_path: Path) 
     write_aggregates([arm, failed], tmp_path / "tb")
     files = [path.relative_to(tmp_path / "tb") for path in (tmp_path / "tb").rglob("*tfevents*")]
     assert files == [Path("ws_al", "mean", EVENTS)]
+
+
+def test_of_very_many_arms_the_means_alone_are_written(tmp_path: Path) -> None:
+    arm = arm_with_histories(tmp_path / "runs")
+    others = [replace(arm, label=f"ws_al {number}", runs=()) for number in range(MOST_BANDS)]
+    write_aggregates([arm, *others], tmp_path / "tb")
+    assert [path.name for path in (tmp_path / "tb" / "ws_al").iterdir()] == ["mean"]
 
 
 def test_histories_of_different_length_are_averaged_as_far_as_all_go(tmp_path: Path) -> None:

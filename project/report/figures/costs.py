@@ -11,6 +11,8 @@ from project.report.arms import Arm
 from project.report.figures.style import BLUE, GREY, VERMILLION, plain_ticks, spread
 from project.report.runs import StoredRun
 
+# More lines than this cannot be read on one page.
+MOST_NETS = 40
 SECONDS = tuple(digit * 10**power for power in range(-2, 6) for digit in (1, 2, 5))
 
 
@@ -31,10 +33,13 @@ def by_net(arms: Sequence[Arm]) -> dict[str, list[StoredRun]]:
 
 
 def draw_costs(arms: Sequence[Arm]) -> Figure:
-    """Training time of every run with the median, and parameters; the quickest net on top."""
+    """Training time of every run with the median, and parameters; the quickest net on top.
+
+    Of more than `MOST_NETS` nets the quickest.
+    """
     nets = by_net(arms)
     seconds = {name: [run.seconds["training"] for run in runs] for name, runs in nets.items()}
-    order = sorted(nets, key=lambda name: (median(seconds[name]), name))
+    order = sorted(nets, key=lambda name: (median(seconds[name]), name))[:MOST_NETS]
     figure = Figure((9, 1.5 + 0.42 * len(order)))
     left, right = figure.subplots(1, 2, sharey=True)
     for place, name in enumerate(order):
@@ -48,14 +53,16 @@ def draw_costs(arms: Sequence[Arm]) -> Figure:
     left.set_ylim(len(order) - 0.4, -0.6)
     right.set_xlim(0, 1.3 * max(runs[0].parameters or 0 for runs in nets.values()) / 1000)
     right.set_xlabel("parameters (thousands)")
-    figure.suptitle(
-        "Training time of every run (dots) with the median, and parameters", fontsize=11
-    )
+    some = f"; the quickest {MOST_NETS} of {len(nets)}" if len(nets) > MOST_NETS else ""
+    figure.suptitle(f"Training time of every run (dots) with the median, and parameters{some}")
     return figure
 
 
 def _draw_seconds(axes: Axes, place: int, seconds: list[float]) -> None:
-    axes.plot(seconds, place + spread(len(seconds), 0.4), ".", color=GREY, markersize=4)
+    heights = place + spread(len(seconds), 0.4)
+    # Thousands of dots make an SVG of megabytes: those become an image in it.
+    many = len(seconds) > 500
+    axes.plot(seconds, heights, ".", color=GREY, markersize=4, rasterized=many)
     middle = median(seconds)
     axes.plot(middle, place, marker="D", color=BLUE, markersize=6, linestyle="none")
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from project.report.arms import Arm
@@ -44,9 +45,15 @@ def course(histories: Sequence[list[dict[str, float]]], quantity: str) -> Course
 
 def draw_courses(
     axes: Axes, histories: Sequence[list[dict[str, float]]], quantity: str, scale: float = 1
-) -> None:
-    """Training and validation: the mean as a line, +- one standard deviation as a band."""
+) -> list[float]:
+    """Training and validation: the mean as a line, +- one standard deviation as a band.
+
+    Returns what lines and bands reach. Without validation examples there is no second line.
+    """
+    reached: list[float] = []
     for stage, label, color, line, marker in STAGES:
+        if not all(f"{stage}/{quantity}" in history[0] for history in histories):
+            continue
         drawn = course(histories, f"{stage}/{quantity}")
         every = max(1, len(drawn.epochs) // 6)
         axes.plot(
@@ -70,7 +77,10 @@ def draw_courses(
             alpha=0.2,
             linewidth=0,
         )
+        reached += [*scale * drawn.mean, *scale * (drawn.mean + drawn.deviation)]
     axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return reached
 
 
 def draw_epochs(arms: Sequence[Arm]) -> Figure:
@@ -84,7 +94,7 @@ def draw_epochs(arms: Sequence[Arm]) -> Figure:
     reached: list[float] = []
     for axes, arm in zip(panels, arms, strict=True):
         histories = [run.history() for run in arm.runs]
-        draw_courses(axes, histories, "error", scale=100)
+        reached += draw_courses(axes, histories, "error", scale=100)
         tests = np.array([100 * run.metrics["test/error"] for run in arm.runs])
         deviation = tests.std(ddof=1) if len(tests) > 1 else 0.0
         last = histories[0][-1]["epoch"]
@@ -100,11 +110,10 @@ def draw_epochs(arms: Sequence[Arm]) -> Figure:
             label="test, measured once at the end",
         )
         axes.set_title(f"{arm.label}\nn = {len(arm.runs)} seeds")
-        for stage, *_ in STAGES:
-            reached += list(100 * course(histories, f"{stage}/error").mean)
-        reached += [tests.mean()]
-    error_scale(panels[0], "y", reached)
+        reached += [tests.mean(), tests.mean() + deviation]
+    # An error of 0 has no place on a logarithmic axis: there the line ends.
+    error_scale(panels[0], "y", [each for each in reached if each > 0] or [0])
     error_label(panels[0], "y", "error")
-    figure.suptitle("Error over the epochs: mean ± one standard deviation over seeds", fontsize=11)
+    figure.suptitle("Error over the epochs: mean ± one standard deviation over seeds")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure

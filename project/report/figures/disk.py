@@ -48,7 +48,7 @@ def draw_learning_rates(arms: Sequence[Arm]) -> Figure:
     panels[0].yaxis.set_minor_locator(NullLocator())
     panels[0].yaxis.set_major_formatter(FuncFormatter(lambda error, _: f"{100 - error:g}"))
     panels[0].set_ylabel("test accuracy (%, log scale of the error)")
-    figure.suptitle("Accuracy by learning rate: every run, mean ± standard deviation", fontsize=11)
+    figure.suptitle("Accuracy by learning rate: every run, mean ± standard deviation")
     return figure
 
 
@@ -138,7 +138,7 @@ def draw_epochs(arm: Arm) -> Figure:
     plain_ticks(right.yaxis, [digit * 10.0**power for power in range(-5, 3) for digit in (1, 2, 5)])
     right.set_ylabel(f"loss ({LOSSES[arm.settings['loss']]}, log scale)")
     figure.suptitle(
-        f"{arm.label}: mean ± one standard deviation over {len(arm.runs)} seeds", fontsize=11
+        f"{arm.label}: mean ± one standard deviation over {len(arm.runs)} seeds",
     )
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure

@@ -19,6 +19,7 @@ from project.report.figures.style import (
 from project.report.figures.sweeps import find_sweeps
 from project.report.statistics import summarise
 
+MOST_PANELS = 6
 AUXILIARY_ON = "model.auxiliary_on"
 SOFTMAXES = {"probabilities": "softmax twice\n(as the report)", "logits": "softmax once\n(correct)"}
 
@@ -56,7 +57,12 @@ def double_softmax(arms: Sequence[Arm]) -> list[Pair]:
 
 
 def draw_pairs(pairs: Sequence[Pair]) -> Figure:
-    """A panel for each pair: seeds as lines, means and 95 % intervals beside them."""
+    """A panel for each pair: seeds as lines, means and 95 % intervals beside them.
+
+    Of more than `MOST_PANELS` pairs the first ones.
+    """
+    some = f"; {MOST_PANELS} of {len(pairs)} pairs" if len(pairs) > MOST_PANELS else ""
+    pairs = pairs[:MOST_PANELS]
     figure = Figure((1.2 + 2.3 * len(pairs), 4.6))
     panels = figure.subplots(1, len(pairs), sharey=True, squeeze=False)[0]
     for axes, pair in zip(panels, pairs, strict=True):
@@ -67,7 +73,7 @@ def draw_pairs(pairs: Sequence[Pair]) -> Figure:
     error_scale(panels[0], "y", percent(every))
     error_label(panels[0], "y", "test error")
     figure.suptitle(
-        "The same seeds with softmax twice and once: mean and 95 % t-interval", fontsize=11
+        f"The same seeds with softmax twice and once: mean and 95 % t-interval{some}",
     )
     return figure
 

@@ -42,7 +42,7 @@ def draw_seeds(arms: Sequence[Arm], published: Mapping[str, float]) -> Figure:
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.grid(axis="y", visible=False)
     some = f"; the best {MOST_ARMS} of {len(arms)} arms" if len(arms) > MOST_ARMS else ""
-    figure.suptitle(f"Test error: every seed, mean and 95 % t-interval{some}", fontsize=11)
+    figure.suptitle(f"Test error: every seed, mean and 95 % t-interval{some}")
     handles, labels = axes.get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
     figure.legend(list(unique.values()), list(unique), loc="outside lower center", ncols=3)

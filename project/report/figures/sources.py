@@ -98,5 +98,5 @@ def draw_sources(study: VarianceStudy) -> Figure:
     left.set_xlabel("standard deviation of the test error\n(percentage points, with 95 % interval)")
     right.set_xlim(0, 100)
     right.set_xlabel("share of the summed variance (%)")
-    figure.suptitle(f"{study.name}: what varies the result when it alone varies", fontsize=11)
+    figure.suptitle(f"{study.name}: what varies the result when it alone varies")
     return figure

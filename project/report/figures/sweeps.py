@@ -16,6 +16,9 @@ from project.report.statistics import summarise
 
 # How far lines are drawn apart, in steps between two values.
 APART = 0.09
+# No more lines than looks, and no more ticks than can be read.
+MOST_SWEEPS = len(SERIES)
+MOST_TICKS = 12
 NAMES = {
     "optimizer.lr": "learning rate",
     "lr": "learning rate",
@@ -50,14 +53,17 @@ def find_sweeps(arms: Sequence[Arm], key: str) -> list[Sweep]:
             others = {name: value for name, value in arm.settings.items() if name != key}
             families[json.dumps([arm.model, others], sort_keys=True)].append(arm)
     found = [family for family in families.values() if sum(bool(arm.runs) for arm in family) > 1]
+    differing = {
+        model: differing_keys([own[0].settings for own in found if own[0].model == model])
+        for model in {own[0].model for own in found}
+    }
     sweeps = []
     for family in found:
         family.sort(key=lambda arm: _sortable(arm.settings[key]))
         model = family[0].model
-        settings = [other[0].settings for other in found if other[0].model == model]
         words = [model] + [
             f"{name}={shown(family[0].settings.get(name))}"
-            for name in differing_keys(settings)
+            for name in differing[model]
             if name != key
         ]
         values = tuple(arm.settings[key] for arm in family)
@@ -74,8 +80,11 @@ def _sortable(value: Any) -> tuple[list[float], str]:
 def draw_sweeps(key: str, sweeps: Sequence[Sweep]) -> Figure:
     """Mean error and 95 % interval by the value of `key`: validation beside test.
 
-    Settings are chosen by validation error; test errors are there to see what was missed.
+    Settings are chosen by validation error; test errors are there to see what was missed. Of more
+    than `MOST_SWEEPS` sweeps those of the most arms.
     """
+    left_out = max(0, len(sweeps) - MOST_SWEEPS)
+    sweeps = sorted(sweeps, key=lambda sweep: -len(sweep.arms))[:MOST_SWEEPS]
     values = list({shown(v): v for sweep in sweeps for v in sweep.values}.values())
     values.sort(key=_sortable)
     runs = [run for sweep in sweeps for arm in sweep.arms for run in arm.runs]
@@ -88,12 +97,14 @@ def draw_sweeps(key: str, sweeps: Sequence[Sweep]) -> Figure:
             # Side by side, so that no bar hides another.
             shift = APART * (number - (len(sweeps) - 1) / 2)
             reached += _draw_line(axes, sweep, metric, values, number, shift)
-        axes.set_xticks(range(len(values)), [shown(value) for value in values])
+        step = -(-len(values) // MOST_TICKS)
+        axes.set_xticks(range(0, len(values), step), [shown(value) for value in values[::step]])
         axes.set_title(METRICS[metric])
         axes.set_xlabel(f"{NAMES.get(key, key)}, evenly spaced")
     error_scale(panels[0], "y", reached)
     error_label(panels[0], "y", "error")
-    figure.suptitle(f"Error by {NAMES.get(key, key)}: mean and 95 % t-interval", fontsize=11)
+    some = f"; {len(sweeps)} of {len(sweeps) + left_out} sweeps" if left_out else ""
+    figure.suptitle(f"Error by {NAMES.get(key, key)}: mean and 95 % t-interval{some}")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
     return figure

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from project.report.arms import group
-from project.report.figures.costs import by_net, draw_costs
+from project.report.figures.costs import MOST_NETS, by_net, draw_costs
 from tests.report.stored_runs import pair_runs
 
 
@@ -42,3 +42,15 @@ def test_the_quickest_net_is_on_top_with_its_median_and_its_parameters() -> None
     assert right.get_xlim()[1] > 186.978
     assert left.get_xlabel() == "training time (s, log scale)"
     assert right.get_xlabel() == "parameters (thousands)"
+
+
+def test_of_very_many_nets_the_quickest_are_shown_and_it_is_said() -> None:
+    runs = [
+        run
+        for number in range(MOST_NETS + 1)
+        for run in pair_runs([0.2], model=f"net{number}", seconds=10 + number)
+    ]
+    figure = draw_costs(group(runs))
+    labels = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
+    assert labels == [f"net{number}  (n = 1)" for number in range(MOST_NETS)]
+    assert f"the quickest {MOST_NETS} of {MOST_NETS + 1}" in figure.get_suptitle()

@@ -67,3 +67,15 @@ def test_a_band_never_falls_below_the_lowest_run(tmp_path: Path) -> None:
     axes = draw_epochs([arm]).axes[0]
     edges = np.asarray(axes.collections[0].get_paths()[0].vertices)
     assert edges[edges[:, 0] == 2, 1].min() == pytest.approx(1)
+
+
+def test_without_validation_pairs_training_stands_alone_and_epochs_are_whole(
+    tmp_path: Path,
+) -> None:
+    arm = arm_of(pair_runs([0.2], folder=tmp_path))
+    write_table(arm.runs[0], "history.csv", {"epoch": [1, 2], "train/error": [0.5, 0.0]})
+    figure = draw_epochs([arm])
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    assert legend(figure) == ["training", "test, measured once at the end"]
+    assert all(float(tick).is_integer() for tick in axes.get_xticks())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from project.report.arms import group
-from project.report.figures.pairs import double_softmax, draw_pairs
+from project.report.figures.pairs import MOST_PANELS, double_softmax, draw_pairs
 from project.report.statistics import summarise
 from tests.report.figures.drawn import bars
 from tests.report.stored_runs import pair_runs
@@ -59,3 +59,15 @@ def test_each_seed_is_a_line_and_the_means_stand_beside_with_their_intervals() -
         "softmax once\n(correct)",
     ]
     assert "95 % t-interval" in figure.get_suptitle()
+
+
+def test_of_many_pairs_some_are_shown_and_it_is_said() -> None:
+    many = [
+        run
+        for number in range(MOST_PANELS + 1)
+        for on in ("probabilities", "logits")
+        for run in pair_runs([0.2, 0.3], model=f"net{number}", model__auxiliary_on=on)
+    ]
+    figure = draw_pairs(double_softmax(group(many)))
+    assert len(figure.axes) == MOST_PANELS
+    assert f"{MOST_PANELS} of {MOST_PANELS + 1} pairs" in figure.get_suptitle()

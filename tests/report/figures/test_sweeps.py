@@ -3,7 +3,7 @@
 import pytest
 
 from project.report.arms import group
-from project.report.figures.sweeps import draw_sweeps, find_sweeps
+from project.report.figures.sweeps import MOST_SWEEPS, MOST_TICKS, draw_sweeps, find_sweeps
 from project.report.statistics import summarise
 from tests.report.figures.drawn import bars, legend
 from tests.report.stored_runs import disk_runs, pair_runs
@@ -83,3 +83,18 @@ def test_part_2s_rates_are_a_sweep_too() -> None:
     runs = [run for lr in (0.1, 0.5) for run in disk_runs([0.02, 0.03], lr=lr)]
     (sweep,) = find_sweeps(group(runs), "lr")
     assert (sweep.name, sweep.values, sweep.diverged) == ("disk_tanh", (0.1, 0.5), 0)
+
+
+def test_of_many_sweeps_and_values_no_more_are_shown_than_can_be_told_apart() -> None:
+    runs = [
+        run
+        for lr in range(1, 31)
+        for dropout in range(10 if lr < 3 else 1)
+        for run in pair_runs([0.2, 0.3], optimizer__lr=lr, model__dropout_conv=dropout / 10)
+    ]
+    figure = draw_sweeps(KEY, find_sweeps(group(runs), KEY))
+    assert len(legend(figure)) == MOST_SWEEPS
+    assert f"{MOST_SWEEPS} of 10 sweeps" in figure.get_suptitle()
+    assert legend(figure)[0] == "ws_al model.dropout_conv=0 (n = 2)"
+    assert len(bars(figure.axes[0])[0][0]) == 30
+    assert len(figure.axes[0].get_xticks()) <= MOST_TICKS
