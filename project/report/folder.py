@@ -20,9 +20,10 @@ from project.runs.atomic import sync_directory
 from project.runs.directory import RefusedError
 
 NAME = "report"
+TENSORBOARD = "tensorboard"
 # What a report consists of; anything else in its folder is somebody's own.
 CONTENTS = (
-    "index.html", "results.csv", "table.csv", "table.md", "table.tex", "figures", "tensorboard",
+    "index.html", "results.csv", "table.csv", "table.md", "table.tex", "figures", TENSORBOARD,
 )  # fmt: skip
 _AT_CURRENT_FOLDER = -100  # Linux: AT_FDCWD
 _EXCHANGE = 2  # Linux: RENAME_EXCHANGE; macOS: RENAME_SWAP
@@ -69,7 +70,11 @@ def replace_folder(new: Path, target: Path, old: Path) -> None:
         new.rename(target)
     elif not exchange(new, target):
         target.rename(old)
-        new.rename(target)
+        try:
+            new.rename(target)
+        except BaseException:
+            old.rename(target)
+            raise
     sync_directory(target.parent)
     for replaced in (new, old):
         shutil.rmtree(replaced, ignore_errors=True)
@@ -106,8 +111,14 @@ def _refuse_foreign_files(report: Path) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Make everything in `folder` durable before it gets its name."""
-    for parent, _, files in os.walk(folder):
+    """Make what is in `folder` durable before it gets its name.
+
+    Not TensorBoard's curves: they may be thousands of files, and syncing each would take longer
+    than everything else. A kill does not touch them; after a power cut, make the report again.
+    """
+    for parent, folders, files in os.walk(folder):
+        if TENSORBOARD in folders:
+            folders.remove(TENSORBOARD)
         for name in files:
             descriptor = os.open(Path(parent, name), os.O_RDONLY)
             try:

@@ -21,7 +21,7 @@ from project.report.comparisons import Table, make_table
 from project.report.completing import Overrides, incomplete
 from project.report.disk_chapters import disk_chapters
 from project.report.figures.style import save, styled
-from project.report.folder import NAME, new_report
+from project.report.folder import NAME, TENSORBOARD, new_report
 from project.report.notices import left_out, notices_of
 from project.report.pair_chapters import pair_chapters
 from project.report.reference import read_reference
@@ -79,9 +79,8 @@ def make_report(request: Request) -> Path:
         + notices_of(table, gathered.gaps[table.experiment])
         for number, table in enumerate(all_tables)
     }
-    sections = chapters(gathered.arms, request)
     with new_report(request.outputs) as folder:
-        write(folder, all_tables, notices, sections)
+        write(folder, all_tables, notices, chapters(gathered.arms, request))
     tables.terminal(all_tables, list(notices.values()))
     return request.outputs / NAME / "index.html"
 
@@ -182,7 +181,7 @@ def write(
     write_text(folder / "table.tex", tables.latex(all_tables))
     drawn = [draw(section, folder / "figures") for section in sections]
     write_text(folder / "index.html", page.render(all_tables, notices, drawn))
-    write_aggregates(arms, folder / "tensorboard")
+    write_aggregates(arms, folder / TENSORBOARD)
 
 
 def draw(section: Section, folder: Path) -> page.PageSection:

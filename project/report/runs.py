@@ -99,6 +99,18 @@ class StoredRun:
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
+@dataclass(frozen=True)
+class Known:
+    """What was found once and holds for all runs of an arm.
+
+    configurations: by their text without seeds; arms: model and hash by that text, the data set
+    and the sources of chance that are held fixed.
+    """
+
+    configurations: dict[str, dict[str, Any]]
+    arms: dict[tuple[str, str, tuple[Any, ...]], tuple[str, str]]
+
+
 def read_runs(outputs: Path, pattern: str | None) -> tuple[list[StoredRun], list[Problem]]:
     """The runs under `outputs`/runs by model, arm and seed, and what could not be read.
 
@@ -107,10 +119,10 @@ def read_runs(outputs: Path, pattern: str | None) -> tuple[list[StoredRun], list
     """
     runs: list[StoredRun] = []
     problems: list[Problem] = []
-    configurations: dict[str, dict[str, Any]] = {}
+    known = Known({}, {})
     for directory in _directories(outputs / "runs", pattern):
         try:
-            runs.append(_read_run(directory, configurations))
+            runs.append(_read_run(directory, known))
         except (DamagedRunError, OSError) as error:
             # The messages of `project.runs` begin with the path of the file.
             problems.append(Problem(directory, str(error).removeprefix(f"{directory}{os.sep}")))
@@ -139,12 +151,12 @@ def _matches(run_name: str, arm_name: str, pattern: str | None) -> bool:
     return fnmatch.fnmatchcase(run_name, pattern) or fnmatch.fnmatchcase(arm_name, pattern)
 
 
-def _read_run(directory: Path, configurations: dict[str, dict[str, Any]]) -> StoredRun:
+def _read_run(directory: Path, known: Known) -> StoredRun:
     """Raises DamagedRunError where anything about the run is not what it should be."""
     record = read_record(directory)
     if record is None:
         raise DamagedRunError(f"holds no run.json; start the run again, or {WAY_OUT}")
-    config = _read_config(directory / "config.yaml", configurations)
+    config, text = _read_config(directory / "config.yaml", known)
     try:
         run = StoredRun(
             directory=directory,
@@ -159,7 +171,7 @@ def _read_run(directory: Path, configurations: dict[str, dict[str, Any]]) -> Sto
             provenance=record["provenance"],
             error=record.get("error"),
         )
-        _check_identity(run)
+        _check_identity(run, text, known)
         if run.status == COMPLETED:
             _check_completed(run)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -169,8 +181,8 @@ def _read_run(directory: Path, configurations: dict[str, dict[str, Any]]) -> Sto
     return run
 
 
-def _read_config(path: Path, configurations: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The configuration; parsed once for all runs whose text is the same but for their seeds.
+def _read_config(path: Path, known: Known) -> tuple[dict[str, Any], str]:
+    """The configuration, and its text without seeds, for all runs of which it is parsed once.
 
     Parsing is slow (4 ms a file): 10,000 of them would take 40 s.
     """
@@ -183,17 +195,17 @@ def _read_config(path: Path, configurations: dict[str, dict[str, Any]]) -> dict[
             lines = (line.split(":") for line in block.group(1).splitlines())
             seeds["seeds"] = {name.strip(): int(value) for name, value in lines}
         rest = SEEDS_BLOCK.sub("", SEED_LINE.sub("", text, count=1), count=1)
-        if rest not in configurations:
-            configurations[rest] = dict(yaml.load(rest, Loader=yaml.CSafeLoader))
+        if rest not in known.configurations:
+            known.configurations[rest] = dict(yaml.load(rest, Loader=yaml.CSafeLoader))
     except FileNotFoundError:
         raise DamagedRunError(f"holds no config.yaml; {WAY_OUT}") from None
     except (ValueError, TypeError, yaml.YAMLError) as error:
         problem = " ".join(str(error).split())
         raise DamagedRunError(f"config.yaml cannot be read ({problem}); {WAY_OUT}") from None
-    return configurations[rest] | seeds
+    return known.configurations[rest] | seeds, rest
 
 
-def _check_identity(run: StoredRun) -> None:
+def _check_identity(run: StoredRun, text: str, known: Known) -> None:
     """The name of the directory, run.json and config.yaml speak of the same run."""
     said = f"{run.model}-{run.arm_hash}/seed={run.seed}"
     if said != run.name:
@@ -205,10 +217,20 @@ def _check_identity(run: StoredRun) -> None:
         if run.model != f"disk_{run.config['activation']}":
             raise DamagedRunError(f"config.yaml is none of {run.model}; {WAY_OUT}")
         return
-    described = identify(run.config, run.provenance["data"]["dataset"])
-    if (described.model, described.arm_hash) != (run.model, run.arm_hash):
-        other = f"{described.model}-{described.arm_hash}"
-        raise DamagedRunError(f"config.yaml is that of {other}; {WAY_OUT}")
+    described = _described(run, text, known)
+    if described != (run.model, run.arm_hash):
+        raise DamagedRunError(f"config.yaml is that of {'-'.join(described)}; {WAY_OUT}")
+
+
+def _described(run: StoredRun, text: str, known: Known) -> tuple[str, str]:
+    """Model and hash of the arm that config.yaml, of that `text` without seeds, describes."""
+    dataset, seeds = run.provenance["data"]["dataset"], run.config.get("seeds", {})
+    held = tuple((source, seed) for source, seed in seeds.items() if seed != run.seed)
+    key = (text, dataset, held)
+    if key not in known.arms:
+        described = identify(run.config, dataset)
+        known.arms[key] = described.model, described.arm_hash
+    return known.arms[key]
 
 
 def _check_completed(run: StoredRun) -> None:

@@ -156,6 +156,7 @@ LATEX = {
     "\\": r"\textbackslash{}", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$",
     "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "±": r"$\pm$", numbers.MINUS: "$-$", numbers.NONE: "--", "<": "$<$", ">": "$>$",
+    "|": r"\textbar{}",
 }  # fmt: skip
 
 

@@ -38,6 +38,10 @@ DISK_CONFIG: dict[str, Any] = {
     "rerun": False,
 }
 HISTORY = "epoch,lr,train/error,val/error\n1,1.0,0.5,0.6\n2,1.0,0.2,0.3\n"
+DISK_HISTORY = (
+    "epoch,lr,train/accuracy,train/error,train/loss,val/accuracy,val/error,val/loss\n"
+    "1,0.1,0.5,0.5,0.3,0.5,0.5,0.4\n2,0.1,0.8,0.2,0.1,0.7,0.3,0.2\n"
+)
 DIVERGED = "NonFiniteLossError: the loss became inf in epoch 3, step 24; a smaller lr usually helps"
 
 
@@ -102,6 +106,11 @@ def write_disk_run(
     metrics |= {f"{stage}/accuracy": 1 - error for stage in ("train", "val", "test")}
     sources = provenance(data=data)
     _write(directory, config, model, arm_hash, status, DIVERGED, metrics, sources)
+    if status == "completed":
+        (directory / "history.csv").write_text(DISK_HISTORY)
+        (directory / "predictions.csv").write_text(
+            "x,y,label,prediction\n0.5,0.5,1,1\n0.1,0.1,0,0\n0.5,0.89,1,0\n0.1,0.9,0,1\n"
+        )
     return directory
 
 

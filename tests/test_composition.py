@@ -1,0 +1,82 @@
+"""Studies are taken apart as the sweep does it, and overrides lead back to a configuration."""
+
+from typing import Any
+
+import pytest
+from hydra.errors import HydraException
+
+from project.composition import NO_RUNS_SEED, compose_values, overrides_for, study_arms
+from project.runs.identity import identify
+
+
+def test_a_study_consists_of_every_combination_of_its_values_with_its_seeds() -> None:
+    arms = study_arms("train", "auxiliary_position")
+    assert [(arm.values["model"]["name"], arm.values["model"]["auxiliary"]) for arm in arms] == [
+        (model, position)
+        for model in ("ws_al", "ws_al_bn_do")
+        for position in ("early", "late", "both", "none")
+    ]
+    assert {arm.seeds for arm in arms} == {tuple(range(10))}
+    assert {arm.values["seed"] for arm in arms} == {NO_RUNS_SEED}
+
+
+def test_what_a_study_holds_fixed_does_not_follow_the_seed() -> None:
+    arms = study_arms("train", "variance")
+    assert [arm.values["seeds"]["data"] for arm in arms] == [NO_RUNS_SEED, NO_RUNS_SEED, 1000, 1000]
+
+
+def test_part_twos_study_is_none_of_part_one() -> None:
+    assert len(study_arms("disk", "disk_learning_rate")) == 14
+    with pytest.raises(HydraException, match="activation"):
+        study_arms("train", "disk_learning_rate")
+
+
+@pytest.mark.parametrize(
+    ("words", "shortest"),
+    [
+        (["model=basic"], ["model=basic"]),
+        (["model=ws_al", "optimizer.lr=0.3"], ["model=ws_al", "optimizer.lr=0.3"]),
+        (["model=ws_al", "optimizer.lr=0.1"], ["model=ws_al"]),
+        (["model=ws_al", "optimizer=adam"], ["model=ws_al", "optimizer=adam"]),
+        (
+            ["model=ws_al", "data=pairs"],
+            ["model=ws_al", "data.shuffle=true", "data.normalise=true"],
+        ),
+        (
+            ["model=ws_al", "seeds=init_only"],
+            ["model=ws_al", "seeds.data=1000", "seeds.order=1000"],
+        ),
+        (
+            ["model=ws_al_do", "model.dropout_conv=[0.1,0.3]"],
+            ["model=ws_al_do", "model.dropout_conv=[0.1,0.3]"],
+        ),
+        (["model=ws_al", "paths.data='/a b'"], ["model=ws_al", "paths.data='/a b'"]),
+        (["model=ws_al", "paths.outputs=elsewhere", "rerun=true"], ["model=ws_al"]),
+    ],
+)
+def test_the_shortest_words_that_lead_to_a_configuration_lead_to_its_arm(
+    words: list[str], shortest: list[str]
+) -> None:
+    wanted = compose_values("train", [*words, "seed=3"])
+    assert overrides_for("train", wanted) == shortest
+    found = compose_values("train", [*shortest, "seed=3"])
+    assert identify(found, "mnist") == identify(wanted, "mnist")
+
+
+def test_part_twos_configurations_have_words_too() -> None:
+    wanted = compose_values("disk", ["activation=relu", "lr=0.5", "hidden=[10,10]", "seed=3"])
+    assert overrides_for("disk", wanted) == ["activation=relu", "hidden=[10,10]", "lr=0.5"]
+
+
+def test_runs_of_before_the_seeds_were_split_have_words() -> None:
+    old: dict[str, Any] = compose_values("train", ["model=ws_al", "seed=3"])
+    del old["seeds"]
+    assert overrides_for("train", old) == ["model=ws_al"]
+
+
+def test_a_configuration_with_other_keys_or_a_net_that_is_gone_has_no_words() -> None:
+    wanted = compose_values("train", ["model=ws_al"])
+    with_more = wanted | {"model": wanted["model"] | {"width": 3}}
+    with_less = wanted | {"loss": {}}
+    gone = wanted | {"model": wanted["model"] | {"name": "no_such_net"}}
+    assert [overrides_for("train", each) for each in (with_more, with_less, gone)] == [None] * 3
