@@ -11,6 +11,7 @@ from project.framework import save
 from project.points.data import Points
 from project.points.training import Outcome, Row
 from project.runs.atomic import write_text
+from project.runs.tags import tag
 
 HISTORY, PREDICTIONS, WEIGHTS = "history.csv", "predictions.csv", "last.json"
 
@@ -47,15 +48,10 @@ def write_events(directory: Path, history: list[Row], metrics: Row) -> None:
         for row in history:
             for name, value in row.items():
                 if name.endswith(("/accuracy", "/loss")):  # the error is 1 - accuracy
-                    _add(events, name, value, int(row["epoch"]))
+                    events.add_scalar(tag(name), value, int(row["epoch"]))
         for name, value in metrics.items():
             if name in ("test/accuracy", "test/loss"):
-                _add(events, name, value, len(history))
-
-
-def _add(events: SummaryWriter, name: str, value: float, step: int) -> None:
-    stage, quantity = name.split("/")
-    events.add_scalar(f"{quantity}/{stage}", value, step)
+                events.add_scalar(tag(name), value, len(history))
 
 
 def write_outcome(directory: Path, outcome: Outcome, test: Points) -> None:

@@ -19,6 +19,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[missing
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from project.report.arms import Arm
+from project.runs.tags import tag
 
 # TensorBoard reads every file with `tfevents` in its name; its own writers add time and machine.
 EVENTS = "events.out.tfevents.aggregate"
@@ -84,12 +85,6 @@ def aggregate(arm: Arm, edges: Mapping[str, int]) -> dict[str, Scalars]:
                 scalars[epoch][tag(name)] = value
         aggregates[edge] = dict(scalars)
     return aggregates
-
-
-def tag(name: str) -> str:
-    """`train/error` becomes `error/train`, as in the runs' own events."""
-    stage, _, quantity = name.partition("/")
-    return f"{quantity}/{stage}"
 
 
 def _write(path: Path, scalars: Scalars) -> None:

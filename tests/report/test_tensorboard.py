@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from project.report.arms import Arm
 from project.report.tensorboard import EVENTS, MOST_BANDS, folder_name, write_aggregates
-from project.training.recording import write_scalars
+from project.runs.tags import tag
 from tests.report.stored_runs import arm_of, pair_runs, write_table
 
 ERRORS = ([0.5, 0.2], [0.3, 0.1], [0.4, 0.6])
@@ -45,7 +45,7 @@ def test_tensorboard_reads_the_mean_and_the_band_of_one_deviation(tmp_path: Path
         assert found["error/test"] == [(2, pytest.approx(0.3 + factor * 0.1))]
     assert set(scalars(tmp_path / "tb" / "ws_al" / "mean")) == {
         "error/val",
-        "digit_error/val",
+        tag("val/digit_error"),
         "error/test",
     }
 
@@ -54,7 +54,8 @@ def test_the_tags_are_those_of_the_runs_own_events(tmp_path: Path) -> None:
     from torch.utils.tensorboard import SummaryWriter
 
     with SummaryWriter(str(tmp_path / "own")) as events:
-        write_scalars(events, {"val/error": 0.5, "val/digit_error": 0.5, "test/error": 0.4}, 2)
+        for metric in ("val/error", "val/digit_error", "test/error"):
+            events.add_scalar(tag(metric), 0.5, 2)
     write_aggregates([arm_with_histories(tmp_path / "runs")], tmp_path / "tb")
     assert set(scalars(tmp_path / "tb/ws_al/mean")) == set(scalars(tmp_path / "own"))
 
