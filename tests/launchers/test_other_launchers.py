@@ -10,8 +10,6 @@ import pytest
 
 from tests.commands import ROOT, SMALL, command, run_directories
 
-pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
-
 
 @pytest.mark.parametrize(
     "words",
