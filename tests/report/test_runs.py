@@ -121,9 +121,11 @@ def change(name: str, old: str, new: str) -> Callable[[Path], None]:
 
 
 def cut(name: str, length: int) -> Callable[[Path], None]:
-    return lambda directory: (directory / name).write_bytes(
-        (directory / name).read_bytes()[:length]
-    )
+    def damage(directory: Path) -> None:
+        content = (directory / name).read_bytes()
+        (directory / name).write_bytes(content[:length])
+
+    return damage
 
 
 def remove(name: str) -> Callable[[Path], None]:
