@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from project.configuration import ConfigurationError, check_train, suggestion
+from project.configuration import ConfigurationError, check_report, check_train, suggestion
 
 VALUES: dict[str, Any] = {
     "seed": 0,
@@ -233,3 +233,34 @@ def test_a_checked_configuration_cannot_be_changed() -> None:
     checked = check_train(VALUES)
     with pytest.raises(ValueError, match="frozen"):
         setattr(checked, "seed", 1)  # noqa: B010 - the type checker knows that it cannot be done
+
+
+REPORT = {
+    "runs": None,
+    "study_name": "epfl_table",
+    "baseline": None,
+    "allow_missing": False,
+    "paths": {"outputs": "outputs"},
+}
+
+
+def test_a_reports_configuration_is_checked_likewise() -> None:
+    assert check_report(REPORT).model_dump() == REPORT
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"allow_missing": "yes"}, "allow_missing=yes: should be a valid boolean"),
+        ({"runs": 3}, "runs=3: should be a valid string"),
+        ({"baseline": ""}, "baseline=: String should have at least 1 character"),
+        ({"paths": {"outputs": ""}}, "paths.outputs=: String should have at least 1 character"),
+        ({"alow_missing": True}, "unknown key 'alow_missing'; did you mean 'allow_missing'?"),
+    ],
+)
+def test_a_report_that_breaks_a_rule_is_refused_by_key(
+    change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        check_report(REPORT | change)
+    assert message in str(raised.value)

@@ -44,6 +44,9 @@ def test_runs_configuration_launchers_and_commands_know_no_torch(tmp_path: Path)
         "project.configuration",
         "project.launchers.local",
         "project.command",
+        "project.composition",
+        "project.report.__main__",
+        "project.report.making",
         "project.data.mnist",
         "project.train",
     ]

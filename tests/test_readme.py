@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands import ROOT, SMALL
+from tests.report.runs_on_disk import write_composed_arm
 
 BLOCKS = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 LINES = [line.split("  #")[0].strip() for block in BLOCKS for line in block.splitlines()]
@@ -19,7 +20,14 @@ MAKE = sorted({line for line in LINES if line.startswith("make ")})
 BUDGET = {
     "project.train": [*SMALL[:-1], "trainer.max_epochs=1", "seed=0"],
     "project.disk": ["max_epochs=1", "seed=0"],
+    "project.report": [],
 }
+
+
+def write_table(outputs: Path) -> None:
+    """The runs of the report's table, for a report to be about."""
+    for model in ("basic", "ws_al", "ws_al_do", "ws_al_bn", "ws_al_bn_do", "resnet"):
+        write_composed_arm(outputs, range(10), f"model={model}")
 
 
 @pytest.mark.parametrize(
@@ -36,6 +44,8 @@ def test_a_documented_command_works(tmp_path: Path, line: str) -> None:
     budget = BUDGET[module] + [f"paths.outputs={tmp_path}"]
     if module == "project.train":
         budget.append(f"paths.data={tmp_path / 'data'}")
+    if module == "project.report":
+        write_table(tmp_path)
     done = subprocess.run(
         [sys.executable, *words[1:], *budget],
         capture_output=True,

@@ -80,7 +80,7 @@ def render(
 
 def breakable(text: str) -> Markup:
     """The text, which may be broken after the marks that join a key's words."""
-    return Markup(re.sub(r"([._=,/])", r"\1<wbr>", str(escape(text))))
+    return Markup(re.sub(r"([._=,/])(?=[A-Za-z])", r"\1<wbr>", str(escape(text))))
 
 
 def image(files: Sequence[Path], width: int, height: int, caption: str) -> Image:

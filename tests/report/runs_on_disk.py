@@ -2,11 +2,13 @@
 
 import copy
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from project.composition import compose_values
 from project.runs.identity import Run, canonical, identify
 
 CONFIG: dict[str, Any] = {
@@ -90,6 +92,21 @@ def write_run(
     metrics["val/error"] = error + 0.01 if val_error is None else val_error
     _write(directory, config, run.model, run.arm_hash, status, failure, metrics, sources)
     return directory
+
+
+def write_composed_arm(outputs: Path, seeds: Iterable[int], *words: str) -> None:
+    """Runs of the configuration that conf/ has today; only their numbers are made up."""
+    config = compose_values("train", words)
+    epochs = range(1, config["trainer"]["max_epochs"] + 1)
+    history = [HISTORY.splitlines()[0], *(f"{epoch},1.0,0.5,0.6" for epoch in epochs)]
+    del config["seed"]
+    net = config.pop("model")
+    name = net.pop("name")
+    config |= {f"model__{key}": value for key, value in net.items()}
+    for seed in seeds:
+        own = config | {"seeds": dict.fromkeys(config["seeds"], seed)}
+        directory = write_run(outputs, name, seed, 0.1 + seed / 100, **own)
+        (directory / "history.csv").write_text("\n".join(history) + "\n")
 
 
 def write_disk_run(

@@ -5,16 +5,15 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from project.composition import compose_values
 from project.report import making
 from project.report.__main__ import main
 from project.report.folder import new_report
-from tests.report.runs_on_disk import DIVERGED, HISTORY, write_disk_run, write_run
+from tests.report.runs_on_disk import DIVERGED, write_composed_arm, write_disk_run, write_run
 from tests.test_imports import heavy_modules_after
 
 ERRORS = [0.020, 0.022, 0.019, 0.025, 0.021, 0.023]
@@ -247,31 +246,17 @@ def test_a_second_report_at_the_same_time_is_refused(tmp_path: Path, report: Rep
     assert "another process is writing" in err
 
 
-def write_study_arm(outputs: Path, seeds: Sequence[int], *words: str) -> None:
-    """Runs of the configuration that conf/ has today; only their numbers are made up."""
-    config = compose_values("train", words)
-    history = HISTORY.splitlines()[0] + "\n" + "".join(f"{n},1.0,0.5,0.6\n" for n in range(1, 26))
-    del config["seed"]
-    net = config.pop("model")
-    name = net.pop("name")
-    config |= {f"model__{key}": value for key, value in net.items()}
-    for seed in seeds:
-        own = config | {"seeds": dict.fromkeys(config["seeds"], seed)}
-        directory = write_run(outputs, name, seed, 0.1 + seed / 100, **own)
-        (directory / "history.csv").write_text(history)
-
-
 def test_a_study_is_its_arms_at_their_common_seeds_and_no_other_run(
     tmp_path: Path, report: Report
 ) -> None:
     for model in ("ws_al", "ws_al_bn_do"):
         for position in ("early", "late", "both", "none"):
             words = [f"model={model}", f"model.auxiliary={position}"]
-            write_study_arm(tmp_path, range(10), *words)
+            write_composed_arm(tmp_path, range(10), *words)
     # Of other studies:
-    write_study_arm(tmp_path, [10, 11], "model=ws_al")
-    write_study_arm(tmp_path, [0], "model=basic")
-    write_study_arm(tmp_path, [0], "model=ws_al", "optimizer.lr=0.7")
+    write_composed_arm(tmp_path, [10, 11], "model=ws_al")
+    write_composed_arm(tmp_path, [0], "model=basic")
+    write_composed_arm(tmp_path, [0], "model=ws_al", "optimizer.lr=0.7")
     code, out, _ = report("study=auxiliary_position")
     assert code == 0
     assert "basic" not in out

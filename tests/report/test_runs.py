@@ -120,10 +120,12 @@ def change(name: str, old: str, new: str) -> Callable[[Path], None]:
     return damage
 
 
-def cut(name: str, length: int) -> Callable[[Path], object]:
-    return lambda directory: (directory / name).write_bytes(
-        (directory / name).read_bytes()[:length]
-    )
+def cut(name: str, length: int) -> Callable[[Path], None]:
+    def damage(directory: Path) -> None:
+        content = (directory / name).read_bytes()
+        (directory / name).write_bytes(content[:length])
+
+    return damage
 
 
 def remove(name: str) -> Callable[[Path], None]:
