@@ -1,7 +1,7 @@
 """Every figure of speed that this project claims, measured side by side.
 
     make bench                         all of it: about an hour on two cores
-    make bench ARGS="step overhead"    some:      sweep step overhead start growth
+    make bench ARGS="step overhead"    some:      sweep step overhead dashboard start growth
 
 Prints one table and writes it to outputs/bench/<names>.md and .json with the machine and versions.
 """
@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from project.data.mnist import prepare
 from project.runs.provenance import provenance
-from tests.benchmarks import commands, growth, steps
+from tests.benchmarks import commands, dashboard, growth, steps
 from tests.benchmarks.timing import ROOT, Ratio
 
 ROUNDS = 5
@@ -26,6 +26,7 @@ MEASUREMENTS: dict[str, Callable[[], list[Ratio]]] = {
         steps.step_ratio(DATA, ROUNDS, model="resnet", steps=3),
     ],
     "overhead": lambda: [steps.overhead_ratio(DATA, ROUNDS)],
+    "dashboard": lambda: dashboard.dashboard_ratios(DATA, ROUNDS),
     "growth": lambda: [
         growth.pairs_ratio(DATA, ROUNDS),
         growth.memory_ratio(DATA),

@@ -1,0 +1,97 @@
+"""Claims about `python -m project.projector`: the run's own weights on its own test pairs."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from project.projector import ProjectorError, show
+from tests.commands import run_directories, train
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A completed run of each model, by its name."""
+    outputs = tmp_path_factory.mktemp("outputs")
+    done = train(outputs, "-m", "model=basic,ws_al_bn_do", "seed=3", timeout=600)
+    assert done.returncode == 0, done.stderr
+    return {path.parent.name.partition("-")[0]: path for path in run_directories(outputs)}
+
+
+def record(run: Path) -> dict:
+    return json.loads((run / "run.json").read_text())
+
+
+def test_what_the_points_say_is_what_the_run_measured(runs: dict[str, Path]) -> None:
+    """The share of digits that are read wrong is the record's, to the last digit."""
+    run = runs["ws_al_bn_do"]
+    folder = show(run)
+    assert folder.is_relative_to(run)
+    lines = (folder / "labels.tsv").read_text().splitlines()
+    labels = list(csv.DictReader(lines, delimiter="\t"))
+    assert len(labels) == 2 * 20
+    wrong = [label["right"] for label in labels].count("no")
+    assert wrong / 40 == pytest.approx(record(run)["metrics"]["test/digit_error"])
+    by_pair = [
+        (int(a["digit"]), int(b["digit"])) for a, b in zip(labels[::2], labels[1::2], strict=True)
+    ]
+    assert len(set(by_pair)) > 5
+
+
+def test_the_command_says_where_the_files_are(runs: dict[str, Path]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "project.projector", str(runs["ws_al_bn_do"])],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=True,
+    )
+    folder, what_next = done.stdout.splitlines()
+    assert Path(folder, "projector_config.pbtxt").exists()
+    assert "make dashboard" in what_next
+
+
+def test_bad_input_is_refused_by_name_with_exit_code_2(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "project.projector", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {tmp_path} holds no completed run")
+    assert done.stdout == ""
+
+
+def test_a_net_that_names_no_digits_is_refused(runs: dict[str, Path]) -> None:
+    with pytest.raises(ProjectorError, match="Basic names no digits"):
+        show(runs["basic"])
+    assert not (runs["basic"] / "plugins").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"status": "interrupted"}, "holds no completed run"),
+        ({"provenance": {"data": {"sha256": "0" * 64}}}, "are not the run's"),
+    ],
+    ids=["not completed", "other data"],
+)
+def test_a_run_that_cannot_be_shown_as_it_was_is_refused(
+    runs: dict[str, Path], tmp_path: Path, change: dict, message: str
+) -> None:
+    for name in ("config.yaml", "last.ckpt"):
+        (tmp_path / name).write_bytes((runs["ws_al_bn_do"] / name).read_bytes())
+    (tmp_path / "run.json").write_text(json.dumps(record(runs["ws_al_bn_do"]) | change))
+    with pytest.raises(ProjectorError, match=message):
+        show(tmp_path)
+
+
+def test_a_run_of_another_command_is_refused(runs: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("seed: 0\nactivation: tanh\n")
+    (tmp_path / "run.json").write_text(json.dumps(record(runs["ws_al_bn_do"])))
+    with pytest.raises(ProjectorError, match=r"is no run of project\.train"):
+        show(tmp_path)
