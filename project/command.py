@@ -5,6 +5,7 @@ An exception that carries an `exit_code` is a message for the user; any other is
 traceback.
 """
 
+import difflib
 import functools
 import os
 import re
@@ -64,36 +65,52 @@ def known_keys(config_name: str, overrides: Sequence[str]) -> set[str]:
     return walk(config, "")
 
 
+# What Hydra says, as a plain ValueError, where a number stands for the name of a file: `model=3`.
+NO_NAME = "Config group override must be a string or a list"
+GROUP_WORD = re.compile(r"(model|data|optimizer|trainer|seeds)=(.*)")
+
+
 def composition_message(error: Exception, config_name: str, arguments: Sequence[str]) -> str:
     """Hydra's own refusal, with the nearest known key or choice."""
-    from project.configuration import suggestion
-
     text = str(error)
     override = re.match(r"Could not override '([^']+)'", text)
     foreign_group = "No match in the defaults list" in text
     if override and (foreign_group or "not in struct" in str(error.__cause__)):
-        key = override.group(1)
-        groups = [
-            word for word in arguments if re.match(r"(model|data|optimizer|trainer|seeds)=", word)
-        ]
-        groups = [word for word in groups if "," not in word and not foreign_group]
-        message = f"unknown key '{key}'{suggestion(key, known_keys(config_name, groups))}"
-        study = next((word for word in arguments if re.match(r"\+study=", word)), None)
-        if study and not any(word.startswith(f"{key}=") for word in arguments):
-            message += f"\n'{key}' comes from {study}: is it a study of another command?"
-        return message
+        return _unknown_key(override.group(1), foreign_group, config_name, arguments)
+    if NO_NAME in text:
+        # Hydra does not say which: the first that is no name.
+        words = [word for word in map(GROUP_WORD.fullmatch, arguments) if word]
+        choices = [(word[1], choice) for word in words for choice in word[2].split(",")]
+        group, value = next(each for each in choices if not re.search("[A-Za-z_]", each[1]))
+        if group not in known_keys(config_name, []):
+            return _unknown_key(group, True, config_name, arguments)
+        return _unknown_choice(group, value)
     choice = re.match(r"(?:In '[^']+': )?Could not find '([^']+)'", text)
     if choice:
         group, _, name = choice.group(1).rpartition("/")
-        options = sorted(
-            path.stem for path in (CONFIGURATION_FOLDER / group).glob("*.yaml") if group
-        )
-        if options:
-            return (
-                f"unknown {group} '{name}'{suggestion(name, options) if name else ''}"
-                f"\navailable: {', '.join(options)}"
-            )
+        if group and any((CONFIGURATION_FOLDER / group).glob("*.yaml")):
+            return _unknown_choice(group, name)
     return text if error.__cause__ is None else f"{text}\n{error.__cause__}"
+
+
+def _unknown_key(key: str, foreign_group: bool, config_name: str, arguments: Sequence[str]) -> str:
+    from project.configuration import suggestion
+
+    groups = [word for word in arguments if GROUP_WORD.fullmatch(word)]
+    groups = [word for word in groups if "," not in word and not foreign_group]
+    message = f"unknown key '{key}'{suggestion(key, known_keys(config_name, groups))}"
+    study = next((word for word in arguments if re.match(r"\+study=", word)), None)
+    if study and not any(word.startswith(f"{key}=") for word in arguments):
+        message += f"\n'{key}' comes from {study}: is it a study of another command?"
+    return message
+
+
+def _unknown_choice(group: str, name: str) -> str:
+    from project.configuration import suggestion
+
+    options = sorted(path.stem for path in (CONFIGURATION_FOLDER / group).glob("*.yaml"))
+    nearest = suggestion(name, options) if difflib.get_close_matches(name, options) else ""
+    return f"unknown {group} '{name}'{nearest}\navailable: {', '.join(options)}"
 
 
 class Terminated(BaseException):
@@ -130,7 +147,7 @@ def report_and_exit(error: BaseException, config_name: str, arguments: Sequence[
     code = getattr(error, "exit_code", None)
     if isinstance(code, int):
         message = str(error)
-    elif isinstance(error, HydraException | OmegaConfBaseException):
+    elif isinstance(error, HydraException | OmegaConfBaseException) or NO_NAME in str(error):
         code, message = 2, composition_message(error, config_name, arguments)
     elif isinstance(error, KeyboardInterrupt):
         code, message = 130, "interrupted by SIGINT"

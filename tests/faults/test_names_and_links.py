@@ -61,12 +61,12 @@ def test_a_model_name_that_is_no_plain_word_is_refused_before_anything_is_writte
 
 FILES = ["run.json", "config.yaml", "history.csv", "run.log", LAST, "previous.ckpt"]
 BESIDE = [".seed=0.lock", ".seed=0.log"]
-WRITTEN = [f".run.json.{os.getpid()}.tmp"]
+WRITTEN = ".run.json.PID.tmp"
 
 
 @pytest.mark.parametrize(
     ("name", "is_there"),
-    [(name, True) for name in FILES + BESIDE + WRITTEN]
+    [(name, True) for name in [*FILES, *BESIDE, WRITTEN]]
     + [(name, False) for name in ("run.log", *BESIDE)],
 )
 def test_a_link_in_the_place_of_a_runs_file_is_refused_and_nothing_goes_through_it(
@@ -74,6 +74,7 @@ def test_a_link_in_the_place_of_a_runs_file_is_refused_and_nothing_goes_through_
 ) -> None:
     directory = only_run(tmp_path / "undisturbed")
     leave_unfinished(directory)
+    name = name.replace("PID", str(os.getpid()))
     outside = tmp_path / "outside"
     place = (directory.parent if name in BESIDE else directory) / name
     if is_there:
