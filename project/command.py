@@ -70,7 +70,7 @@ NO_NAME = "Config group override must be a string or a list"
 GROUP_WORD = re.compile(r"(model|data|optimizer|trainer|seeds)=(.*)")
 
 
-def composition_message(error: Exception, config_name: str, arguments: Sequence[str]) -> str:
+def composition_message(error: BaseException, config_name: str, arguments: Sequence[str]) -> str:
     """Hydra's own refusal, with the nearest known key or choice."""
     text = str(error)
     override = re.match(r"Could not override '([^']+)'", text)
