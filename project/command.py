@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 CONFIGURATION_FOLDER = Path(__file__).resolve().parents[1] / "conf"
+PATH_KEYS = ("paths.outputs", "paths.data", "verify")
 
 
 def flags_first(arguments: Sequence[str]) -> list[str]:
@@ -27,6 +28,23 @@ def flags_first(arguments: Sequence[str]) -> list[str]:
     """
     flags = [argument for argument in arguments if argument in ("-m", "--multirun")]
     return flags + [argument for argument in arguments if argument not in flags]
+
+
+def paths_quoted(arguments: Sequence[str]) -> list[str]:
+    """`verify=a/seed=0` as Hydra can read it: `verify='a/seed=0'`.
+
+    Its grammar has no place for a second '=', a space or a letter beyond ASCII outside of quotes.
+    """
+    return [_path_quoted(argument) for argument in arguments]
+
+
+def _path_quoted(argument: str) -> str:
+    key, _, value = argument.partition("=")
+    plain = re.fullmatch(r"[\w/.,+@%$*?-]*|'.*'|\".*\"", value, re.ASCII | re.DOTALL)
+    if key not in PATH_KEYS or plain or "\\" in value:
+        return argument
+    quote = '"' if "'" in value else "'"
+    return argument if quote in value else f"{key}={quote}{value}{quote}"
 
 
 def known_keys(config_name: str, overrides: Sequence[str]) -> set[str]:
@@ -147,7 +165,7 @@ def run(task: Callable[[Any], Any], config_name: str, prepare: Callable[[], None
     signal.signal(signal.SIGTERM, _terminate)
     import hydra
 
-    arguments = flags_first(sys.argv[1:])
+    arguments = paths_quoted(flags_first(sys.argv[1:]))
     sys.argv[1:] = arguments
     prepare()
     raised: list[Exception] = []

@@ -129,6 +129,7 @@ class TrainConfiguration(Section):
     trainer: Trainer
     paths: Paths
     rerun: bool
+    verify: str | None
 
 
 class DiskOptimizer(Section):

@@ -13,6 +13,7 @@ import logging
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,7 +89,7 @@ class Plan:
         from project.points.recording import write_outcome
         from project.runs.directory import COMPLETED, FAILED, INTERRUPTED
         from project.runs.life import summary
-        from project.runs.log import LogFile
+        from project.runs.log import LogFile, log_failure
         from project.runs.provenance import provenance
         from project.training.interruption import Interrupted, StopFlag
 
@@ -110,8 +111,11 @@ class Plan:
                 print(f"{directory.run.name}: the same command begins it again", file=sys.stderr)
                 raise
             except (Exception, SystemExit) as error:
-                log.exception("the run failed")
-                directory.write(FAILED, sources, error=f"{type(error).__name__}: {error}")
+                # On a disk that is full neither may succeed: the user is to see the first cause.
+                with suppress(OSError):
+                    log_failure(error)
+                with suppress(OSError):
+                    directory.write(FAILED, sources, error=f"{type(error).__name__}: {error}")
                 raise
             log.info("%d epochs: %s", checked.max_epochs, outcome.metrics)
         record = directory.write(
@@ -155,6 +159,7 @@ class DiskExperiment:
         from project.runs.life import refuse_others
 
         plan = make_plan(values)
+        plan.directory.refuse_links_outside()
         refuse_others(plan.directory, None, plan.checked.rerun)
         return values, plan.directory.path
 

@@ -3,6 +3,7 @@
     python -m project.train                                    the report's best model
     python -m project.train model=resnet -m 'seed=range(10)'   ten seeds of one model
     python -m project.train -m +study=epfl_table               the report's table
+    python -m project.train verify=RUN_DIRECTORY               is it the same when repeated?
 
 The life of a run stands in `execute` and `Plan.train`, in the order in which things happen. torch
 and Lightning are imported only once it is certain that there is something to train.
@@ -13,6 +14,7 @@ import logging
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,9 +37,15 @@ def execute(config: "DictConfig") -> dict[str, float]:
     """Carry out the run that `config` describes, or find it done; returns its metrics."""
     from omegaconf import OmegaConf
 
+    from project.runs.identity import identify
     from project.runs.life import find_or_train
 
     values: Any = OmegaConf.to_container(config, resolve=True)
+    if values["verify"] is not None:
+        from project.verifying import data_folder_given, verify
+
+        directory = Path(str(values["verify"]))
+        return verify(directory, data_folder_given(values), make_plan, identify)
     plan = make_plan(values)
     return find_or_train(
         plan.directory, sha256=plan.data.sha256, rerun=plan.checked.rerun, train=plan.train
@@ -82,12 +90,25 @@ class Plan:
     directory: "RunDirectory"
 
     def train(self) -> dict[str, float]:
-        """Train, test and record the run; the caller holds its lock."""
+        """Train, test and record the run, and say so; the caller holds its lock."""
+        from project.runs.life import summary
+        from project.training.interruption import Interrupted
+
+        name = self.directory.run.name
+        try:
+            record = self.carry_out()
+        except Interrupted:
+            print(f"{name}: the same command goes on from here", file=sys.stderr)
+            raise
+        print(f"{name}: {summary(record, self.directory.path)}")
+        return record["metrics"]
+
+    def carry_out(self) -> dict[str, Any]:
+        """Train, test and record the run; returns the record. The caller holds the lock."""
         started = time.monotonic()
         from project.building import build_net
         from project.runs.directory import COMPLETED, FAILED, INTERRUPTED
-        from project.runs.life import summary
-        from project.runs.log import LogFile
+        from project.runs.log import LogFile, log_failure
         from project.runs.provenance import provenance
         from project.training.interruption import Interrupted, StopFlag
 
@@ -101,14 +122,15 @@ class Plan:
                 outcome = self._fit(net, stop)
             except Interrupted:
                 directory.write(INTERRUPTED, sources)
-                print(f"{directory.run.name}: the same command goes on from here", file=sys.stderr)
                 raise
             except (Exception, SystemExit) as error:
-                # A message for the user needs no traceback; a bug does.
-                log.error("the run failed: %s", error, exc_info=not hasattr(error, "exit_code"))
-                directory.write(FAILED, sources, error=f"{type(error).__name__}: {error}")
+                # On a disk that is full neither may succeed: the user is to see the first cause.
+                with suppress(OSError):
+                    log_failure(error)
+                with suppress(OSError):
+                    directory.write(FAILED, sources, error=f"{type(error).__name__}: {error}")
                 raise
-        record = directory.write(
+        return directory.write(
             COMPLETED,
             sources,
             parameters=outcome.parameters,
@@ -118,8 +140,6 @@ class Plan:
                 "session": time.monotonic() - started,
             },
         )
-        print(f"{directory.run.name}: {summary(record, directory.path)}")
-        return outcome.metrics
 
     def _fit(self, net: Any, stop: "StopFlag") -> "Outcome":
         from project.building import optimizer_factory
@@ -166,9 +186,13 @@ class TrainExperiment:
 
     def resolve(self, values: dict[str, Any]) -> tuple[dict[str, Any], Path]:
         """The configuration with the data source that was found, and the run directory."""
+        from project.configuration import ConfigurationError
         from project.runs.life import refuse_others
 
+        if values["verify"] is not None:
+            raise ConfigurationError(f"verify={values['verify']}: is for one run; leave out -m")
         plan = make_plan(values)
+        plan.directory.refuse_links_outside()
         refuse_others(plan.directory, plan.data.sha256, plan.checked.rerun)
         return plan.values, plan.directory.path
 

@@ -32,6 +32,7 @@ VALUES: dict[str, Any] = {
     "trainer": {"max_epochs": 25, "accelerator": "cpu", "threads": 1},
     "paths": {"outputs": "outputs", "data": "outputs/data"},
     "rerun": False,
+    "verify": None,
 }
 ADAM = {
     "_target_": "torch.optim.Adam",

@@ -5,6 +5,7 @@ import os
 import sys
 import types
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from hydra.core.plugins import Plugins
@@ -22,7 +23,8 @@ from project.launchers.grid import (
 )
 from project.launchers.processes import ProcessPool
 from project.launchers.view import SweepView
-from project.runs.directory import completed_record, holder
+from project.runs.directory import DamagedRunError, completed_record, holder
+from project.runs.provenance import other_versions
 
 
 class LocalLauncher(Launcher):
@@ -60,13 +62,17 @@ class LocalLauncher(Launcher):
         returns: dict[int, JobReturn] = {}
         view = SweepView(grid, self.jobs)
         waiting = []
+        skipped = []
         for job in grid:
-            record = completed_record(job.directory)
+            record = _completed(job.directory)
             if record is None or job.values["rerun"]:
                 waiting.append(job)
             else:
                 view.skipped(job, record)
+                skipped.append(record)
                 returns[job.number] = _returned(job, record)
+        if line := other_versions(skipped):
+            print(line, file=sys.stderr)
         try:
             if waiting:
                 self._run(waiting, view, returns)
@@ -85,7 +91,7 @@ class LocalLauncher(Launcher):
             if ended.held:
                 view.held(ended.job, holder(ended.job.directory))
                 continue
-            record = completed_record(ended.job.directory)
+            record = _completed(ended.job.directory)
             if ended.exit_code == 0 and record is not None:
                 # Another process may have completed the run before this job could begin.
                 made_here = record["process"]["pid"] == ended.pid
@@ -100,6 +106,14 @@ class LocalLauncher(Launcher):
                 returns[ended.job.number] = _failure(ended.job, reason)
                 if self.max_failures is not None and view.failures >= self.max_failures:
                     pool.starting = False
+
+
+def _completed(directory: Path) -> dict[str, Any] | None:
+    """The record of a completed run. A damaged one is the failure of its own job alone."""
+    try:
+        return completed_record(directory)
+    except DamagedRunError:
+        return None
 
 
 def _returned(job: Job, record: dict[str, Any]) -> JobReturn:

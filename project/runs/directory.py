@@ -21,7 +21,7 @@ from typing import Any
 import yaml
 from filelock import FileLock, Timeout
 
-from project.runs.atomic import write_text
+from project.runs.atomic import TEMPORARY, write_text
 from project.runs.identity import Run
 
 SCHEMA = 1
@@ -70,7 +70,7 @@ class RunDirectory:
 
         The operating system drops the lock with its process: a dead holder is no obstacle.
         """
-        self._refuse_links_outside()
+        self.refuse_links_outside()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         path = lock_path(self.path)
         lock = FileLock(path)
@@ -87,19 +87,34 @@ class RunDirectory:
         finally:
             lock.release()
 
-    def _refuse_links_outside(self) -> None:
-        # The output root itself may be a link; nothing below it may lead elsewhere.
+    def refuse_links_outside(self) -> None:
+        """Raise RefusedError if the directory or a file of the run lies elsewhere through a link.
+
+        The output root itself may be a link; nothing below it may lead out of it.
+        """
         root = self._outputs.resolve()
-        if not self.path.resolve().is_relative_to(root):
-            raise RefusedError(
-                f"{self.path} leads outside {root} through a symbolic link; remove the link"
-            )
+        for path in self._places():
+            if not path.resolve().is_relative_to(root):
+                raise RefusedError(
+                    f"{path} leads outside {root} through a symbolic link; remove the link"
+                )
+
+    def _places(self) -> Iterator[Path]:
+        """The directory, and after it every link where a file of the run should be."""
+        yield self.path
+        beside = [self.path.with_name(f".{self.path.name}.{end}") for end in ("lock", "log")]
+        inside = self.path.iterdir() if self.path.is_dir() else ()
+        for path in (*beside, *inside):
+            if path.is_symlink():
+                yield path
 
     def begin(self, config: dict[str, Any], provenance: dict[str, Any], rerun: bool) -> None:
         """Make the directory ready for work: created, kept for resuming, or (rerun) made anew."""
         if rerun and self.path.exists():
             self._move_aside()
         self.path.mkdir(exist_ok=True)
+        for left_by_killed in self.path.glob(f".*{TEMPORARY}"):
+            left_by_killed.unlink()
         stored = self.path / "config.yaml"
         if not stored.exists():
             write_text(stored, yaml.safe_dump(config, sort_keys=False))
@@ -117,21 +132,10 @@ class RunDirectory:
         sha256: of the data; None if the configuration alone says what they are.
         """
         record = self.record()
-        stored = self.path / "config.yaml"
-        if record is None or not stored.exists():
+        if record is None or not (self.path / "config.yaml").exists():
             return
-        damaged = (yaml.YAMLError, LookupError, TypeError, AttributeError, UnicodeDecodeError)
-        try:
-            data = record["provenance"]["data"]
-            dataset, was_sha256 = data["dataset"], data["sha256"]
-            sha256 = was_sha256 if sha256 is None else sha256
-        except damaged as error:
-            path = self.path / "run.json"
-            raise DamagedRunError(f"{path} cannot be read ({error}); {_WAY_OUT}") from None
-        try:
-            was = self._identify(yaml.load(stored.read_text(), SAFE_LOADER), dataset)
-        except damaged as error:
-            raise DamagedRunError(f"{stored} cannot be read ({error}); {_WAY_OUT}") from None
+        _, was, was_sha256 = read_origin(self.path, record, self._identify)
+        sha256 = was_sha256 if sha256 is None else sha256
         if (was.name, was_sha256) != (self.run.name, sha256):
             before, now = _lines(was, was_sha256), _lines(self.run, sha256)
             diff = "\n".join(difflib.unified_diff(before, now, "stored", "asked for", lineterm=""))
@@ -187,6 +191,31 @@ def read_record(directory: Path) -> dict[str, Any] | None:
     if not isinstance(record, dict) or record.get("schema") != SCHEMA or "status" not in record:
         raise DamagedRunError(f"{path} is no run record of schema {SCHEMA}; {_WAY_OUT}")
     return record
+
+
+def read_origin(
+    directory: Path, record: dict[str, Any], identify: Callable[[dict[str, Any], str], Run]
+) -> tuple[dict[str, Any], Run, str]:
+    """The stored configuration, the run that it describes, and the SHA-256 of its data.
+
+    record: what run.json says. Raises DamagedRunError.
+    """
+    path = directory / "run.json"
+    try:
+        data = record["provenance"]["data"]
+        dataset, sha256 = data["dataset"], data["sha256"]
+        path = directory / "config.yaml"
+        values = yaml.load(path.read_text(), SAFE_LOADER)
+        return values, identify(values, dataset), sha256
+    except (
+        yaml.YAMLError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        UnicodeDecodeError,
+        FileNotFoundError,
+    ) as error:
+        raise DamagedRunError(f"{path} cannot be read ({error}); {_WAY_OUT}") from None
 
 
 def completed_record(directory: Path) -> dict[str, Any] | None:

@@ -1,11 +1,14 @@
 """The beginning of a run's life, the same for every command: locked, found done or worked on."""
 
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from project.runs.atomic import name_path
 from project.runs.directory import DamagedRunError, RunDirectory, completed_record
+from project.runs.provenance import other_versions
 
 
 class ExitedError(Exception):
@@ -20,19 +23,36 @@ def find_or_train(
     """The metrics of the run, from its record if it is completed, else from `train`.
 
     sha256: of the data, None where the configuration alone fixes it. `train` is called with the
-    run's lock held. Raises RefusedError, DamagedRunError or ExitedError.
+    run's lock held; an OSError of it names a path. Raises RefusedError, DamagedRunError or
+    ExitedError.
     """
+    directory.refuse_links_outside()
+    # Without the lock: a completed run can be read where nothing can be written.
+    if not rerun and (metrics := _found(directory, sha256)) is not None:
+        return metrics
     with directory.locked():
-        if not rerun:
-            directory.check_stored(sha256)
-            record = completed_record(directory.path)
-            if record is not None:
-                print(f"{directory.run.name}: already completed, {summary(record, directory.path)}")
-                return record["metrics"]
+        # Once more: another process may have completed it until now.
+        if not rerun and (metrics := _found(directory, sha256)) is not None:
+            return metrics
         try:
             return train()
+        except OSError as error:
+            name_path(error, directory.path)
+            raise
         except SystemExit as error:
             raise ExitedError(f"the run's own code called sys.exit({error.code!r})") from error
+
+
+def _found(directory: RunDirectory, sha256: str | None) -> dict[str, float] | None:
+    """The metrics of the run if it is completed; says so."""
+    directory.check_stored(sha256)
+    record = completed_record(directory.path)
+    if record is None:
+        return None
+    print(f"{directory.run.name}: already completed, {summary(record, directory.path)}")
+    if line := other_versions([record]):
+        print(line, file=sys.stderr)
+    return record["metrics"]
 
 
 def refuse_others(directory: RunDirectory, sha256: str | None, rerun: bool) -> None:

@@ -3,6 +3,8 @@
 import os
 import platform
 import subprocess
+from collections import Counter
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,29 @@ def git_state(repository: Path) -> dict[str, Any]:
         return {"commit": git("rev-parse", "HEAD"), "dirty": bool(changes)}
     except (OSError, subprocess.SubprocessError):
         return {"commit": None, "dirty": None}
+
+
+def other_versions(records: Iterable[dict[str, Any]]) -> str | None:
+    """One line about completed runs that another version of the code has made; None without any.
+
+    records: their run.json. What ran or stands here outside git is of no known version.
+    """
+    code = git_state(Path(__file__).parent)
+    made_by: Counter[str] = Counter()
+    for record in records:
+        version = record.get("provenance", {}).get("git", {})
+        if None in (code["commit"], version.get("commit")) or version == code:
+            continue
+        changed = " with uncommitted changes" if version["dirty"] else ""
+        made_by[version["commit"][:7] + changed] += 1
+    if not made_by:
+        return None
+    count = made_by.total()
+    were, they_are = ("run was", "it is") if count == 1 else ("runs were", "they are")
+    return (
+        f"{count} {were} made by another version of the code ({', '.join(sorted(made_by))}); "
+        f"{they_are} kept and counted"
+    )
 
 
 def _version(package: str) -> str | None:

@@ -50,8 +50,12 @@ class AtomicCheckpointIO(CheckpointIO):
         # A second name for the old file: at every moment one of the two names leads to it.
         link = path.with_name(f".{PREVIOUS}.{os.getpid()}.tmp")
         link.unlink(missing_ok=True)
-        os.link(path, link)
-        link.replace(path.with_name(PREVIOUS))
+        try:
+            os.link(path, link)
+            link.replace(path.with_name(PREVIOUS))
+        except OSError:
+            link.unlink(missing_ok=True)
+            raise
 
     def load_checkpoint(
         self,
@@ -62,13 +66,17 @@ class AtomicCheckpointIO(CheckpointIO):
         """Read a checkpoint; never runs code from it, whatever the caller asks.
 
         Raises BadZipFile where a byte has changed: torch.load would take wrong weights as they are,
-        for it does not look at the checksums that torch.save has written.
+        for it does not look at the checksums that torch.save has written. Raises ValueError if it
+        is something else than a checkpoint.
         """
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
         if damaged is not None:
             raise zipfile.BadZipFile(f"wrong checksum of {damaged}")
-        return torch.load(path, map_location=map_location or "cpu", weights_only=True)
+        checkpoint = torch.load(path, map_location=map_location or "cpu", weights_only=True)
+        if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+            raise ValueError("it holds no state_dict")
+        return checkpoint
 
     def remove_checkpoint(self, path: str | Path) -> None:
         Path(path).unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """A file is the old one or the new one, never a mixture."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -45,11 +46,12 @@ def test_a_failing_disk_leaves_the_old_file(
     write_text(path, "old")
 
     def fail(*arguments: object) -> None:
-        raise OSError("no space left")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(*(atomic.os, "fsync") if call == "fsync" else (Path, "replace"), fail)
-    with pytest.raises(OSError, match="no space left"):
+    with pytest.raises(OSError, match="No space left") as error:
         write_text(path, "new")
+    assert error.value.filename == str(path)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -80,3 +82,13 @@ def test_a_link_is_replaced_and_what_it_leads_to_stays(tmp_path: Path) -> None:
     write_text(link, "ours")
     assert not link.is_symlink()
     assert (link.read_text(), outside.read_text()) == ("ours", "theirs")
+
+
+def test_what_stands_in_the_place_of_the_temporary_file_is_not_written_to(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("theirs")
+    planted = tmp_path / f".a.txt.{os.getpid()}.tmp"
+    planted.symlink_to(outside)
+    write_text(tmp_path / "a.txt", "ours")
+    assert (outside.read_text(), (tmp_path / "a.txt").read_text()) == ("theirs", "ours")
+    assert not planted.is_symlink()

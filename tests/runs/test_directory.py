@@ -147,6 +147,13 @@ def test_what_is_written_is_what_is_read(begun: RunDirectory) -> None:
     assert written["parameters"] == 76_846
 
 
+def test_beginning_again_removes_what_a_killed_process_was_writing(begun: RunDirectory) -> None:
+    left = begun.path / ".last.ckpt.4711.tmp"
+    left.write_bytes(b"half of the w")
+    begun.begin(CONFIG, PROVENANCE, rerun=False)
+    assert sorted(path.name for path in begun.path.iterdir()) == ["config.yaml", "run.json"]
+
+
 def test_beginning_again_keeps_the_files_for_resuming(begun: RunDirectory) -> None:
     (begun.path / "last.ckpt").write_bytes(b"weights")
     before = (begun.path / "config.yaml").read_bytes()

@@ -1,5 +1,7 @@
 """A run is trained once, under its lock, and found again afterwards."""
 
+import errno
+import os
 import sys
 from pathlib import Path
 
@@ -86,3 +88,34 @@ def test_the_summary_says_error_parameters_time_and_place() -> None:
     assert summary(FACTS, Path("runs/x")) == (
         "test error 2.26 %, 76,846 parameters, trained in 11.1 s, runs/x"
     )
+
+
+def test_a_completed_run_of_another_version_of_the_code_is_said_to_be_one(
+    run: RunDirectory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    git = {"commit": "b712488" + 33 * "0", "dirty": False}
+    with run.locked():
+        run.begin(CONFIG, PROVENANCE, rerun=False)
+        run.write(COMPLETED, PROVENANCE | {"git": git}, **FACTS)
+    assert find_or_train(run, "ab", rerun=False, train=never) == METRICS
+    assert capsys.readouterr().err == (
+        "1 run was made by another version of the code (b712488); it is kept and counted\n"
+    )
+
+
+def test_a_completed_run_is_found_while_another_process_holds_its_lock(run: RunDirectory) -> None:
+    leave(run, COMPLETED)
+    with run.locked():
+        assert find_or_train(run, "ab", rerun=False, train=never) == METRICS
+
+
+def test_an_error_of_the_disk_names_a_path(run: RunDirectory) -> None:
+    def fail(*place: str) -> dict[str, float]:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), *place)
+
+    with pytest.raises(OSError, match="No space") as error:
+        find_or_train(run, "ab", rerun=False, train=fail)
+    assert error.value.filename == str(run.path)
+    with pytest.raises(OSError, match="No space") as error:
+        find_or_train(run, "ab", rerun=False, train=lambda: fail("a/file"))
+    assert error.value.filename == "a/file"

@@ -6,10 +6,12 @@ import platform
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from project.runs.provenance import PACKAGES, git_state, provenance
+from project.runs import provenance as module
+from project.runs.provenance import PACKAGES, git_state, other_versions, provenance
 
 
 def git(repository: Path, *arguments: str) -> str:
@@ -61,3 +63,53 @@ def test_versions_machine_and_threads_are_named() -> None:
     assert facts["machine"]["cores"] == os.cpu_count()
     assert facts["machine"]["processor"]
     assert json.loads(json.dumps(facts)) == facts
+
+
+OURS, THEIRS = 40 * "a", "b7124880" + 32 * "0"
+
+
+def made_by(commit: str | None, dirty: bool | None = False) -> dict[str, Any]:
+    return {"provenance": {"git": {"commit": commit, "dirty": dirty}}}
+
+
+@pytest.fixture
+def this_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    def state(repository: Path) -> dict[str, Any]:
+        return {"commit": OURS, "dirty": False}
+
+    monkeypatch.setattr(module, "git_state", state)
+
+
+@pytest.mark.parametrize(
+    ("records", "line"),
+    [
+        ([], None),
+        ([made_by(OURS), made_by(OURS)], None),
+        ([made_by(None, None), {}, {"provenance": {}}], None),
+        (
+            [made_by(THEIRS), made_by(OURS)],
+            "1 run was made by another version of the code (b712488); it is kept and counted",
+        ),
+        (
+            [made_by(THEIRS), made_by(OURS), made_by(THEIRS), made_by(THEIRS)],
+            "3 runs were made by another version of the code (b712488); they are kept and counted",
+        ),
+        (
+            [made_by(THEIRS), made_by(OURS, True)],
+            "2 runs were made by another version of the code (aaaaaaa with uncommitted changes, "
+            "b712488); they are kept and counted",
+        ),
+    ],
+)
+def test_one_line_says_which_runs_another_version_has_made(
+    this_code: None, records: list[dict[str, Any]], line: str | None
+) -> None:
+    assert other_versions(records) == line
+
+
+def test_code_of_no_known_version_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def state(repository: Path) -> dict[str, Any]:
+        return {"commit": None, "dirty": None}
+
+    monkeypatch.setattr(module, "git_state", state)
+    assert other_versions([made_by(THEIRS)]) is None
