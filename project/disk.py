@@ -159,6 +159,7 @@ class DiskExperiment:
         from project.runs.life import refuse_others
 
         plan = make_plan(values)
+        plan.directory.refuse_links_outside()
         refuse_others(plan.directory, None, plan.checked.rerun)
         return values, plan.directory.path
 

@@ -58,7 +58,8 @@ def test_a_failed_job_is_a_row_and_the_others_go_on(tmp_path: Path, launcher: st
 
 BADLY_BEHAVED = '''
 """Nets that end their process in ways that no try block sees."""
-import os, signal, sys, time
+import ctypes, os, resource, signal, sys, time
+import torch
 from project.models import Basic
 
 class Exits(Basic):
@@ -68,7 +69,13 @@ class Killed(Basic):
     def forward(self, pairs): os.kill(os.getpid(), signal.SIGKILL)
 
 class Segfaults(Basic):
-    def forward(self, pairs): os.kill(os.getpid(), signal.SIGSEGV)
+    def forward(self, pairs): ctypes.string_at(0)
+
+class Exhausts(Basic):
+    def forward(self, pairs):
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        resource.setrlimit(resource.RLIMIT_AS, (2**34, hard))
+        torch.zeros(2**34)
 
 class Hangs(Basic):
     def forward(self, pairs): time.sleep(3600)
@@ -77,7 +84,7 @@ class Hangs(Basic):
 
 def test_jobs_that_exit_crash_or_hang_are_failed_rows(tmp_path: Path) -> None:
     (tmp_path / "badly_behaved.py").write_text(BADLY_BEHAVED)
-    targets = ["Exits", "Killed", "Segfaults", "Hangs"]
+    targets = ["Exits", "Killed", "Segfaults", "Exhausts", "Hangs"]
     names = ",".join(f"badly_behaved.{target}" for target in targets)
     swept = subprocess.run(
         command(
@@ -91,16 +98,17 @@ def test_jobs_that_exit_crash_or_hang_are_failed_rows(tmp_path: Path) -> None:
         ),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=280,
         env=os.environ | {"PYTHONPATH": str(tmp_path)},
     )
     assert swept.returncode == 1, swept.stderr
-    assert "1 done, 4 failed" in swept.stdout
+    assert "1 done, 5 failed" in swept.stdout
     for reason in (
         "killed by SIGKILL",
         "killed by SIGSEGV",
         "ran past hydra.launcher.timeout_minutes",
-        "SystemExit",
+        "the run's own code called sys.exit(0)",
+        "can't allocate memory",
     ):
         assert reason in swept.stderr, reason
 
@@ -170,5 +178,5 @@ def test_a_sweep_over_a_directory_that_holds_another_run_is_refused(tmp_path: Pa
     refused = train(tmp_path, *words)
     assert refused.returncode == 4
     assert f"{stored.parent} holds another run than its name says:" in refused.stderr
-    assert '-    "lr": 0.5' in refused.stderr
+    assert '-      "lr": 0.5' in refused.stderr
     assert "Traceback" not in refused.stderr
