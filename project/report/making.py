@@ -154,16 +154,16 @@ def _nothing(request: Request, runs: Sequence[StoredRun]) -> ChoiceError:
     return ChoiceError(f"no completed runs{asked} under {place}{begun}; {hint}")
 
 
-def chapters(arms: Mapping[str, list[Arm]], request: Request) -> list[Section]:
-    """What there is beside the tables, as far as the arms allow it."""
+def chapters(arms: Mapping[str, list[Arm]], request: Request) -> dict[str, list[Section]]:
+    """What there is beside each experiment's table, as far as its arms allow it."""
     reference = read_reference()
-    sections: list[Section] = []
+    sections: dict[str, list[Section]] = {}
     with styled():
         if PAIRS in arms:
             settings = request.settings_of(reference.models)
-            sections += pair_chapters(arms[PAIRS], reference, settings)
+            sections[PAIRS] = pair_chapters(arms[PAIRS], reference, settings)
         if DISK in arms:
-            sections += disk_chapters(arms[DISK], reference)
+            sections[DISK] = disk_chapters(arms[DISK], reference)
     return sections
 
 
@@ -171,7 +171,7 @@ def write(
     folder: Path,
     all_tables: Sequence[Table],
     notices: Mapping[str, list[str]],
-    sections: Sequence[Section],
+    sections: Mapping[str, Sequence[Section]],
 ) -> None:
     """Everything that a report consists of, into the empty `folder`."""
     arms = [row.arm for table in all_tables for row in table.rows]
@@ -179,7 +179,10 @@ def write(
     write_text(folder / "table.csv", tables.table_csv(all_tables))
     write_text(folder / "table.md", tables.markdown(all_tables, list(notices.values())))
     write_text(folder / "table.tex", tables.latex(all_tables))
-    drawn = [draw(section, folder / "figures") for section in sections]
+    drawn = {
+        experiment: [draw(section, folder / "figures") for section in own]
+        for experiment, own in sections.items()
+    }
     write_text(folder / "index.html", page.render(all_tables, notices, drawn))
     write_aggregates(arms, folder / TENSORBOARD)
 

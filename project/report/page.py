@@ -56,9 +56,9 @@ class RunList:
 def render(
     all_tables: Sequence[Table],
     notices: Mapping[str, Sequence[str]],
-    sections: Sequence[PageSection],
+    sections: Mapping[str, Sequence[PageSection]],
 ) -> str:
-    """The page. notices: by experiment."""
+    """The page. notices, sections: by experiment; the sections follow their table."""
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     environment.filters["breakable"] = breakable
     template = environment.from_string((HERE / "page.html.jinja").read_text())

@@ -121,14 +121,10 @@ def answer(table: Table) -> str:
     found = [each for each, p in compared if p < SIGNIFICANCE]
     more = sum(each.mean_difference > 0 for each in found)
     return (
-        f"{sentence} Of {_arms(len(compared))} {_count(more)} more than it and "
-        f"{_count(len(found) - more)} less (Holm's p < {SIGNIFICANCE}); "
+        f"{sentence} Of {len(compared)} arm{'s' * (len(compared) > 1)} compared with it, "
+        f"{_count(more)} more and {_count(len(found) - more)} less (Holm's p < {SIGNIFICANCE}); "
         f"{len(compared) - len(found)} cannot be told from it by these seeds."
     )
-
-
-def _arms(number: int) -> str:
-    return "one other arm" if number == 1 else f"{number} other arms"
 
 
 def _count(number: int) -> str:

@@ -52,7 +52,7 @@ def table_of(outputs: Path) -> Table:
 
 def render(outputs: Path, notices: list[str] | None = None) -> str:
     table = table_of(outputs)
-    return page.render([table], {table.experiment: notices or []}, [])
+    return page.render([table], {table.experiment: notices or []}, {table.experiment: []})
 
 
 def test_every_number_leads_to_the_runs_of_its_arm(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_the_page_needs_nothing_from_elsewhere(tmp_path: Path) -> None:
     image = page.image(files, 300, 200, "a caption")
     section = page.PageSection("extra", "Extra", Markup("<p>text</p>"), (image,))
     table = table_of(tmp_path)
-    text = page.render([table], {table.experiment: []}, [section])
+    text = page.render([table], {table.experiment: []}, {table.experiment: [section]})
     found = Links(text)
     assert found.loaded == ["data:image/svg+xml;base64,PHN2Zy8+"]
     assert found.scripts == 0

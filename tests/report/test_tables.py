@@ -179,8 +179,8 @@ def test_the_answer_counts_what_the_p_values_tell_apart(tmp_path: Path) -> None:
             write_run(tmp_path, model=model, seed=seed, error=error, val_error=0.1 + shift**2)
     assert tables.answer(table_of(tmp_path)) == (
         "Baseline: best, the arm of the lowest mean validation error (the test errors had no "
-        "say). Of 2 other arms 1 errs more than it and none errs less (Holm's p < 0.05); 1 cannot "
-        "be told from it by these seeds."
+        "say). Of 2 arms compared with it, 1 errs more and none errs less (Holm's p < 0.05); 1 "
+        "cannot be told from it by these seeds."
     )
 
 
