@@ -28,6 +28,7 @@ CONFIG: dict[str, Any] = {
     "loss": {"auxiliary_weight": 1.0},
     "trainer": {"max_epochs": 25, "accelerator": "cpu", "threads": 1},
     "paths": {"outputs": "outputs", "data": "outputs/data"},
+    "dashboard": {"images": True},
     "rerun": False,
 }
 
@@ -100,6 +101,7 @@ def test_another_seed_is_another_run_of_the_same_arm() -> None:
         ("paths.outputs", "/elsewhere"),
         ("paths.data", "/elsewhere"),
         ("rerun", True),
+        ("dashboard.images", False),
         ("data.source", "npm"),
         ("model.dropout_conv", 0),
         ("model.dropout_conv", -0.0),

@@ -1,10 +1,14 @@
 """A run that was interrupted, killed or set back shows every epoch once, by every reader."""
 
+import itertools
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tensorboard.summary.writer import event_file_writer
 
 from project.training.checkpoint import LAST
 from project.training.dashboard.writer import DashboardWriter
@@ -72,6 +76,16 @@ STORIES: list[Story] = [
     set_back_by_a_damaged_checkpoint,
     killed_when_all_was_written_but_the_record,
 ]
+
+
+@pytest.fixture(autouse=True)
+def sessions_of_different_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TensorBoard reads a run's files in the order of their names, which begin with the second.
+
+    A session that is a process of its own takes longer than that to start; these do not.
+    """
+    seconds = itertools.count(int(time.time()))
+    monkeypatch.setattr(event_file_writer, "time", SimpleNamespace(time=seconds.__next__))
 
 
 def without_clock(found: dict[str, Curve]) -> dict[str, Curve]:
