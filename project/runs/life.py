@@ -41,8 +41,6 @@ def find_or_train(
         except OSError as error:
             name_path(error, directory.path)
             raise
-        except SystemExit as error:
-            raise ExitedError(f"the run's own code called sys.exit({error.code!r})") from error
 
 
 def refuse_others(directory: RunDirectory, sha256: str | None, rerun: bool) -> None:
