@@ -89,7 +89,8 @@ def verify(
     with TemporaryDirectory(prefix="verify-") as scratch:
         paths = {"outputs": scratch, "data": data_folder or values["paths"]["data"]}
         try:
-            plan = make_plan(values | {"paths": paths, "rerun": False, "verify": None})
+            quiet = {"dashboard": {"images": False}, "rerun": False, "verify": None}
+            plan = make_plan(values | quiet | {"paths": paths})
         except ConfigurationError as error:
             path = directory / "config.yaml"
             raise DamagedRunError(f"{path} is not for this version of the code: {error}") from None

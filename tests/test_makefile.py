@@ -9,7 +9,7 @@ from tests.commands import ROOT, SMALL
 from tests.report.runs_on_disk import write_run
 
 # The environment is there, whatever make thinks of its age.
-MAKE = ("make", "--old-file=.venv/.ready")
+MAKE = ("make", "--no-print-directory", "--old-file=.venv/.ready")
 
 
 def make(*words: str) -> subprocess.CompletedProcess[str]:

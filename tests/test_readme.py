@@ -68,3 +68,10 @@ def test_a_documented_target_exists(line: str) -> None:
 def test_the_readme_documents_commands() -> None:
     assert len(PYTHON) >= 5
     assert {"make train", "make test"} <= set(MAKE)
+
+
+def test_every_promise_names_a_test_that_there_is() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", (ROOT / "README.md").read_text())
+    assert len(named) >= 25
+    for file, name in named:
+        assert f"def {name}" in (ROOT / file).read_text(), f"{file}::{name}"

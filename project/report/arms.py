@@ -10,7 +10,16 @@ from project.runs.directory import COMPLETED
 from project.runs.identity import canonical
 
 # What says where a run lives, where its data were looked for, or which run of the arm it is.
-NOT_SETTINGS = ("seed", "seeds", "paths", "rerun", "data.source", "model.name")
+NOT_SETTINGS = (
+    "seed",
+    "seeds",
+    "paths",
+    "rerun",
+    "verify",
+    "dashboard",
+    "data.source",
+    "model.name",
+)
 ArmKey = tuple[str, str]  # model and hash
 
 

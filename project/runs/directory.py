@@ -21,7 +21,7 @@ from typing import Any
 import yaml
 from filelock import FileLock, Timeout
 
-from project.runs.atomic import TEMPORARY, write_text
+from project.runs.atomic import TEMPORARY, name_path, write_text
 from project.runs.identity import Run
 
 SCHEMA = 1
@@ -82,10 +82,18 @@ class RunDirectory:
             ) from None
         try:
             # In the lock file and not in run.json, which is written seconds later.
-            path.write_text(f"{os.getpid()}\n{socket.gethostname()}\n")
+            self._name_holder(path)
             yield
         finally:
             lock.release()
+
+    @staticmethod
+    def _name_holder(lock: Path) -> None:
+        try:
+            lock.write_text(f"{os.getpid()}\n{socket.gethostname()}\n")
+        except OSError as error:
+            name_path(error, lock)
+            raise
 
     def refuse_links_outside(self) -> None:
         """Raise RefusedError if the directory or a file of the run lies elsewhere through a link.

@@ -88,7 +88,8 @@ class FailingDisk:
             writes = not set(mode).isdisjoint("wxa+")
             if not writes or isinstance(file, int) or not disk._below(file):
                 return plain(file, mode, *others, **options)
-            assert not others, "a buffer size is not expected here"
+            options |= zip(("buffering", "encoding", "errors", "newline"), others, strict=False)
+            assert options.pop("buffering", -1) == -1, "a buffer size is not expected here"
             buffered = io.BufferedWriter(RawFile(file, mode.replace("b", "").replace("t", "")))
             return buffered if "b" in mode else io.TextIOWrapper(buffered, **options)
 

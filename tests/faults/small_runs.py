@@ -43,6 +43,7 @@ VALUES: dict[str, Any] = {
     },
     "loss": {"auxiliary_weight": 1.0},
     "trainer": {"max_epochs": 2, "accelerator": "cpu", "threads": 1},
+    "dashboard": {"images": False},
     "paths": {"outputs": "outputs", "data": "nowhere"},
     "rerun": False,
     "verify": None,

@@ -161,7 +161,8 @@ def plant(outputs: Path, seed: int) -> Path:
     plan = make_plan(values)
     git = {"commit": "b712488" + 33 * "0", "dirty": False}
     sources = {"git": git, "data": vars(plan.data)}
-    facts = {"metrics": {"test/error": 0.25}, "parameters": 9, "seconds": {"training": 1.0}}
+    seconds = {"training": 1.0, "session": 2.0}
+    facts = {"metrics": {"test/error": 0.25}, "parameters": 9, "seconds": seconds}
     with plan.directory.locked():
         plan.directory.begin(plan.values, sources, rerun=False)
         plan.directory.write(COMPLETED, sources, **facts)
