@@ -115,8 +115,9 @@ def fit(
         log.info("resuming from %s", checkpoint)
     try:
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-    except (RuntimeError, KeyError) as error:
-        if checkpoint and ("state_dict" in str(error) or isinstance(error, KeyError)):
+    except (RuntimeError, KeyError, ValueError) as error:
+        text = str(error).replace("state dict", "state_dict")
+        if checkpoint and ("state_dict" in text or isinstance(error, KeyError)):
             raise CheckpointError(
                 f"{checkpoint} does not fit this net: {error}; pass rerun=true to begin again"
             ) from error
@@ -125,6 +126,7 @@ def fit(
         # Lightning notices SIGTERM too, and would end the process with exit code 0.
         stop.check()
         raise
-    tested = trainer.test(module, datamodule=data, verbose=False)[0]
+    trainer.test(module, datamodule=data, verbose=False)
+    tested = {name: float(value) for name, value in trainer.callback_metrics.items()}
     last_epoch = {name: value for name, value in recorder.rows[-1].items() if "/" in name}
-    return Outcome(parameter_count(net), last_epoch | dict(tested), recorder.seconds)
+    return Outcome(parameter_count(net), last_epoch | tested, recorder.seconds)
