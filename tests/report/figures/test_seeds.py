@@ -59,10 +59,11 @@ def test_of_too_many_arms_the_best_are_shown_and_it_is_said() -> None:
 
 
 def test_a_long_label_is_not_cut_off() -> None:
-    long = {"model.dropout_conv": [0.1, 0.25], "model.auxiliary_on": "logits", "optimizer.lr": 0.05}
-    words = {key.replace(".", "__"): value for key, value in long.items()}
+    long = pair_runs(
+        GOOD, model__dropout_conv=[0.1, 0.25], model__auxiliary_on="logits", optimizer__lr=0.05
+    )
     with styled():
-        figure = draw_seeds(group(pair_runs(GOOD, **words) + pair_runs(BAD)), {})
+        figure = draw_seeds(group(long + pair_runs(BAD)), {})
         figure.savefig(io.BytesIO())  # lays it out
     labels = figure.axes[0].get_yticklabels()
     assert max(label.get_text().count("\n") for label in labels) >= 1
