@@ -113,7 +113,8 @@ def best_run(outputs: Path) -> tuple[TrainedRun, str]:
             f"there is no completed run with a validation error in {outputs / 'runs'}; "
             "python -m project.train makes one"
         )
-    why = f"the lowest validation error, {100 * best.metrics['val/error']:.2f} %, of {others} completed run{'s' * (others != 1)}"
+    error = f"{100 * best.metrics['val/error']:.2f} %"
+    why = f"the lowest validation error, {error}, of {others} completed run{'s' * (others != 1)}"
     if problems:
         why += f" ({len(problems)} more cannot be read; project.report names them)"
     return open_run(best.directory), why

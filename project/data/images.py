@@ -24,8 +24,8 @@ SIDE, BOX, MIDDLE = 28, 20, 14
 FEWEST_PIXELS = 5  # as high as the smallest digits that can be read
 
 FAINTEST = 0.05  # of black on white: less contrast is no ink
-# Of the strongest contrast in the image, in median deviations of the border: for normal noise six
-# of them are four standard deviations. Where that is half of the contrast, there is only noise.
+# Six median deviations of normal noise are four standard deviations. Where they are more than half
+# of the image's contrast, there is nothing but noise in it.
 NOISE, NOISIEST = 6, 0.5
 SPECK = 0.02  # of the largest mark's ink
 WIDEST = 2.5  # width by height; MNIST's widest digits have 2
@@ -125,15 +125,33 @@ def as_mnist(levels: np.ndarray) -> np.ndarray:
 
 def _ink(levels: np.ndarray) -> np.ndarray:
     """(H, W) in [0, 1]: by how much each pixel differs from the paper; 0 where it is paper."""
-    border = np.concatenate([levels[0], levels[-1], levels[1:-1, 0], levels[1:-1, -1]])
-    paper = np.median(border)
-    darker, lighter = paper - levels.min(), levels.max() - paper
-    contrast = max(darker, lighter)
-    noise = NOISE * np.median(np.abs(border - paper))
+    paper, noise = _paper(levels)
+    depth = paper - levels
+    darker, lighter = depth.max(), -depth.min()
+    contrast, noise = max(darker, lighter), NOISE * noise
     if contrast < FAINTEST or noise > NOISIEST * contrast:
         raise ImageError("holds no ink: nothing in it stands out from its border")
-    ink = (paper - levels if darker >= lighter else levels - paper) / contrast
+    ink = (depth if darker >= lighter else -depth) / contrast
     return np.where(ink > max(FAINTEST, noise / contrast), ink, 0).astype(np.float32)
+
+
+def _paper(levels: np.ndarray) -> tuple[np.ndarray, float]:
+    """How light the paper is at each pixel (H, W), and its noise, as a median deviation.
+
+    A plane through the border, for light comes from one side. Ink that reaches the border is left
+    out: it is further from the border's median than paper is, if most of the border is paper.
+    """
+    height, width = levels.shape
+    edge = np.ones((height, width), bool)
+    edge[1:-1, 1:-1] = False
+    places, border = np.argwhere(edge), levels[edge]
+    off = np.abs(border - np.median(border))
+    paper = off <= 3 * np.median(off)
+    terms = np.column_stack([np.ones(len(places)), places])
+    plane, *_ = np.linalg.lstsq(terms[paper], border[paper], rcond=None)
+    noise = float(np.median(np.abs(border - terms @ plane)))
+    rows, columns = np.arange(height)[:, None], np.arange(width)
+    return plane[0] + plane[1] * rows + plane[2] * columns, noise
 
 
 def _largest_marks(ink: np.ndarray) -> np.ndarray:

@@ -24,18 +24,23 @@ class Calibration(NamedTuple):
 
 def calibrate(net: nn.Module, data: PairsDataModule) -> Calibration:
     """The temperatures of `net` on the run's validation pairs: a tenth of a second."""
-    pairs = data.val if len(data.val) else data.train  # the outputs' kind shows on either
+    pairs = data.val if len(data.val) else data.train  # either shows what the outputs are
     with torch.inference_mode():
-        prediction = net(pairs.images)
-    scores = prediction.digits[-1].flatten(0, 1) if prediction.digits else None
+        comparison, digits = net(pairs.images)
+    scores = digits[-1].flatten(0, 1) if digits else None
     as_logarithms = scores is not None and are_probabilities(scores)
     if not len(data.val):
         return Calibration(0, 1.0, None if scores is None else 1.0, as_logarithms)
-    comparison, digits = fit_temperature(prediction.comparison, pairs.target), None
-    if scores is not None:
-        scores = logarithms(scores) if as_logarithms else scores
-        digits = fit_temperature(scores, pairs.digits.flatten())
-    return Calibration(len(pairs), comparison, digits, as_logarithms)
+    return Calibration(
+        pairs=len(pairs),
+        comparison=fit_temperature(comparison, pairs.target),
+        digits=None
+        if scores is None
+        else fit_temperature(
+            logarithms(scores) if as_logarithms else scores, pairs.digits.flatten()
+        ),
+        digits_as_logarithms=as_logarithms,
+    )
 
 
 class CalibratedNet(nn.Module):
