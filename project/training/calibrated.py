@@ -27,18 +27,19 @@ def calibrate(net: nn.Module, data: PairsDataModule) -> Calibration:
     pairs = data.val if len(data.val) else data.train  # either shows what the outputs are
     with torch.inference_mode():
         comparison, digits = net(pairs.images)
-    scores = digits[-1].flatten(0, 1) if digits else None
-    as_logarithms = scores is not None and are_probabilities(scores)
-    if not len(data.val):
-        return Calibration(0, 1.0, None if scores is None else 1.0, as_logarithms)
+    scores, as_logarithms = None, False
+    if digits:
+        scores = digits[-1].flatten(0, 1)
+        as_logarithms = are_probabilities(scores)
+        scores = logarithms(scores) if as_logarithms else scores
+
+    def fitted(scores: Tensor, classes: Tensor) -> float:
+        return fit_temperature(scores, classes) if len(data.val) else 1.0
+
     return Calibration(
-        pairs=len(pairs),
-        comparison=fit_temperature(comparison, pairs.target),
-        digits=None
-        if scores is None
-        else fit_temperature(
-            logarithms(scores) if as_logarithms else scores, pairs.digits.flatten()
-        ),
+        pairs=len(data.val),
+        comparison=fitted(comparison, pairs.target),
+        digits=None if scores is None else fitted(scores, pairs.digits.flatten()),
         digits_as_logarithms=as_logarithms,
     )
 
