@@ -4,7 +4,7 @@ MNIST's digits are "size normalized to fit in a 20x20 pixel box while preserving
 ratio", with grey levels from anti-aliasing, and "centered in a 28x28 image by computing the center
 of mass of the pixels" (LeCun, Bottou, Bengio and Haffner 1998, Gradient-Based Learning Applied to
 Document Recognition, III.A). Every one of its digits fills its box, and its strongest pixel is 254
-or 255. A digit of MNIST comes out of here as it went in.
+or 255. A digit of MNIST comes out of here as it went in, but for its palest pixels.
 
 The border says what is paper. Only contrast with it counts, so ink may be dark or light.
 """
@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 from scipy import ndimage
 
 # What Pillow reads by itself, in its own decoders: EPS, for one, would start another program.
-FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "TIFF", "WEBP", "PPM")
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 MOST_PIXELS = 50_000_000
 WORKING_SIDE = 1024  # larger images are shrunk first: a digit needs 20 pixels
 SIDE, BOX, MIDDLE = 28, 20, 14
@@ -194,7 +194,7 @@ def _centred(digit: np.ndarray) -> np.ndarray:
     for axis, length in enumerate(digit.shape):
         mass = digit.sum(1 - axis, dtype=float)
         centre = mass @ np.arange(length) / mass.sum()
-        corner.append(int(np.clip(np.floor(MIDDLE - centre + 0.5), 0, SIDE - length)))
+        corner.append(int(np.clip(np.ceil(MIDDLE - 0.5 - centre), 0, SIDE - length)))
     field = np.zeros((SIDE, SIDE), np.uint8)
     field[corner[0] : corner[0] + digit.shape[0], corner[1] : corner[1] + digit.shape[1]] = digit
     return field
