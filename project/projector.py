@@ -21,9 +21,10 @@ class ProjectorError(Exception):
 def show(directory: Path) -> Path:
     """Write the run's projector files; returns their folder."""
     from project.trained import open_run
-    from project.training.dashboard.projector import digit_features, write_projector
 
     trained = open_run(directory)
+    from project.training.dashboard.projector import digit_features, write_projector
+
     net, pairs = trained.net(), trained.data().test
     try:
         features = digit_features(net, pairs)

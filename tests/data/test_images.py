@@ -6,6 +6,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def enlarged(digit: np.ndarray, times: int) -> np.ndarray:
     return np.kron(digit, np.ones((times, times), np.uint8))
 
 
-def saved(folder: Path, image: Image.Image, ending: str = "png", **options: object) -> Path:
+def saved(folder: Path, image: Image.Image, ending: str = "png", **options: Any) -> Path:
     path = folder / f"digit.{ending}"
     image.save(path, **options)
     return path
