@@ -96,10 +96,15 @@ def _errors(trained: TrainedRun) -> list[str]:
         rows.append(row)
     header = "| | this run | its arm, mean ± deviation | 95 % interval of the mean | n |"
     lines = ["## Errors", "", *_table(header, rows), ""]
+    fixed = [
+        f"{source} {seed}" for source, seed in _seeds(trained).items() if seed != trained.run.seed
+    ]
+    held = f"with {', '.join(fixed)} for all of them"
+    held = held if fixed else "each with data and weights of its own"
     if len(completed) > 1:
         lines.append(
-            f"The arm is this configuration over the seeds {seed_list([r.seed for r in completed])}"
-            ", each with data and weights of its own; Student's t, divisor n - 1."
+            "The arm is this configuration over the seeds "
+            f"{seed_list([run.seed for run in completed])}, {held}; Student's t, divisor n - 1."
         )
         if len(completed) < FEWEST_PAIRS:
             lines.append(f"Under {FEWEST_PAIRS} seeds such an interval is exploratory.")
@@ -114,10 +119,15 @@ def _errors(trained: TrainedRun) -> list[str]:
     ]
 
 
+def _seeds(trained: TrainedRun) -> dict[str, int]:
+    # Runs of before the seeds were split have no such section.
+    same = dict.fromkeys(("data", "init", "order"), trained.run.seed)
+    return trained.config.get("seeds", same)
+
+
 def _data(trained: TrainedRun) -> list[str]:
     data, config = trained.record["provenance"]["data"], trained.config["data"]
-    seeds = trained.config.get("seeds", dict.fromkeys(("data", "init", "order"), trained.run.seed))
-    named = ", ".join(f"{name} {seed}" for name, seed in seeds.items())
+    named = ", ".join(f"{source} {seed}" for source, seed in _seeds(trained).items())
     return [
         "## Data",
         "",

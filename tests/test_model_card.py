@@ -43,10 +43,16 @@ def test_the_arms_mean_has_its_interval_and_its_seeds(tmp_path: Path) -> None:
     half = stats.t.ppf(0.975, 5) * np.std(errors, ddof=1) / np.sqrt(6)
     low, high = 100 * (np.mean(errors) - half), 100 * (np.mean(errors) + half)
     text = card(runs[3])
-    assert f"| test error | 4.00 % | 2.82 ± 0.76 % | {low:.2f} to {high:.2f} % | 6 |" in text
-    assert "over the seeds 0 to 5," in text
+    assert f"| test error | 4.00 % | 2.82 ± 0.77 % | {low:.2f} to {high:.2f} % | 6 |" in text
+    assert "over the seeds 0 to 5, each with data and weights of its own;" in text
     assert "1 more of its runs did not complete" in text
     assert "exploratory" not in text
+
+
+def test_what_is_held_fixed_over_the_seeds_is_said(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        run = write_run(tmp_path, seed=seed, seeds={"data": 7, "init": seed, "order": seed})
+    assert "over the seeds 0, 1, with data 7 for all of them;" in card(run)
 
 
 def test_few_seeds_are_said_to_be_few(tmp_path: Path) -> None:
