@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class NoRunError(Exception):
-    """There is no completed run of project.train, or it is not on the data that are here."""
+    """There is no completed run of project.train, or none is named."""
 
     exit_code = 2
 
@@ -55,17 +55,18 @@ class TrainedRun:
         return net.eval()
 
     def data(self, folder: str | None = None, **changes: Any) -> "PairsDataModule":
-        """The run's pairs; raises NoRunError if the data are others now.
+        """The run's pairs; raises DataError if the data are others now.
 
         folder: paths.data, None for the run's own. changes: to the configuration's section `data`.
         """
         from project.data.mnist import prepare
+        from project.data.originals import DataError
         from project.data.pairs import PairsDataModule
 
         config, root = self.config, Path(folder or self.config["paths"]["data"])
         now = prepare(root, config["data"]["source"]).sha256
         if now != self.sha256:
-            raise NoRunError(
+            raise DataError(
                 f"the data in {root} (SHA-256 {now}) are not those of {self.directory} "
                 f"({self.sha256}); let paths.data name the folder that has them"
             )

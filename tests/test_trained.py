@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from project.data.originals import DataError
 from project.runs.directory import DamagedRunError
 from project.trained import NoRunError, best_run, open_run, read_words
 from project.training.checkpoint import CheckpointError
@@ -123,7 +124,7 @@ def test_other_data_are_refused(copy: Path) -> None:
     record = json.loads((copy / "run.json").read_text())
     data = record["provenance"]["data"] | {"sha256": "0" * 64}
     change_record(copy, provenance=record["provenance"] | {"data": data})
-    with pytest.raises(NoRunError, match=r"the data in .* are not those of .*let paths\.data name"):
+    with pytest.raises(DataError, match=r"the data in .* are not those of .*let paths\.data name"):
         open_run(copy).data()
 
 

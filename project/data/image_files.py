@@ -31,14 +31,10 @@ def file_pairs(paths: Sequence[Path]) -> list[FilePair]:
         images += _images_in(path) if path.is_dir() else [path]
     if len(images) % 2 or not images:
         raise ImageError(
-            f"images are compared two by two, and {_counted(len(images), 'image')} named"
+            f"images are compared two by two, and the number of those named is {len(images)}"
             + (f"; the last is {images[-1]}" if images else "")
         )
     return list(zip(images[::2], images[1::2], strict=True))
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{' is' if count == 1 else 's are'}"
 
 
 def _images_in(folder: Path) -> list[Path]:
@@ -47,7 +43,7 @@ def _images_in(folder: Path) -> list[Path]:
         raise ImageError(f"{folder} holds no image ({', '.join(FORMATS)})")
     if len(images) % 2:
         raise ImageError(
-            f"{folder} holds {_counted(len(images), 'image')[:-4]}, which cannot be taken two by "
+            f"{folder} holds an odd number of images, {len(images)}, and they are compared two by "
             "two; name the pairs in a CSV file"
         )
     return images

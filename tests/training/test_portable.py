@@ -3,7 +3,10 @@
 import onnx
 import pytest
 import torch
+from torch import nn
 
+from project.building import build_net
+from project.composition import CONFIGURATION_FOLDER, compose_values
 from project.seeding import initialise
 from project.training.calibrated import CalibratedNet, Calibration
 from project.training.portable import (
@@ -19,6 +22,16 @@ from project.training.portable import (
 from tests.training.small_runs import siamese
 
 
+def calibrated(inner: nn.Module) -> CalibratedNet:
+    class Data:
+        mean, deviation = torch.tensor(33.0), torch.tensor(78.0)
+
+    with torch.inference_mode():
+        digits = inner.eval()(pixels(2)).digits
+    fitted = Calibration(20, 1.7, 0.4 if digits else None, bool(digits))
+    return CalibratedNet(inner, Data, fitted).eval()  # type: ignore[arg-type]
+
+
 @pytest.fixture(scope="module")
 def net() -> CalibratedNet:
     """Small, with everything that a graph can get wrong: batch norm, dropout, a normalisation."""
@@ -29,10 +42,7 @@ def net() -> CalibratedNet:
             module.running_mean = torch.rand_like(module.weight)
             module.running_var = 0.5 + torch.rand_like(module.weight)
 
-    class Data:
-        mean, deviation = torch.tensor(33.0), torch.tensor(78.0)
-
-    return CalibratedNet(inner, Data, Calibration(20, 1.7, 0.4, True)).eval()  # type: ignore[arg-type]
+    return calibrated(inner)
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +123,19 @@ def test_batches_of_several_sizes_hold_all_pairs() -> None:
         batches = in_batches(pixels(count))
         assert [len(batch) for batch in batches] == sizes
         assert torch.equal(torch.cat(batches), pixels(count))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(path.stem for path in CONFIGURATION_FOLDER.glob("model/*")))
+def test_every_net_of_the_project_can_be_exported(name: str) -> None:
+    inner = build_net(compose_values("train", [f"model={name}"])["model"])
+    initialise(inner, seed=0)
+    net = calibrated(inner.eval())
+    with torch.inference_mode():
+        expected = net(pixels(30))
+    program, batches = exported(net), in_batches(pixels(30))
+    for got in (
+        run_onnx(to_onnx(program, net.output_names), batches),
+        run_pt2(to_pt2(program), batches),
+    ):
+        assert parity(expected, got).passed
