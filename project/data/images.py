@@ -28,6 +28,7 @@ FAINTEST = 0.05  # of black on white: less contrast is no ink
 # of the image's contrast, there is nothing but noise in it.
 NOISE, NOISIEST = 6, 0.5
 SPECK = 0.02  # of the largest mark's ink
+PLANE_STEPS, ROUNDING = 20, 1e-4
 WIDEST = 2.5  # width by height; MNIST's widest digits have 2
 
 
@@ -138,17 +139,19 @@ def _ink(levels: np.ndarray) -> np.ndarray:
 def _paper(levels: np.ndarray) -> tuple[np.ndarray, float]:
     """How light the paper is at each pixel (H, W), and its noise, as a median deviation.
 
-    A plane through the border, for light comes from one side. Ink that reaches the border is left
-    out: it is further from the border's median than paper is, if most of the border is paper.
+    A plane through the border, for light comes from one side: the one of least absolute deviations,
+    which ink that reaches the border hardly moves while most of the border is paper.
     """
     height, width = levels.shape
     edge = np.ones((height, width), bool)
     edge[1:-1, 1:-1] = False
-    places, border = np.argwhere(edge), levels[edge]
-    off = np.abs(border - np.median(border))
-    paper = off <= 3 * np.median(off)
+    places, border = np.argwhere(edge), levels[edge].astype(float)
     terms = np.column_stack([np.ones(len(places)), places])
-    plane, *_ = np.linalg.lstsq(terms[paper], border[paper], rcond=None)
+    plane = np.array([np.median(border), 0, 0])
+    for _ in range(PLANE_STEPS):
+        # Least squares weighted by 1 / |deviation| become least absolute deviations.
+        weights = 1 / np.sqrt(np.maximum(np.abs(border - terms @ plane), ROUNDING))
+        plane, *_ = np.linalg.lstsq(terms * weights[:, None], border * weights, rcond=None)
     noise = float(np.median(np.abs(border - terms @ plane)))
     rows, columns = np.arange(height)[:, None], np.arange(width)
     return plane[0] + plane[1] * rows + plane[2] * columns, noise
