@@ -9,14 +9,15 @@ from hydra.core.plugins import Plugins
 from project.launchers.grid import Experiment, GridSweeper
 from project.launchers.launching import GridLauncher
 from project.launchers.local import LocalLauncher
+from project.launchers.ray_launcher import RayLauncher
 
 # Nothing that is imported here may be slow: every command that a user types comes by. What a
 # launcher needs beyond this project (Ray, say) it imports when it is asked for.
-PLUGINS = (LocalLauncher, GridSweeper)
+PLUGINS = (LocalLauncher, RayLauncher, GridSweeper)
 
 
 def register(experiment: Experiment) -> None:
-    """Make `hydra/launcher=local` and `hydra/sweeper=grid` known to Hydra.
+    """Make `hydra/launcher=local` and its like, and `hydra/sweeper=grid`, known to Hydra.
 
     Hydra accepts plugins from the namespace package `hydra_plugins` only. A folder of that name
     would stand at the top of the project for a few classes, so they get an address in it here.
