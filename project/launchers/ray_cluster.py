@@ -46,6 +46,8 @@ def joined(address: str | None, code: Path, request: Request) -> Iterator[None]:
     os.environ |= {name: os.environ.get(name, value) for name, value in QUIET.items()}
     options: dict[str, Any] = {"address": address or "local"}
     if address is None:
+        # The jobs of the local launcher are not behind other processes either.
+        os.environ.setdefault("RAY_worker_niceness", "0")
         options |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
     handler = signal.getsignal(signal.SIGTERM)
     try:

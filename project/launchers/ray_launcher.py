@@ -33,7 +33,7 @@ class Request:
 
 
 class RayLauncher(GridLauncher):
-    """A task of Ray for each job, which runs it as the local launcher does.
+    """Actors of Ray that take one job after the other and run it as the local launcher does.
 
     address: of the cluster; null: a Ray of our own on this machine, as long as the sweep. num_cpus,
     num_gpus, memory_gb: of each job. retries: how often a job is sent again whose node was lost.
@@ -78,4 +78,4 @@ class RayLauncher(GridLauncher):
                 "or nothing would limit how many jobs run on a node"
             )
         with copied_code(waiting) as code, joined(self.address, code, self.request):
-            yield RayPool(self)
+            yield RayPool(self, len(waiting))

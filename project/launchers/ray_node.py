@@ -1,7 +1,7 @@
 """What happens on a node of a Ray cluster: one job, watched; its directory goes home now and then.
 
 The job is a process of its own under our own pool, as on the machine at home. The pool's server,
-which has done the slow imports, stays with the process of Ray that serves one job after the other.
+which has done the slow imports, stays with the actor that takes one job after the other.
 """
 
 import os
@@ -31,13 +31,10 @@ class Assignment:
     folder. parcel: what the run directory holds. data: names what the data folder has to hold.
     """
 
-    task: tuple[str, str]
     values: dict[str, Any]
     place: Path
     parcel: Parcel
     data: str
-    timeout_minutes: float | None
-    preload: list[str]
     checkpoint_seconds: float
 
 
@@ -64,7 +61,17 @@ class Finished:
     log: bytes
 
 
+def make_pool(
+    task: tuple[str, str], timeout_minutes: float | None, preload: list[str]
+) -> ProcessPool:
+    """A pool for one job at a time; its server begins with the imports."""
+    # multiprocessing would run the script of Ray's process in every job once more.
+    vars(sys.modules["__main__"]).pop("__file__", None)
+    return ProcessPool(task, 1, timeout_minutes, preload)
+
+
 def carry_out(
+    pool: ProcessPool,
     assignment: Assignment,
     fetch_data: Callable[[], dict[str, bytes]],
     asked_to_stop: Callable[[], bool],
@@ -74,7 +81,6 @@ def carry_out(
     fetch_data: the files of the data folder, by path in it; called if this node lacks them.
     """
     yield Begun()
-    _hide_main_script()
     values = assignment.values
     with tempfile.TemporaryDirectory(prefix="run-", dir=_scratch()) as name:
         paths = {"outputs": name}
@@ -85,7 +91,7 @@ def carry_out(
         unpack(assignment.parcel, directory)
         # A rerun has moved the old run aside at home, once.
         job = Job(0, (), "", values | {"paths": paths, "rerun": False}, directory)
-        for message in _watch(job, assignment, asked_to_stop):
+        for message in _watch(pool, job, assignment.checkpoint_seconds, asked_to_stop):
             if isinstance(message, Finished):
                 # Who reads the log is at home.
                 outputs = values["paths"]["outputs"]
@@ -95,10 +101,9 @@ def carry_out(
 
 
 def _watch(
-    job: Job, assignment: Assignment, asked_to_stop: Callable[[], bool]
+    pool: ProcessPool, job: Job, checkpoint_seconds: float, asked_to_stop: Callable[[], bool]
 ) -> Iterator[Snapshot | Finished]:
-    pool = ProcessPool(assignment.task, 1, assignment.timeout_minutes, assignment.preload)
-    next_snapshot = time.monotonic() + assignment.checkpoint_seconds
+    next_snapshot = time.monotonic() + checkpoint_seconds
     try:
         for ended in pool.watch([job], started=lambda job: None):
             if ended is not None:
@@ -111,14 +116,9 @@ def _watch(
                 parcel = pack(job.directory)
                 if RECORD in parcel:
                     yield Snapshot(parcel)
-                next_snapshot = time.monotonic() + assignment.checkpoint_seconds
+                next_snapshot = time.monotonic() + checkpoint_seconds
     except SweepInterrupted:
         pass  # the job was asked to stop, and has been reported
-
-
-def _hide_main_script() -> None:
-    """Keep multiprocessing from running the script of Ray's process in every job once more."""
-    vars(sys.modules["__main__"]).pop("__file__", None)
 
 
 def _scratch() -> Path:

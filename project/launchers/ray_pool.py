@@ -1,8 +1,10 @@
-"""The jobs of a sweep as tasks of Ray, seen from home.
+"""The jobs of a sweep on a Ray cluster, seen from home.
 
-A job is sent with its run directory, of which home keeps the lock while it is away. What comes back
-is a stream of messages (`project.launchers.ray_node`): the directory from time to time, and at last
-how the job ended. A job whose node was lost is sent again with what has reached home.
+Each slot of the cluster is an actor that takes one job after the other, so that the slow imports
+are done once for each. A job is sent with its run directory, of which home keeps the lock while it
+is away. What comes back is a stream of messages (`project.launchers.ray_node`): the directory from
+time to time, and at last how the job ended. A job whose node was lost is sent again with what has
+reached home.
 """
 
 import asyncio
@@ -11,7 +13,7 @@ import math
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -31,7 +33,15 @@ from project.launchers.pool import (
 )
 from project.launchers.ray_cluster import fitting_nodes, slots
 from project.launchers.ray_launcher import ClusterError
-from project.launchers.ray_node import RECORD, Assignment, Begun, Finished, Snapshot, carry_out
+from project.launchers.ray_node import (
+    RECORD,
+    Assignment,
+    Begun,
+    Finished,
+    Snapshot,
+    carry_out,
+    make_pool,
+)
 from project.runs.directory import (
     DamagedRunError,
     HeldError,
@@ -63,15 +73,21 @@ class Bell:
         await self._rung.wait()
 
 
-@ray.remote(num_returns="streaming", max_retries=0)
-def task(assignment: Assignment, data: list[Any], bell: Any) -> Iterator[Any]:
-    """One job on a node. data: a reference, in a list so that Ray leaves it where it is."""
-    rung = bell.wait.remote()
+class Slot:
+    """Carries out jobs on a node, one after the other."""
 
-    def asked_to_stop() -> bool:
-        return bool(ray.wait([rung], timeout=0)[0])
+    def __init__(
+        self, task: tuple[str, str], timeout_minutes: float | None, preload: list[str], bell: Any
+    ) -> None:
+        self._pool = make_pool(task, timeout_minutes, preload)
+        self._rung = bell.wait.remote()
 
-    yield from carry_out(assignment, lambda: ray.get(data[0]), asked_to_stop)
+    def carry_out(self, assignment: Assignment, data: list[Any]) -> Iterator[Any]:
+        """One job. data: a reference, in a list so that Ray leaves it where it is."""
+        yield from carry_out(self._pool, assignment, lambda: ray.get(data[0]), self._asked_to_stop)
+
+    def _asked_to_stop(self) -> bool:
+        return bool(ray.wait([self._rung], timeout=0)[0])
 
 
 @dataclass
@@ -80,6 +96,7 @@ class _Away:
 
     job: Job
     lock: ExitStack
+    slot: Any = None
     messages: Any = None
     begun: bool = False
     losses: int = 0
@@ -96,7 +113,7 @@ class _Data:
 class RayPool:
     """Sends jobs, brings their directories home, and yields each as it ends."""
 
-    def __init__(self, launcher: "RayLauncher") -> None:
+    def __init__(self, launcher: "RayLauncher", jobs: int) -> None:
         self._launcher = launcher
         self._experiment: Experiment = launcher.experiment
         self._away: list[_Away] = []
@@ -110,6 +127,8 @@ class RayPool:
         self._look_at_nodes()
         bell: Any = ray.remote(Bell)
         self._bell = bell.options(num_cpus=0, max_concurrency=100_000).remote()
+        # The nodes begin with the slow imports while the caller still has something to do.
+        self._idle: list[Any] = [self._new_slot() for _ in range(min(jobs, self._slots))]
 
     @property
     def slots(self) -> int:
@@ -129,21 +148,18 @@ class RayPool:
         try:
             while (waiting and self.starting) or self._away:
                 self._look_at_nodes()
-                # Some more than can run: a node that is done with one job has the next at hand.
-                while (
-                    self.starting
-                    and len(self._away) < 2 * self._slots
-                    and (job := waiting.take()) is not None
-                ):
+                while self._may_send() and (job := waiting.take()) is not None:
                     yield from self._send_first(job, waiting)
+                if not waiting:
+                    self._dismiss_idle_slots()
                 yield from self._listen(started)
                 if len(self._signals) > told:
                     told = len(self._signals)
                     self._pass_on_signals()
         finally:
+            self._dismiss_idle_slots()
             for away in self._away:
-                with suppress(RayError):
-                    ray.cancel(away.messages, force=True)
+                ray.kill(away.slot)
                 away.lock.close()
             for number, handler in handlers.items():
                 signal.signal(number, handler)
@@ -161,7 +177,23 @@ class RayPool:
         self._bell.ring.remote()
         for away in self._away:
             if not away.begun:
-                ray.cancel(away.messages)
+                ray.kill(away.slot)
+
+    def _new_slot(self) -> Any:
+        launcher = self._launcher
+        request = launcher.request
+        slot: Any = ray.remote(Slot)
+        return slot.options(
+            num_cpus=request.num_cpus, num_gpus=request.num_gpus, memory=request.memory or None
+        ).remote(self._experiment.task, launcher.timeout_minutes, launcher.preload, self._bell)
+
+    def _may_send(self) -> bool:
+        return self.starting and len(self._away) < self._slots
+
+    def _dismiss_idle_slots(self) -> None:
+        """What they hold is for others, or for those of our own that wait for a place."""
+        while self._idle:
+            ray.kill(self._idle.pop())
 
     def _look_at_nodes(self) -> None:
         """Nodes come and go. Raises ClusterError if none is left that could take a job."""
@@ -206,26 +238,20 @@ class RayPool:
             self._away.append(away)
 
     def _send(self, away: _Away) -> None:
-        job, launcher = away.job, self._launcher
+        job = away.job
         data = self._data_of(job)
         assignment = Assignment(
-            task=self._experiment.task,
             values=job.values,
             place=Path(*job.directory.parts[-3:]),
             parcel=self._pack(job),
             data=data.name,
-            timeout_minutes=launcher.timeout_minutes,
-            preload=launcher.preload,
-            checkpoint_seconds=launcher.checkpoint_seconds,
+            checkpoint_seconds=self._launcher.checkpoint_seconds,
         )
-        request = launcher.request
+        away.slot = self._idle.pop() if self._idle else self._new_slot()
         away.begun = False
-        away.messages = task.options(  # type: ignore[attr-defined]
-            num_cpus=request.num_cpus,
-            num_gpus=request.num_gpus,
-            memory=request.memory or None,
-            name=f"{job.directory.parent.name}/{job.directory.name}",
-        ).remote(assignment, [data.reference], self._bell)
+        away.messages = away.slot.carry_out.options(num_returns="streaming").remote(
+            assignment, [data.reference]
+        )
 
     def _pack(self, job: Job) -> Parcel:
         """The run directory, in it the configuration as it is at home, not the node's paths."""
@@ -281,6 +307,7 @@ class RayPool:
                 log_start = file.tell()
                 file.write(message.log)
             self._back(away)
+            self._idle.append(away.slot)
             yield Ended(away.job, message.pid, message.exit_code, message.timed_out, log, log_start)
 
     def _without_message(self, away: _Away, error: Exception) -> Iterator[Ended]:
@@ -292,6 +319,7 @@ class RayPool:
                 yield Ended(away.job, 0, 128 + self._signals[0], False, Path(), 0, cause="stopped")
         elif isinstance(error, RayTaskError) and not cancelled:
             self._back(away)
+            self._idle.append(away.slot)
             words = " ".join(str(error.cause).split())
             cause = f"on its node: {type(error.cause).__name__}: {words}"
             yield Ended(away.job, 0, 1, False, log_path(away.job.directory), 0, cause=cause)
@@ -301,14 +329,13 @@ class RayPool:
     def _lost(self, away: _Away, why: str) -> Iterator[Ended]:
         """Send the job again, unless that has been done often enough."""
         job, log = away.job, log_path(away.job.directory)
+        ray.kill(away.slot)  # it may be alive, and out of reach
         away.losses += 1
         if away.losses > self._launcher.retries or self.interrupted:
             self._back(away)
             cause = f"lost {away.losses} times (hydra.launcher.retries), at last: {why}"
             yield Ended(job, 0, 1, False, log, 0, cause=cause)
         else:
-            with suppress(RayError):
-                ray.cancel(away.messages, force=True)
             self._send(away)
             yield Ended(job, 0, 1, False, log, 0, cause=f"lost ({why})", lost=True)
 
