@@ -23,7 +23,7 @@ from project.launchers.ray_launcher import ClusterError, Request
 from project.launchers.ray_probe import differences, installed
 from project.runs.provenance import PACKAGES
 
-CONNECT_SECONDS = 5.0
+CONNECT_SECONDS = 3.0
 PROBE_SECONDS = 60.0  # a node starts a process and unpacks the code; a cold disk may take its time
 # What nodes send home on its way, and MNIST once; not Ray's third of this machine's memory.
 OBJECT_STORE_BYTES = 512 * 1024**2
@@ -64,11 +64,14 @@ def joined(address: str | None, code: Path, request: Request) -> Iterator[None]:
         _check_nodes(nodes)
         yield
     except (ConnectionError, RuntimeError) as error:
-        # Versions that differ, or `auto` where no Ray runs: Ray's own words.
+        # Versions that differ, another token, `auto` where no Ray runs: Ray's own words.
         if ray.is_initialized():
             raise
         words = " ".join(str(error).split())
-        raise ClusterError(f"hydra.launcher.address={address}: {words}") from None
+        raise ClusterError(
+            f"hydra.launcher.address={address}: {words} (a cluster that asks for a token needs its "
+            "RAY_AUTH_TOKEN here)"
+        ) from None
     finally:
         ray.shutdown()
         signal.signal(signal.SIGTERM, handler)

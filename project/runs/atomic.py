@@ -8,7 +8,7 @@ temporary file stands in the same directory because a rename is atomic only with
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -88,7 +88,8 @@ def replacing_directory(directory: Path) -> Iterator[Path]:
     except BaseException as error:
         if isinstance(error, OSError):
             name_path(error, directory)
-        finish_replacement(directory)
+        with suppress(OSError):  # else whoever comes next does it
+            finish_replacement(directory)
         raise
     shutil.rmtree(old, ignore_errors=True)
 
