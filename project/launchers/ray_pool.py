@@ -7,14 +7,12 @@ time to time, and at last how the job ended. A job whose node was lost is sent a
 reached home.
 """
 
-import asyncio
-import hashlib
 import math
 import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -31,7 +29,9 @@ from project.launchers.pool import (
     Waiting,
     log_path,
 )
+from project.launchers.ray_actors import kill, new_bell, new_slot
 from project.launchers.ray_cluster import fitting_nodes, slots
+from project.launchers.ray_data import SharedData
 from project.launchers.ray_launcher import ClusterError
 from project.launchers.ray_node import (
     RECORD,
@@ -39,8 +39,6 @@ from project.launchers.ray_node import (
     Begun,
     Finished,
     Snapshot,
-    carry_out,
-    make_pool,
 )
 from project.runs.directory import (
     DamagedRunError,
@@ -60,36 +58,6 @@ LOOK_SECONDS = 2.0  # between looks at the nodes that there are
 PATIENCE_SECONDS = 60.0  # how long a sweep waits for a node when the last one is gone
 
 
-class Bell:
-    """Rung once, when the sweep is asked to stop; whoever waits for it hears it."""
-
-    def __init__(self) -> None:
-        self._rung = asyncio.Event()
-
-    async def ring(self) -> None:
-        self._rung.set()
-
-    async def wait(self) -> None:
-        await self._rung.wait()
-
-
-class Slot:
-    """Carries out jobs on a node, one after the other."""
-
-    def __init__(
-        self, task: tuple[str, str], timeout_minutes: float | None, preload: list[str], bell: Any
-    ) -> None:
-        self._pool = make_pool(task, timeout_minutes, preload)
-        self._rung = bell.wait.remote()
-
-    def carry_out(self, assignment: Assignment, data: list[Any]) -> Iterator[Any]:
-        """One job. data: a reference, in a list so that Ray leaves it where it is."""
-        yield from carry_out(self._pool, assignment, lambda: ray.get(data[0]), self._asked_to_stop)
-
-    def _asked_to_stop(self) -> bool:
-        return bool(ray.wait([self._rung], timeout=0)[0])
-
-
 @dataclass
 class _Away:
     """A job that has been sent. lock: of its run at home, held as long as it is away."""
@@ -102,14 +70,6 @@ class _Away:
     losses: int = 0
 
 
-@dataclass(frozen=True)
-class _Data:
-    """A data folder's files, once for all jobs: their name on the nodes, and where Ray has them."""
-
-    name: str
-    reference: Any = field(repr=False)
-
-
 class RayPool:
     """Sends jobs, brings their directories home, and yields each as it ends."""
 
@@ -118,15 +78,14 @@ class RayPool:
         self._experiment: Experiment = launcher.experiment
         self._away: list[_Away] = []
         self._ready: list[Ended] = []
-        self._data: dict[tuple[str, ...], _Data] = {}
+        self._data = SharedData(launcher.experiment)
         self._moved_aside: set[int] = set()
         self._signals: list[int] = []
         self._slots = 0
         self._last_look = self._last_seen = -math.inf
         self.starting = True
         self._look_at_nodes()
-        bell: Any = ray.remote(Bell)
-        self._bell = bell.options(num_cpus=0, max_concurrency=100_000).remote()
+        self._bell = new_bell()
         # The nodes begin with the slow imports while the caller still has something to do.
         self._idle: list[Any] = [self._new_slot() for _ in range(min(jobs, self._slots))]
 
@@ -148,6 +107,7 @@ class RayPool:
         try:
             while (waiting and self.starting) or self._away:
                 self._look_at_nodes()
+                self._use_idle_slots()
                 while self._may_send() and (job := waiting.take()) is not None:
                     yield from self._send_first(job, waiting)
                 if not waiting:
@@ -159,7 +119,7 @@ class RayPool:
         finally:
             self._dismiss_idle_slots()
             for away in self._away:
-                ray.kill(away.slot)
+                kill(away.slot)
                 away.lock.close()
             for number, handler in handlers.items():
                 signal.signal(number, handler)
@@ -177,23 +137,35 @@ class RayPool:
         self._bell.ring.remote()
         for away in self._away:
             if not away.begun:
-                ray.kill(away.slot)
+                kill(away.slot)
 
     def _new_slot(self) -> Any:
         launcher = self._launcher
-        request = launcher.request
-        slot: Any = ray.remote(Slot)
-        return slot.options(
-            num_cpus=request.num_cpus, num_gpus=request.num_gpus, memory=request.memory or None
-        ).remote(self._experiment.task, launcher.timeout_minutes, launcher.preload, self._bell)
+        return new_slot(
+            launcher.request,
+            self._experiment.task,
+            launcher.timeout_minutes,
+            launcher.preload,
+            self._bell,
+        )
 
     def _may_send(self) -> bool:
         return self.starting and len(self._away) < self._slots
 
+    def _use_idle_slots(self) -> None:
+        """A job whose own slot has no place yet, after a node was lost, say, takes one that has.
+
+        Without this the two would wait for each other.
+        """
+        for away in self._away:
+            if self._idle and self.starting and not away.begun:
+                kill(away.slot)
+                self._send(away)
+
     def _dismiss_idle_slots(self) -> None:
         """What they hold is for others, or for those of our own that wait for a place."""
         while self._idle:
-            ray.kill(self._idle.pop())
+            kill(self._idle.pop())
 
     def _look_at_nodes(self) -> None:
         """Nodes come and go. Raises ClusterError if none is left that could take a job."""
@@ -239,7 +211,7 @@ class RayPool:
 
     def _send(self, away: _Away) -> None:
         job = away.job
-        data = self._data_of(job)
+        data = self._data.of(job)
         assignment = Assignment(
             values=job.values,
             place=Path(*job.directory.parts[-3:]),
@@ -261,17 +233,6 @@ class RayPool:
                 move_aside(job.directory)
         parcel = pack(job.directory) if job.directory.exists() else {}
         return {"config.yaml": Packed.of(config_text(job.values).encode())} | parcel
-
-    def _data_of(self, job: Job) -> _Data:
-        """The data that the job needs, given to Ray once."""
-        section = job.values.get("data", {})
-        key = (job.values["paths"].get("data", ""), section.get("source", ""))
-        if key not in self._data:
-            files = self._experiment.files_to_send(job.values)
-            sums = (f"{name} {hashlib.sha256(files[name]).hexdigest()}\n" for name in sorted(files))
-            name = hashlib.sha256("".join(sums).encode()).hexdigest()[:16]
-            self._data[key] = _Data(name, ray.put(files))
-        return self._data[key]
 
     def _listen(self, started: Callable[[Job], None]) -> Iterator[Ended]:
         """Wait a moment for messages, and do what they ask for."""
@@ -329,7 +290,7 @@ class RayPool:
     def _lost(self, away: _Away, why: str) -> Iterator[Ended]:
         """Send the job again, unless that has been done often enough."""
         job, log = away.job, log_path(away.job.directory)
-        ray.kill(away.slot)  # it may be alive, and out of reach
+        kill(away.slot)  # it may be alive, and out of reach
         away.losses += 1
         if away.losses > self._launcher.retries or self.interrupted:
             self._back(away)
