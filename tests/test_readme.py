@@ -30,14 +30,13 @@ def write_table(outputs: Path) -> None:
         write_composed_arm(outputs, range(10), f"model={model}")
 
 
-@pytest.mark.parametrize(
-    # Sweeps take their time even at one seed.
-    "line",
-    [
-        pytest.param(each, marks=pytest.mark.slow) if "-m +study" in each else each
-        for each in PYTHON
-    ],
-)
+def marks(line: str) -> list[pytest.MarkDecorator]:
+    """Sweeps take their time even at one seed, and so do clusters."""
+    slow = [pytest.mark.slow] if "-m +study" in line else []
+    return slow + ([pytest.mark.cluster] if "hydra/launcher=" in line else [])
+
+
+@pytest.mark.parametrize("line", [pytest.param(each, marks=marks(each)) for each in PYTHON])
 def test_a_documented_command_works(tmp_path: Path, line: str) -> None:
     words = shlex.split(line)
     module = words[2]
