@@ -63,7 +63,7 @@ def joined(address: str | None, code: Path, request: Request) -> Iterator[None]:
             raise ClusterError(_too_much(request))
         _check_nodes(nodes)
         yield
-    except (ConnectionError, RuntimeError) as error:
+    except (ConnectionError, RuntimeError, RayError) as error:
         # Versions that differ, another token, `auto` where no Ray runs: Ray's own words.
         if ray.is_initialized():
             raise

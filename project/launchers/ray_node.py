@@ -4,12 +4,14 @@ The job is a process of its own under our own pool, as on the machine at home. T
 which has done the slow imports, stays with the actor that takes one job after the other.
 """
 
+import fcntl
 import os
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,11 +84,11 @@ def carry_out(
     """
     yield Begun()
     values = assignment.values
-    with tempfile.TemporaryDirectory(prefix="run-", dir=_scratch()) as name:
-        paths = {"outputs": name}
+    with _folder_of_run() as folder:
+        paths = {"outputs": str(folder)}
         if "data" in values["paths"]:
             paths["data"] = str(_data_folder(assignment.data, fetch_data))
-        directory = Path(name) / assignment.place
+        directory = folder / assignment.place
         directory.parent.mkdir(parents=True)
         unpack(assignment.parcel, directory)
         # A rerun has moved the old run aside at home, once.
@@ -95,7 +97,7 @@ def carry_out(
             if isinstance(message, Finished):
                 # Who reads the log is at home.
                 outputs = values["paths"]["outputs"]
-                log = message.log.replace(name.encode(), outputs.encode())
+                log = message.log.replace(str(folder).encode(), outputs.encode())
                 message = Finished(**vars(message) | {"log": log})
             yield message
 
@@ -126,6 +128,29 @@ def _scratch() -> Path:
     folder = Path(tempfile.gettempdir()) / f"honest-ablations-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
+
+
+@contextmanager
+def _folder_of_run() -> Iterator[Path]:
+    """A folder that is gone with the job; what a killed process has left, the next one removes."""
+    for left in _scratch().glob("run-*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > 60:  # else it may be about to be locked
+                with _locked(left):
+                    shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix="run-", dir=_scratch()) as name, _locked(Path(name)):
+        yield Path(name)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Raises BlockingIOError if another process has it."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _data_folder(name: str, fetch: Callable[[], dict[str, bytes]]) -> Path:

@@ -18,9 +18,9 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import ray
-from ray.exceptions import RayError, RayTaskError, TaskCancelledError
+from ray.exceptions import RayError, RayTaskError
 
-from project.launchers.grid import Experiment, Job
+from project.launchers.grid import Experiment, Job, JobFailedError
 from project.launchers.pool import (
     HELD_EXIT_CODE,
     SIGNALS,
@@ -32,7 +32,6 @@ from project.launchers.pool import (
 from project.launchers.ray_actors import kill, new_bell, new_slot
 from project.launchers.ray_cluster import fitting_nodes, slots
 from project.launchers.ray_data import SharedData
-from project.launchers.ray_launcher import ClusterError
 from project.launchers.ray_node import (
     RECORD,
     Assignment,
@@ -77,7 +76,6 @@ class RayPool:
         self._launcher = launcher
         self._experiment: Experiment = launcher.experiment
         self._away: list[_Away] = []
-        self._ready: list[Ended] = []
         self._data = SharedData(launcher.experiment)
         self._moved_aside: set[int] = set()
         self._signals: list[int] = []
@@ -168,7 +166,7 @@ class RayPool:
             kill(self._idle.pop())
 
     def _look_at_nodes(self) -> None:
-        """Nodes come and go. Raises ClusterError if none is left that could take a job."""
+        """Nodes come and go. Raises JobFailedError if none is left that could take a job."""
         now = time.monotonic()
         if now - self._last_look < LOOK_SECONDS:
             return
@@ -178,7 +176,7 @@ class RayPool:
         if self._slots:
             self._last_seen = now
         elif now - self._last_seen > PATIENCE_SECONDS:
-            raise ClusterError(
+            raise JobFailedError(
                 "the cluster has had no node for a job for a minute; the same command goes on "
                 "with what is left"
             )
@@ -273,12 +271,9 @@ class RayPool:
 
     def _without_message(self, away: _Away, error: Exception) -> Iterator[Ended]:
         """The stream has broken off: by our own wish, by a mistake there, or with the node."""
-        cancelled = isinstance(error, TaskCancelledError)
-        if self.interrupted and (cancelled or not away.begun):
+        if self.interrupted and not away.begun:
             self._back(away)
-            if away.begun:
-                yield Ended(away.job, 0, 128 + self._signals[0], False, Path(), 0, cause="stopped")
-        elif isinstance(error, RayTaskError) and not cancelled:
+        elif isinstance(error, RayTaskError):
             self._back(away)
             self._idle.append(away.slot)
             words = " ".join(str(error.cause).split())

@@ -1,5 +1,6 @@
 """What can be said of `hydra/launcher=ray` without a cluster: bad addresses, and a node's work."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -148,8 +149,19 @@ def test_a_node_runs_the_job_in_its_own_folder_and_leaves_only_the_data(node: Pa
         # Who reads it is at home.
         assert done.log == b"works in at/home/runs/net/seed=0\n"
     assert len(fetched) == 1
-    (scratch,) = node.iterdir()
-    assert [path.name for path in scratch.iterdir()] == ["data-abc"]
+    assert ray_node._scratch().parent == node
+    assert [path.name for path in ray_node._scratch().iterdir()] == ["data-abc"]
+
+
+def test_what_a_killed_process_has_left_is_removed_and_what_another_uses_is_not(node: Path) -> None:
+    names = ["run-left", "run-used", "run-new"]
+    for name in names:
+        (ray_node._scratch() / name / "runs").mkdir(parents=True)
+        os.utime(ray_node._scratch() / name, (0, 0 if name != "run-new" else time.time()))
+    with ray_node._locked(ray_node._scratch() / "run-used"):
+        list(carry_out(pool(), assignment(), lambda: {"raw/digits": b""}, lambda: False))
+    left = sorted(path.name for path in ray_node._scratch().glob("run-*"))
+    assert left == ["run-new", "run-used"]
 
 
 def test_an_unfinished_directory_goes_home_and_a_stop_ends_the_job(node: Path) -> None:
