@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from project.launchers.ray_launcher import Request
 from project.launchers.ray_node import Assignment, carry_out, make_pool
@@ -41,9 +42,10 @@ class Slot:
 
 
 def new_bell() -> Any:
-    """Any number of slots may wait for it."""
+    """Any number of slots may wait for it. It stands at home: its end would sound like a ring."""
+    home = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     bell: Any = ray.remote(Bell)
-    return bell.options(num_cpus=0, max_concurrency=100_000).remote()
+    return bell.options(num_cpus=0, max_concurrency=100_000, scheduling_strategy=home).remote()
 
 
 def new_slot(

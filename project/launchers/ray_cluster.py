@@ -27,12 +27,6 @@ CONNECT_SECONDS = 3.0
 PROBE_SECONDS = 60.0  # a node starts a process and unpacks the code; a cold disk may take its time
 # What nodes send home on its way, and MNIST once; not Ray's third of this machine's memory.
 OBJECT_STORE_BYTES = 512 * 1024**2
-# Its reports to its makers; its words about coming versions, off and on.
-QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_DEDUP_LOGS": "0",
-}
 
 
 @contextmanager
@@ -43,7 +37,6 @@ def joined(address: str | None, code: Path, request: Request) -> Iterator[None]:
     """
     if address is not None and address != "auto":
         _check_answers(address)
-    os.environ |= {name: os.environ.get(name, value) for name, value in QUIET.items()}
     options: dict[str, Any] = {"address": address or "local"}
     if address is None:
         # The jobs of the local launcher are not behind other processes either.
@@ -63,8 +56,9 @@ def joined(address: str | None, code: Path, request: Request) -> Iterator[None]:
             raise ClusterError(_too_much(request))
         _check_nodes(nodes)
         yield
-    except (ConnectionError, RuntimeError, RayError) as error:
-        # Versions that differ, another token, `auto` where no Ray runs: Ray's own words.
+    except (OSError, RuntimeError, RayError) as error:
+        # Versions that differ, another token, `auto` where no Ray runs, a temporary folder whose
+        # name is too long: Ray's own words.
         if ray.is_initialized():
             raise
         words = " ".join(str(error).split())

@@ -1,5 +1,6 @@
 """`hydra/launcher=ray`: the jobs of a sweep on a Ray cluster, their directories brought home."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,16 @@ from project.launchers.launching import GridLauncher
 
 if TYPE_CHECKING:
     from project.launchers.ray_pool import RayPool
+
+
+# What Ray would print into the view: reports of nodes that are gone (the view says that), its
+# reports to its makers, coming versions. Read when it is imported; `ray.init` has no word for it.
+QUIET = {
+    "RAY_DEDUP_LOGS": "1",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
 
 
 class ClusterError(Exception):
@@ -62,6 +73,7 @@ class RayLauncher(GridLauncher):
 
     @contextmanager
     def pool(self, waiting: list[Job]) -> Iterator["RayPool"]:
+        os.environ |= QUIET
         try:
             import ray  # noqa: F401 - only whether it is there
         except ModuleNotFoundError:

@@ -301,5 +301,7 @@ class RayPool:
 
 
 def _in_short(error: Exception) -> str:
+    if isinstance(error, StopIteration):
+        return "its slot was asked to stop, and not from here"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

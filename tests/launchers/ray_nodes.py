@@ -3,9 +3,11 @@
 import os
 import re
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from tests.faults.sweeps import command_line, family, kill, until
@@ -63,8 +65,9 @@ class Node:
 class Cluster:
     """A head and further nodes; who is to join it needs `environment`."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self) -> None:
+        # Not pytest's: the names of sockets may have 107 letters.
+        self._folder = Path(tempfile.mkdtemp(prefix="ray-"))
         self.nodes: list[Node] = []
         self.environment = {
             "RAY_USAGE_STATS_ENABLED": "0",
@@ -93,3 +96,4 @@ class Cluster:
         """Leave no process behind."""
         for node in reversed(self.nodes):
             node.end()
+        shutil.rmtree(self._folder)

@@ -25,9 +25,9 @@ GRID = ("model=basic", "optimizer.lr=0.5,1", "seed=range(6)", EPOCHS)
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster() -> Iterator[Cluster]:
     """Two nodes of one CPU each."""
-    cluster = Cluster(tmp_path_factory.mktemp("cluster"))
+    cluster = Cluster()
     try:
         cluster.add()
         yield cluster
