@@ -134,7 +134,7 @@ def test_a_disk_that_is_full_at_home_leaves_nothing_half_written(
         stopped = typed(outputs, *words)
         assert stopped.returncode == 3, stopped.stderr
         assert re.search(
-            r"error: No space left on device \(.*/seed=\d/\S+\); check", stopped.stderr
+            r"error: No space left on device \(.*/\.seed=\d\.coming/\S+\); check", stopped.stderr
         )
         assert "Traceback" not in stopped.stderr
         assert set(statuses(outputs)) <= {"completed"}
