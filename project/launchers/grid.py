@@ -48,6 +48,13 @@ class Experiment(Protocol):
         """What is too slow to check for jobs that may be completed already; raises likewise."""
         ...
 
+    def files_to_send(self, values: dict[str, Any]) -> dict[str, bytes]:
+        """What a job's data folder (`paths.data`) has to hold on another machine, by path in it.
+
+        Raises likewise.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class Job:

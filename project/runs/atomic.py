@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, whatever dies in between.
+"""Files and directories that are written whole or not at all, whatever dies in between.
 
 Temporary file in the same directory, fsync, `os.replace`, fsync of the directory: a reader (or a
 machine that comes back from a power cut) sees the old bytes or the new ones, never a mixture. The
@@ -6,8 +6,9 @@ temporary file stands in the same directory because a rename is atomic only with
 """
 
 import os
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -53,7 +54,59 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
-def write_text(path: Path, text: str) -> None:
-    """Put `text` (UTF-8) into `path`, whole or not at all."""
+def write_bytes(path: Path, content: bytes) -> None:
+    """Put `content` into `path`, whole or not at all."""
     with replacing(path) as file:
-        file.write(text.encode())
+        file.write(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Likewise, as UTF-8."""
+    write_bytes(path, text.encode())
+
+
+@contextmanager
+def replacing_directory(directory: Path) -> Iterator[Path]:
+    """An empty directory that takes the place of `directory` when the block ends without exception.
+
+    No system call of POSIX puts a directory in the place of another one. So the old one steps
+    aside first, and only once the new one is whole; what is left by whoever dies between the two
+    renames, `finish_replacement` brings to its end. The caller holds the lock on what it replaces.
+    Raises OSError naming a path.
+    """
+    coming, old = _beside(directory)
+    finish_replacement(directory)
+    try:
+        coming.mkdir(parents=True)
+        yield coming
+        sync_directory(coming)
+        sync_directory(directory.parent)
+        if directory.exists():
+            directory.rename(old)
+        coming.rename(directory)
+        sync_directory(directory.parent)
+    except BaseException as error:
+        if isinstance(error, OSError):
+            name_path(error, directory)
+        with suppress(OSError):  # else whoever comes next does it
+            finish_replacement(directory)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def finish_replacement(directory: Path) -> None:
+    """What a killed process has left of a replacement is brought to its end, or undone."""
+    coming, old = _beside(directory)
+    if old.exists() and not directory.exists():
+        # The old one steps aside only when the new one is whole.
+        (coming if coming.exists() else old).rename(directory)
+        sync_directory(directory.parent)
+    for left in (coming, old):
+        if left.exists():
+            shutil.rmtree(left)
+
+
+def _beside(directory: Path) -> tuple[Path, Path]:
+    """Where the new directory comes into being, and where the old one waits for its end."""
+    name = f".{directory.name}"
+    return directory.with_name(f"{name}.coming"), directory.with_name(f"{name}.old")

@@ -21,7 +21,7 @@ from typing import Any
 import yaml
 from filelock import FileLock, Timeout
 
-from project.runs.atomic import TEMPORARY, name_path, write_text
+from project.runs.atomic import TEMPORARY, finish_replacement, name_path, write_text
 from project.runs.identity import Run
 
 SCHEMA = 1
@@ -66,34 +66,10 @@ class RunDirectory:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Be the only process that works on this run; raises HeldError naming the holder.
-
-        The operating system drops the lock with its process: a dead holder is no obstacle.
-        """
+        """Be the only process that works on this run; raises HeldError naming the holder."""
         self.refuse_links_outside()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        path = lock_path(self.path)
-        lock = FileLock(path)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise HeldError(
-                f"{self.path} is being worked on by {holder(self.path)}; wait for it, or stop it"
-            ) from None
-        try:
-            # In the lock file and not in run.json, which is written seconds later.
-            self._name_holder(path)
+        with locked(self.path):
             yield
-        finally:
-            lock.release()
-
-    @staticmethod
-    def _name_holder(lock: Path) -> None:
-        try:
-            lock.write_text(f"{os.getpid()}\n{socket.gethostname()}\n")
-        except OSError as error:
-            name_path(error, lock)
-            raise
 
     def refuse_links_outside(self) -> None:
         """Raise RefusedError if the directory or a file of the run lies elsewhere through a link.
@@ -119,20 +95,14 @@ class RunDirectory:
     def begin(self, config: dict[str, Any], provenance: dict[str, Any], rerun: bool) -> None:
         """Make the directory ready for work: created, kept for resuming, or (rerun) made anew."""
         if rerun and self.path.exists():
-            self._move_aside()
+            move_aside(self.path)
         self.path.mkdir(exist_ok=True)
         for left_by_killed in self.path.glob(f".*{TEMPORARY}"):
             left_by_killed.unlink()
         stored = self.path / "config.yaml"
         if not stored.exists():
-            write_text(stored, yaml.safe_dump(config, sort_keys=False))
+            write_text(stored, config_text(config))
         self.write(RUNNING, provenance)
-
-    def _move_aside(self) -> None:
-        number = 1
-        while (aside := self.path.with_name(f"{self.path.name}.before-{number}")).exists():
-            number += 1
-        self.path.rename(aside)
 
     def check_stored(self, sha256: str | None) -> None:
         """Raise RefusedError unless what is stored here is this very run, on the same data.
@@ -163,6 +133,51 @@ class RunDirectory:
         }
         write_text(self.path / "run.json", json.dumps(record, indent=2) + "\n")
         return record
+
+
+def config_text(config: dict[str, Any]) -> str:
+    """The content of config.yaml."""
+    return yaml.safe_dump(config, sort_keys=False)
+
+
+def move_aside(directory: Path) -> None:
+    """Make room for a rerun; nothing is thrown away."""
+    number = 1
+    while (aside := directory.with_name(f"{directory.name}.before-{number}")).exists():
+        number += 1
+    directory.rename(aside)
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Be the only process that works on the run in `directory`; raises HeldError naming the holder.
+
+    The operating system drops the lock with its process: a dead holder is no obstacle.
+    """
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    path = lock_path(directory)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise HeldError(
+            f"{directory} is being worked on by {holder(directory)}; wait for it, or stop it"
+        ) from None
+    try:
+        # In the lock file and not in run.json, which is written seconds later.
+        _name_holder(path)
+        finish_replacement(directory)
+        yield
+    finally:
+        lock.release()
+
+
+def _name_holder(lock: Path) -> None:
+    try:
+        lock.write_text(f"{os.getpid()}\n{socket.gethostname()}\n")
+    except OSError as error:
+        name_path(error, lock)
+        raise
 
 
 def lock_path(directory: Path) -> Path:

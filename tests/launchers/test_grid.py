@@ -30,6 +30,9 @@ class Everything:
     def check(self, waiting: Sequence[dict[str, Any]]) -> None:
         pass
 
+    def files_to_send(self, values: dict[str, Any]) -> dict[str, bytes]:
+        return {}
+
 
 @pytest.fixture
 def context() -> Iterator[tuple[HydraContext, DictConfig]]:

@@ -1,0 +1,176 @@
+"""Joining a Ray cluster, or starting one of our own, and refusing one that would not do.
+
+Everything that can be wrong is found here, within seconds, before a job is sent.
+"""
+
+import logging
+import os
+import re
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, requires
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from project.launchers.ray_launcher import ClusterError, Request
+from project.launchers.ray_probe import differences, installed
+from project.runs.provenance import PACKAGES
+
+CONNECT_SECONDS = 3.0
+PROBE_SECONDS = 60.0  # a node starts a process and unpacks the code; a cold disk may take its time
+# What nodes send home on its way, and MNIST once; not Ray's third of this machine's memory.
+OBJECT_STORE_BYTES = 512 * 1024**2
+
+
+@contextmanager
+def joined(address: str | None, code: Path, request: Request) -> Iterator[None]:
+    """As long as it is entered, this process belongs to a cluster whose nodes have `code`.
+
+    address: null starts a Ray of our own, which ends with the sweep. Raises ClusterError.
+    """
+    if address is not None and address != "auto":
+        _check_answers(address)
+    options: dict[str, Any] = {"address": address or "local"}
+    if address is None:
+        # The jobs of the local launcher are not behind other processes either.
+        os.environ.setdefault("RAY_worker_niceness", "0")
+        options |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        ray.init(
+            **options,
+            runtime_env={"working_dir": str(code)},
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+        signal.signal(signal.SIGTERM, handler)  # Ray puts its own in its place
+        nodes = fitting_nodes(request)
+        if not nodes:
+            raise ClusterError(_too_much(request))
+        _check_nodes(nodes)
+        yield
+    except (OSError, RuntimeError, RayError) as error:
+        # Versions that differ, another token, `auto` where no Ray runs, a temporary folder whose
+        # name is too long: Ray's own words.
+        if ray.is_initialized():
+            raise
+        words = " ".join(str(error).split())
+        raise ClusterError(
+            f"hydra.launcher.address={address}: {words} (a cluster that asks for a token needs its "
+            "RAY_AUTH_TOKEN here)"
+        ) from None
+    finally:
+        ray.shutdown()
+        signal.signal(signal.SIGTERM, handler)
+
+
+def _check_answers(address: str) -> None:
+    """Raise ClusterError unless a Ray answers at `address`: `ray.init` would wait for minutes."""
+    match = re.fullmatch(r"([^:/]+|\[[0-9a-fA-F:]+\]):(\d{1,5})", address)
+    if match is None or int(match[2]) > 65535:
+        raise ClusterError(
+            f"hydra.launcher.address={address}: must be null, auto, or HOST:PORT of the cluster's "
+            "head (the port is 6379 unless `ray start` was given another)"
+        )
+    nobody = (
+        f"hydra.launcher.address={address}: no Ray answers there; is the cluster up "
+        "(`ray start --head` on its head, `ray status` there)?"
+    )
+    try:
+        host = match[1].strip("[]")
+        socket.create_connection((host, int(match[2])), timeout=CONNECT_SECONDS).close()
+    except OSError as error:
+        raise ClusterError(f"{nobody} ({error})") from None
+    if os.environ.get("RAY_USE_TLS") in (None, "", "0") and not _speaks_grpc(address):
+        raise ClusterError(f"{nobody} (something else does)")
+
+
+def _speaks_grpc(address: str) -> bool:
+    import grpc
+
+    with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
+        try:
+            grpc.channel_ready_future(channel).result(timeout=CONNECT_SECONDS)
+        except grpc.FutureTimeoutError:
+            return False
+    return True
+
+
+def living_nodes() -> list[dict[str, Any]]:
+    """Ray's description of every node that is up."""
+    return [node for node in ray.nodes() if node["Alive"]]
+
+
+def fitting_nodes(request: Request) -> list[dict[str, Any]]:
+    """Those that have what a job takes."""
+    return [node for node in living_nodes() if slots(node, request)]
+
+
+def slots(node: dict[str, Any], request: Request) -> int:
+    """How many jobs run side by side on a node."""
+    has = node["Resources"]
+    return min(int(has.get(name, 0) // amount) for name, amount in request.needs().items())
+
+
+def _too_much(request: Request) -> str:
+    keys = {"CPU": "num_cpus", "GPU": "num_gpus", "memory": "memory_gb"}
+
+    def spelled(amounts: dict[str, float]) -> str:
+        words = []
+        for name in request.needs():
+            amount = amounts.get(name, 0) / (1e9 if name == "memory" else 1)
+            words.append(f"{keys[name]}={amount:.4g}")
+        return ", ".join(words)
+
+    there = "\n  ".join(f"{_name(node)}: {spelled(node['Resources'])}" for node in living_nodes())
+    asked = spelled(request.needs())
+    return f"no node of the cluster has what hydra.launcher asks for a job, {asked}:\n  {there}"
+
+
+def _name(node: dict[str, Any]) -> str:
+    return f"node {node['NodeManagerAddress']} ({node['NodeID'][:8]})"
+
+
+def _check_nodes(nodes: list[dict[str, Any]]) -> None:
+    """Raise ClusterError if a node has other versions, lacks a package, or cannot start a task."""
+    exact = ("python", "ray", *PACKAGES)
+    packages = ("ray", *dict.fromkeys((*PACKAGES, *_required())))
+    here = installed(packages)
+    probe = ray.remote(installed)
+    answers = [
+        probe.options(
+            num_cpus=0,
+            max_retries=0,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False),
+        ).remote(packages)
+        for node in nodes
+    ]
+    wrong = []
+    for node, answer in zip(nodes, answers, strict=True):
+        try:
+            found = differences(ray.get(answer, timeout=PROBE_SECONDS), here, exact)
+        except RayError as error:
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            found = [f"cannot start a task: {lines[-1].strip()}"]
+        wrong += [f"{_name(node)}: {difference}" for difference in found]
+    if wrong:
+        raise ClusterError(
+            "the cluster's nodes need this machine's versions, or results would not be comparable; "
+            f"this is {sys.executable}:\n  " + "\n  ".join(wrong)
+        )
+
+
+def _required() -> list[str]:
+    """The packages that this project cannot do without."""
+    try:
+        lines = requires("honest-ablations") or []
+    except PackageNotFoundError:  # used without being installed
+        return []
+    return [re.split(r"[^\w.-]", line)[0] for line in lines if "extra ==" not in line]

