@@ -63,7 +63,11 @@ class PairClassifier(LightningModule):
         self.optimizer_factory = optimizer_factory
         self.auxiliary_weight = auxiliary_weight
         self.seed = seed
-        self.epoch_sums = EpochSums()
+        self.epoch_sums = self.new_sums()
+
+    def new_sums(self) -> EpochSums:
+        """The sums of an epoch that begins."""
+        return EpochSums()
 
     def forward(self, pairs: Tensor) -> Prediction:
         """Pairs (N, 2, 14, 14) to the net's Prediction."""
@@ -117,10 +121,10 @@ class PairClassifier(LightningModule):
     # Lightning runs validation inside the training epoch: the training sums are set aside for it.
 
     def on_train_epoch_start(self) -> None:
-        self.epoch_sums = EpochSums()
+        self.epoch_sums = self.new_sums()
 
     def on_validation_epoch_start(self) -> None:
-        self.training_sums, self.epoch_sums = self.epoch_sums, EpochSums()
+        self.training_sums, self.epoch_sums = self.epoch_sums, self.new_sums()
 
     def on_validation_epoch_end(self) -> None:
         self.log_dict(self.epoch_sums.means("val"))
@@ -130,7 +134,7 @@ class PairClassifier(LightningModule):
         self.log_dict(self.epoch_sums.means("train"))
 
     def on_test_epoch_start(self) -> None:
-        self.epoch_sums = EpochSums()
+        self.epoch_sums = self.new_sums()
 
     def on_test_epoch_end(self) -> None:
         self.log_dict(self.epoch_sums.means("test"))
