@@ -169,7 +169,7 @@ class DiskExperiment:
 
 def register_plugins() -> None:
     """Make the launchers known to Hydra."""
-    from project.launchers.local import register
+    from project.launchers.plugins import register
 
     register(DiskExperiment())
 

@@ -221,7 +221,7 @@ class TrainExperiment:
 
 def register_plugins() -> None:
     """Make the launchers known to Hydra."""
-    from project.launchers.local import register
+    from project.launchers.plugins import register
 
     register(TrainExperiment())
 

@@ -42,7 +42,7 @@ def test_runs_configuration_launchers_and_commands_know_no_torch(tmp_path: Path)
         "project.runs.identity",
         "project.runs.provenance",
         "project.configuration",
-        "project.launchers.local",
+        "project.launchers.plugins",
         "project.command",
         "project.composition",
         "project.report.__main__",

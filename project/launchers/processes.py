@@ -46,7 +46,8 @@ class Ended:
     """How a job's process ended.
 
     exit_code: as in multiprocessing (negative: killed by that signal). log: everything it printed,
-    from byte `log_start` on; what other attempts printed stands before.
+    from byte `log_start` on; what other attempts printed stands before. cause: known without the
+    log, for a job that was lost with its machine, say.
     """
 
     job: Job
@@ -55,6 +56,7 @@ class Ended:
     timed_out: bool
     log: Path
     log_start: int
+    cause: str | None = None
 
     @property
     def held(self) -> bool:
@@ -63,6 +65,8 @@ class Ended:
 
     def reason(self) -> str:
         """The last line that the job printed, or the signal that ended it."""
+        if self.cause is not None:
+            return self.cause
         if self.timed_out:
             return "ran past hydra.launcher.timeout_minutes"
         if self.exit_code < 0:
@@ -155,7 +159,7 @@ class ProcessPool:
         preload: list[str],
     ) -> None:
         self._task = task
-        self._slots = jobs
+        self.slots = jobs
         self._timeout = None if timeout_minutes is None else 60 * timeout_minutes
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([__name__, *preload])
@@ -227,7 +231,7 @@ class ProcessPool:
         return bool(self._signals)
 
     def _next(self, waiting: list[Job]) -> Job | None:
-        if not self.starting or self._signals or len(self._running) >= self._slots:
+        if not self.starting or self._signals or len(self._running) >= self.slots:
             return None
         now = time.monotonic()
         return next((job for job in waiting if self._not_before.get(job.number, now) <= now), None)

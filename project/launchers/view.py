@@ -33,16 +33,14 @@ class _Arm:
 class SweepView:
     """Counts jobs and keeps the mean error so far of every arm.
 
-    side_by_side: how many jobs run at a time, for the time that is left.
+    side_by_side: how many jobs run at a time, for the time that is left; set once it is known.
     """
 
-    def __init__(
-        self, jobs: Sequence[Job], side_by_side: int, console: Console | None = None
-    ) -> None:
+    def __init__(self, jobs: Sequence[Job], console: Console | None = None) -> None:
         self._console = console or Console(
             highlight=False, markup=False, width=None if sys.stdout.isatty() else WIDTH_OF_FILES
         )
-        self._side_by_side = side_by_side
+        self.side_by_side = 1
         self._jobs = len(jobs)
         self._arms: dict[str, _Arm] = {}
         for job in jobs:
@@ -128,7 +126,7 @@ class SweepView:
             (arm.jobs - arm.ended) * statistics.fmean(arm.seconds or every)
             for arm in self._arms.values()
         )
-        return max(0.0, work / self._side_by_side - (time.monotonic() - self._last_change))
+        return max(0.0, work / self.side_by_side - (time.monotonic() - self._last_change))
 
     def _render(self) -> Group:
         counts = self._counts | {"running": len(self._running)}

@@ -42,7 +42,7 @@ GRID = [job(seed, "optimizer.lr=0.1", seed) for seed in range(2)] + [
 def test_off_a_terminal_there_is_a_line_for_each_finished_job(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    shown = SweepView(GRID, side_by_side=2)
+    shown = SweepView(GRID)
     shown.skipped(GRID[0], record(0.25))
     shown.begin()
     for each in GRID[1:]:
@@ -71,7 +71,7 @@ def test_off_a_terminal_there_is_a_line_for_each_finished_job(
 def test_an_arm_is_named_by_its_folder_if_it_is_the_only_one() -> None:
     console = terminal()
     jobs = [job(0), job(1, seed=1)]
-    shown = SweepView(jobs, 1, console)
+    shown = SweepView(jobs, console)
     shown.skipped(jobs[0], record(0.25))
     shown.finish()
     assert " net-abc  1/2" in printed(console)
@@ -83,7 +83,8 @@ def test_a_terminal_shows_counts_time_left_and_errors_so_far(
 ) -> None:
     monkeypatch.setattr(view.time, "monotonic", lambda: 100.0)
     console = terminal(width)
-    shown = SweepView(GRID, 2, console)
+    shown = SweepView(GRID, console)
+    shown.side_by_side = 2
     shown.skipped(GRID[0], record(0.25, seconds=60))
     shown.started(GRID[1])
     shown.started(GRID[2])
@@ -102,7 +103,7 @@ def test_a_long_name_of_an_arm_is_folded_and_hides_no_number() -> None:
     console = terminal(80)
     long = "model=ws_al_bn_do model.dropout_conv=0.1 model.dropout_fc=0.2 optimizer.lr=0.001"
     jobs = [job(0, long)]
-    shown = SweepView(jobs, 1, console)
+    shown = SweepView(jobs, console)
     shown.skipped(jobs[0], record(0.125))
     console.print(shown._render())
     text = printed(console)
@@ -114,7 +115,7 @@ def test_a_long_name_of_an_arm_is_folded_and_hides_no_number() -> None:
 def test_values_in_brackets_are_shown_as_they_are() -> None:
     console = terminal()
     jobs = [job(0, "optimizer.betas=[0.9,0.99]")]
-    shown = SweepView(jobs, 1, console)
+    shown = SweepView(jobs, console)
     shown.begin()
     shown.failed(jobs[0], "no [bold]way", Path("log"))
     shown.finish()
@@ -126,7 +127,8 @@ def test_the_time_left_goes_by_arms_and_falls_between_events(
 ) -> None:
     now = 0.0
     monkeypatch.setattr(view.time, "monotonic", lambda: now)
-    shown = SweepView(GRID, 2, terminal())
+    shown = SweepView(GRID, terminal())
+    shown.side_by_side = 2
     assert shown.seconds_left() is None
     shown.skipped(GRID[0], record(0.1, seconds=10))
     assert shown.seconds_left() == pytest.approx(3 * 10 / 2)
@@ -141,7 +143,7 @@ def test_the_time_left_goes_by_arms_and_falls_between_events(
 def test_a_thousand_skipped_runs_are_one_line_for_each_arm() -> None:
     console = terminal()
     jobs = [job(seed, seed=seed) for seed in range(1000)]
-    shown = SweepView(jobs, 2, console)
+    shown = SweepView(jobs, console)
     for each in jobs:
         shown.skipped(each, record(0.5))
     shown.finish()
@@ -154,7 +156,7 @@ def test_a_thousand_skipped_runs_are_one_line_for_each_arm() -> None:
 def test_a_run_held_elsewhere_is_told_once_and_counts_as_skipped(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    shown = SweepView([job(0)], 1)
+    shown = SweepView([job(0)])
     for _ in range(3):
         shown.started(job(0))
         shown.held(job(0), "process 7 on host")

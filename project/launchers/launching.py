@@ -1,0 +1,140 @@
+"""What every launcher of ours does with a sweep; they differ in where the jobs are carried out."""
+
+import sys
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar, Protocol
+
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from project.launchers.grid import Experiment, Job, JobFailedError, compose_grid
+from project.launchers.processes import Ended
+from project.launchers.view import SweepView
+from project.runs.directory import DamagedRunError, completed_record, holder
+from project.runs.provenance import other_versions
+
+
+class Pool(Protocol):
+    """Where jobs are carried out, some side by side.
+
+    starting: set to False from outside, no further job is started.
+    """
+
+    starting: bool
+
+    @property
+    def slots(self) -> int:
+        """How many jobs run side by side."""
+        ...
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a signal has asked the sweep to stop."""
+        ...
+
+    def run(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[Ended]:
+        """Yields every job as it ends, one that was held (`Ended.held`) more than once.
+
+        started: called with every job that begins. Raises SweepInterrupted once the running jobs
+        have stopped.
+        """
+        ...
+
+
+class GridLauncher(Launcher):
+    """Skips what is completed, hands the rest to a pool, survives every failure of a job.
+
+    max_failures: stop starting jobs after that many failures (null: never).
+    """
+
+    experiment: ClassVar[Experiment]
+
+    def __init__(self, max_failures: int | None) -> None:
+        self.max_failures = max_failures
+
+    @abstractmethod
+    def pool(self) -> AbstractContextManager[Pool]:
+        """The pool, which stands as long as it is entered; entered only if there is work."""
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        self.config = config
+        self.hydra_context = hydra_context
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
+        grid = compose_grid(self.hydra_context, self.config, job_overrides, self.experiment)
+        returns: dict[int, JobReturn] = {}
+        view = SweepView(grid)
+        waiting = []
+        skipped = []
+        for job in grid:
+            record = _completed(job)
+            if record is None or job.values["rerun"]:
+                waiting.append(job)
+            else:
+                view.skipped(job, record)
+                skipped.append(record)
+                returns[job.number] = _returned(job, record)
+        if line := other_versions(skipped):
+            print(line, file=sys.stderr)
+        try:
+            if waiting:
+                self._run(waiting, view, returns)
+        finally:
+            view.finish()
+        if len(returns) < len(grid):
+            left = len(grid) - len(returns)
+            raise JobFailedError(f"{left} jobs were not started: hydra.launcher.max_failures")
+        return [returns[number] for number in sorted(returns)]
+
+    def _run(self, waiting: list[Job], view: SweepView, returns: dict[int, JobReturn]) -> None:
+        with self.pool() as pool:
+            view.side_by_side = pool.slots
+            view.begin()
+            self.experiment.check([job.values for job in waiting])
+            for ended in pool.run(waiting, view.started):
+                if ended.held:
+                    view.held(ended.job, holder(ended.job.directory))
+                    continue
+                record = _completed(ended.job)
+                if ended.exit_code == 0 and record is not None:
+                    # Another process may have completed the run before this job could begin.
+                    made_here = record["process"]["pid"] == ended.pid
+                    (view.done if made_here else view.skipped)(ended.job, record)
+                    returns[ended.job.number] = _returned(ended.job, record)
+                    ended.log.unlink(missing_ok=True)
+                elif pool.interrupted:
+                    view.interrupted(ended.job)
+                else:
+                    reason = ended.reason()
+                    view.failed(ended.job, reason, ended.log)
+                    returns[ended.job.number] = _failure(ended.job, reason)
+                    if self.max_failures is not None and view.failures >= self.max_failures:
+                        pool.starting = False
+
+
+def _completed(job: Job) -> dict[str, Any] | None:
+    """The record of a completed run. A damaged one is the failure of its own job alone."""
+    try:
+        return completed_record(job.directory)
+    except DamagedRunError:
+        return None
+
+
+def _returned(job: Job, record: dict[str, Any]) -> JobReturn:
+    result = JobReturn(overrides=job.overrides, status=JobStatus.COMPLETED)
+    result.return_value = record["metrics"]
+    return result
+
+
+def _failure(job: Job, reason: str) -> JobReturn:
+    result = JobReturn(overrides=job.overrides, status=JobStatus.FAILED)
+    result.return_value = JobFailedError(f"job {job.number} failed: {reason}")
+    return result
