@@ -2,9 +2,9 @@
 
 import sys
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
@@ -12,37 +12,10 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from project.launchers.grid import Experiment, Job, JobFailedError, compose_grid
-from project.launchers.processes import Ended
+from project.launchers.pool import Pool
 from project.launchers.view import SweepView
 from project.runs.directory import DamagedRunError, completed_record, holder
 from project.runs.provenance import other_versions
-
-
-class Pool(Protocol):
-    """Where jobs are carried out, some side by side.
-
-    starting: set to False from outside, no further job is started.
-    """
-
-    starting: bool
-
-    @property
-    def slots(self) -> int:
-        """How many jobs run side by side."""
-        ...
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether a signal has asked the sweep to stop."""
-        ...
-
-    def run(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[Ended]:
-        """Yields every job as it ends, one that was held (`Ended.held`) more than once.
-
-        started: called with every job that begins. Raises SweepInterrupted once the running jobs
-        have stopped.
-        """
-        ...
 
 
 class GridLauncher(Launcher):
@@ -57,8 +30,8 @@ class GridLauncher(Launcher):
         self.max_failures = max_failures
 
     @abstractmethod
-    def pool(self) -> AbstractContextManager[Pool]:
-        """The pool, which stands as long as it is entered; entered only if there is work."""
+    def pool(self, waiting: list[Job]) -> AbstractContextManager[Pool]:
+        """A pool for these jobs, which stands as long as it is entered; there is at least one."""
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -95,13 +68,16 @@ class GridLauncher(Launcher):
         return [returns[number] for number in sorted(returns)]
 
     def _run(self, waiting: list[Job], view: SweepView, returns: dict[int, JobReturn]) -> None:
-        with self.pool() as pool:
+        with self.pool(waiting) as pool:
             view.side_by_side = pool.slots
             view.begin()
             self.experiment.check([job.values for job in waiting])
             for ended in pool.run(waiting, view.started):
                 if ended.held:
                     view.held(ended.job, holder(ended.job.directory))
+                    continue
+                if ended.lost:
+                    view.lost(ended.job, ended.reason())
                     continue
                 record = _completed(ended.job)
                 if ended.exit_code == 0 and record is not None:

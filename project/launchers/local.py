@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from project.launchers.grid import Job
 from project.launchers.launching import GridLauncher
 from project.launchers.processes import ProcessPool
 
@@ -28,5 +29,5 @@ class LocalLauncher(GridLauncher):
         self.preload = list(preload)
 
     @contextmanager
-    def pool(self) -> Iterator[ProcessPool]:
+    def pool(self, waiting: list[Job]) -> Iterator[ProcessPool]:
         yield ProcessPool(self.experiment.task, self.jobs, self.timeout_minutes, self.preload)

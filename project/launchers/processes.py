@@ -24,59 +24,17 @@ from types import FrameType
 from typing import Any
 
 from project.launchers.grid import Job
+from project.launchers.pool import (
+    HELD_EXIT_CODE,
+    SIGNALS,
+    Ended,
+    SweepInterrupted,
+    Waiting,
+    log_path,
+)
 from project.runs.directory import HeldError
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 GRACE_SECONDS = 10.0  # between asking a job that ran out of time to stop and killing it
-HELD_SECONDS = 1.0  # before a job whose run another process works on is tried again
-# How a job's process says so: EX_TEMPFAIL of sysexits.h, which no other error here has.
-HELD_EXIT_CODE = 75
-
-
-class SweepInterrupted(BaseException):
-    """Ctrl-C or SIGTERM; the running jobs have stopped at a batch boundary."""
-
-    def __init__(self, signal_number: int) -> None:
-        super().__init__("sweep interrupted; the same command goes on with what is left")
-        self.exit_code = 128 + signal_number
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a job's process ended.
-
-    exit_code: as in multiprocessing (negative: killed by that signal). log: everything it printed,
-    from byte `log_start` on; what other attempts printed stands before. cause: known without the
-    log, for a job that was lost with its machine, say.
-    """
-
-    job: Job
-    pid: int
-    exit_code: int
-    timed_out: bool
-    log: Path
-    log_start: int
-    cause: str | None = None
-
-    @property
-    def held(self) -> bool:
-        """Whether another process works on the run; the job is tried again."""
-        return self.exit_code == HELD_EXIT_CODE
-
-    def reason(self) -> str:
-        """The last line that the job printed, or the signal that ended it."""
-        if self.cause is not None:
-            return self.cause
-        if self.timed_out:
-            return "ran past hydra.launcher.timeout_minutes"
-        if self.exit_code < 0:
-            return f"killed by {signal.Signals(-self.exit_code).name}"
-        try:
-            printed = self.log.read_bytes()[self.log_start :].decode(errors="replace")
-        except FileNotFoundError:
-            printed = ""
-        lines = [line for line in printed.splitlines() if line.strip()]
-        return lines[-1].strip() if lines else f"exit code {self.exit_code}"
 
 
 @dataclass
@@ -164,7 +122,6 @@ class ProcessPool:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([__name__, *preload])
         self._running: list[_Running] = []
-        self._not_before: dict[int, float] = {}  # by job number, for runs that were held
         self._signals: list[int] = []
         self.starting = True  # set to False, no further job is started
         # Begin with the slow imports at once: whatever the caller still has to do overlaps.
@@ -172,18 +129,19 @@ class ProcessPool:
             forkserver.ensure_running()
 
     def run(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[Ended]:
-        """Yields a job more than once if its run is held by another process (`Ended.held`).
+        """See `project.launchers.pool.Pool`."""
+        for ended in self.watch(jobs, started):
+            if ended is not None:
+                yield ended
 
-        started: called with every job that begins. Raises SweepInterrupted once the running jobs
-        have stopped.
-        """
+    def watch(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[Ended | None]:
+        """As `run`, and None every fifth of a second, for who has something to do meanwhile."""
         self._await_server()
-        waiting = list(jobs)
+        waiting = Waiting(jobs)
         handlers = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
         try:
             while (waiting and self.starting) or self._running:
-                while (job := self._next(waiting)) is not None:
-                    waiting.remove(job)
+                while self._may_start() and (job := waiting.take()) is not None:
                     self._running.append(self._start(job))
                     started(job)
                 sentinels = [running.process.sentinel for running in self._running]
@@ -192,9 +150,9 @@ class ProcessPool:
                 self._enforce_timeout()
                 for ended in self._collect():
                     if ended.held:
-                        waiting.append(ended.job)
-                        self._not_before[ended.job.number] = time.monotonic() + HELD_SECONDS
+                        waiting.put_back(ended.job)
                     yield ended
+                yield None
         finally:
             for running in self._running:
                 running.process.kill()
@@ -202,6 +160,10 @@ class ProcessPool:
                 signal.signal(number, handler)
         if self._signals:
             raise SweepInterrupted(self._signals[0])
+
+    def stop(self) -> None:
+        """As a SIGTERM does: the jobs stop at a batch boundary, no other begins."""
+        self._on_signal(signal.SIGTERM, None)
 
     def _await_server(self) -> None:
         """Wait for the server's imports, by a process that does nothing.
@@ -230,17 +192,13 @@ class ProcessPool:
         """Whether a signal has asked the sweep to stop."""
         return bool(self._signals)
 
-    def _next(self, waiting: list[Job]) -> Job | None:
-        if not self.starting or self._signals or len(self._running) >= self.slots:
-            return None
-        now = time.monotonic()
-        return next((job for job in waiting if self._not_before.get(job.number, now) <= now), None)
+    def _may_start(self) -> bool:
+        return self.starting and not self._signals and len(self._running) < self.slots
 
     def _start(self, job: Job) -> _Running:
         ours, theirs = self._context.Pipe()
-        # Beside the run directory, as its lock: the job may fail before it can create anything.
         job.directory.parent.mkdir(parents=True, exist_ok=True)
-        log = job.directory.with_name(f".{job.directory.name}.log")
+        log = log_path(job.directory)
         log_start = log.stat().st_size if log.exists() else 0
         with _signals_held_back():
             process = self._fork(

@@ -74,6 +74,11 @@ class SweepView:
             self._held.add(job.number)
             self._say(f"{_name(job)}: waits for {holder}, which works on it")
 
+    def lost(self, job: Job, reason: str) -> None:
+        """A job whose machine is gone, and which goes on elsewhere."""
+        self._running.discard(job.number)
+        self._say(f"{_name(job)}: {reason}; goes on elsewhere")
+
     def done(self, job: Job, record: dict[str, Any]) -> None:
         """A job that has just been completed."""
         self._ended("done", job, record)

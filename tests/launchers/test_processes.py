@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from project.launchers import pool as pools
 from project.launchers import processes
 from project.launchers.grid import Job
-from project.launchers.processes import Ended, ProcessPool, SweepInterrupted
+from project.launchers.pool import Ended, SweepInterrupted
+from project.launchers.processes import ProcessPool
 from tests.launchers.odd_jobs import ACTS
 
 
@@ -99,7 +101,7 @@ def test_a_log_that_another_sweep_has_removed_is_no_obstacle(tmp_path: Path) -> 
 def test_a_run_that_is_held_is_tried_again_after_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processes, "HELD_SECONDS", 0.1)
+    monkeypatch.setattr(pools, "HELD_SECONDS", 0.1)
     jobs = [job(tmp_path, 0, "held once"), job(tmp_path, 1, "nothing")]
     ended = list(pool(jobs=1).run(jobs, started=lambda job: None))
     assert [(each.job.number, each.held) for each in ended] == [(0, True), (1, False), (0, False)]

@@ -1,0 +1,122 @@
+"""What launchers and pools tell each other: jobs that wait, jobs that have ended."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from project.launchers.grid import Job
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+HELD_SECONDS = 1.0  # before a job whose run another process works on is tried again
+# How a job's process says so: EX_TEMPFAIL of sysexits.h, which no other error here has.
+HELD_EXIT_CODE = 75
+
+
+class SweepInterrupted(BaseException):
+    """Ctrl-C or SIGTERM; the running jobs have stopped at a batch boundary."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__("sweep interrupted; the same command goes on with what is left")
+        self.exit_code = 128 + signal_number
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a job's process ended.
+
+    exit_code: as in multiprocessing (negative: killed by that signal). log: everything it printed,
+    from byte `log_start` on; what other attempts printed stands before. cause: known without the
+    log. lost: the job's machine is gone, and the job is sent again.
+    """
+
+    job: Job
+    pid: int
+    exit_code: int
+    timed_out: bool
+    log: Path
+    log_start: int
+    cause: str | None = None
+    lost: bool = False
+
+    @property
+    def held(self) -> bool:
+        """Whether another process works on the run; the job is tried again."""
+        return self.exit_code == HELD_EXIT_CODE
+
+    def reason(self) -> str:
+        """The last line that the job printed, or the signal that ended it."""
+        if self.cause is not None:
+            return self.cause
+        if self.timed_out:
+            return "ran past hydra.launcher.timeout_minutes"
+        if self.exit_code < 0:
+            return f"killed by {signal.Signals(-self.exit_code).name}"
+        try:
+            printed = self.log.read_bytes()[self.log_start :].decode(errors="replace")
+        except FileNotFoundError:
+            printed = ""
+        lines = [line for line in printed.splitlines() if line.strip()]
+        return lines[-1].strip() if lines else f"exit code {self.exit_code}"
+
+
+class Waiting:
+    """Jobs that have not begun, first come first served; one that was held waits a moment."""
+
+    def __init__(self, jobs: list[Job]) -> None:
+        self._jobs = list(jobs)
+        self._not_before: dict[int, float] = {}  # by job number
+
+    def __bool__(self) -> bool:
+        return bool(self._jobs)
+
+    def take(self) -> Job | None:
+        """The next job that may begin now, if there is one."""
+        now = time.monotonic()
+        for job in self._jobs:
+            if self._not_before.get(job.number, now) <= now:
+                self._jobs.remove(job)
+                return job
+        return None
+
+    def put_back(self, job: Job) -> None:
+        """A job whose run another process works on."""
+        self._jobs.append(job)
+        self._not_before[job.number] = time.monotonic() + HELD_SECONDS
+
+
+def log_path(directory: Path) -> Path:
+    """What the job of the run in `directory` prints, until the run is completed.
+
+    Beside the directory, as its lock: the job may fail before it can create anything.
+    """
+    return directory.with_name(f".{directory.name}.log")
+
+
+class Pool(Protocol):
+    """Where jobs are carried out, some side by side.
+
+    starting: set to False from outside, no further job is started.
+    """
+
+    starting: bool
+
+    @property
+    def slots(self) -> int:
+        """How many jobs run side by side."""
+        ...
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a signal has asked the sweep to stop."""
+        ...
+
+    def run(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[Ended]:
+        """Yields every job as it ends; one that was held or lost (see `Ended`) more than once.
+
+        started: called with every job that begins. Raises SweepInterrupted once the running jobs
+        have stopped.
+        """
+        ...
