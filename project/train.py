@@ -208,15 +208,17 @@ class TrainExperiment:
         refuse_others(plan.directory, plan.data.sha256, plan.checked.rerun)
         return plan.values, plan.directory.path
 
-    def check(self, waiting: Sequence[dict[str, Any]]) -> None:
+    def check(self, waiting: Sequence[dict[str, Any]], here: bool) -> None:
         """Build every net once: a bad value is refused before the first job starts."""
         from project.building import build_net
         from project.configuration import Trainer
 
         for values in {json.dumps(each["model"]): each for each in waiting}.values():
             build_net(values["model"])
-        for trainer in {json.dumps(each["trainer"]): each["trainer"] for each in waiting}.values():
-            check_devices(Trainer.model_validate(trainer))
+        if here:
+            asked = {json.dumps(each["trainer"]): each["trainer"] for each in waiting}
+            for trainer in asked.values():
+                check_devices(Trainer.model_validate(trainer))
 
 
 def register_plugins() -> None:

@@ -9,10 +9,11 @@ from hydra.core.plugins import Plugins
 from project.launchers.grid import Experiment, GridSweeper
 from project.launchers.launching import GridLauncher
 from project.launchers.local import LocalLauncher
+from project.launchers.slurm import SlurmLauncher
 
 # Nothing that is imported here may be slow: every command that a user types comes by. What a
 # launcher needs beyond this project (Ray, say) it imports when it is asked for.
-PLUGINS = (LocalLauncher, GridSweeper)
+PLUGINS = (LocalLauncher, SlurmLauncher, GridSweeper)
 
 
 def register(experiment: Experiment) -> None:

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
 READY = "ready"
+# Terminals and Slurm send these to all of a run's processes. They stay blocked in a rank for good.
+NOT_FOR_RANKS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 # What a rank that has failed needs to say so, or one that is through to end.
 PARTING_SECONDS = 2.0
 
@@ -90,8 +92,7 @@ def _start(count: int, backend: str, threads: int, port: int, work: bytes) -> It
             name=f"rank-{rank}",
             daemon=True,
         )
-        # Blocked in the new process for good: Ctrl-C reaches all of a terminal's processes.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, NOT_FOR_RANKS)
         try:
             process.start()
         finally:
