@@ -226,9 +226,11 @@ class SubmititPool:
 
 
 def _last_line(log: Path) -> str:
+    """Of what the job has printed, without what submitit adds; a crash names itself earlier."""
     try:
         lines = log.read_text(errors="replace").split("\n")
     except FileNotFoundError:
-        return f"it has printed nothing to {log}"
-    own = [line.strip() for line in lines if line.strip() and not line.startswith("submitit ")]
-    return own[-1] if own else "it has printed nothing"
+        lines = []
+    crashes = [line for line in lines if line.startswith("Fatal Python error")]
+    own = [line for line in lines if line.strip() and not line.startswith("submitit ")]
+    return (crashes or own or ["it has printed nothing"])[-1].strip()
