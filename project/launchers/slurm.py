@@ -30,7 +30,7 @@ class SlurmLauncher(GridLauncher):
     array that the site allows. timeout_minutes: of one job; one that needs longer is queued again,
     max_num_timeout times. signal_delay_s: how long before its time is up a job is asked to stop.
     setup: shell lines before the job. additional_parameters: others of sbatch, by their names.
-    What is null is left to the site.
+    What is null is left to the site; on this machine there is nothing to ask for but time and GPUs.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class SlurmLauncher(GridLauncher):
             "mem_gb": mem_gb,
             "stderr_to_stdout": True,
             "slurm_signal_delay_s": signal_delay_s,
-            "local_setup" if self.here else "slurm_setup": list(setup) if setup else None,
+            "slurm_setup": list(setup) if setup else None,
             "slurm_partition": partition,
             "slurm_account": account,
             "slurm_qos": qos,

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -21,6 +22,9 @@ from project.launchers.job import perform
 
 # A time limit that is near, or preemption: SIGUSR2 is submitit's, SIGUSR1 and SIGTERM are sites'.
 USER_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)
+
+# In the sweep's folder of submitit's files: the launcher has cancelled the jobs.
+CANCELLED = "cancelled"
 
 
 class StoppedError(BaseException):
@@ -50,7 +54,7 @@ class RunJob(Checkpointable):
         for number in USER_SIGNALS:
             signal.signal(number, _pass_on)
         code = perform(task, values)
-        if code == 128 + signal.SIGTERM and not _ended_by_slurm():
+        if code == 128 + signal.SIGTERM and not _cancelled():
             assert callable(queue_again)
             queue_again(JobEnvironment._usr_sig(), None)  # does not return
         return Result(os.getpid(), code)
@@ -66,12 +70,14 @@ def _pass_on(number: int, frame: FrameType | None) -> None:
         signal.raise_signal(signal.SIGTERM)
 
 
-def _ended_by_slurm() -> bool:
-    """Whether Slurm has taken the job off the node for good, or queues it again by itself.
+def _cancelled() -> bool:
+    """Whether the job is not to come back: it was cancelled, or Slurm queues it again by itself.
 
-    Then its state is no longer RUNNING: `scancel` sends SIGTERM too, and a job that queued itself
-    again could not be cancelled.
+    `scancel` sends SIGTERM too, and a job that then queued itself again could not be cancelled.
+    Slurm no longer says RUNNING of one that it takes off its node.
     """
+    if (Path(os.environ["SUBMITIT_FOLDER"]) / CANCELLED).exists():
+        return True
     job = os.environ.get("SLURM_JOB_ID")
     if job is None:  # submitit's local executor
         return False

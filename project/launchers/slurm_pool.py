@@ -20,7 +20,7 @@ from submitit.core.utils import FailedSubmissionError
 from project.launchers.grid import Job
 from project.launchers.pool import SIGNALS, Ended, SweepInterrupted, Waiting
 from project.launchers.slurm import SubmissionError
-from project.launchers.slurm_job import Result, RunJob
+from project.launchers.slurm_job import CANCELLED, Result, RunJob
 
 if TYPE_CHECKING:
     from project.launchers.slurm import SlurmLauncher
@@ -80,11 +80,10 @@ class SubmititPool:
         traceback: TracebackType | None,
     ) -> None:
         """Nothing of the sweep goes on without it."""
-        self._cancel(self._submitted)
-        for left in self.folder.glob("*submi*"):  # scripts, and names of jobs that never began
-            left.unlink(missing_ok=True)
-        for left in self.folder.glob("parent_job_id_*"):
-            left.unlink(missing_ok=True)
+        self._cancel_all()
+        for left in self.folder.iterdir():
+            if not left.name.endswith("_log.out"):  # scripts, and jobs that never began
+                left.unlink(missing_ok=True)
         with suppress(OSError):  # logs of jobs that failed
             self.folder.rmdir()
             self.folder.parent.rmdir()
@@ -144,11 +143,15 @@ class SubmititPool:
         for job in jobs:
             job.directory.parent.mkdir(parents=True, exist_ok=True)
         tasks, values = [self._task] * len(jobs), [job.values for job in jobs]
+        # Processes of this machine keep it blocked: a terminal's Ctrl-C is for the launcher alone.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             submissions = self._executor.map_array(RunJob(), tasks, values)
         except FailedSubmissionError as error:
             lines = [line for line in str(error).splitlines() if line.strip()]
             raise SubmissionError(f"sbatch refused the jobs: {lines[-1]}") from None
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         pairs = zip(jobs, submissions, strict=True)
         self._submitted += [_Submitted(job, submission) for job, submission in pairs]
 
@@ -206,23 +209,30 @@ class SubmititPool:
     def _take_back(self) -> None:
         """Cancel what has not begun; after a signal everything."""
         if self._signals:
-            self._cancel(self._submitted)
-            if self._here:
-                return
-        pending = [each for each in self._submitted if not each.begun]
-        if not self._signals:
-            self._cancel(pending)
-        for each in pending:
-            self._submitted.remove(each)
+            self._cancel_all()
+        if not self._here:
+            pending = [each for each in self._submitted if not each.begun]
+            _scancel(pending)
+            for each in pending:
+                self._submitted.remove(each)
 
-    def _cancel(self, submitted: Sequence[_Submitted]) -> None:
-        """A run that is cancelled stops at a batch boundary, as after Ctrl-C."""
-        if self._here:
-            for each in submitted:
-                each.submission.cancel()
-        elif submitted:
-            names = [each.submission.job_id for each in submitted]
-            subprocess.run(["scancel", *names], capture_output=True)
+    def _cancel_all(self) -> None:
+        """The runs stop at a batch boundary, and find the word not to queue themselves again."""
+        if not self._submitted:
+            return
+        (self.folder / CANCELLED).touch()
+        if not self._here:
+            _scancel(self._submitted)
+            return
+        for each in self._submitted:
+            with suppress(ProcessLookupError):
+                os.kill(int(each.submission.job_id), signal.SIGTERM)
+
+
+def _scancel(submitted: Sequence[_Submitted]) -> None:
+    if submitted:
+        names = [each.submission.job_id for each in submitted]
+        subprocess.run(["scancel", *names], capture_output=True)
 
 
 def _last_line(log: Path) -> str:

@@ -20,7 +20,7 @@ from tests.launchers import fake_slurm
 from tests.launchers.test_processes import job
 
 # Long enough that a signal finds a job at work.
-WORDS = ("model=basic", "seed=0,1", "trainer.max_epochs=80")
+WORDS = ("model=basic", "seed=0,1", "trainer.max_epochs=40")
 HERE = "hydra/launcher=submitit_local"
 
 
@@ -182,6 +182,7 @@ def test_jobs_that_are_interrupted_preempted_or_killed_end_as_undisturbed_ones(
     assert sweep.wait() == 130, sweep.errors
     assert "0 done, 2 interrupted" in sweep.output
     assert "to go on: " in sweep.errors
+    assert "Traceback" not in sweep.errors
     sweep.await_end_of_family()
 
     interrupted = [worker(tmp_path, seed) for seed in (0, 1)]
