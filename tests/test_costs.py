@@ -57,8 +57,9 @@ def our_step(net: nn.Module, data: PairsDataModule) -> Callable[[], torch.Tensor
     def step() -> torch.Tensor:
         seed_noise(0, 0)
         loss = module.training_step(batch, 0)
-        optimizer.zero_grad()
+        module.optimizer_zero_grad(0, 0, optimizer)
         loss.backward()
+        module.on_before_optimizer_step(optimizer)
         optimizer.step()
         return loss.detach()
 
@@ -92,10 +93,22 @@ def operator_calls(step: Callable[[], torch.Tensor]) -> int:
     return sum(event.count for event in profiled.key_averages() if event.key.startswith("aten::"))
 
 
-def test_a_step_calls_hardly_more_operators_than_the_plain_one(pairs: PairsDataModule) -> None:
-    """The difference are the sums for the epoch's means and the check of the loss."""
+def test_a_step_calls_far_fewer_operators_than_the_plain_one(pairs: PairsDataModule) -> None:
+    """The optimizer sees one vector in place of twenty parameters."""
     ours, plain = (operator_calls(make(siamese(), pairs)) for make in (our_step, plain_step))
-    assert plain < ours < 1.12 * plain
+    assert 0.3 * plain < ours < 0.6 * plain
+
+
+def test_a_step_does_not_look_for_gpus(
+    pairs: PairsDataModule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch's optimizers would, 0.1 to 0.4 ms each time."""
+    looked: list[str] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(looked.append("?")))
+    our_step(siamese(), pairs)()
+    assert not looked
+    plain_step(siamese(), pairs)()
+    assert looked
 
 
 COUNT = """

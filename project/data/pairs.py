@@ -14,6 +14,9 @@ from project.seeding import generator
 
 log = logging.getLogger(__name__)
 
+# Pairs in a batch of validation or test: few batches, whose maps still fit into the cache.
+EVALUATION_BATCH = 250
+
 # images (N, 2, 14, 14), target (N,) and digit classes (N, 2)
 Batch = tuple[Tensor, Tensor, Tensor]
 
@@ -148,18 +151,26 @@ class PairsDataModule(LightningDataModule):
         return Pairs(images, digits.labels[index].view(-1, 2))
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        return self._loader(self.train, self.shuffle)
+        return self._loader(self.train, self.batch_size, self.shuffle)
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        return self._loader(self.val, shuffle=False)
+        return self._loader(self.val, EVALUATION_BATCH, shuffle=False)
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        return self._loader(self.test, shuffle=False)
+        return self._loader(self.test, EVALUATION_BATCH, shuffle=False)
 
-    def _loader(self, pairs: Pairs, shuffle: bool) -> DataLoader[Batch]:
+    def transfer_batch_to_device(
+        self, batch: Batch, device: torch.device, dataloader_idx: int
+    ) -> Batch:
+        # What is in its place already need not be walked through, which Lightning does.
+        if batch[0].device == device:
+            return batch
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
+
+    def _loader(self, pairs: Pairs, batch_size: int, shuffle: bool) -> DataLoader[Batch]:
         # With batch_size=None the sampler's index tensor goes to the dataset as it is: one
         # indexing per batch instead of one Python call per pair and a collation.
-        sampler = IndexBatches(len(pairs), self.batch_size, self.order_seed, shuffle)
+        sampler = IndexBatches(len(pairs), batch_size, self.order_seed, shuffle)
         # A generator of its own: whenever a DataLoader is iterated over it draws a number (meant
         # for worker processes), else from the default one.
         return DataLoader(pairs, batch_size=None, sampler=sampler, generator=torch.Generator())

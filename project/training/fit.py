@@ -60,8 +60,7 @@ def quiet_lightning() -> None:
     warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists.*")
     # Lightning 2.6 uses a class that torch 2.14 means to remove: nothing that a user could mend.
     warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated", category=FutureWarning)
-    # On several devices: what is logged is a mean over all ranks already, and only rank 0 records.
-    warnings.filterwarnings("ignore", message=".*recommended to use `self.log.*sync_dist=True")
+    # On several devices only the first rank records.
     warnings.filterwarnings("ignore", message=".*callbacks used to create the checkpoint need to")
 
 
@@ -132,6 +131,29 @@ def follow(training: Training, checkpoint: Path | None, rank: int) -> None:
     trainer.fit(module, datamodule=training.data, ckpt_path=checkpoint, weights_only=True)
 
 
+def _train(
+    trainer: Trainer,
+    module: PairClassifier,
+    data: PairsDataModule,
+    checkpoint: Path | None,
+    stop: StopFlag,
+) -> None:
+    """Train until the last epoch; raises CheckpointError where the checkpoint is another net's."""
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    except (RuntimeError, KeyError, ValueError) as error:
+        text = str(error).replace("state dict", "state_dict")
+        if checkpoint and ("state_dict" in text or isinstance(error, KeyError)):
+            raise CheckpointError(
+                f"{checkpoint} does not fit this net: {error}; pass rerun=true to begin again"
+            ) from error
+        raise
+    except SIGTERMException:
+        # Lightning notices SIGTERM too, and would end the process with exit code 0.
+        stop.check()
+        raise
+
+
 def fit(
     training: Training,
     run: Run,
@@ -166,19 +188,9 @@ def fit(
         if show_progress:
             callbacks.append(ProgressBar())
         trainer = training.trainer(0, callbacks, show_progress)
-        try:
-            trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-        except (RuntimeError, KeyError) as error:
-            if checkpoint and ("state_dict" in str(error) or isinstance(error, KeyError)):
-                raise CheckpointError(
-                    f"{checkpoint} does not fit this net: {error}; pass rerun=true to begin again"
-                ) from error
-            raise
-        except SIGTERMException:
-            # Lightning notices SIGTERM too, and would end the process with exit code 0.
-            stop.check()
-            raise
+        _train(trainer, module, data, checkpoint, stop)
     # On several devices the first has all test pairs to itself, once.
-    tested = trainer.test(training.classifier(), datamodule=data, verbose=False)[0]
+    trainer.test(training.classifier(), datamodule=data, verbose=False)
+    tested = {name: float(value) for name, value in trainer.callback_metrics.items()}
     last_epoch = {name: value for name, value in recorder.rows[-1].items() if "/" in name}
-    return Outcome(parameter_count(net), last_epoch | dict(tested), recorder.seconds)
+    return Outcome(parameter_count(net), last_epoch | tested, recorder.seconds)

@@ -78,8 +78,9 @@ def our_step(values: dict[str, Any], data: PairsDataModule) -> Callable[[], None
     def step() -> None:
         seed_noise(0, 0)
         loss = module.training_step(batch, 0)
-        optimizer.zero_grad()
+        module.optimizer_zero_grad(0, 0, optimizer)
         loss.backward()
+        module.on_before_optimizer_step(optimizer)
         optimizer.step()
 
     return step
@@ -122,8 +123,9 @@ def bare_loop(values: dict[str, Any], data: PairsDataModule) -> float:
         for batch in loader:
             seed_noise(0, step)
             loss = module.training_step(batch, 0)
-            optimizer.zero_grad()
+            module.optimizer_zero_grad(0, 0, optimizer)
             loss.backward()
+            module.on_before_optimizer_step(optimizer)
             optimizer.step()
             step += 1
         _evaluate(module, data.val_dataloader())

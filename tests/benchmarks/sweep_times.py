@@ -20,6 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import yaml
 from torch import Tensor
 
 from project.launchers.grid import Job
@@ -113,14 +114,13 @@ def multiply(outputs: Path, seeds: int) -> None:
             copy.mkdir()
             record = json.loads((directory / "run.json").read_text()) | {"seed": seed}
             (copy / "run.json").write_text(json.dumps(record))
-            config = (directory / "config.yaml").read_text()
-            (copy / "config.yaml").write_text(config.replace("seed: 0", f"seed: {seed}"))
+            config = yaml.safe_load((directory / "config.yaml").read_text()) | {"seed": seed}
+            config["seeds"] = dict.fromkeys(config["seeds"], seed)
+            (copy / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
 
 
 def arms_of(outputs: Path, rates: list[str]) -> None:
     """The finished run that stands in `outputs`, for other learning rates."""
-    import yaml
-
     from project.train import make_plan
 
     (directory,) = run_directories(outputs)

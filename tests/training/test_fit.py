@@ -43,7 +43,7 @@ def assert_same_run(one: Path, other: Path) -> None:
     assert ours["state_dict"].keys() == theirs["state_dict"].keys()
     for part in ("state_dict", "optimizer_states"):
         pairs = list(zip(tensors(ours[part]), tensors(theirs[part]), strict=True))
-        assert len(pairs) > 10
+        assert sum(one.numel() for one, _ in pairs) > 1000
         assert all(torch.equal(a, b) for a, b in pairs), part
     assert (ours["epoch"], ours["global_step"]) == (theirs["epoch"], theirs["global_step"])
 
@@ -258,8 +258,8 @@ def test_test_pairs_are_used_once_at_the_end(train: Train, monkeypatch: pytest.M
     monkeypatch.setattr(PairClassifier, "loss", count)
     train("run")
     assert sorted(calls) == ["test", "train", "val"]
-    epoch = BATCHES * ["train"] + 2 * ["validate"]
-    assert [str(getattr(stage, "value", stage)) for stage in seen] == EPOCHS * epoch + 2 * ["test"]
+    epoch = BATCHES * ["train"] + ["validate"]
+    assert [str(getattr(stage, "value", stage)) for stage in seen] == EPOCHS * epoch + ["test"]
 
 
 def test_all_nets_of_one_seed_see_the_same_batches(
@@ -276,10 +276,10 @@ def test_all_nets_of_one_seed_see_the_same_batches(
 
         monkeypatch.setattr(PairClassifier, "loss", spy)
         train(name, make_net=make_net)
-    assert len(seen["siamese"]) == EPOCHS * (BATCHES + 2) + 2
+    assert len(seen["siamese"]) == EPOCHS * (BATCHES + 1) + 1
     for ours, theirs in zip(seen["siamese"], seen["basic"], strict=True):
         assert torch.equal(ours, theirs)
-    assert not torch.equal(seen["basic"][0], seen["basic"][BATCHES + 2])  # shuffled every epoch
+    assert not torch.equal(seen["basic"][0], seen["basic"][BATCHES + 1])  # shuffled every epoch
 
 
 class TurnsNaN(Basic):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from project.data.pairs import Batch
 from project.models import Prediction
-from project.training.module import EpochSums, NonFiniteLossError, PairClassifier
+from project.training.module import EpochMeans, NonFiniteLossError, PairClassifier
 
 # Three pairs; the answers of a net that reads from tables.
 COMPARISON = [[2.0, 1.0], [-1.0, 0.5], [0.0, 3.0]]
@@ -100,7 +100,7 @@ def test_the_auxiliary_loss_reaches_the_weights_by_its_weight() -> None:
 def test_a_net_without_digits_has_no_digit_metrics() -> None:
     module = classifier(0, 1.0)
     module.loss(BATCH)
-    assert sorted(module.epoch_sums.means("val")) == [
+    assert sorted(module.epoch_means.means("val")) == [
         "val/comparison_loss",
         "val/error",
         "val/loss",
@@ -110,7 +110,7 @@ def test_a_net_without_digits_has_no_digit_metrics() -> None:
 def test_errors_are_shares_of_pairs_and_of_digits() -> None:
     module = classifier(2, 1.0)
     module.loss(BATCH)
-    means = module.epoch_sums.means("val")
+    means = module.epoch_means.means("val")
     assert means["val/error"].item() == pytest.approx(1 / 3)
     answers = SCORES[1].argmax(2).tolist()  # the last position is the net's best answer
     wrong = sum(answers[row][place] != DIGITS[row][place] for row in range(3) for place in (0, 1))
@@ -125,7 +125,7 @@ def test_a_shorter_last_batch_weighs_by_its_pairs() -> None:
     module.loss(batch_of([2]))
     whole = classifier(1, 2.5)
     whole.loss(BATCH)
-    found, expected = module.epoch_sums.means("val"), whole.epoch_sums.means("val")
+    found, expected = module.epoch_means.means("val"), whole.epoch_means.means("val")
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         assert found[name].item() == pytest.approx(value.item(), rel=1e-12), name
@@ -137,17 +137,21 @@ def test_a_shorter_last_batch_weighs_by_its_pairs() -> None:
     )
 
 
-def test_sums_of_an_epoch_become_means_over_its_pairs() -> None:
-    sums = EpochSums()
-    sums.add(2, error=torch.tensor(1))
-    sums.add(3, error=torch.tensor(1))
-    assert sums.means("test") == {"test/error": torch.tensor(0.4)}
+def test_batches_of_an_epoch_become_means_over_its_pairs() -> None:
+    means = EpochMeans()
+    right, wrong = [[1.0, 0.0]], [[0.0, 1.0]]
+    for scores, loss in ((right + wrong, 0.5), (right + right + wrong, 3.0)):
+        target = torch.zeros(len(scores), dtype=torch.long)
+        means.add(len(scores), {"loss": torch.tensor(loss)}, error=(torch.tensor(scores), target))
+    assert means.means("test") == {"test/error": torch.tensor(0.4), "test/loss": torch.tensor(2.0)}
 
 
-def test_sums_keep_no_graph() -> None:
+def test_what_is_kept_of_an_epoch_keeps_no_graph() -> None:
     module = classifier(1, 1.0)
     assert module.loss(BATCH).requires_grad
-    assert not any(total.requires_grad for total in module.epoch_sums.sums.values())
+    kept = module.epoch_means
+    assert not any(loss.requires_grad for (loss,) in kept.losses.values())
+    assert not any(scores.requires_grad for ((scores, _),) in kept.answers.values())
 
 
 @pytest.mark.parametrize(("score", "loss"), [(math.nan, "nan"), (-math.inf, "inf")])

@@ -16,8 +16,10 @@ from project.report.figures.style import (
     VERMILLION,
     error_label,
     error_scale,
+    wrapped,
 )
 
+TITLE_WIDTH = 44  # letters
 STAGES = (("train", "training", BLUE, "-", "o"), ("val", "validation", VERMILLION, "--", "s"))
 
 
@@ -109,7 +111,7 @@ def draw_epochs(arms: Sequence[Arm]) -> Figure:
             linestyle="none",
             label="test, measured once at the end",
         )
-        axes.set_title(f"{arm.label}\nn = {len(arm.runs)} seeds")
+        axes.set_title(f"{wrapped(arm.label, TITLE_WIDTH)}\nn = {len(arm.runs)} seeds")
         reached += [tests.mean(), tests.mean() + deviation]
     # An error of 0 has no place on a logarithmic axis: there the line ends.
     error_scale(panels[0], "y", [each for each in reached if each > 0] or [0])

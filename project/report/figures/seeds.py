@@ -15,11 +15,13 @@ from project.report.figures.style import (
     error_scale,
     percent,
     spread,
+    wrapped,
 )
 from project.report.statistics import summarise
 
 # More lines than this cannot be read on one page.
 MOST_ARMS = 40
+LABEL_WIDTH = 38  # letters
 
 
 def draw_seeds(arms: Sequence[Arm], published: Mapping[str, float]) -> Figure:
@@ -29,7 +31,9 @@ def draw_seeds(arms: Sequence[Arm], published: Mapping[str, float]) -> Figure:
     """
     arms = sorted(arms, key=lambda arm: (summarise(arm.values("test/error")).mean, arm.label))
     shown = arms[:MOST_ARMS]
-    figure = Figure((8, 1.6 + 0.42 * len(shown)))
+    names = [wrapped(f"{arm.label}  (n = {len(arm.runs)})", LABEL_WIDTH) for arm in shown]
+    row = 0.25 + 0.17 * max(name.count("\n") + 1 for name in names)
+    figure = Figure((8, 1.6 + row * len(shown)))
     axes = figure.subplots()
     for place, arm in enumerate(shown):
         _draw_arm(axes, place, arm.values("test/error"), published.get(arm.label))
@@ -37,7 +41,6 @@ def draw_seeds(arms: Sequence[Arm], published: Mapping[str, float]) -> Figure:
     errors += [published[arm.label] for arm in shown if arm.label in published]
     error_scale(axes, "x", percent(errors))
     error_label(axes, "x", "test error")
-    names = [f"{arm.label}  (n = {len(arm.runs)})" for arm in shown]
     axes.set_yticks(range(len(shown)), names)
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.grid(axis="y", visible=False)

@@ -1,5 +1,6 @@
 """How all figures look, and the one place where they become files."""
 
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,6 +71,11 @@ def save(figure: Figure, path: Path) -> list[Path]:
             figure.savefig(files[-1], format=suffix, dpi=150, metadata=without)
         figure.set_layout_engine("none")
     return files
+
+
+def wrapped(label: str, width: int) -> str:
+    """On several lines of at most `width` letters: what is too long would be cut off."""
+    return textwrap.fill(label, width, break_on_hyphens=False)
 
 
 def percent(shares: Iterable[float]) -> list[float]:

@@ -7,24 +7,27 @@ from torch import Tensor
 
 from project.data.pairs import Batch
 from project.training.distributed.layers import Share, distribute, summed
-from project.training.module import EpochSums, PairClassifier
+from project.training.module import EpochMeans, PairClassifier
 
 
-class SumsOverRanks(EpochSums):
+class MeansOverRanks(EpochMeans):
     """Every pair is counted once, on the rank that has it."""
 
-    def add(self, pairs: int, **per_batch_sums: Tensor) -> None:
-        if not pairs:  # the mean over no pair is no number
-            per_batch_sums = {name: torch.zeros_like(each) for name, each in per_batch_sums.items()}
-        super().add(pairs, **per_batch_sums)
-
     def means(self, stage: str) -> dict[str, Tensor]:
-        values = [each.double() for each in self.sums.values()]
-        *totals, pairs = summed(torch.stack([*values, values[0].new_tensor(self.pairs)]))
-        return {
-            f"{stage}/{name}": (total / pairs).float()
-            for name, total in zip(self.sums, totals, strict=True)
-        }
+        totals: dict[str, Tensor] = {}
+        sizes: dict[str, Tensor] = {}
+        for name, batches in self.losses.items():
+            losses = torch.stack(batches).double()
+            pairs = losses.new_tensor(self.pairs)
+            there = pairs > 0  # the mean over no pair is no number
+            totals[name], sizes[name] = losses[there] @ pairs[there], pairs.sum()
+        for name, given in self.answers.items():
+            scores, right = (torch.cat(parts) for parts in zip(*given, strict=True))
+            wrong = (scores.argmax(-1) != right).double()
+            totals[name], sizes[name] = wrong.sum(), wrong.new_tensor(wrong.numel())
+        sums, counts = summed(torch.stack([*totals.values(), *sizes.values()])).chunk(2)
+        means = (sums / counts).float()
+        return {f"{stage}/{name}": mean for name, mean in zip(totals, means, strict=True)}
 
 
 class DistributedClassifier(PairClassifier):
@@ -39,8 +42,8 @@ class DistributedClassifier(PairClassifier):
         self.share = Share(rank, ranks)
         distribute(self.net, self.share)
 
-    def new_sums(self) -> EpochSums:
-        return SumsOverRanks()
+    def new_means(self) -> EpochMeans:
+        return MeansOverRanks()
 
     def loss(self, batch: Batch) -> Tensor:
         """The mean over the batch of all ranks; its gradient is that of this rank's part.

@@ -1,10 +1,13 @@
 """Every seed is a point; the mean and its interval stand on the arm's line."""
 
+import io
+
 import numpy as np
 import pytest
 
 from project.report.arms import group
 from project.report.figures.seeds import MOST_ARMS, draw_seeds
+from project.report.figures.style import styled
 from project.report.statistics import summarise
 from tests.report.figures.drawn import bars, legend, lines
 from tests.report.stored_runs import pair_runs
@@ -53,3 +56,15 @@ def test_of_too_many_arms_the_best_are_shown_and_it_is_said() -> None:
     assert len(labels) == MOST_ARMS
     assert labels[0] == "ws_al optimizer.lr=1  (n = 1)"
     assert f"the best {MOST_ARMS} of {MOST_ARMS + 2} arms" in figure.get_suptitle()
+
+
+def test_a_long_label_is_not_cut_off() -> None:
+    long = pair_runs(
+        GOOD, model__dropout_conv=[0.1, 0.25], model__auxiliary_on="logits", optimizer__lr=0.05
+    )
+    with styled():
+        figure = draw_seeds(group(long + pair_runs(BAD)), {})
+        figure.savefig(io.BytesIO())  # lays it out
+    labels = figure.axes[0].get_yticklabels()
+    assert max(label.get_text().count("\n") for label in labels) >= 1
+    assert all(label.get_window_extent().x0 >= 0 for label in labels)
