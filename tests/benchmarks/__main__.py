@@ -22,7 +22,7 @@ DATA = ROOT / "outputs" / "data"
 MEASUREMENTS: dict[str, Callable[[], list[Ratio]]] = {
     "start": lambda: commands.start_ratios(DATA, ROUNDS),
     "step": lambda: [
-        steps.step_ratio(DATA, ROUNDS),
+        steps.step_ratio(DATA, 3 * ROUNDS),
         steps.step_ratio(DATA, ROUNDS, model="resnet", steps=3),
     ],
     "overhead": lambda: [steps.overhead_ratio(DATA, ROUNDS)],

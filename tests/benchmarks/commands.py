@@ -39,15 +39,14 @@ def their_sweep(module: str, root: Path, seeds: int) -> float:
 
 def sweep_ratios(root: Path, rounds: int, seeds: int = 10) -> list[Ratio]:
     """Ten nets of the report's best model, ours beside a student's two ways."""
+    ours, theirs = [], {name: [] for name in OTHERS}
+    for _ in range(rounds):
+        ours.append(our_sweep(root, seeds))
+        for name, (module, _) in OTHERS.items():
+            theirs[name].append(their_sweep(module, root, seeds))
     return [
-        take_turns(
-            f"{seeds} nets beside {name}",
-            lambda: our_sweep(root, seeds),
-            lambda module=module: their_sweep(module, root, seeds),
-            rounds,
-            limit,
-        )
-        for name, (module, limit) in OTHERS.items()
+        Ratio.of(f"{seeds} nets beside {name}", ours, theirs[name], "s", limit)
+        for name, (_, limit) in OTHERS.items()
     ]
 
 

@@ -24,7 +24,7 @@ from project.training.interruption import StopFlag
 from project.training.module import PairClassifier
 from tests.benchmarks.timing import Ratio, take_turns
 
-STEPS = 20
+STEPS = 10
 
 
 def composed(*overrides: str) -> dict[str, Any]:

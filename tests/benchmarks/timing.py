@@ -25,6 +25,14 @@ class Ratio:
     ratios: tuple[float, ...]
     limit: float | None
 
+    @classmethod
+    def of(
+        cls, name: str, ours: list[float], theirs: list[float], unit: str, limit: float | None
+    ) -> "Ratio":
+        """From the figures of each round."""
+        ratios = tuple(a / b for a, b in zip(ours, theirs, strict=True))
+        return cls(name, statistics.median(ours), statistics.median(theirs), unit, ratios, limit)
+
     @property
     def median(self) -> float:
         return statistics.median(self.ratios)
@@ -43,10 +51,8 @@ def take_turns(
     unit: str = "s",
 ) -> Ratio:
     """Measure both, in turn, `rounds` times; each returns its own figure in `unit`."""
-    figures = [(ours(), theirs()) for _ in range(rounds)]
-    mine, other = zip(*figures, strict=True)
-    ratios = tuple(a / b for a, b in figures)
-    return Ratio(name, statistics.median(mine), statistics.median(other), unit, ratios, limit)
+    mine, other = zip(*((ours(), theirs()) for _ in range(rounds)), strict=True)
+    return Ratio.of(name, list(mine), list(other), unit, limit)
 
 
 def seconds_of(words: Sequence[str], folder: Path = ROOT) -> float:
