@@ -4,6 +4,7 @@ A `_target_` section is held against the constructor's own signature, so a new n
 file in `conf/model/`, and a wrong key or type is still refused by name.
 """
 
+import functools
 import inspect
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -67,14 +68,14 @@ def build_net(section: dict[str, Any]) -> nn.Module:
 
 
 def optimizer_factory(section: dict[str, Any]) -> "OptimizerFactory":
-    """What makes the section's optimizer from the net's parameters."""
+    """What makes the section's optimizer from the net's parameters; it can be pickled."""
+    return functools.partial(_make_optimizer, section)
 
-    def make(parameters: Iterable[nn.Parameter]) -> Optimizer:
-        # One vector: nothing to be gained from calls for many tensors at once.
-        optimizer = get_class(section["_target_"])(parameters, foreach=False, **_arguments(section))
-        # In every step torch would look for GPUs, to warn of CUDA graphs that are not used here:
-        # 3 % of the step of the report's nets.
-        optimizer._accelerator_graph_capture_health_check = lambda: None
-        return optimizer
 
-    return make
+def _make_optimizer(section: dict[str, Any], parameters: Iterable[nn.Parameter]) -> Optimizer:
+    # One vector: nothing to be gained from calls for many tensors at once.
+    optimizer = get_class(section["_target_"])(parameters, foreach=False, **_arguments(section))
+    # In every step torch would look for GPUs, to warn of CUDA graphs that are not used here:
+    # 3 % of the step of the report's nets.
+    optimizer._accelerator_graph_capture_health_check = lambda: None
+    return optimizer

@@ -79,8 +79,9 @@ def overrides_for(config_name: str, wanted: dict[str, Any]) -> list[str] | None:
         start = dict(_flat(compose_values(config_name, [*words, f"seed={wanted['seed']}"])))
     except Exception:  # there is no such model any more
         return None
-    # Of before the seeds were split: all followed the seed.
-    goal = {key: value for key, value in start.items() if key.startswith("seeds.")}
+    # Of before the seeds were split, when all followed the seed; and of the times of one device.
+    later = ("seeds.", "trainer.devices")
+    goal = {key: value for key, value in start.items() if key.startswith(later)}
     goal |= dict(_flat(wanted))
     if goal.keys() != start.keys():
         return None

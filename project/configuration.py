@@ -98,6 +98,7 @@ class Trainer(Section):
 
     max_epochs: int = Field(ge=1)
     accelerator: Literal["cpu", "gpu"]
+    devices: int = Field(ge=1)
     threads: int = Field(ge=1)
 
 
@@ -135,6 +136,16 @@ class TrainConfiguration(Section):
     paths: Paths
     rerun: bool
     verify: str | None
+
+    @model_validator(mode="after")
+    def _every_device_has_a_pair(self) -> "TrainConfiguration":
+        devices, pairs = self.trainer.devices, self.data.batch_size
+        if devices > pairs:
+            raise ValueError(
+                f"trainer.devices={devices}: a batch is split over the devices, and "
+                f"data.batch_size={pairs} has a pair for {pairs} at most"
+            )
+        return self
 
 
 class DiskOptimizer(Section):
@@ -216,7 +227,11 @@ def refusal(error: ValidationError, values: dict[str, Any], prefix: str = "") ->
         else:
             rule = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
             shown = _value_at(parts, values)
-            lines.append(f"{key}: {rule}" if isinstance(shown, dict) else f"{key}={shown}: {rule}")
+            if not parts:  # between sections: the rule names its keys
+                lines.append(rule)
+            else:
+                shown = key if isinstance(shown, dict) else f"{key}={shown}"
+                lines.append(f"{shown}: {rule}")
     return ConfigurationError("\n".join(lines))
 
 

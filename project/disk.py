@@ -163,7 +163,7 @@ class DiskExperiment:
         refuse_others(plan.directory, None, plan.checked.rerun)
         return values, plan.directory.path
 
-    def check(self, waiting: Sequence[dict[str, Any]]) -> None:
+    def check(self, waiting: Sequence[dict[str, Any]], here: bool) -> None:
         """Nothing is slow to check: `resolve` has seen it all."""
 
     def files_to_send(self, values: dict[str, Any]) -> dict[str, bytes]:

@@ -11,6 +11,7 @@ and Lightning are imported only once it is certain that there is something to tr
 
 import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ from project import command
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from project.configuration import TrainConfiguration
+    from project.configuration import TrainConfiguration, Trainer
     from project.data.mnist import Prepared
     from project.runs.directory import RunDirectory
     from project.training.fit import Outcome
@@ -112,7 +113,7 @@ class Plan:
         from project.runs.provenance import provenance
         from project.training.interruption import Interrupted, StopFlag
 
-        check_accelerator(self.checked.trainer.accelerator)
+        check_devices(self.checked.trainer)
         net = build_net(self.values["model"])
         sources = provenance(self.checked.trainer.threads) | {"data": vars(self.data)}
         directory = self.directory
@@ -144,11 +145,11 @@ class Plan:
     def _fit(self, net: Any, stop: "StopFlag") -> "Outcome":
         from project.building import optimizer_factory
         from project.data.pairs import PairsDataModule
-        from project.training.fit import fit
+        from project.training.fit import Training, fit
 
         checked = self.checked
         data, seeds = self.values["data"], checked.seeds
-        return fit(
+        training = Training(
             net=net,
             data=PairsDataModule(
                 root=checked.paths.data, seed=seeds.data, order_seed=seeds.order, **data
@@ -157,9 +158,10 @@ class Plan:
             auxiliary_weight=checked.loss.auxiliary_weight,
             init_seed=seeds.init,
             noise_seed=seeds.order,
-            max_epochs=checked.trainer.max_epochs,
-            accelerator=checked.trainer.accelerator,
-            threads=checked.trainer.threads,
+            **dict(checked.trainer),
+        )
+        return fit(
+            training,
             run=self.directory.run,
             directory=self.directory.path,
             images=checked.dashboard.images,
@@ -168,17 +170,26 @@ class Plan:
         )
 
 
-def check_accelerator(accelerator: str) -> None:
-    """Raise ConfigurationError if the device that was asked for is not there."""
-    if accelerator == "gpu":
-        import torch
+def check_devices(trainer: "Trainer") -> None:
+    """Raise ConfigurationError if the devices that were asked for are not there."""
+    from project.configuration import ConfigurationError
 
-        from project.configuration import ConfigurationError
+    asked = f"trainer.devices={trainer.devices}"
+    if trainer.accelerator == "gpu":
+        import torch
 
         if not torch.cuda.is_available():
             raise ConfigurationError(
                 "trainer.accelerator=gpu: torch sees no GPU on this machine; use trainer=cpu"
             )
+        there = torch.cuda.device_count()
+        if trainer.devices > there:
+            raise ConfigurationError(f"{asked}: torch sees {there} GPUs on this machine")
+    # Two processes can be tried out on any machine.
+    elif trainer.devices > (most := max(2, len(os.sched_getaffinity(0)))):
+        raise ConfigurationError(
+            f"{asked}: on CPUs a device is a process, which needs a core; at most {most} here"
+        )
 
 
 class TrainExperiment:
@@ -197,14 +208,17 @@ class TrainExperiment:
         refuse_others(plan.directory, plan.data.sha256, plan.checked.rerun)
         return plan.values, plan.directory.path
 
-    def check(self, waiting: Sequence[dict[str, Any]]) -> None:
+    def check(self, waiting: Sequence[dict[str, Any]], here: bool) -> None:
         """Build every net once: a bad value is refused before the first job starts."""
         from project.building import build_net
+        from project.configuration import Trainer
 
         for values in {json.dumps(each["model"]): each for each in waiting}.values():
             build_net(values["model"])
-        for accelerator in {each["trainer"]["accelerator"] for each in waiting}:
-            check_accelerator(accelerator)
+        if here:
+            asked = {json.dumps(each["trainer"]): each["trainer"] for each in waiting}
+            for trainer in asked.values():
+                check_devices(Trainer.model_validate(trainer))
 
     def files_to_send(self, values: dict[str, Any]) -> dict[str, bytes]:
         """MNIST, verified: no other machine has to fetch it."""

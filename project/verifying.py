@@ -126,9 +126,11 @@ def _stored_run(
             f"{directory / 'config.yaml'} describes {run.name}, but run.json is of arm "
             f"{record.get('arm')}, seed {record.get('seed')}: one of them was changed"
         )
-    # Runs of before the seeds were split have no such section: all follow the run's.
+    # Runs of before the seeds were split have no such section: all follow the run's. Those of
+    # before there could be several devices had one.
     seeds = dict.fromkeys(("data", "init", "order"), run.seed)
-    return {"seeds": seeds} | values, run
+    trainer = {"devices": 1} | values["trainer"]
+    return {"seeds": seeds} | values | {"trainer": trainer}, run
 
 
 def read_result(directory: Path) -> Result:

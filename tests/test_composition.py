@@ -50,6 +50,7 @@ def test_part_twos_study_is_none_of_part_one() -> None:
             ["model=ws_al_do", "model.dropout_conv=[0.1,0.3]"],
             ["model=ws_al_do", "model.dropout_conv=[0.1,0.3]"],
         ),
+        (["model=ws_al", "trainer=ddp"], ["model=ws_al", "trainer.devices=2"]),
         (["model=ws_al", "paths.data='/a b'"], ["model=ws_al", "paths.data='/a b'"]),
         (["model=ws_al", "paths.outputs=elsewhere", "rerun=true"], ["model=ws_al"]),
     ],
@@ -68,9 +69,9 @@ def test_part_twos_configurations_have_words_too() -> None:
     assert overrides_for("disk", wanted) == ["activation=relu", "hidden=[10,10]", "lr=0.5"]
 
 
-def test_runs_of_before_the_seeds_were_split_have_words() -> None:
+def test_runs_of_before_there_were_such_keys_have_words() -> None:
     old: dict[str, Any] = compose_values("train", ["model=ws_al", "seed=3"])
-    del old["seeds"]
+    del old["seeds"], old["trainer"]["devices"]
     assert overrides_for("train", old) == ["model=ws_al"]
 
 

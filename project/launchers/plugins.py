@@ -10,10 +10,11 @@ from project.launchers.grid import Experiment, GridSweeper
 from project.launchers.launching import GridLauncher
 from project.launchers.local import LocalLauncher
 from project.launchers.ray_launcher import RayLauncher
+from project.launchers.slurm import SlurmLauncher
 
 # Nothing that is imported here may be slow: every command that a user types comes by. What a
 # launcher needs beyond this project (Ray, say) it imports when it is asked for.
-PLUGINS = (LocalLauncher, RayLauncher, GridSweeper)
+PLUGINS = (LocalLauncher, RayLauncher, SlurmLauncher, GridSweeper)
 
 
 def register(experiment: Experiment) -> None:

@@ -4,7 +4,6 @@ A forked job starts in about 0.05 s instead of the seconds that importing torch 
 and whatever it does to itself (raise, exit, segfault, be killed, hang) is its own failure only.
 """
 
-import importlib
 import multiprocessing
 import multiprocessing.connection
 import multiprocessing.forkserver as forkserver
@@ -24,15 +23,14 @@ from types import FrameType
 from typing import Any
 
 from project.launchers.grid import Job
+from project.launchers.job import perform
 from project.launchers.pool import (
-    HELD_EXIT_CODE,
     SIGNALS,
     Ended,
     SweepInterrupted,
     Waiting,
     log_path,
 )
-from project.runs.directory import HeldError
 
 GRACE_SECONDS = 10.0  # between asking a job that ran out of time to stop and killing it
 
@@ -91,19 +89,7 @@ def _job_main(task: tuple[str, str], values: dict[str, Any], log: Path, alive: C
     _die_with_launcher(alive)
     _print_to(log)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-    module, function = task
-    from omegaconf import OmegaConf
-
-    try:
-        getattr(importlib.import_module(module), function)(OmegaConf.create(values))
-    except HeldError:
-        sys.exit(HELD_EXIT_CODE)
-    except BaseException as error:
-        code = getattr(error, "exit_code", None)
-        if not isinstance(code, int):
-            raise
-        print(f"{type(error).__name__}: {error}".replace("\n", " "), file=sys.stderr)
-        sys.exit(code)
+    sys.exit(perform(task, values))
 
 
 class ProcessPool:

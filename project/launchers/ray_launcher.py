@@ -78,7 +78,7 @@ class RayLauncher(GridLauncher):
             import ray  # noqa: F401 - only whether it is there
         except ModuleNotFoundError:
             raise ClusterError(
-                "hydra/launcher=ray needs Ray: pip install 'honest-ablations[ray]'"
+                "hydra/launcher=ray needs Ray: pip install -c .ci/constraints.txt -e '.[ray]'"
             ) from None
         from project.launchers.ray_cluster import joined
         from project.launchers.ray_pool import RayPool

@@ -95,6 +95,8 @@ def flat_settings(config: dict[str, Any]) -> dict[str, Any]:
         for key, value in _flat(canonical(config))
         if key not in NOT_SETTINGS and key.split(".")[0] not in NOT_SETTINGS
     }
+    if "trainer" in config:
+        settings.setdefault("trainer.devices", 1)  # of before there could be several
     # A source of chance that does not follow the seed is held fixed: that is a setting.
     for source, seed in config.get("seeds", {}).items():
         if seed != config["seed"]:

@@ -62,6 +62,8 @@ def identify(config: dict[str, Any], dataset: str) -> Run:
     arm["model"] = {key: value for key, value in config["model"].items() if key != "name"}
     data = {key: value for key, value in config["data"].items() if key != "source"}
     arm["data"] = data | {"dataset": dataset}
+    # Several devices add in another order; runs of before there could be several have no such key.
+    arm["trainer"] = {k: v for k, v in config["trainer"].items() if (k, v) != ("devices", 1)}
     # A source of chance that follows the seed is no part of the arm; one that is held fixed is.
     # (Runs of before the seeds were split have no such section.)
     seeds = config.get("seeds", {})

@@ -77,7 +77,11 @@ class PairClassifier(LightningModule):
         self.optimizer_factory = optimizer_factory
         self.auxiliary_weight = auxiliary_weight
         self.seed = seed
-        self.epoch_means = EpochMeans()
+        self.epoch_means = self.new_means()
+
+    def new_means(self) -> EpochMeans:
+        """Of an epoch that begins."""
+        return EpochMeans()
 
     def forward(self, pairs: Tensor) -> Prediction:
         """Pairs (N, 2, 14, 14) to the net's Prediction."""
@@ -131,10 +135,10 @@ class PairClassifier(LightningModule):
     # Lightning runs validation inside the training epoch: the training means are set aside for it.
 
     def on_train_epoch_start(self) -> None:
-        self.epoch_means = EpochMeans()
+        self.epoch_means = self.new_means()
 
     def on_validation_epoch_start(self) -> None:
-        self.training_means, self.epoch_means = self.epoch_means, EpochMeans()
+        self.training_means, self.epoch_means = self.epoch_means, self.new_means()
 
     def on_validation_epoch_end(self) -> None:
         self.publish("val")
@@ -144,7 +148,7 @@ class PairClassifier(LightningModule):
         self.publish("train")
 
     def on_test_epoch_start(self) -> None:
-        self.epoch_means = EpochMeans()
+        self.epoch_means = self.new_means()
 
     def on_test_epoch_end(self) -> None:
         self.publish("test")

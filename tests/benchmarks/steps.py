@@ -19,7 +19,7 @@ from project.command import CONFIGURATION_FOLDER
 from project.data.pairs import PairsDataModule
 from project.runs.identity import Run
 from project.seeding import initialise, seed_noise
-from project.training.fit import fit
+from project.training.fit import Training, fit
 from project.training.interruption import StopFlag
 from project.training.module import PairClassifier
 from tests.benchmarks.timing import Ratio, take_turns
@@ -150,7 +150,7 @@ def whole_run(values: dict[str, Any], data: PairsDataModule) -> float:
 
 def fit_into(folder: Path, values: dict[str, Any], data: PairsDataModule) -> float:
     """Train a run of seed 0 in `folder`; returns its own count of training seconds."""
-    outcome = fit(
+    training = Training(
         net=build_net(values["model"]),
         data=data,
         optimizer_factory=optimizer_factory(values["optimizer"]),
@@ -159,7 +159,11 @@ def fit_into(folder: Path, values: dict[str, Any], data: PairsDataModule) -> flo
         noise_seed=0,
         max_epochs=values["trainer"]["max_epochs"],
         accelerator="cpu",
+        devices=1,
         threads=1,
+    )
+    outcome = fit(
+        training,
         run=Run(values["model"]["name"], {}, seed=0),
         directory=folder,
         images=values["dashboard"]["images"],

@@ -42,7 +42,7 @@ VALUES: dict[str, Any] = {
         "weight_decay": 0.0,
     },
     "loss": {"auxiliary_weight": 1.0},
-    "trainer": {"max_epochs": 2, "accelerator": "cpu", "threads": 1},
+    "trainer": {"max_epochs": 2, "accelerator": "cpu", "devices": 1, "threads": 1},
     "dashboard": {"images": False},
     "paths": {"outputs": "outputs", "data": "nowhere"},
     "rerun": False,

@@ -27,7 +27,7 @@ class Everything:
     def resolve(self, values: dict[str, Any]) -> tuple[dict[str, Any], Path]:
         return values, Path(repr(values))
 
-    def check(self, waiting: Sequence[dict[str, Any]]) -> None:
+    def check(self, waiting: Sequence[dict[str, Any]], here: bool) -> None:
         pass
 
     def files_to_send(self, values: dict[str, Any]) -> dict[str, bytes]:

@@ -64,7 +64,7 @@ def test_without_ray_the_message_says_what_to_install(tmp_path: Path) -> None:
         [sys.executable, "-c", code, *words], capture_output=True, text=True, cwd=ROOT
     )
     assert done.returncode == 2
-    assert "pip install 'honest-ablations[ray]'" in done.stderr
+    assert "pip install -c .ci/constraints.txt -e '.[ray]'" in done.stderr
 
 
 def test_a_command_that_does_not_ask_for_ray_does_not_import_it() -> None:

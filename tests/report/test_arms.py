@@ -92,6 +92,17 @@ def test_a_source_of_chance_that_is_held_fixed_is_a_setting(tmp_path: Path) -> N
     assert sorted(found, key=str) == [(1000, [0, 1]), (None, [0, 1, 2, 3])]
 
 
+def test_more_than_one_device_is_a_setting(tmp_path: Path) -> None:
+    write_run(tmp_path)  # of before there could be several
+    trainer = {"max_epochs": 2, "accelerator": "cpu", "threads": 1}
+    write_run(tmp_path, seed=1, trainer=trainer | {"devices": 1})
+    write_run(tmp_path, trainer=trainer | {"devices": 2})
+    assert [(arm.label, arm.seeds) for arm in arms_of(tmp_path)] == [
+        ("ws_al trainer.devices=1", [0, 1]),
+        ("ws_al trainer.devices=2", [0]),
+    ]
+
+
 def test_part_twos_arms_are_labelled_likewise(tmp_path: Path) -> None:
     write_disk_run(tmp_path, lr=0.1)
     write_disk_run(tmp_path, lr=0.05)

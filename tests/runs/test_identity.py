@@ -77,6 +77,7 @@ def test_the_hash_is_the_published_one() -> None:
         ("trainer.max_epochs", 26),
         ("trainer.accelerator", "gpu"),
         ("trainer.threads", 2),
+        ("trainer.devices", 2),
     ],
 )
 def test_every_scientific_change_leads_to_another_arm(path: str, value: Any) -> None:
@@ -108,6 +109,7 @@ def test_another_seed_is_another_run_of_the_same_arm() -> None:
         ("model.channels", (32, 64)),
         ("optimizer.lr", 1),
         ("trainer.max_epochs", 25.0),
+        ("trainer.devices", 1),
     ],
 )
 def test_where_a_run_is_and_how_it_is_spelled_does_not_matter(path: str, value: Any) -> None:

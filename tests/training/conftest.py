@@ -11,7 +11,7 @@ from torch import nn
 
 from project.data.pairs import PairsDataModule
 from project.runs.identity import Run
-from project.training.fit import Outcome, fit
+from project.training.fit import Outcome, Training, fit
 from project.training.interruption import StopFlag
 from tests.training.small_runs import EPOCHS, Train, siamese
 
@@ -27,11 +27,12 @@ def train(make_pairs: Callable[..., PairsDataModule], tmp_path: Path) -> Train:
         make_net: Callable[[], nn.Module] = siamese,
         max_epochs: int = EPOCHS,
         images: bool = True,
+        devices: int = 1,
         **data: Any,
     ) -> Outcome:
         directory = tmp_path / name
         directory.mkdir(exist_ok=True)
-        return fit(
+        training = Training(
             net=make_net(),
             data=make_pairs(seed=seed, **data),
             optimizer_factory=functools.partial(torch.optim.Adadelta, lr=1.0),
@@ -40,7 +41,11 @@ def train(make_pairs: Callable[..., PairsDataModule], tmp_path: Path) -> Train:
             noise_seed=seed,
             max_epochs=max_epochs,
             accelerator="cpu",
+            devices=devices,
             threads=1,
+        )
+        return fit(
+            training,
             run=Run("siamese", {"optimizer": {"lr": 1.0}}, seed),
             directory=directory,
             images=images,

@@ -1,0 +1,96 @@
+"""`hydra/launcher=slurm`: the jobs of a sweep as a Slurm job array, on a shared file system.
+
+`hydra/launcher=submitit_local` carries out the same jobs in the same way on this machine.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from project.launchers.grid import Job
+from project.launchers.launching import GridLauncher
+
+if TYPE_CHECKING:
+    from project.launchers.slurm_pool import SubmititPool
+
+
+class SubmissionError(Exception):
+    """Nothing can be submitted from here, or not so."""
+
+    exit_code = 2
+
+
+class SlurmLauncher(GridLauncher):
+    """A job of an array for each run; they write their directories in place.
+
+    cluster: `slurm`, or `local` for processes of this machine. array_parallelism: how many run side
+    by side (null: the machine's cores, or submitit's 256 of an array). array_size: the longest
+    array that the site allows. timeout_minutes: of one job; one that needs longer is queued again,
+    max_num_timeout times. signal_delay_s: how long before its time is up a job is asked to stop.
+    setup: shell lines before the job. additional_parameters: others of sbatch, by their names.
+    What is null is left to the site; on this machine there is nothing to ask for but time and GPUs.
+    """
+
+    def __init__(
+        self,
+        cluster: Literal["slurm", "local"],
+        partition: str | None,
+        account: str | None,
+        qos: str | None,
+        constraint: str | None,
+        timeout_minutes: int,
+        cpus_per_task: int | None,
+        gpus_per_node: int | None,
+        mem_gb: float | None,
+        setup: list[str] | None,
+        additional_parameters: dict[str, Any] | None,
+        array_parallelism: int | None,
+        array_size: int,
+        max_num_timeout: int,
+        signal_delay_s: int,
+        max_failures: int | None,
+    ) -> None:
+        super().__init__(max_failures)
+        self.here = cluster == "local"
+        self.array_parallelism = array_parallelism
+        self.array_size = array_size
+        self.max_num_timeout = max_num_timeout
+        asked = {
+            "name": "ablation",
+            "timeout_min": timeout_minutes,
+            "cpus_per_task": cpus_per_task,
+            "gpus_per_node": gpus_per_node,
+            "mem_gb": mem_gb,
+            "stderr_to_stdout": True,
+            "slurm_signal_delay_s": signal_delay_s,
+            "slurm_setup": list(setup) if setup else None,
+            "slurm_partition": partition,
+            "slurm_account": account,
+            "slurm_qos": qos,
+            "slurm_constraint": constraint,
+            "slurm_array_parallelism": array_parallelism,
+            # A node that fails gives its job back as well.
+            "slurm_additional_parameters": {"requeue": True} | dict(additional_parameters or {}),
+        }
+        self.parameters = {key: value for key, value in asked.items() if value is not None}
+
+    @contextmanager
+    def pool(self, waiting: list[Job]) -> Iterator["SubmititPool"]:
+        try:
+            import submitit  # noqa: F401 - only whether it is there
+        except ModuleNotFoundError:
+            raise SubmissionError(
+                "this launcher needs submitit: pip install -c .ci/constraints.txt -e '.[slurm]'"
+            ) from None
+        if not self.here and not (shutil.which("sbatch") and shutil.which("srun")):
+            raise SubmissionError(
+                "there is no sbatch on this machine: hydra/launcher=slurm is for one that submits "
+                "to Slurm; hydra/launcher=submitit_local carries out the same jobs here"
+            )
+        from project.launchers.slurm_pool import SubmititPool
+
+        outputs = Path(waiting[0].values["paths"]["outputs"])
+        with SubmititPool(self, outputs.absolute() / "submitit") as pool:
+            yield pool

@@ -1,0 +1,246 @@
+"""Jobs handed to Slurm, or to processes of this machine, through submitit."""
+
+import os
+import pickle
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING
+
+from submitit import AutoExecutor
+from submitit import Job as Submission
+from submitit.core.utils import FailedSubmissionError
+
+from project.launchers.grid import Job
+from project.launchers.pool import SIGNALS, Ended, SweepInterrupted, Waiting
+from project.launchers.slurm import SubmissionError
+from project.launchers.slurm_job import CANCELLED, Result, RunJob
+
+if TYPE_CHECKING:
+    from project.launchers.slurm import SlurmLauncher
+
+POLL_SECONDS = 0.2  # looking for the results
+STATE_SECONDS = 20.0  # asking Slurm, for jobs that can leave no result
+SUBMITITS_PARALLELISM = 256
+
+
+@dataclass
+class _Submitted:
+    job: Job
+    submission: "Submission[Result]"
+    begun: bool = False
+
+
+class SubmititPool:
+    """Submits jobs, and yields each as its result appears in the shared folder.
+
+    On Slurm all waiting jobs are submitted at once; on this machine as many as have a slot.
+    What submitit needs stands in a folder of the sweep's own, which goes when nothing failed.
+    """
+
+    def __init__(self, launcher: "SlurmLauncher", folder: Path) -> None:
+        self._here = launcher.here
+        cluster = "local" if self._here else "slurm"
+        max_num_timeout = launcher.max_num_timeout
+        self._array_size = launcher.array_size
+        self._task = launcher.experiment.task
+        cores = len(os.sched_getaffinity(0))
+        self.slots = launcher.array_parallelism or (cores if self._here else SUBMITITS_PARALLELISM)
+        self._submitted: list[_Submitted] = []
+        self._signals: list[int] = []
+        self._asked_slurm = time.monotonic()
+        self._gone: set[str] = set()  # names of jobs that Slurm did not know when asked last,
+        self._over_for_slurm: set[str] = set()  # and those also unknown the time before
+        self.starting = True
+        folder.mkdir(parents=True, exist_ok=True)
+        began = time.strftime("%Y-%m-%d_%H-%M-%S_")
+        self.folder = Path(tempfile.mkdtemp(prefix=began, dir=folder))
+        try:
+            self._executor = AutoExecutor(
+                self.folder, cluster=cluster, **{f"{cluster}_max_num_timeout": max_num_timeout}
+            )
+            self._executor.update_parameters(**launcher.parameters)
+        except (AssertionError, TypeError, ValueError) as error:
+            self.folder.rmdir()
+            raise SubmissionError(f"hydra.launcher: {error}") from None
+
+    def __enter__(self) -> "SubmititPool":
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Nothing of the sweep goes on without it."""
+        self._cancel_all()
+        for left in self.folder.iterdir():
+            if not left.name.endswith("_log.out"):  # scripts, and jobs that never began
+                left.unlink(missing_ok=True)
+        with suppress(OSError):  # logs of jobs that failed
+            self.folder.rmdir()
+            self.folder.parent.rmdir()
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a signal has asked the sweep to stop."""
+        return bool(self._signals)
+
+    def run(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[Ended]:
+        """See `project.launchers.pool.Pool`. A signal cancels the jobs; a second one forgets them.
+
+        Jobs that Slurm has, but has not begun, are taken back when no further job is to start.
+        """
+        waiting = Waiting(jobs)
+        handlers = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
+        cancelled = False
+        try:
+            while (waiting and self.starting) or self._submitted:
+                self._submit(self._next(waiting))
+                time.sleep(POLL_SECONDS)
+                self._ask_slurm()
+                for each in self._submitted:
+                    if not each.begun and each.submission.paths.stdout.exists():
+                        each.begun = True
+                        started(each.job)
+                if not self.starting and not cancelled:
+                    cancelled = True
+                    self._take_back()
+                if len(self._signals) > 1:
+                    break
+                for ended in self._collect():
+                    if ended.held:
+                        waiting.put_back(ended.job)
+                    yield ended
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        if self._signals:
+            raise SweepInterrupted(self._signals[0])
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._signals.append(number)
+        self.starting = False
+
+    def _next(self, waiting: Waiting) -> list[Job]:
+        """The jobs that are to be submitted now."""
+        most = self.slots - len(self._submitted) if self._here else self._array_size
+        taken: list[Job] = []
+        while self.starting and len(taken) < most and (job := waiting.take()) is not None:
+            taken.append(job)
+        return taken
+
+    def _submit(self, jobs: Sequence[Job]) -> None:
+        if not jobs:
+            return
+        for job in jobs:
+            job.directory.parent.mkdir(parents=True, exist_ok=True)
+        tasks, values = [self._task] * len(jobs), [job.values for job in jobs]
+        # Processes of this machine keep it blocked: a terminal's Ctrl-C is for the launcher alone.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            submissions = self._executor.map_array(RunJob(), tasks, values)
+        except FailedSubmissionError as error:
+            lines = [line for line in str(error).splitlines() if line.strip()]
+            raise SubmissionError(f"sbatch refused the jobs: {lines[-1]}") from None
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        pairs = zip(jobs, submissions, strict=True)
+        self._submitted += [_Submitted(job, submission) for job, submission in pairs]
+
+    def _ask_slurm(self) -> None:
+        """Which jobs Slurm still knows, now and then, with one question for all.
+
+        Not sacct, as submitit does: that needs a database which not every site has.
+        """
+        pause = 2.0 if self._signals else STATE_SECONDS
+        if self._here or not self._submitted or time.monotonic() - self._asked_slurm < pause:
+            return
+        self._asked_slurm = time.monotonic()
+        names = {each.submission.job_id for each in self._submitted}
+        arrays = ",".join(sorted({name.split("_")[0] for name in names}))
+        try:
+            asked = subprocess.run(
+                ["squeue", "--noheader", "--array", "--format=%i", f"--jobs={arrays}"],
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+        except subprocess.TimeoutExpired:
+            return
+        if asked.returncode and "Invalid job id" not in asked.stderr:
+            return  # no answer at the moment; none of them is known if it is invalid
+        gone = names - set(asked.stdout.split())
+        # The result of one that has just ended may still be on its way through the file system.
+        self._over_for_slurm, self._gone = gone & self._gone, gone
+
+    def _over(self, submission: "Submission[Result]") -> bool:
+        if self._here:
+            return submission.done()
+        return submission.paths.result_pickle.exists() or submission.job_id in self._over_for_slurm
+
+    def _collect(self) -> Iterator[Ended]:
+        for each in [each for each in self._submitted if self._over(each.submission)]:
+            self._submitted.remove(each)
+            ended = self._ended(each)
+            paths = each.submission.paths
+            for path in (paths.submitted_pickle, paths.result_pickle):
+                path.unlink(missing_ok=True)
+            yield ended
+
+    def _ended(self, each: _Submitted) -> Ended:
+        paths = each.submission.paths
+        log = paths.stdout
+        try:
+            outcome, result = pickle.loads(paths.result_pickle.read_bytes())
+        except FileNotFoundError:  # killed, out of memory, out of time; or not seen from here
+            return Ended(each.job, 0, 0, False, log, 0, f"left no result: {_last_line(log)}")
+        if outcome == "error":
+            return Ended(each.job, 0, 1, False, log, 0, result.strip().splitlines()[-1])
+        return Ended(each.job, result.pid, result.exit_code, False, log, 0, _last_line(log))
+
+    def _take_back(self) -> None:
+        """Cancel what has not begun; after a signal everything."""
+        if self._signals:
+            self._cancel_all()
+        if not self._here:
+            pending = [each for each in self._submitted if not each.begun]
+            _scancel(pending)
+            for each in pending:
+                self._submitted.remove(each)
+
+    def _cancel_all(self) -> None:
+        """The runs stop at a batch boundary, and find the word not to queue themselves again."""
+        if not self._submitted:
+            return
+        (self.folder / CANCELLED).touch()
+        if not self._here:
+            _scancel(self._submitted)
+            return
+        for each in self._submitted:
+            with suppress(ProcessLookupError):
+                os.kill(int(each.submission.job_id), signal.SIGTERM)
+
+
+def _scancel(submitted: Sequence[_Submitted]) -> None:
+    if submitted:
+        names = [each.submission.job_id for each in submitted]
+        subprocess.run(["scancel", *names], capture_output=True)
+
+
+def _last_line(log: Path) -> str:
+    """Of what the job has printed, without what submitit adds; a crash names itself earlier."""
+    try:
+        lines = log.read_text(errors="replace").split("\n")
+    except FileNotFoundError:
+        lines = []
+    crashes = [line for line in lines if line.startswith("Fatal Python error")]
+    own = [line for line in lines if line.strip() and not line.startswith("submitit ")]
+    return (crashes or own or ["it has printed nothing"])[-1].strip()

@@ -1,0 +1,1 @@
+"""Runs on several devices, on processes of this machine."""
