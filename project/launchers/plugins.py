@@ -9,8 +9,8 @@ from hydra.core.plugins import Plugins
 from project.launchers.grid import Experiment, GridSweeper
 from project.launchers.launching import GridLauncher
 from project.launchers.local import LocalLauncher
-from project.launchers.ray_launcher import RayLauncher
-from project.launchers.slurm import SlurmLauncher
+from project.launchers.ray.launcher import RayLauncher
+from project.launchers.slurm.launcher import SlurmLauncher
 
 # Nothing that is imported here may be slow: every command that a user types comes by. What a
 # launcher needs beyond this project (Ray, say) it imports when it is asked for.

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from project.launchers import ray_node
 from project.launchers.processes import ProcessPool
-from project.launchers.ray_node import Assignment, Begun, Finished, Snapshot, carry_out
-from project.launchers.ray_probe import differences, installed
+from project.launchers.ray import node as ray_node
+from project.launchers.ray.node import Assignment, Begun, Finished, Snapshot, carry_out
+from project.launchers.ray.probe import differences, installed
 from project.runs.parcels import Packed
 from tests.commands import ROOT, SMALL, command
 
@@ -96,7 +96,7 @@ def test_the_probe_finds_what_is_installed_and_needs_nothing_for_it() -> None:
         "pytest": pytest.__version__,
         "no-such-package": None,
     }
-    code = "import sys; sys.path.insert(0, '.'); import project.launchers.ray_probe"
+    code = "import sys; sys.path.insert(0, '.'); import project.launchers.ray.probe"
     subprocess.run([sys.executable, "-S", "-c", code], check=True, cwd=ROOT)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from project.composition import compose
 from project.launchers.pool import Ended
-from project.launchers.slurm import SlurmLauncher, SubmissionError
+from project.launchers.slurm.launcher import SlurmLauncher, SubmissionError
 from tests.commands import run_directories, train
 from tests.faults.sweeps import Sweep, kill, results, until
 from tests.launchers import fake_slurm
@@ -146,7 +146,7 @@ def test_slurm_gets_one_array_with_what_was_asked_for(tmp_path: Path, slurm: Pat
 def test_a_job_that_slurm_has_killed_is_found_missing(
     tmp_path: Path, slurm: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("project.launchers.slurm_pool.STATE_SECONDS", 0.3)
+    monkeypatch.setattr("project.launchers.slurm.pool.STATE_SECONDS", 0.3)
     found = ended(tmp_path, launcher("slurm"), "kill")
     assert found["kill"].reason() == ENDS["kill"][1]
 

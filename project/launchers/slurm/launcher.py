@@ -13,7 +13,7 @@ from project.launchers.grid import Job
 from project.launchers.launching import GridLauncher
 
 if TYPE_CHECKING:
-    from project.launchers.slurm_pool import SubmititPool
+    from project.launchers.slurm.pool import SubmititPool
 
 
 class SubmissionError(Exception):
@@ -89,7 +89,7 @@ class SlurmLauncher(GridLauncher):
                 "there is no sbatch on this machine: hydra/launcher=slurm is for one that submits "
                 "to Slurm; hydra/launcher=submitit_local carries out the same jobs here"
             )
-        from project.launchers.slurm_pool import SubmititPool
+        from project.launchers.slurm.pool import SubmititPool
 
         outputs = Path(waiting[0].values["paths"]["outputs"])
         with SubmititPool(self, outputs.absolute() / "submitit") as pool:

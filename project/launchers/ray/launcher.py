@@ -10,7 +10,7 @@ from project.launchers.grid import Job
 from project.launchers.launching import GridLauncher
 
 if TYPE_CHECKING:
-    from project.launchers.ray_pool import RayPool
+    from project.launchers.ray.pool import RayPool
 
 
 # What Ray would print into the view: reports of nodes that are gone (the view says that), its
@@ -80,9 +80,9 @@ class RayLauncher(GridLauncher):
             raise ClusterError(
                 "hydra/launcher=ray needs Ray: pip install -c .ci/constraints.txt -e '.[ray]'"
             ) from None
-        from project.launchers.ray_cluster import joined
-        from project.launchers.ray_pool import RayPool
-        from project.launchers.sent_code import copied_code
+        from project.launchers.ray.cluster import joined
+        from project.launchers.ray.pool import RayPool
+        from project.launchers.ray.sent_code import copied_code
 
         if self.request.num_cpus <= 0:
             raise ClusterError(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from project.launchers.grid import Job
-from project.launchers.sent_code import PROJECT, copied_code
+from project.launchers.ray.sent_code import PROJECT, copied_code
 from project.runs.provenance import git_state
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from project.launchers.ray_launcher import Request
-from project.launchers.ray_node import Assignment, carry_out, make_pool
+from project.launchers.ray.launcher import Request
+from project.launchers.ray.node import Assignment, carry_out, make_pool
 
 
 class Bell:

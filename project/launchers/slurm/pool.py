@@ -19,11 +19,11 @@ from submitit.core.utils import FailedSubmissionError
 
 from project.launchers.grid import Job
 from project.launchers.pool import SIGNALS, Ended, SweepInterrupted, Waiting
-from project.launchers.slurm import SubmissionError
-from project.launchers.slurm_job import CANCELLED, Result, RunJob
+from project.launchers.slurm.job import CANCELLED, Result, RunJob
+from project.launchers.slurm.launcher import SubmissionError
 
 if TYPE_CHECKING:
-    from project.launchers.slurm import SlurmLauncher
+    from project.launchers.slurm.launcher import SlurmLauncher
 
 POLL_SECONDS = 0.2  # looking for the results
 STATE_SECONDS = 20.0  # asking Slurm, for jobs that can leave no result

@@ -19,8 +19,8 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from project.launchers.ray_launcher import ClusterError, Request
-from project.launchers.ray_probe import differences, installed
+from project.launchers.ray.launcher import ClusterError, Request
+from project.launchers.ray.probe import differences, installed
 from project.runs.provenance import PACKAGES
 
 CONNECT_SECONDS = 3.0

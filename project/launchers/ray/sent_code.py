@@ -12,7 +12,7 @@ from typing import Any
 from project.launchers.grid import Job
 from project.runs.provenance import SENT_FROM, git_state
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 
 
 @contextmanager

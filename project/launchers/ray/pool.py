@@ -2,7 +2,7 @@
 
 Each slot of the cluster is an actor that takes one job after the other, so that the slow imports
 are done once for each. A job is sent with its run directory, of which home keeps the lock while it
-is away. What comes back is a stream of messages (`project.launchers.ray_node`): the directory from
+is away. What comes back is a stream of messages (`project.launchers.ray.node`): the directory from
 time to time, and at last how the job ended. A job whose node was lost is sent again with what has
 reached home.
 """
@@ -29,10 +29,10 @@ from project.launchers.pool import (
     Waiting,
     log_path,
 )
-from project.launchers.ray_actors import kill, new_bell, new_slot
-from project.launchers.ray_cluster import fitting_nodes, slots
-from project.launchers.ray_data import SharedData
-from project.launchers.ray_node import (
+from project.launchers.ray.actors import kill, new_bell, new_slot
+from project.launchers.ray.cluster import fitting_nodes, slots
+from project.launchers.ray.data import SharedData
+from project.launchers.ray.node import (
     RECORD,
     Assignment,
     Begun,
@@ -51,7 +51,7 @@ from project.runs.directory import (
 from project.runs.parcels import DamagedParcelError, Packed, Parcel, pack, unpack
 
 if TYPE_CHECKING:
-    from project.launchers.ray_launcher import RayLauncher
+    from project.launchers.ray.launcher import RayLauncher
 
 LOOK_SECONDS = 2.0  # between looks at the nodes that there are
 PATIENCE_SECONDS = 60.0  # how long a sweep waits for a node when the last one is gone
