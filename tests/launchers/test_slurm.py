@@ -76,7 +76,9 @@ def test_without_submitit_the_command_that_installs_it_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "submitit", None)
-    with pytest.raises(SubmissionError, match=r"pip install -c .ci/constraints.txt -e '.\[slurm\]'"):
+    with pytest.raises(
+        SubmissionError, match=r"pip install -c .ci/constraints.txt -e '.\[slurm\]'"
+    ):
         ended(tmp_path, launcher("submitit_local"), "nothing")
 
 
