@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -94,11 +94,18 @@ MODES: dict[str, tuple[str, Callable[[np.ndarray], Image.Image]]] = {
 }
 
 
+def decides_itself(digit: np.ndarray) -> bool:
+    """Whether its centre of mass is not all but between two pixels, where a rounding decides."""
+    places = np.arange(28.0)
+    centres = [digit.sum(1 - axis, dtype=float) @ places / digit.sum() for axis in (0, 1)]
+    return all(abs(centre % 1 - 0.5) > 0.02 for centre in centres)
+
+
 # Those without specks: of the others the rest is scaled anew.
 CLEAN = [
     digit
     for digit in DIGITS[100:200]
-    if difference(as_mnist(digit / np.float32(255)), digit) <= PALEST
+    if difference(as_mnist(digit / np.float32(255)), digit) <= PALEST and decides_itself(digit)
 ]
 
 
@@ -112,9 +119,10 @@ CLEAN = [
 def test_size_place_mode_and_polarity_change_nothing(
     tmp_path: Path, digit: np.ndarray, times: int, margins: tuple[int, int, int, int], mode: str
 ) -> None:
-    """But for rounding, and for what JPEG does."""
-    ink = np.pad(enlarged(digit, times), (margins[:2], margins[2:]))
+    """But for rounding, and for what JPEG does, which is too much for a digit of 28 pixels."""
     ending, render = MODES[mode]
+    assume(ending != "jpg" or times > 1)
+    ink = np.pad(enlarged(digit, times), (margins[:2], margins[2:]))
     options = {"jpg": {"quality": 95}, "webp": {"lossless": True}}.get(ending, {})
     got = read_digit(saved(tmp_path, render(ink), ending, **options))
     assert difference(got, digit) <= (60 if ending == "jpg" else PALEST + 4)
