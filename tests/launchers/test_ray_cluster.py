@@ -7,6 +7,7 @@ import json
 import re
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -170,8 +171,9 @@ def test_another_version_of_ray_is_refused(
     assert "Ray: 2.0.0" in refused.stderr
 
 
-def test_ctrl_c_brings_the_runs_home_and_leaves_no_process(tmp_path: Path) -> None:
+def test_ctrl_c_brings_the_runs_home_and_leaves_nothing_behind(tmp_path: Path) -> None:
     """On a Ray of its own."""
+    folders = set(Path(tempfile.gettempdir()).glob("ray-*"))
     words = ("model=basic", "seed=range(4)", "trainer.max_epochs=3000", "hydra/launcher=ray")
     sweep = Sweep(tmp_path, *words, "hydra.launcher.checkpoint_seconds=0.5")
     until(lambda: statuses(tmp_path).count("running") == 2, "two runs are at work")
@@ -183,3 +185,4 @@ def test_ctrl_c_brings_the_runs_home_and_leaves_no_process(tmp_path: Path) -> No
     assert "the same command goes on with what is left" in sweep.errors
     assert statuses(tmp_path) == ["interrupted", "interrupted"]
     sweep.await_end_of_family()
+    assert set(Path(tempfile.gettempdir()).glob("ray-*")) == folders

@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, requires
@@ -43,6 +44,10 @@ def joined(address: str | None, code: Path, request: Request) -> Iterator[None]:
         os.environ.setdefault("RAY_worker_niceness", "0")
         options |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
     handler = signal.getsignal(signal.SIGTERM)
+    # Ray never removes its logs. The name is short: those of sockets may have 107 letters.
+    own = tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
+    if address is None:
+        options["_temp_dir"] = own.name
     try:
         ray.init(
             **options,
@@ -69,6 +74,7 @@ def joined(address: str | None, code: Path, request: Request) -> Iterator[None]:
     finally:
         ray.shutdown()
         signal.signal(signal.SIGTERM, handler)
+        own.cleanup()
 
 
 def _check_answers(address: str) -> None:
