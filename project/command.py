@@ -201,3 +201,14 @@ def run(task: Callable[[Any], Any], config_name: str, prepare: Callable[[], None
         raise
     except BaseException as error:
         sys.exit(report_and_exit(error, config_name, arguments))
+
+
+def run_plain(task: Callable[[], None]) -> None:
+    """Run a command that has no configuration of its own; an error ends it with the right code."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        task()
+    except SystemExit:
+        raise
+    except BaseException as error:
+        sys.exit(report_and_exit(error, "train", sys.argv[1:]))

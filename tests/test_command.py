@@ -1,11 +1,23 @@
 """The command line before Hydra reads it, and the line to type after an interruption."""
 
 import shlex
+import signal
+from collections.abc import Iterator
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from project.command import command_to_go_on, paths_quoted
+from project.command import command_to_go_on, paths_quoted, run_plain
+from project.runs.directory import RefusedError
+
+
+@pytest.fixture
+def keep_signals() -> Iterator[None]:
+    """Commands own their process; here they do not."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
 
 PROGRAM = ("python", "-m", "project.train")
 
@@ -63,3 +75,32 @@ def test_a_path_reaches_hydra_as_it_was_typed(path: str) -> None:
 )
 def test_other_words_stay_as_they_are(argument: str) -> None:
     assert paths_quoted([argument]) == [argument]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (RefusedError("there is another"), 4, "error: there is another\n"),
+        (OSError(28, "No space left", "a/b"), 3, "error: No space left (a/b); check the folder's"),
+        (KeyboardInterrupt(), 130, "interrupted by SIGINT\nto go on: "),
+    ],
+)
+def test_an_error_of_a_plain_command_is_a_message_and_an_exit_code(
+    capsys: pytest.CaptureFixture[str],
+    keep_signals: None,
+    error: BaseException,
+    code: int,
+    message: str,
+) -> None:
+    def task() -> None:
+        raise error
+
+    with pytest.raises(SystemExit) as end:
+        run_plain(task)
+    assert end.value.code == code
+    assert capsys.readouterr().err.startswith(message)
+
+
+def test_a_bug_in_a_plain_command_keeps_its_traceback(keep_signals: None) -> None:
+    with pytest.raises(ZeroDivisionError):
+        run_plain(lambda: print(1 // 0))

@@ -48,7 +48,12 @@ def test_runs_configuration_launchers_and_commands_know_no_torch(tmp_path: Path)
         "project.report.__main__",
         "project.report.making",
         "project.data.mnist",
+        "project.data.images",
         "project.train",
+        "project.trained",
+        "project.model_card",
+        "project.predict",
+        "project.export",
     ]
     heavy, _ = heavy_modules_after(f"import {', '.join(names)}", tmp_path)
     assert heavy == set()

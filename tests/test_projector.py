@@ -9,16 +9,15 @@ from pathlib import Path
 import pytest
 
 from project.projector import ProjectorError, show
-from tests.commands import run_directories, train
+from tests.trained_runs import train_here
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A completed run of each model, by its name."""
     outputs = tmp_path_factory.mktemp("outputs")
-    done = train(outputs, "-m", "model=basic,ws_al_bn_do", "seed=3", timeout=600)
-    assert done.returncode == 0, done.stderr
-    return {path.parent.name.partition("-")[0]: path for path in run_directories(outputs)}
+    names = ("basic", "ws_al_bn_do")
+    return {name: train_here(outputs, f"model={name}", "seed=3") for name in names}
 
 
 def record(run: Path) -> dict:
@@ -70,28 +69,3 @@ def test_a_net_that_names_no_digits_is_refused(runs: dict[str, Path]) -> None:
     with pytest.raises(ProjectorError, match="Basic names no digits"):
         show(runs["basic"])
     assert not (runs["basic"] / "plugins").exists()
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"status": "interrupted"}, "holds no completed run"),
-        ({"provenance": {"data": {"sha256": "0" * 64}}}, "are not the run's"),
-    ],
-    ids=["not completed", "other data"],
-)
-def test_a_run_that_cannot_be_shown_as_it_was_is_refused(
-    runs: dict[str, Path], tmp_path: Path, change: dict, message: str
-) -> None:
-    for name in ("config.yaml", "last.ckpt"):
-        (tmp_path / name).write_bytes((runs["ws_al_bn_do"] / name).read_bytes())
-    (tmp_path / "run.json").write_text(json.dumps(record(runs["ws_al_bn_do"]) | change))
-    with pytest.raises(ProjectorError, match=message):
-        show(tmp_path)
-
-
-def test_a_run_of_another_command_is_refused(runs: dict[str, Path], tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").write_text("seed: 0\nactivation: tanh\n")
-    (tmp_path / "run.json").write_text(json.dumps(record(runs["ws_al_bn_do"])))
-    with pytest.raises(ProjectorError, match=r"is no run of project\.train"):
-        show(tmp_path)

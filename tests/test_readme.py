@@ -1,5 +1,6 @@
 """Every command that the README shows is typed here, on a small budget."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -7,9 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from project.data.mnist_5k import read_halves
 from tests.commands import ROOT, SMALL
 from tests.report.runs_on_disk import write_composed_arm
+from tests.trained_runs import train_here
 
 BLOCKS = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 LINES = [line.split("  #")[0].strip() for block in BLOCKS for line in block.splitlines()]
@@ -30,12 +34,52 @@ def write_table(outputs: Path) -> None:
         write_composed_arm(outputs, range(10), f"model={model}")
 
 
+USING = ("python -m project.predict", "python -m project.export")
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a trained net is used: a run under outputs/, and the images that the README names."""
+    folder = tmp_path_factory.mktemp("workplace")
+    train_here(folder / "outputs")
+    (folder / "drawings").mkdir()
+    for number, digit in enumerate(read_halves()[0][0][:2]):
+        image = Image.fromarray(255 - digit).resize((200, 200))
+        image.save(folder / f"{'ab'[number]}.png")
+        image.save(folder / "drawings" / f"{number}.png")
+    (folder / "pairs.csv").write_text("first,second\na.png,b.png\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    # One of them stands for the rest: tests/test_predict.py and tests/test_export.py try more.
+    "line",
+    [
+        pytest.param(each, marks=[pytest.mark.slow] if number else [])
+        for number, each in enumerate(line for line in PYTHON if line.startswith(USING))
+    ],
+)
+def test_a_documented_use_of_a_trained_net_works(workplace: Path, line: str) -> None:
+    (run,) = workplace.glob("outputs/runs/*/seed=0")
+    done = subprocess.run(
+        [sys.executable, *shlex.split(line.replace("RUN_DIRECTORY", str(run)))[1:]],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        cwd=workplace,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
 @pytest.mark.parametrize(
     # Sweeps take their time even at one seed.
     "line",
     [
         pytest.param(each, marks=pytest.mark.slow) if "-m +study" in each else each
         for each in PYTHON
+        if not each.startswith(USING)
     ],
 )
 def test_a_documented_command_works(tmp_path: Path, line: str) -> None:
@@ -67,6 +111,7 @@ def test_a_documented_target_exists(line: str) -> None:
 
 def test_the_readme_documents_commands() -> None:
     assert len(PYTHON) >= 5
+    assert sum(line.startswith(USING) for line in PYTHON) >= 5
     assert {"make train", "make test"} <= set(MAKE)
 
 

@@ -110,6 +110,8 @@ class PairsDataModule(LightningDataModule):
         self.shuffle = shuffle
         self.normalise = normalise
         self.mnist: Mnist | None = None
+        # By which every pixel is shifted and scaled.
+        self.mean, self.deviation = torch.zeros(()), torch.ones(())
         self.train: Pairs
         self.val: Pairs
         self.test: Pairs
@@ -137,9 +139,9 @@ class PairsDataModule(LightningDataModule):
         self.val = self._pair(mnist.train, val_order[: 2 * self.val_pairs])
         self.test = self._pair(mnist.test, test_order[: 2 * self.test_pairs])
         if self.normalise:
-            deviation, mean = torch.std_mean(self.train.images)
+            self.deviation, self.mean = torch.std_mean(self.train.images)
             for pairs in (self.train, self.val, self.test):
-                pairs.images = (pairs.images - mean) / deviation
+                pairs.images = (pairs.images - self.mean) / self.deviation
         self.mnist = mnist
 
     def _permutation(self, stream: str, length: int) -> Tensor:

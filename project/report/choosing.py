@@ -8,6 +8,7 @@ from typing import Any
 
 from project.report.arms import Arm, ArmKey, flat_settings, group, labels_of
 from project.report.runs import DISK, PAIRS, StoredRun
+from project.runs.directory import COMPLETED
 
 CHOSEN_BY = "val/error"
 DATASET = "data.dataset"  # found on disk, not configured: no study speaks of it
@@ -177,3 +178,18 @@ def best_by_validation(arms: Sequence[Arm]) -> Arm | None:
     most = max((len(arm.runs) for arm in candidates), default=0)
     candidates = [arm for arm in candidates if len(arm.runs) == most]
     return min(candidates, key=lambda arm: statistics.fmean(arm.values(CHOSEN_BY)), default=None)
+
+
+def best_run_by_validation(runs: Iterable[StoredRun]) -> tuple[StoredRun | None, int]:
+    """The completed run of the lowest validation error, and of how many it was chosen.
+
+    Of equals the first by model, arm and seed.
+    """
+    candidates = [
+        run
+        for run in runs
+        if run.experiment == PAIRS and run.status == COMPLETED and CHOSEN_BY in run.metrics
+    ]
+    ranked = sorted(candidates, key=lambda run: (run.model, run.arm_hash, run.seed))
+    best = min(ranked, key=lambda run: run.metrics[CHOSEN_BY], default=None)
+    return best, len(candidates)

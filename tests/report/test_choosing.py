@@ -9,6 +9,7 @@ from project.report.choosing import (
     ChoiceError,
     PlannedArm,
     best_by_validation,
+    best_run_by_validation,
     beyond_the_plan,
     choose_planned,
     find_baseline,
@@ -162,3 +163,18 @@ def test_a_baseline_that_is_not_there_is_refused_with_the_nearest_names(
         write_run(tmp_path, optimizer__lr=lr)
     with pytest.raises(ChoiceError, match=message):
         find_baseline(arms_of(tmp_path), name)
+
+
+def test_the_best_run_is_the_first_of_the_lowest_validation_error(tmp_path: Path) -> None:
+    """Test errors count for nothing; runs without validation pairs, and of part 2, are none."""
+    for seed, (test, validation) in enumerate([(0.01, 0.05), (0.06, 0.02), (0.01, 0.02)]):
+        write_run(tmp_path, seed=seed, error=test, val_error=validation)
+    write_run(tmp_path, seed=3, val_error=0.01, status="interrupted")
+    write_disk_run(tmp_path, error=0.001)
+    record = write_run(tmp_path, seed=4, error=0.0) / "run.json"
+    record.write_text(record.read_text().replace('"val/error"', '"other"'))
+    runs, _ = read_runs(tmp_path, None)
+    best, candidates = best_run_by_validation(runs[::-1])
+    assert best is not None
+    assert (best.seed, candidates) == (1, 3)
+    assert best_run_by_validation([]) == (None, 0)

@@ -1,0 +1,210 @@
+"""python -m project.export: a trained net as ONNX and torch.export files, with a model card.
+
+    python -m project.export best                the run of the lowest validation error
+    python -m project.export run=DIRECTORY       this run, as outputs/runs/<arm>/seed=<k>
+
+Writes <paths.outputs>/export/<arm>/seed=<k>/: model.onnx, model.pt2, export.json, model-card.md.
+Each file is held against the checkpoint on 1,000 of the run's own pairs, none of them a test pair;
+where an answer differs, nothing is written. Nor is anything overwritten.
+"""
+
+import argparse
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from project import command
+from project.runs.directory import RefusedError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from project.data.pairs import PairsDataModule
+    from project.trained import TrainedRun
+
+PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+PARITY_PAIRS = 1000
+SCHEMA = 1
+
+
+class MissingPackageError(Exception):
+    """A package that only the export needs is not installed."""
+
+    exit_code = 2
+
+
+class ParityError(Exception):
+    """An exported net does not answer as the checkpoint does."""
+
+    exit_code = 1
+
+
+def check_packages() -> None:
+    """Raise MissingPackageError with the command that helps."""
+    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingPackageError(
+            f"exporting needs {', '.join(missing)}: "
+            "pip install --constraint .ci/constraints.txt --editable '.[export]'"
+        )
+
+
+def export(words: Sequence[str]) -> None:
+    """Export the run that `words` name, and say what came of it."""
+    from project.configuration import ConfigurationError
+    from project.model_card import model_card
+    from project.trained import read_words
+
+    asked = read_words(words)
+    if asked.others:
+        raise ConfigurationError(f"unknown word {asked.others[0]!r}; see --help")
+    check_packages()
+    trained = asked.open()
+    files, facts = converted(trained, asked.data)
+    card = model_card(trained, facts)
+    contents = files | {
+        "export.json": (json.dumps(facts, indent=2) + "\n").encode(),
+        "model-card.md": card.encode(),
+    }
+    folder = asked.outputs / "export" / trained.run.name
+    new = write_folder(folder, contents)
+    for name, each in facts["files"].items():
+        print(
+            f"{name}: largest difference of a score {each['score_difference']:.1e}, of a "
+            f"probability {each['probability_difference']:.1e}; {each['differing_answers']} of "
+            f"{each['pairs']} answers differ"
+        )
+    print(folder if new else f"{folder}: was there already, with the same bytes")
+
+
+def converted(
+    trained: "TrainedRun", data_folder: str | None
+) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """The net's files by name, and what export.json says about them; raises ParityError."""
+    import torch
+
+    from project.training.calibrated import CalibratedNet, calibrate
+    from project.training.checkpoint import LAST
+    from project.training.portable import (
+        exported,
+        in_batches,
+        parity,
+        run_onnx,
+        run_pt2,
+        to_onnx,
+        to_pt2,
+    )
+
+    net, data = trained.net(), trained.data(data_folder)
+    calibration = calibrate(net, data)
+    calibrated = CalibratedNet(net, data, calibration).eval()
+    # From the checkpoint and the pairs as the run had them: not from what is exported.
+    with torch.inference_mode():
+        expected = calibrated.answers(trained.net()(own_pairs(data)))
+    batches = in_batches(own_pairs(trained.data(data_folder, normalise=False)))
+    program = exported(calibrated)
+    files = {"model.onnx": to_onnx(program, calibrated.output_names), "model.pt2": to_pt2(program)}
+    described = {}
+    for (name, content), run in zip(files.items(), (run_onnx, run_pt2), strict=True):
+        result = parity(expected, run(content, batches))
+        described[name] = {"sha256": sha256(content)} | asdict(result)
+        if not result.passed:
+            raise ParityError(
+                f"{name} is not the checkpoint's net: {described[name]}; nothing was written"
+            )
+    facts = {
+        "schema": SCHEMA,
+        "run": trained.run.name,
+        "checkpoint_sha256": sha256((trained.directory / LAST).read_bytes()),
+        "input": "pairs: float32 (N, 2, 14, 14), pixels in [0, 255], ink 255",
+        "outputs": list(calibrated.output_names),
+        "calibration": calibration._asdict(),
+        "files": described,
+        "versions": versions(),
+    }
+    return files, facts
+
+
+def own_pairs(data: "PairsDataModule") -> "Tensor":
+    """The validation pairs, filled up with training pairs to 1,000; no test pair."""
+    import torch
+
+    return torch.cat([data.val.images, data.train.images])[:PARITY_PAIRS]
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that have made and checked the files."""
+    from importlib.metadata import version
+
+    return {name: version(name) for name in ("torch", *PACKAGES)}
+
+
+def write_folder(folder: Path, contents: dict[str, bytes]) -> bool:
+    """Write the files into a new folder, all or none; False if they are there, byte for byte.
+
+    Raises RefusedError where the folder holds anything else.
+    """
+    from project.runs.atomic import replacing, sync_directory
+
+    if folder.exists():
+        _refuse_others(folder, contents)
+        return False
+    aside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
+    try:
+        for name, content in contents.items():
+            with replacing(aside / name) as file:
+                file.write(content)
+        try:
+            aside.rename(folder)
+        except OSError:
+            if not folder.exists():
+                raise
+            # Another process was faster.
+            _refuse_others(folder, contents)
+            return False
+        sync_directory(folder.parent)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return True
+
+
+def _refuse_others(folder: Path, contents: dict[str, bytes]) -> None:
+    there = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    differing = sorted(
+        name for name in there.keys() | contents.keys() if there.get(name) != contents.get(name)
+    )
+    if differing:
+        raise RefusedError(
+            f"{folder} holds another export ({', '.join(differing)} would change); move it away, "
+            "or choose another paths.outputs"
+        )
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        prog="project.export",
+        usage="python -m project.export (best | run=DIRECTORY) [paths.outputs=FOLDER]",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("words", nargs="*", help="best or run=DIRECTORY")
+    arguments = parser.parse_args()
+    command.run_plain(lambda: export(arguments.words))
+
+
+if __name__ == "__main__":
+    main()

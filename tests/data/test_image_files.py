@@ -1,0 +1,108 @@
+"""Claims about which image files are compared, and about files that cannot be."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from project.data.image_files import file_pairs, read_digits
+from project.data.images import ImageError
+
+
+@pytest.fixture
+def digits(tmp_path: Path) -> Path:
+    """A folder of four images, and one file that is none."""
+    for name in ("1.png", "2.JPG", "3.tif", "a b,c.png"):
+        page = np.full((40, 40), 255, np.uint8)
+        page[10:30, 15 : 15 + len(name)] = 0
+        Image.fromarray(page).save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("none")
+    return tmp_path
+
+
+def test_images_are_taken_two_by_two_in_the_order_given() -> None:
+    a, b, c, d = (Path(f"{name}.png") for name in "dbca")
+    assert file_pairs([a, b, c, d]) == [(a, b), (c, d)]
+    assert file_pairs([a, a]) == [(a, a)]
+
+
+def test_a_folder_stands_for_its_images_by_name(digits: Path) -> None:
+    one, two, three, four = (digits / name for name in ("1.png", "2.JPG", "3.tif", "a b,c.png"))
+    assert file_pairs([digits]) == [(one, two), (three, four)]
+
+
+def test_a_csv_file_names_pairs_beside_it(digits: Path) -> None:
+    (digits / "pairs.csv").write_text('first,second\n1.png, 3.tif\n\n"a b,c.png",1.png\r\n')
+    assert file_pairs([digits / "pairs.csv"]) == [
+        (digits / "1.png", digits / "3.tif"),
+        (digits / "a b,c.png", digits / "1.png"),
+    ]
+
+
+def test_a_spreadsheets_csv_file_is_read(digits: Path) -> None:
+    """With a byte order mark and no header."""
+    (digits / "Pairs.CSV").write_text("1.png,3.tif\n", encoding="utf-8-sig")
+    assert file_pairs([digits / "Pairs.CSV"]) == [(digits / "1.png", digits / "3.tif")]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("1.png,3.tif\n1.png\n", "pairs.csv, line 2: must name two images, `first,second`, got"),
+        ("1.png,3.tif,1.png\n", "line 1: must name two images"),
+        ("1.png,\n", "line 1: must name two images"),
+        ("first,second\n1.png,4.png\n", "line 2: .*4.png does not exist"),
+        ("first,second\n", "names no pair of images"),
+        ("", "names no pair of images"),
+        ('"1.png,3.tif\n', "cannot be read"),
+        (b"\xff\xfe\x00", "cannot be read"),
+    ],
+)
+def test_a_bad_csv_file_is_named_with_its_line(
+    digits: Path, lines: str | bytes, message: str
+) -> None:
+    path = digits / "pairs.csv"
+    path.write_bytes(lines if isinstance(lines, bytes) else lines.encode())
+    with pytest.raises(ImageError, match=message):
+        file_pairs([path])
+
+
+def test_what_makes_no_pairs_is_refused(digits: Path) -> None:
+    with pytest.raises(ImageError, match=r"the number of those named is 1; the last is a\.png"):
+        file_pairs([Path("a.png")])
+    with pytest.raises(ImageError, match="the number of those named is 0"):
+        file_pairs([])
+    (digits / "3.tif").unlink()
+    with pytest.raises(ImageError, match=f"{digits} holds an odd number of images, 3"):
+        file_pairs([digits])
+    (digits / "empty").mkdir()
+    with pytest.raises(ImageError, match="empty holds no image"):
+        file_pairs([digits / "empty"])
+    with pytest.raises(ImageError, match=r"none\.csv cannot be read"):
+        file_pairs([digits / "none.csv"])
+
+
+def test_digits_stand_as_the_pairs_name_them(digits: Path) -> None:
+    read = read_digits([(digits / "1.png", digits / "a b,c.png"), (digits / "3.tif",) * 2])
+    assert read.shape == (2, 2, 28, 28)
+    assert [int((digit > 0).any(0).sum()) for digit in read.reshape(4, 28, 28)] == [5, 9, 5, 5]
+
+
+def test_every_bad_file_is_named(digits: Path) -> None:
+    """Not one after the other, each time the command is typed."""
+    (digits / "4.png").write_bytes(b"")
+    text, empty = digits / "notes.txt", digits / "4.png"
+    pattern = f"{text} is no image.*\n  {empty} is empty"
+    with pytest.raises(ImageError, match=pattern):
+        read_digits([(text, digits / "1.png"), (empty, text)])
+
+
+def test_a_long_list_of_bad_files_is_cut(tmp_path: Path) -> None:
+    missing = [(tmp_path / f"{number}.png",) * 2 for number in range(30)]
+    with pytest.raises(ImageError) as error:
+        read_digits(missing)
+    lines = str(error.value).splitlines()
+    assert len(lines) == 21
+    assert re.fullmatch(" *and 10 more files", lines[-1])

@@ -1,0 +1,115 @@
+"""Claims about the model card: its numbers are the runs', its warnings are there."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from project.model_card import model_card
+from project.trained import open_run
+from tests.report.runs_on_disk import write_run
+
+FACTS: dict[str, Any] = {
+    "checkpoint_sha256": "c4" * 32,
+    "input": "pairs: float32 (N, 2, 14, 14)",
+    "calibration": {"pairs": 1000, "comparison": 2.0061, "digits": 0.5},
+    "files": {
+        "model.onnx": {
+            "sha256": "0a" * 32,
+            "pairs": 1000,
+            "score_difference": 1.2e-5,
+            "probability_difference": 3e-6,
+            "differing_answers": 0,
+        }
+    },
+    "versions": {"torch": "2.14.1", "onnx": "1.23.2"},
+}
+
+
+def card(run: Path, **changes: Any) -> str:
+    return model_card(open_run(run), FACTS | changes)
+
+
+def test_the_arms_mean_has_its_interval_and_its_seeds(tmp_path: Path) -> None:
+    """Over completed runs of this arm alone."""
+    errors = [0.02, 0.03, 0.025, 0.04, 0.021, 0.033]
+    runs = [write_run(tmp_path, seed=seed, error=each) for seed, each in enumerate(errors)]
+    write_run(tmp_path, seed=6, error=0.9, status="failed")
+    write_run(tmp_path, seed=0, error=0.9, optimizer__lr=0.5)
+    write_run(tmp_path, model="basic", error=0.9)
+    half = stats.t.ppf(0.975, 5) * np.std(errors, ddof=1) / np.sqrt(6)
+    low, high = 100 * (np.mean(errors) - half), 100 * (np.mean(errors) + half)
+    text = card(runs[3])
+    assert f"| test error | 4.00 % | 2.82 ± 0.77 % | {low:.2f} to {high:.2f} % | 6 |" in text
+    assert "over the seeds 0 to 5, each with data and weights of its own;" in text
+    assert "1 more of its runs did not complete" in text
+    assert "exploratory" not in text
+
+
+def test_what_is_held_fixed_over_the_seeds_is_said(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        run = write_run(tmp_path, seed=seed, seeds={"data": 7, "init": seed, "order": seed})
+    assert "over the seeds 0, 1, with data 7 for all of them;" in card(run)
+
+
+def test_few_seeds_are_said_to_be_few(tmp_path: Path) -> None:
+    first = write_run(tmp_path, seed=0, error=0.02)
+    text = card(first)
+    assert "| test error | 2.00 % | | | 1 |" in text
+    assert "One seed has no interval" in text
+    write_run(tmp_path, seed=1, error=0.03)
+    assert "Under 6 seeds such an interval is exploratory" in card(first)
+
+
+def test_a_run_that_was_carried_away_speaks_for_itself(tmp_path: Path) -> None:
+    run = write_run(tmp_path, seed=0)
+    write_run(tmp_path, seed=1)
+    assert "One seed has no interval" in card(run.rename(tmp_path / "elsewhere"))
+
+
+def test_it_says_where_the_net_comes_from(tmp_path: Path) -> None:
+    text = card(write_run(tmp_path, seed=3, origin={"git": {"dirty": True}}))
+    for fact in (
+        "# ws_al-",
+        "75,908 trainable parameters",
+        "`mnist`, SHA-256 `" + "5a" * 32,
+        "1,000 training, 1,000 validation and 1,000 test pairs",
+        "- seed 3 (data 3, init 3, order 3)",
+        "2 epochs, batches of 100, `torch.optim.Adadelta`, learning rate 1.0",
+        "`" + "c0ffee00" * 5 + "` with uncommitted changes",
+        "python 3.11.7, torch 2.14.1",
+        "exported with torch 2.14.1, onnx 1.23.2",
+        "`last.ckpt` SHA-256 `" + "c4" * 32,
+        "| `model.onnx` | 1.2e-05 | 3.0e-06 | 0 of 1000 | `" + "0a" * 32,
+        "Temperatures (comparison 2.006, digits 0.500) were fitted on 1,000 validation pairs",
+    ):
+        assert fact in text, fact
+
+
+def test_it_says_where_the_net_must_not_be_trusted(tmp_path: Path) -> None:
+    text = card(write_run(tmp_path))
+    limits = text[text.index("## Limits") :]
+    for word in (
+        "digits of `mnist` only",
+        "typeset",
+        "photographs",
+        "several digits",
+        "contradict",
+    ):
+        assert word in limits
+
+
+@pytest.mark.parametrize(
+    ("calibration", "said"),
+    [
+        ({"pairs": 0, "comparison": 1.0, "digits": 1.0}, "the probabilities are not calibrated"),
+        ({"pairs": 20, "comparison": 3.0, "digits": None}, r"does not name the digits.*\(comparis"),
+    ],
+)
+def test_it_claims_no_more_than_there_is(tmp_path: Path, calibration: dict, said: str) -> None:
+    text = card(write_run(tmp_path), calibration=calibration)
+    assert re.search(said, text, re.DOTALL)
+    assert "digits 1.0" not in text
