@@ -51,6 +51,8 @@ class RayLauncher(GridLauncher):
     checkpoint_seconds: how often the directory of an unfinished run comes home.
     """
 
+    here = False
+
     def __init__(
         self,
         address: str | None,
