@@ -31,7 +31,12 @@ def draw_seeds(arms: Sequence[Arm], published: Mapping[str, float]) -> Figure:
     """
     arms = sorted(arms, key=lambda arm: (summarise(arm.values("test/error")).mean, arm.label))
     shown = arms[:MOST_ARMS]
-    names = [wrapped(f"{arm.label}  (n = {len(arm.runs)})", LABEL_WIDTH) for arm in shown]
+    names = [
+        wrapped(
+            f"{arm.label}  (n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{len(arm.runs)})", LABEL_WIDTH
+        )
+        for arm in shown
+    ]
     row = 0.25 + 0.17 * max(name.count("\n") + 1 for name in names)
     figure = Figure((8, 1.6 + row * len(shown)))
     axes = figure.subplots()

@@ -30,8 +30,8 @@ def test_every_seed_is_drawn_with_the_mean_and_the_interval_best_arm_on_top() ->
         assert points_drawn == [pytest.approx([100 * summary.mean, place - 0.15])]
         assert [end[0] for end in ends[0]] == pytest.approx([100 * e for e in summary.interval])
     assert [label.get_text() for label in axes.get_yticklabels()] == [
-        "ws_al_bn  (n = 3)",
-        "basic  (n = 3)",
+        "ws_al_bn  (n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}3)",
+        "basic  (n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}3)",
     ]
     assert axes.get_ylim()[0] > axes.get_ylim()[1]
     assert axes.get_xlabel() == "test error (%, log scale)"
@@ -54,7 +54,7 @@ def test_of_too_many_arms_the_best_are_shown_and_it_is_said() -> None:
     figure = draw_seeds(group(runs), {})
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert len(labels) == MOST_ARMS
-    assert labels[0] == "ws_al optimizer.lr=1  (n = 1)"
+    assert labels[0] == "ws_al optimizer.lr=1  (n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}1)"
     assert f"the best {MOST_ARMS} of {MOST_ARMS + 2} arms" in figure.get_suptitle()
 
 
