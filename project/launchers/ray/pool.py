@@ -8,13 +8,11 @@ reached home.
 """
 
 import math
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import ray
@@ -23,8 +21,8 @@ from ray.exceptions import RayError, RayTaskError
 from project.launchers.grid import Experiment, Job, JobFailedError
 from project.launchers.pool import (
     HELD_EXIT_CODE,
-    SIGNALS,
     Ended,
+    Pool,
     SweepInterrupted,
     Waiting,
     log_path,
@@ -32,13 +30,7 @@ from project.launchers.pool import (
 from project.launchers.ray.actors import kill, new_bell, new_slot
 from project.launchers.ray.cluster import fitting_nodes, slots
 from project.launchers.ray.data import SharedData
-from project.launchers.ray.node import (
-    RECORD,
-    Assignment,
-    Begun,
-    Finished,
-    Snapshot,
-)
+from project.launchers.ray.node import RECORD, Assignment, Begun, Finished, Snapshot
 from project.runs.directory import (
     DamagedRunError,
     HeldError,
@@ -69,64 +61,45 @@ class _Away:
     losses: int = 0
 
 
-class RayPool:
+class RayPool(Pool):
     """Sends jobs, brings their directories home, and yields each as it ends."""
 
     def __init__(self, launcher: "RayLauncher", jobs: int) -> None:
+        super().__init__()
         self._launcher = launcher
         self._experiment: Experiment = launcher.experiment
         self._away: list[_Away] = []
         self._data = SharedData(launcher.experiment)
         self._moved_aside: set[int] = set()
-        self._signals: list[int] = []
-        self._slots = 0
+        self.slots = 0  # on the nodes that there are now
         self._last_look = self._last_seen = -math.inf
-        self.starting = True
         self._look_at_nodes()
         self._bell = new_bell()
         # The nodes begin with the slow imports while the caller still has something to do.
-        self._idle: list[Any] = [self._new_slot() for _ in range(min(jobs, self._slots))]
-
-    @property
-    def slots(self) -> int:
-        """How many jobs run side by side on the nodes that there are now."""
-        return self._slots
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether a signal has asked the sweep to stop."""
-        return bool(self._signals)
+        self._idle: list[Any] = [self._new_slot() for _ in range(min(jobs, self.slots))]
 
     def run(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[Ended]:
         """See `project.launchers.pool.Pool`."""
         waiting = Waiting(jobs)
-        handlers = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
         told = 0
-        try:
-            while (waiting and self.starting) or self._away:
-                self._look_at_nodes()
-                self._use_idle_slots()
-                while self._may_send() and (job := waiting.take()) is not None:
-                    yield from self._send_first(job, waiting)
-                if not waiting:
-                    self._dismiss_idle_slots()
-                yield from self._listen(started)
-                if len(self._signals) > told:
-                    told = len(self._signals)
-                    self._pass_on_signals()
-        finally:
-            self._dismiss_idle_slots()
-            for away in self._away:
-                kill(away.slot)
-                away.lock.close()
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-        if self._signals:
-            raise SweepInterrupted(self._signals[0])
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self._signals.append(number)
-        self.starting = False
+        with self._heeding_signals():
+            try:
+                while (waiting and self.starting) or self._away:
+                    self._look_at_nodes()
+                    self._use_idle_slots()
+                    while self._may_send() and (job := waiting.take()) is not None:
+                        yield from self._send_first(job, waiting)
+                    if not waiting:
+                        self._dismiss_idle_slots()
+                    yield from self._listen(started)
+                    if len(self._signals) > told:
+                        told = len(self._signals)
+                        self._pass_on_signals()
+            finally:
+                self._dismiss_idle_slots()
+                for away in self._away:
+                    kill(away.slot)
+                    away.lock.close()
 
     def _pass_on_signals(self) -> None:
         """The first signal stops the jobs and brings them home; the second leaves them behind."""
@@ -148,7 +121,7 @@ class RayPool:
         )
 
     def _may_send(self) -> bool:
-        return self.starting and len(self._away) < self._slots
+        return self.starting and len(self._away) < self.slots
 
     def _use_idle_slots(self) -> None:
         """A job whose own slot has no place yet, after a node was lost, say, takes one that has.
@@ -172,8 +145,8 @@ class RayPool:
             return
         self._last_look = now
         request = self._launcher.request
-        self._slots = sum(slots(node, request) for node in fitting_nodes(request))
-        if self._slots:
+        self.slots = sum(slots(node, request) for node in fitting_nodes(request))
+        if self.slots:
             self._last_seen = now
         elif now - self._last_seen > PATIENCE_SECONDS:
             raise JobFailedError(

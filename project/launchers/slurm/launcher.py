@@ -5,7 +5,7 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -92,5 +92,5 @@ class SlurmLauncher(GridLauncher):
         from project.launchers.slurm.pool import SubmititPool
 
         outputs = Path(waiting[0].values["paths"]["outputs"])
-        with SubmititPool(self, outputs.absolute() / "submitit") as pool:
+        with closing(SubmititPool(self, outputs.absolute() / "submitit")) as pool:
             yield pool

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
 from submitit import AutoExecutor
@@ -18,7 +17,7 @@ from submitit import Job as Submission
 from submitit.core.utils import FailedSubmissionError
 
 from project.launchers.grid import Job
-from project.launchers.pool import SIGNALS, Ended, SweepInterrupted, Waiting
+from project.launchers.pool import Ended, Pool, Waiting
 from project.launchers.slurm.job import CANCELLED, Result, RunJob
 from project.launchers.slurm.launcher import SubmissionError
 
@@ -37,7 +36,7 @@ class _Submitted:
     begun: bool = False
 
 
-class SubmititPool:
+class SubmititPool(Pool):
     """Submits jobs, and yields each as its result appears in the shared folder.
 
     On Slurm all waiting jobs are submitted at once; on this machine as many as have a slot.
@@ -45,6 +44,7 @@ class SubmititPool:
     """
 
     def __init__(self, launcher: "SlurmLauncher", folder: Path) -> None:
+        super().__init__()
         self._here = launcher.here
         cluster = "local" if self._here else "slurm"
         max_num_timeout = launcher.max_num_timeout
@@ -53,11 +53,9 @@ class SubmititPool:
         cores = len(os.sched_getaffinity(0))
         self.slots = launcher.array_parallelism or (cores if self._here else SUBMITITS_PARALLELISM)
         self._submitted: list[_Submitted] = []
-        self._signals: list[int] = []
         self._asked_slurm = time.monotonic()
         self._gone: set[str] = set()  # names of jobs that Slurm did not know when asked last,
         self._over_for_slurm: set[str] = set()  # and those also unknown the time before
-        self.starting = True
         folder.mkdir(parents=True, exist_ok=True)
         began = time.strftime("%Y-%m-%d_%H-%M-%S_")
         self.folder = Path(tempfile.mkdtemp(prefix=began, dir=folder))
@@ -70,15 +68,7 @@ class SubmititPool:
             self.folder.rmdir()
             raise SubmissionError(f"hydra.launcher: {error}") from None
 
-    def __enter__(self) -> "SubmititPool":
-        return self
-
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """Nothing of the sweep goes on without it."""
         self._cancel_all()
         for left in self.folder.iterdir():
@@ -88,20 +78,14 @@ class SubmititPool:
             self.folder.rmdir()
             self.folder.parent.rmdir()
 
-    @property
-    def interrupted(self) -> bool:
-        """Whether a signal has asked the sweep to stop."""
-        return bool(self._signals)
-
     def run(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[Ended]:
         """See `project.launchers.pool.Pool`. A signal cancels the jobs; a second one forgets them.
 
         Jobs that Slurm has, but has not begun, are taken back when no further job is to start.
         """
         waiting = Waiting(jobs)
-        handlers = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
         cancelled = False
-        try:
+        with self._heeding_signals():
             while (waiting and self.starting) or self._submitted:
                 self._submit(self._next(waiting))
                 time.sleep(POLL_SECONDS)
@@ -119,15 +103,6 @@ class SubmititPool:
                     if ended.held:
                         waiting.put_back(ended.job)
                     yield ended
-        finally:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-        if self._signals:
-            raise SweepInterrupted(self._signals[0])
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self._signals.append(number)
-        self.starting = False
 
     def _next(self, waiting: Waiting) -> list[Job]:
         """The jobs that are to be submitted now."""
