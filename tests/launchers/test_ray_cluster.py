@@ -113,6 +113,35 @@ def of_home(outputs: Path) -> dict[str, tuple[str, str, str]]:
     return found
 
 
+def test_a_job_that_fails_is_a_row_of_the_table_and_the_others_go_on(
+    tmp_path: Path, join: tuple[str, ...]
+) -> None:
+    words = ("model=basic", *join)
+    ended = typed(tmp_path, "optimizer.lr=1,1e30", *words)
+    assert ended.returncode == 1, ended.stderr
+    assert "1 done, 1 failed" in ended.stdout
+    assert "the loss became" in ended.stdout
+    (log,) = tmp_path.glob("runs/*/.seed=0.log")
+    assert str(log) in ended.stderr
+    assert "the loss became" in log.read_text()
+
+    stopped = typed(
+        tmp_path, "optimizer.lr=1e30", "seed=range(6)", *words, "hydra.launcher.max_failures=1"
+    )
+    assert stopped.returncode == 1, stopped.stderr
+    assert "jobs were not started: hydra.launcher.max_failures" in stopped.stderr
+
+
+def test_a_rerun_moves_the_old_run_aside_at_home(tmp_path: Path, join: tuple[str, ...]) -> None:
+    for words in ((), ("rerun=true",)):
+        done = typed(tmp_path, "model=basic", *words, *join)
+        assert done.returncode == 0, done.stderr
+    (old,) = tmp_path.glob("runs/*/seed=0.before-1")
+    new = old.with_name("seed=0")
+    assert (new / "history.csv").read_bytes() == (old / "history.csv").read_bytes()
+    assert (new / "run.json").read_bytes() != (old / "run.json").read_bytes()
+
+
 def test_more_than_any_node_has_is_refused_with_what_there_is(
     tmp_path: Path, join: tuple[str, ...]
 ) -> None:
@@ -147,16 +176,32 @@ def test_a_disk_that_is_full_at_home_leaves_nothing_half_written(
         unmount(disk)
 
 
+WITHOUT_SCIPY = """
+from importlib import metadata
+
+found = metadata.version
+
+def version(package):
+    if package == "scipy":
+        raise metadata.PackageNotFoundError(package)
+    return found(package)
+
+metadata.version = version
+"""
+
+
 def test_a_node_with_another_version_is_refused_by_name_and_package(
     tmp_path: Path, cluster: Cluster, join: tuple[str, ...]
 ) -> None:
     other = tmp_path / "other" / "torch-0.0.1.dist-info"
     other.mkdir(parents=True)
     (other / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 0.0.1\n")
+    (other.parent / "sitecustomize.py").write_text(WITHOUT_SCIPY)
     node = cluster.add(PYTHONPATH=str(other.parent))
     refused = typed(tmp_path, "seed=0,1", *join)
     assert refused.returncode == 2, refused.stderr
     assert re.search(rf"node {node.address} \(\w+\): torch is 0\.0\.1 \(here: 2", refused.stderr)
+    assert re.search(rf"node {node.address} \(\w+\): scipy is missing", refused.stderr)
     assert not list(tmp_path.glob("runs/*/seed=*"))
 
 
@@ -171,15 +216,18 @@ def test_another_version_of_ray_is_refused(
     assert "Ray: 2.0.0" in refused.stderr
 
 
-def test_ctrl_c_brings_the_runs_home_and_leaves_nothing_behind(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_brings_the_runs_home_and_leaves_nothing_behind(
+    tmp_path: Path, number: signal.Signals, exit_code: int
+) -> None:
     """On a Ray of its own."""
     folders = set(Path(tempfile.gettempdir()).glob("ray-*"))
     words = ("model=basic", "seed=range(4)", "trainer.max_epochs=3000", "hydra/launcher=ray")
     sweep = Sweep(tmp_path, *words, "hydra.launcher.checkpoint_seconds=0.5")
     until(lambda: statuses(tmp_path).count("running") == 2, "two runs are at work")
     began = time.monotonic()
-    sweep.process.send_signal(signal.SIGINT)
-    assert sweep.wait() == 130, sweep.errors
+    sweep.process.send_signal(number)
+    assert sweep.wait() == exit_code, sweep.errors
     assert time.monotonic() - began < 30
     assert "0 done, 2 interrupted, 2 not started" in sweep.output
     assert "the same command goes on with what is left" in sweep.errors
