@@ -48,11 +48,13 @@ def _path_quoted(argument: str) -> str:
     return argument if quote in value else f"{key}={quote}{value}{quote}"
 
 
-def known_keys(config_name: str, overrides: Sequence[str]) -> set[str]:
-    """Every dotted key of the configuration that `overrides` lead to, without Hydra's own."""
+def known_keys(config_name: str, overrides: Sequence[str], hydras_own: bool = False) -> set[str]:
+    """Every dotted key of the configuration that `overrides` lead to; or of its section hydra."""
     from omegaconf import DictConfig, OmegaConf
 
-    config = compose(config_name, overrides)
+    config = compose(config_name, overrides, hydras_own)
+    if hydras_own:
+        config = OmegaConf.masked_copy(config, "hydra")
 
     def walk(node: DictConfig, prefix: str) -> set[str]:
         keys = set()
@@ -68,6 +70,7 @@ def known_keys(config_name: str, overrides: Sequence[str]) -> set[str]:
 # What Hydra says, as a plain ValueError, where a number stands for the name of a file: `model=3`.
 NO_NAME = "Config group override must be a string or a list"
 GROUP_WORD = re.compile(r"(model|data|optimizer|trainer|seeds)=(.*)")
+HYDRAS_WORD = re.compile(r"hydra/\w+=\w+")
 
 
 def composition_message(error: BaseException, config_name: str, arguments: Sequence[str]) -> str:
@@ -75,7 +78,8 @@ def composition_message(error: BaseException, config_name: str, arguments: Seque
     text = str(error)
     override = re.match(r"Could not override '([^']+)'", text)
     foreign_group = "No match in the defaults list" in text
-    if override and (foreign_group or "not in struct" in str(error.__cause__)):
+    unknown = re.search(r"not in (struct|'HydraConf')", str(error.__cause__))
+    if override and (foreign_group or unknown):
         return _unknown_key(override.group(1), foreign_group, config_name, arguments)
     if NO_NAME in text:
         # Hydra does not say which: the first that is no name.
@@ -96,9 +100,10 @@ def composition_message(error: BaseException, config_name: str, arguments: Seque
 def _unknown_key(key: str, foreign_group: bool, config_name: str, arguments: Sequence[str]) -> str:
     from project.configuration import suggestion
 
-    groups = [word for word in arguments if GROUP_WORD.fullmatch(word)]
+    hydras = key.startswith("hydra.")
+    groups = [word for word in arguments if (HYDRAS_WORD if hydras else GROUP_WORD).fullmatch(word)]
     groups = [word for word in groups if "," not in word and not foreign_group]
-    message = f"unknown key '{key}'{suggestion(key, known_keys(config_name, groups))}"
+    message = f"unknown key '{key}'{suggestion(key, known_keys(config_name, groups, hydras))}"
     study = next((word for word in arguments if re.match(r"\+study=", word)), None)
     if study and not any(word.startswith(f"{key}=") for word in arguments):
         message += f"\n'{key}' comes from {study}: is it a study of another command?"

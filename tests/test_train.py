@@ -175,6 +175,13 @@ BAD_INPUT = [
     (("optimizer.lrr=1",), 2, "unknown key 'optimizer.lrr'; did you mean 'optimizer.lr'?"),
     (("+optimizer.lrr=1",), 2, "unknown key 'optimizer.lrr'; did you mean 'optimizer.lr'?"),
     (("lr=1",), 2, "unknown key 'lr'; did you mean 'optimizer.lr'?"),
+    (("hydra.launcher.job=1",), 2, "'hydra.launcher.job'; did you mean 'hydra.launcher.jobs'?"),
+    (("hydra.lancher.jobs=1",), 2, "'hydra.lancher.jobs'; did you mean 'hydra.launcher.jobs'?"),
+    (
+        ("hydra/launcher=ray", "hydra.launcher.num_cpu=1"),
+        2,
+        "'hydra.launcher.num_cpu'; did you mean 'hydra.launcher.num_cpus'?",
+    ),
     (("+model.dropout=1",), 2, "unknown key 'model.dropout' for Siamese; did you mean"),
     (("optimizer.lr=fast",), 2, "optimizer.lr=fast: should be a valid number"),
     (("optimizer.lr=nan",), 2, "optimizer.lr=nan: should be a finite number"),
