@@ -12,7 +12,7 @@ TRAIN = (PYTHON, "-m", "project.train")
 # Ends the process at the moment at which the first update of the weights is made.
 FIRST_STEP = """
 import os, runpy, sys, torch
-torch.optim.Adadelta.step = lambda *arguments: os._exit(0)
+torch.optim.Adadelta.step = lambda *_, **__: os._exit(0)
 runpy.run_module("project.train", run_name="__main__", alter_sys=True)
 """
 OTHERS = {
