@@ -10,6 +10,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
+from rich.console import Console
 
 from project.launchers.grid import Experiment, Job, JobFailedError, compose_grid
 from project.launchers.pool import Pool
@@ -22,10 +23,12 @@ class GridLauncher(Launcher):
     """Skips what is completed, hands the rest to a pool, survives every failure of a job.
 
     max_failures: stop starting jobs after that many failures (null: never). here: whether the jobs
-    run on this machine, and its devices are theirs.
+    run on this machine, and its devices are theirs. quiet: whether nothing is said of jobs that end
+    well.
     """
 
     here = True
+    quiet = False
 
     experiment: ClassVar[Experiment]
 
@@ -47,7 +50,7 @@ class GridLauncher(Launcher):
     ) -> Sequence[JobReturn]:
         grid = compose_grid(self.hydra_context, self.config, job_overrides, self.experiment)
         returns: dict[int, JobReturn] = {}
-        view = SweepView(grid)
+        view = SweepView(grid, Console(quiet=True) if self.quiet else None)
         waiting = []
         skipped = []
         for job in grid:

@@ -1,4 +1,4 @@
-"""Our launchers and our sweeper, made known to Hydra."""
+"""Our launchers and our sweepers, made known to Hydra."""
 
 import importlib
 import sys
@@ -11,14 +11,15 @@ from project.launchers.launching import GridLauncher
 from project.launchers.local import LocalLauncher
 from project.launchers.ray.launcher import RayLauncher
 from project.launchers.slurm.launcher import SlurmLauncher
+from project.launchers.tuning.sweeper import OptunaSweeper
 
 # Nothing that is imported here may be slow: every command that a user types comes by. What a
 # launcher needs beyond this project (Ray, say) it imports when it is asked for.
-PLUGINS = (LocalLauncher, RayLauncher, SlurmLauncher, GridSweeper)
+PLUGINS = (LocalLauncher, RayLauncher, SlurmLauncher, GridSweeper, OptunaSweeper)
 
 
 def register(experiment: Experiment) -> None:
-    """Make `hydra/launcher=local` and its like, and `hydra/sweeper=grid`, known to Hydra.
+    """Make `hydra/launcher=local`, `hydra/sweeper=grid` and their like known to Hydra.
 
     Hydra accepts plugins from the namespace package `hydra_plugins` only. A folder of that name
     would stand at the top of the project for a few classes, so they get an address in it here.

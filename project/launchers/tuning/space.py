@@ -1,0 +1,82 @@
+"""The search space as it stands on the command line, in Hydra's own grammar for sweeps.
+
+optimizer.lr=interval(0.001,0.1)               any number in between
+'optimizer.lr=tag(log,interval(0.001,0.1))'    likewise, on a logarithmic scale
+'data.batch_size=int(interval(20,200))'        whole numbers
+'trainer.max_epochs=range(6,13,2)'             6, 8, 10, 12
+model=ws_al,ws_al_bn                           one of these
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from hydra.core.override_parser.types import (
+    ChoiceSweep,
+    IntervalSweep,
+    Override,
+    RangeSweep,
+)
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
+
+class SpaceError(Exception):
+    """The words of the command are no question that can be searched."""
+
+    exit_code = 2
+
+
+def split(overrides: Sequence[Override]) -> tuple[list[str], dict[str, "BaseDistribution"]]:
+    """The words that every trial has, and what is searched by key; raises SpaceError."""
+    words: dict[str, str] = {}
+    space: dict[str, BaseDistribution] = {}
+    for override in overrides:
+        word = override.input_line or ""
+        key = override.get_key_element()
+        # As on Hydra's command line, what is said last holds.
+        words.pop(key, None)
+        space.pop(key, None)
+        if key == "seed":
+            raise SpaceError(
+                "seed is no part of the search: every trial is the mean over the seeds of "
+                "hydra.sweeper.seeds"
+            )
+        if override.is_sweep_override():
+            space[key] = _distribution(key, override)
+        else:
+            words[key] = word
+    if not space:
+        raise SpaceError(
+            "there is nothing to search; name a range, as in "
+            "'optimizer.lr=tag(log,interval(0.001,0.1))'"
+        )
+    return list(words.values()), space
+
+
+def _distribution(key: str, override: Override) -> "BaseDistribution":
+    from optuna.distributions import (
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+
+    sweep = override.value()
+    try:
+        if isinstance(sweep, IntervalSweep):
+            low, high = sweep.start, sweep.end
+            logarithmic = "log" in sweep.tags
+            if isinstance(low, int) and isinstance(high, int):
+                return IntDistribution(low, high, log=logarithmic)
+            return FloatDistribution(float(low or 0), float(high or 0), log=logarithmic)
+        if isinstance(sweep, ChoiceSweep | RangeSweep):
+            # As they are typed: Optuna takes no lists, and `1` and `1.0` are to stay what they are.
+            return CategoricalDistribution(list(override.sweep_string_iterator()))
+    except ValueError as error:
+        raise SpaceError(f"{key}: {error}") from None
+    raise SpaceError(f"{override.input_line}: cannot be searched; see project/launchers/tuning")
+
+
+def spelled(parameters: dict[str, object]) -> list[str]:
+    """Values that Optuna has chosen, as words of the command line."""
+    return [f"{key}={value}" for key, value in parameters.items()]
