@@ -13,11 +13,14 @@ from hydra.utils import get_class
 from pydantic import ConfigDict, ValidationError, create_model
 from torch import nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import OneCycleLR
 
 from project.configuration import ConfigurationError, refusal, suggestion
 
 if TYPE_CHECKING:
-    from project.training.module import OptimizerFactory
+    from torch.optim.lr_scheduler import LRScheduler
+
+    from project.training.module import OptimizerFactory, ScheduleFactory
 
 
 def _arguments(section: dict[str, Any]) -> dict[str, Any]:
@@ -79,3 +82,20 @@ def _make_optimizer(section: dict[str, Any], parameters: Iterable[nn.Parameter])
     # 3 % of the step of the report's nets.
     optimizer._accelerator_graph_capture_health_check = lambda: None
     return optimizer
+
+
+def schedule_factory(section: dict[str, Any] | None) -> "ScheduleFactory | None":
+    """What makes the section's schedule for an optimizer and a number of steps; likewise."""
+    return None if section is None else functools.partial(_make_schedule, section)
+
+
+def _make_schedule(section: dict[str, Any], optimizer: Optimizer, steps: int) -> "LRScheduler":
+    return OneCycleLR(
+        optimizer,
+        max_lr=optimizer.param_groups[0]["lr"],
+        total_steps=steps,
+        pct_start=section["warm_up"],
+        div_factor=section["initial_divisor"],
+        final_div_factor=section["final_divisor"],
+        cycle_momentum=False,
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from project.runs.identity import canonical
+from project.runs.identity import OPTIONAL_SECTIONS, canonical, settled
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -43,7 +43,7 @@ def compose_values(config_name: str, overrides: Sequence[str]) -> dict[str, Any]
     from omegaconf import OmegaConf
 
     values: Any = OmegaConf.to_container(compose(config_name, overrides), resolve=True)
-    return values
+    return settled(values)
 
 
 def study_arms(config_name: str, study: str) -> list[StudyArm]:
@@ -74,13 +74,14 @@ def overrides_for(config_name: str, wanted: dict[str, Any]) -> list[str] | None:
 
     None where none do: the configuration has been given other keys since `wanted` was stored.
     """
-    words = _groups(wanted) if config_name == "train" else []
     try:
+        words = _groups(wanted) if config_name == "train" else []
         start = dict(_flat(compose_values(config_name, [*words, f"seed={wanted['seed']}"])))
     except Exception:  # there is no such model any more
         return None
-    # Of before the seeds were split, when all followed the seed; and of the times of one device.
-    later = ("seeds.", "trainer.devices")
+    # Of before the seeds were split, when all followed the seed; of the times of one device; and of
+    # those when there was but the report's way to train.
+    later = ("seeds.", "trainer.devices", "data.re_pair", *OPTIONAL_SECTIONS)
     goal = {key: value for key, value in start.items() if key.startswith(later)}
     goal |= dict(_flat(wanted))
     if goal.keys() != start.keys():
@@ -94,13 +95,23 @@ NOT_IN_COMMANDS = ("seed", "rerun", "paths.outputs")
 
 
 def _groups(wanted: dict[str, Any]) -> list[str]:
-    """`model=...`, and `optimizer=...` unless it is the default."""
+    """`model=...`, and what was chosen otherwise than the model's file does: `optimizer=adam`."""
     words = [f"model={wanted['model']['name']}"]
-    for path in sorted((CONFIGURATION_FOLDER / "optimizer").glob("*.yaml")):
-        target = wanted["optimizer"]["_target_"]
-        if f"_target_: {target}\n" in path.read_text() and path.stem != "adadelta":
-            words.append(f"optimizer={path.stem}")
+    own = compose_values("train", words)
+    target = wanted["optimizer"]["_target_"]
+    if own["optimizer"]["_target_"] != target:
+        words.append(f"optimizer={_option('optimizer', f'_target_: {target}')}")
+    for section in OPTIONAL_SECTIONS:
+        off = wanted.get(section) is None
+        if off != (own[section] is None):
+            words.append(f"{section}={_option(section, f'{section}: null', holds=off)}")
     return words
+
+
+def _option(group: str, line: str, holds: bool = True) -> str:
+    """The first file of conf/`group` that holds the line, or the first that does not."""
+    files = sorted((CONFIGURATION_FOLDER / group).glob("*.yaml"))
+    return next(path.stem for path in files if (line in path.read_text().splitlines()) == holds)
 
 
 def _spelled(value: Any) -> str:

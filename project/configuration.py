@@ -47,6 +47,7 @@ class Data(Section):
     batch_size: int = Field(ge=1)
     shuffle: bool
     normalise: bool
+    re_pair: bool = False  # runs of before there was the choice have no such key
 
     @model_validator(mode="after")
     def _digits_suffice(self) -> "Data":
@@ -75,6 +76,14 @@ class Adam(Section):
     weight_decay: float = Field(ge=0)
 
 
+class AdamW(Section):
+    target: Literal["torch.optim.AdamW"] = Field(alias="_target_")
+    lr: float = Field(gt=0)
+    betas: list[Annotated[float, Field(ge=0, lt=1)]] = Field(min_length=2, max_length=2)
+    eps: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+
+
 class SGD(Section):
     target: Literal["torch.optim.SGD"] = Field(alias="_target_")
     lr: float = Field(gt=0)
@@ -87,6 +96,30 @@ class SGD(Section):
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov=true needs a momentum above 0")
         return self
+
+
+class Augmentation(Section):
+    """`conf/augmentation`"""
+
+    rotation: float = Field(ge=0, le=180)
+    shift: float = Field(ge=0)
+    scale: float = Field(ge=0, lt=1)
+    shear: float = Field(ge=0, lt=90)
+    elastic: float = Field(ge=0)
+
+
+class Schedule(Section):
+    """`conf/schedule`"""
+
+    warm_up: float = Field(gt=0, lt=1)
+    initial_divisor: float = Field(ge=1)
+    final_divisor: float = Field(ge=1)
+
+
+class Averaging(Section):
+    """`conf/averaging`"""
+
+    decay: float = Field(ge=0, lt=1)
 
 
 class Loss(Section):
@@ -129,7 +162,11 @@ class TrainConfiguration(Section):
     seeds: Seeds
     model: Net
     data: Data
-    optimizer: Annotated[Adadelta | Adam | SGD, Field(discriminator="target")]
+    optimizer: Annotated[Adadelta | Adam | AdamW | SGD, Field(discriminator="target")]
+    # None is the plain training of the report; runs of before there was more have no such keys.
+    augmentation: Augmentation | None = None
+    schedule: Schedule | None = None
+    averaging: Averaging | None = None
     loss: Loss
     trainer: Trainer
     dashboard: Dashboard

@@ -58,8 +58,9 @@ def make_plan(values: dict[str, Any]) -> "Plan":
     from project.configuration import check_train
     from project.data.mnist import DIGITS, check_enough, prepare
     from project.runs.directory import RunDirectory
-    from project.runs.identity import identify
+    from project.runs.identity import identify, settled
 
+    values = settled(values)
     checked = check_train(values)
     data = prepare(Path(checked.paths.data), checked.data.source)
     asked = checked.data
@@ -143,8 +144,9 @@ class Plan:
         )
 
     def _fit(self, net: Any, stop: "StopFlag") -> "Outcome":
-        from project.building import optimizer_factory
+        from project.building import optimizer_factory, schedule_factory
         from project.data.pairs import PairsDataModule
+        from project.training.augmentation import Deformation
         from project.training.fit import Training, fit
 
         checked = self.checked
@@ -158,6 +160,9 @@ class Plan:
             auxiliary_weight=checked.loss.auxiliary_weight,
             init_seed=seeds.init,
             noise_seed=seeds.order,
+            schedule_factory=schedule_factory(self.values.get("schedule")),
+            augmentation=Deformation(**dict(moves)) if (moves := checked.augmentation) else None,
+            averaging_decay=checked.averaging.decay if checked.averaging else None,
             **dict(checked.trainer),
         )
         return fit(

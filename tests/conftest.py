@@ -79,6 +79,7 @@ def make_pairs(small_mnist: Path) -> Callable[..., PairsDataModule]:
         batch_size: int = 16,
         shuffle: bool = True,
         normalise: bool = True,
+        re_pair: bool = False,
     ) -> PairsDataModule:
         return PairsDataModule(
             root=small_mnist,
@@ -91,6 +92,7 @@ def make_pairs(small_mnist: Path) -> Callable[..., PairsDataModule]:
             batch_size=batch_size,
             shuffle=shuffle,
             normalise=normalise,
+            re_pair=re_pair,
         )
 
     return make

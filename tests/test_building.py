@@ -17,7 +17,8 @@ from project.building import build_net, optimizer_factory
 from project.command import CONFIGURATION_FOLDER
 from project.configuration import ConfigurationError, check_train
 from project.data.pairs import PairsDataModule
-from project.models import Basic, ResNet, Siamese
+from project.models import Basic, PosteriorNet, ResNet, Siamese
+from project.runs.identity import OPTIONAL_SECTIONS, settled
 
 BASIC: dict[str, Any] = {
     "name": "basic",
@@ -147,17 +148,51 @@ ROWS = {
 }
 
 
+BEYOND = ("frontier", "sprint")
+
+
 def test_there_is_a_file_for_each_row() -> None:
-    assert choices("model") == sorted(ROWS)
+    assert choices("model") == sorted([*ROWS, *BEYOND])
 
 
-@pytest.mark.parametrize("name", choices("model"))
+@pytest.mark.parametrize("name", BEYOND)
+def test_what_goes_beyond_the_report_keeps_to_its_budget(name: str) -> None:
+    values = settled(composed(f"model={name}"))
+    check_train(values)
+    net = build_net(values["model"])
+    assert sum(p.numel() for p in net.parameters()) <= 76_846
+    assert [values["data"][key] for key in ("train_pairs", "test_pairs")] == [1000, 1000]
+    assert set(values["model"]) - {"name", "_target_"} == parameters_of(PosteriorNet)
+    assert (
+        values["optimizer"]["lr"] == composed(f"model={name}")["model"]["learning_rates"]["adamw"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "learning_rate"),
+    [
+        (("model=ws_al",), 0.1),
+        (("model=ws_al", "optimizer=adam"), 1e-3),
+        (("model=ws_al", "optimizer=adamw"), 1e-3),
+        (("model=frontier", "optimizer=sgd"), 0.1),
+        (("model=frontier", "optimizer=adadelta"), 1.0),
+        (("model=ws_al", "optimizer.lr=0.3"), 0.3),
+    ],
+)
+def test_a_models_learning_rate_is_that_of_its_optimizer(
+    words: tuple[str, ...], learning_rate: float
+) -> None:
+    assert composed(*words)["optimizer"]["lr"] == learning_rate
+
+
+@pytest.mark.parametrize("name", sorted(ROWS))
 def test_a_models_file_alone_is_its_row_of_the_report(name: str) -> None:
-    values = composed(f"model={name}")
+    values = settled(composed(f"model={name}"))
     target, parameters, learning_rate = ROWS[name]
     check_train(values)
     assert values["model"]["name"] == name
     assert values["optimizer"]["_target_"] == "torch.optim.Adadelta"
+    assert [values[section] for section in OPTIONAL_SECTIONS] == [None, None, None]
     assert values["optimizer"]["lr"] == learning_rate
     net = build_net(values["model"])
     assert type(net) is target

@@ -6,7 +6,8 @@ import pytest
 from hydra.errors import HydraException
 
 from project.composition import NO_RUNS_SEED, compose_values, overrides_for, study_arms
-from project.runs.identity import identify
+from project.configuration import check_train
+from project.runs.identity import OPTIONAL_SECTIONS, identify
 
 
 def test_a_study_consists_of_every_combination_of_its_values_with_its_seeds() -> None:
@@ -50,6 +51,18 @@ def test_part_twos_study_is_none_of_part_one() -> None:
             ["model=ws_al_do", "model.dropout_conv=[0.1,0.3]"],
             ["model=ws_al_do", "model.dropout_conv=[0.1,0.3]"],
         ),
+        (["model=frontier"], ["model=frontier"]),
+        (["model=ws_al", "schedule=one_cycle"], ["model=ws_al", "schedule=one_cycle"]),
+        (
+            ["model=ws_al", "averaging=exponential", "averaging.decay=0.5"],
+            ["model=ws_al", "averaging=exponential", "averaging.decay=0.5"],
+        ),
+        (
+            ["model=frontier", "+ablation=schedule", "optimizer=sgd"],
+            ["model=frontier", "optimizer=sgd", "schedule=constant"],
+        ),
+        (["model=frontier", "+ablation=augmentation"], ["model=frontier", "augmentation=none"]),
+        (["model=frontier", "+ablation=re_pairing"], ["model=frontier", "data.re_pair=false"]),
         (["model=ws_al", "trainer=ddp"], ["model=ws_al", "trainer.devices=2"]),
         (["model=ws_al", "paths.data='/a b'"], ["model=ws_al", "paths.data='/a b'"]),
         (["model=ws_al", "paths.outputs=elsewhere", "rerun=true"], ["model=ws_al"]),
@@ -71,7 +84,9 @@ def test_part_twos_configurations_have_words_too() -> None:
 
 def test_runs_of_before_there_were_such_keys_have_words() -> None:
     old: dict[str, Any] = compose_values("train", ["model=ws_al", "seed=3"])
-    del old["seeds"], old["trainer"]["devices"]
+    del old["seeds"], old["trainer"]["devices"], old["data"]["re_pair"]
+    for section in OPTIONAL_SECTIONS:
+        del old[section]
     assert overrides_for("train", old) == ["model=ws_al"]
 
 
@@ -81,3 +96,34 @@ def test_a_configuration_with_other_keys_or_a_net_that_is_gone_has_no_words() ->
     with_less = wanted | {"loss": {}}
     gone = wanted | {"model": wanted["model"] | {"name": "no_such_net"}}
     assert [overrides_for("train", each) for each in (with_more, with_less, gone)] == [None] * 3
+
+
+def test_the_frontiers_ablation_takes_one_ingredient_away_at_a_time() -> None:
+    whole, *others = (arm.values for arm in study_arms("train", "frontier_ablation"))
+    words = ["model=frontier", "trainer.max_epochs=20", f"seed={NO_RUNS_SEED}"]
+    assert whole == compose_values("train", words)
+
+    def differing(values: dict[str, Any]) -> list[str]:
+        return [
+            f"{section}.{key}" if isinstance(part, dict) else section
+            for section, part in values.items()
+            if part != whole[section]
+            for key in (part if isinstance(part, dict) else [""])
+            if not isinstance(part, dict) or part[key] != whole[section][key]
+        ]
+
+    assert [differing(values) for values in others] == [
+        ["model.head"],
+        ["data.re_pair"],
+        ["augmentation"],
+        ["averaging"],
+        ["schedule"],
+        ["model.channels"],
+    ]
+
+
+def test_sample_efficiency_needs_no_digit_twice() -> None:
+    arms = study_arms("train", "sample_efficiency")
+    assert len(arms) == 18
+    for arm in arms:
+        check_train(arm.values)

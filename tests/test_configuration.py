@@ -19,6 +19,7 @@ VALUES: dict[str, Any] = {
         "batch_size": 100,
         "shuffle": True,
         "normalise": False,
+        "re_pair": False,
     },
     "optimizer": {
         "_target_": "torch.optim.Adadelta",
@@ -27,6 +28,9 @@ VALUES: dict[str, Any] = {
         "eps": 1e-6,
         "weight_decay": 0.0,
     },
+    "augmentation": None,
+    "schedule": None,
+    "averaging": None,
     "loss": {"auxiliary_weight": 1.0},
     "seeds": {"data": 0, "init": 0, "order": 0},
     "trainer": {"max_epochs": 25, "accelerator": "cpu", "devices": 1, "threads": 1},

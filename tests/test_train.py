@@ -168,8 +168,8 @@ def test_an_interrupted_run_says_so_and_goes_on(
 
 
 BAD_INPUT = [
-    (("model=3",), 2, "unknown model '3'\navailable: basic, resnet, "),
-    (("-m", "model=basic,3"), 2, "unknown model '3'\navailable: basic, resnet, "),
+    (("model=3",), 2, "unknown model '3'\navailable: basic, frontier, resnet, "),
+    (("-m", "model=basic,3"), 2, "unknown model '3'\navailable: basic, frontier, resnet, "),
     (("seeds=3",), 2, "unknown seeds '3'\navailable: data_only, "),
     (("model=resnett",), 2, "unknown model 'resnett'; did you mean 'resnet'?"),
     (("optimizer.lrr=1",), 2, "unknown key 'optimizer.lrr'; did you mean 'optimizer.lr'?"),

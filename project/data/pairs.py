@@ -40,6 +40,21 @@ class Pairs(Dataset[Batch]):
         return self.images[index], self.target[index], self.digits[index]
 
 
+class LooseDigits(Dataset[Batch]):
+    """The digits of `pairs`, taken out of them: an index tensor (N, 2) makes N new pairs."""
+
+    def __init__(self, pairs: Pairs) -> None:
+        self.images = pairs.images.flatten(0, 1)
+        self.digits = pairs.digits.flatten()
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: Tensor) -> Batch:
+        digits = self.digits[index]
+        return self.images[index], (digits[:, 0] <= digits[:, 1]).long(), digits
+
+
 class IndexBatches(Sampler[Tensor]):
     """Index tensors of at most `batch_size`, the last one shorter; in order, or shuffled by epoch.
 
@@ -69,6 +84,15 @@ class IndexBatches(Sampler[Tensor]):
             yield order[start : start + self.batch_size]
 
 
+class PairingBatches(IndexBatches):
+    """Of all digits, paired anew in every epoch: index tensors (at most `batch_size`, 2)."""
+
+    def __iter__(self) -> Iterator[Tensor]:
+        stream = generator(self.seed, "order", self.epoch)
+        order = torch.randperm(2 * self.pairs, generator=stream).view(-1, 2)
+        yield from order.split(self.batch_size)
+
+
 def downsample(images: Tensor) -> Tensor:
     """(N, 28, 28) bytes to (N, 14, 14) float32 in [0, 255] by a 2x2 mean."""
     if images.shape[1:] != (28, 28):
@@ -83,6 +107,7 @@ class PairsDataModule(LightningDataModule):
     digits and share none of them (stream `pairs/train`, then `pairs/val` from the digits left);
     test pairs come from its test digits (`pairs/test`). With `normalise`, every pixel is shifted
     and scaled by the mean and deviation of the training pairs' pixels, else it stays in [0, 255].
+    With `re_pair`, the digits of the training pairs make other pairs in every epoch.
     """
 
     def __init__(
@@ -97,6 +122,7 @@ class PairsDataModule(LightningDataModule):
         batch_size: int,
         shuffle: bool,
         normalise: bool,
+        re_pair: bool = False,
     ) -> None:
         super().__init__()
         self.root = Path(root)
@@ -109,6 +135,7 @@ class PairsDataModule(LightningDataModule):
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.normalise = normalise
+        self.re_pair = re_pair
         self.mnist: Mnist | None = None
         # By which every pixel is shifted and scaled.
         self.mean, self.deviation = torch.zeros(()), torch.ones(())
@@ -153,13 +180,17 @@ class PairsDataModule(LightningDataModule):
         return Pairs(images, digits.labels[index].view(-1, 2))
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        return self._loader(self.train, self.batch_size, self.shuffle)
+        arguments = len(self.train), self.batch_size, self.order_seed
+        if self.re_pair:
+            # A new pairing in every epoch is a new order as well, whatever `shuffle` says.
+            return _loader(LooseDigits(self.train), PairingBatches(*arguments, shuffle=True))
+        return _loader(self.train, IndexBatches(*arguments, self.shuffle))
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        return self._loader(self.val, EVALUATION_BATCH, shuffle=False)
+        return self._in_order(self.val)
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        return self._loader(self.test, EVALUATION_BATCH, shuffle=False)
+        return self._in_order(self.test)
 
     def transfer_batch_to_device(
         self, batch: Batch, device: torch.device, dataloader_idx: int
@@ -169,10 +200,13 @@ class PairsDataModule(LightningDataModule):
             return batch
         return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
-    def _loader(self, pairs: Pairs, batch_size: int, shuffle: bool) -> DataLoader[Batch]:
-        # With batch_size=None the sampler's index tensor goes to the dataset as it is: one
-        # indexing per batch instead of one Python call per pair and a collation.
-        sampler = IndexBatches(len(pairs), batch_size, self.order_seed, shuffle)
-        # A generator of its own: whenever a DataLoader is iterated over it draws a number (meant
-        # for worker processes), else from the default one.
-        return DataLoader(pairs, batch_size=None, sampler=sampler, generator=torch.Generator())
+    def _in_order(self, pairs: Pairs) -> DataLoader[Batch]:
+        return _loader(pairs, IndexBatches(len(pairs), EVALUATION_BATCH, 0, shuffle=False))
+
+
+def _loader(dataset: Dataset[Batch], sampler: IndexBatches) -> DataLoader[Batch]:
+    # With batch_size=None the sampler's index tensor goes to the dataset as it is: one indexing
+    # per batch instead of one Python call per pair and a collation.
+    # A generator of its own: whenever a DataLoader is iterated over it draws a number (meant for
+    # worker processes), else from the default one.
+    return DataLoader(dataset, batch_size=None, sampler=sampler, generator=torch.Generator())

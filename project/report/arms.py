@@ -7,7 +7,7 @@ from typing import Any
 
 from project.report.runs import StoredRun
 from project.runs.directory import COMPLETED
-from project.runs.identity import canonical
+from project.runs.identity import OPTIONAL_SECTIONS, canonical
 
 # What says where a run lives, where its data were looked for, or which run of the arm it is.
 NOT_SETTINGS = (
@@ -21,6 +21,7 @@ NOT_SETTINGS = (
     "model.name",
 )
 ArmKey = tuple[str, str]  # model and hash
+PRESENT = "there"  # in the place of a section that is on
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,8 @@ def flat_settings(config: dict[str, Any]) -> dict[str, Any]:
     }
     if "trainer" in config:
         settings.setdefault("trainer.devices", 1)  # of before there could be several
+        settings.setdefault("data.re_pair", False)  # likewise
+        settings |= {each: None for each in OPTIONAL_SECTIONS if config.get(each) is None}
     # A source of chance that does not follow the seed is held fixed: that is a setting.
     for source, seed in config.get("seeds", {}).items():
         if seed != config["seed"]:
@@ -129,19 +132,40 @@ def shown(value: Any) -> str:
 
 
 def _labels(model: str, settings: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """The labels of one model's arms by their hash."""
+    """The labels of one model's arms by their hash.
+
+    What more than half of at least four arms have goes without saying: where one ingredient of a
+    net is taken away at a time, each arm is named by the one that it lacks.
+    """
     differing = differing_keys(list(settings.values()))
     # Of another optimizer or net its name says enough: the keys that only it has are not shown.
     exchanged = {key.removesuffix("_target_") for key in differing if key.endswith("._target_")}
     everywhere = set.intersection(*(set(each) for each in settings.values()))
+    # Of a section that some arms have not at all, that they have it not.
+    switched = [
+        key for key in OPTIONAL_SECTIONS if len({key in each for each in settings.values()}) > 1
+    ]
+    exchanged |= {f"{section}." for section in switched}
+    usual = {
+        key: _usual([each.get(key, PRESENT) for each in settings.values()])
+        for key in [*differing, *switched]
+    }
     words = {}
     for arm_hash, own in settings.items():
         parts = [model]
-        for key in differing:
+        for key, most in usual.items():
             section = key[: key.rfind(".") + 1]
-            if key.endswith("._target_"):
+            if most == [own.get(key, PRESENT)]:
+                continue
+            if key in switched:
+                parts.append(f"{key}=null" if key in own else f"+{key}")
+            elif key.endswith("._target_"):
                 parts.append(f"{section[:-1]}={str(own.get(key)).rsplit('.', 1)[-1]}")
-            elif key in own and not (section in exchanged and key not in everywhere):
+            elif key in own and (
+                key in everywhere
+                or section not in exchanged
+                or (section[:-1] in switched and _differs_where_it_is(key, settings))
+            ):
                 parts.append(f"{key}={shown(own[key])}")
         words[arm_hash] = " ".join(parts)
     taken = Counter(words.values())
@@ -149,6 +173,18 @@ def _labels(model: str, settings: dict[str, dict[str, Any]]) -> dict[str, str]:
         arm_hash: f"{label} ({arm_hash})" if taken[label] > 1 else label
         for arm_hash, label in words.items()
     }
+
+
+def _usual(values: list[Any]) -> list[Any]:
+    """The value that more than half of at least four arms have, if there is one."""
+    (value, count) = Counter(map(repr, values)).most_common(1)[0]
+    if len(values) > 3 and 2 * count > len(values):
+        return [next(each for each in values if repr(each) == value)]
+    return []
+
+
+def _differs_where_it_is(key: str, settings: dict[str, dict[str, Any]]) -> bool:
+    return len({repr(own[key]) for own in settings.values() if key in own}) > 1
 
 
 def _flat(node: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:

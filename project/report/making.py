@@ -7,6 +7,7 @@ from typing import Any
 
 from project.report import page, tables
 from project.report.arms import Arm, group
+from project.report.beyond_chapters import beyond_chapters
 from project.report.choosing import (
     ChoiceError,
     Gap,
@@ -29,6 +30,7 @@ from project.report.runs import DISK, PAIRS, Problem, StoredRun, read_runs
 from project.report.sections import Section
 from project.report.tensorboard import write_aggregates
 from project.runs.atomic import write_text
+from project.runs.trials import read_histories
 
 PIXELS_PER_INCH = 96  # CSS's inch
 
@@ -162,6 +164,7 @@ def chapters(arms: Mapping[str, list[Arm]], request: Request) -> dict[str, list[
         if PAIRS in arms:
             settings = request.settings_of(reference.models)
             sections[PAIRS] = pair_chapters(arms[PAIRS], reference, settings)
+            sections[PAIRS] += beyond_chapters(arms[PAIRS], read_histories(request.outputs))
         if DISK in arms:
             sections[DISK] = disk_chapters(arms[DISK], reference)
     return sections

@@ -14,6 +14,8 @@ from typing import Any
 # Sections of the configuration that change the result. The data's `source` says only where to look;
 # what was found there (`dataset`) takes its place.
 SCIENTIFIC_SECTIONS = ("model", "data", "optimizer", "loss", "trainer")
+# Likewise, where they are not null: ways to train that the report has not.
+OPTIONAL_SECTIONS = ("augmentation", "schedule", "averaging")
 
 
 def canonical(value: Any) -> Any:
@@ -30,6 +32,14 @@ def canonical(value: Any) -> Any:
     if isinstance(value, float):
         return int(value) if value.is_integer() else value
     raise TypeError(f"a configuration holds plain values, got {type(value).__name__}: {value!r}")
+
+
+def settled(values: dict[str, Any]) -> dict[str, Any]:
+    """Without `model.learning_rates`, which have served once `optimizer.lr` is resolved."""
+    if "model" not in values:
+        return values
+    model = {key: value for key, value in values["model"].items() if key != "learning_rates"}
+    return values | {"model": model}
 
 
 @dataclass(frozen=True)
@@ -59,8 +69,11 @@ class Run:
 def identify(config: dict[str, Any], dataset: str) -> Run:
     """The run that a resolved configuration describes, on the data set that its source leads to."""
     arm = {section: config[section] for section in SCIENTIFIC_SECTIONS}
+    arm |= {key: value for key in OPTIONAL_SECTIONS if (value := config.get(key)) is not None}
     arm["model"] = {key: value for key, value in config["model"].items() if key != "name"}
-    data = {key: value for key, value in config["data"].items() if key != "source"}
+    # Runs of before the digits could be paired anew have no such key.
+    unsaid = ("re_pair", False)
+    data = {k: v for k, v in config["data"].items() if k != "source" and (k, v) != unsaid}
     arm["data"] = data | {"dataset": dataset}
     # Several devices add in another order; runs of before there could be several have no such key.
     arm["trainer"] = {k: v for k, v in config["trainer"].items() if (k, v) != ("devices", 1)}

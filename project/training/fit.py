@@ -17,13 +17,19 @@ from torch import nn
 from project.data.pairs import PairsDataModule
 from project.runs.identity import Run
 from project.seeding import initialise
+from project.training.averaging import AveragedWeights
 from project.training.checkpoint import AtomicCheckpointIO, CheckpointError, newest_readable
 from project.training.dashboard.hyperparameters import hyperparameters
 from project.training.dashboard.writer import DashboardWriter
 from project.training.distributed.classifier import DistributedClassifier
 from project.training.distributed.ranks import ranks
 from project.training.interruption import StopFlag
-from project.training.module import OptimizerFactory, PairClassifier
+from project.training.module import (
+    Augmentation,
+    OptimizerFactory,
+    PairClassifier,
+    ScheduleFactory,
+)
 from project.training.recording import EpochRecorder, ProgressBar, StopAtBatchBoundary
 
 log = logging.getLogger(__name__)
@@ -68,8 +74,10 @@ def quiet_lightning() -> None:
 class Training:
     """What is to be trained, on what and how: the same for all ranks.
 
-    noise_seed: of what is drawn in every step (dropout). devices: each has a process, and a part of
-    every batch. threads: of each process.
+    noise_seed: of what is drawn in every step (dropout, augmentation). devices: each has a process,
+    and a part of every batch. threads: of each process. schedule_factory: None for a constant
+    learning rate. augmentation: None for images as they are. averaging_decay: of the weights that
+    answer, None for those of the last step.
     """
 
     net: nn.Module
@@ -82,6 +90,9 @@ class Training:
     accelerator: str
     devices: int
     threads: int
+    schedule_factory: ScheduleFactory | None = None
+    augmentation: Augmentation | None = None
+    averaging_decay: float | None = None
 
     def begin(self, rank: int) -> PairClassifier:
         """Make this process ready: the pairs, and the net with its initial weights."""
@@ -104,10 +115,14 @@ class Training:
             "optimizer_factory": self.optimizer_factory,
             "auxiliary_weight": self.auxiliary_weight,
             "seed": self.noise_seed,
+            "schedule_factory": self.schedule_factory,
+            "augmentation": self.augmentation,
         }
 
     def trainer(self, rank: int, callbacks: list[Callback], show_progress: bool) -> Trainer:
         """For this process alone: what ranks have to tell each other is DistributedClassifier's."""
+        if self.averaging_decay is not None:
+            callbacks = [AveragedWeights(self.averaging_decay), *callbacks]
         return Trainer(
             accelerator=self.accelerator,
             devices=[rank] if self.accelerator == "gpu" else 1,

@@ -8,6 +8,7 @@ from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from project.data.pairs import Batch
 from project.models import Prediction
@@ -15,6 +16,9 @@ from project.seeding import seed_noise
 from project.training.flat import FlatParameters
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+# The optimizer and the number of all steps to the schedule of its learning rate.
+ScheduleFactory = Callable[[Optimizer, int], LRScheduler]
+Augmentation = Callable[[Tensor], Tensor]
 
 
 class NonFiniteLossError(Exception):
@@ -70,6 +74,8 @@ class PairClassifier(LightningModule):
         optimizer_factory: OptimizerFactory,
         auxiliary_weight: float,
         seed: int,
+        schedule_factory: ScheduleFactory | None = None,
+        augmentation: Augmentation | None = None,
     ) -> None:
         super().__init__()
         # Max-pooling and convolutions are about 1.5 times faster on CPUs in this memory layout.
@@ -77,6 +83,8 @@ class PairClassifier(LightningModule):
         self.optimizer_factory = optimizer_factory
         self.auxiliary_weight = auxiliary_weight
         self.seed = seed
+        self.schedule_factory = schedule_factory
+        self.augmentation = augmentation
         self.epoch_means = self.new_means()
 
     def new_means(self) -> EpochMeans:
@@ -111,6 +119,9 @@ class PairClassifier(LightningModule):
         seed_noise(self.seed, self.global_step)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        if self.augmentation is not None:
+            images, target, digits = batch
+            batch = self.augmentation(images), target, digits
         loss = self.loss(batch)
         if not torch.isfinite(loss):
             raise NonFiniteLossError(
@@ -156,7 +167,11 @@ class PairClassifier(LightningModule):
     def configure_optimizers(self) -> Any:
         # Here and not earlier: by now Lightning has put the net on its device.
         self.flat_parameters = FlatParameters(self.net.parameters())
-        return self.optimizer_factory([self.flat_parameters.vector])
+        optimizer = self.optimizer_factory([self.flat_parameters.vector])
+        if self.schedule_factory is None:
+            return optimizer
+        schedule = self.schedule_factory(optimizer, int(self.trainer.estimated_stepping_batches))
+        return [optimizer], [{"scheduler": schedule, "interval": "step"}]
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         self.flat_parameters.gather()

@@ -1,6 +1,6 @@
 """Every figure of speed that this project claims, measured side by side.
 
-    make bench                         all of it: about 20 minutes on two cores
+    make bench                         all of it: about an hour on two cores
     make bench ARGS="step overhead"    some:      sweep step overhead dashboard start growth
 
 Prints one table and writes it to outputs/bench/<names>.md and .json with the machine and versions.

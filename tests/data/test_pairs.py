@@ -281,3 +281,36 @@ def test_the_order_has_a_seed_of_its_own(make_pairs: Callable[..., PairsDataModu
         torch.cat(list(each.train_dataloader().sampler)) for each in (data, same_digits_other_order)
     ]
     assert not torch.equal(*orders)
+
+
+def batches_of(data: PairsDataModule, epoch: int) -> list[list[list[int]]]:
+    """The numbers of the digits in the training batches of an epoch."""
+    loader = data.train_dataloader()
+    loader.sampler.set_epoch(epoch)  # type: ignore[union-attr]
+    return [
+        (images[:, :, 0, 0] + 256 * images[:, :, 0, 1]).long().tolist() for images, _, _ in loader
+    ]
+
+
+def test_digits_that_are_paired_anew_are_the_training_digits_once_in_every_epoch(
+    numbered: Make,
+) -> None:
+    plain, data = numbered(), numbered(re_pair=True)
+    digits = sorted(numbers_of(plain.train))
+    epochs = [batches_of(data, epoch) for epoch in range(3)]
+    for batches in epochs:
+        assert [len(batch) for batch in batches] == [16, 16, 8]
+        found = [number for batch in batches for pair in batch for number in pair]
+        assert sorted(found) == digits
+    pairs = [{tuple(pair) for batch in batches for pair in batch} for batches in epochs]
+    assert all(len(one & other) < 5 for one, other in itertools.combinations(pairs, 2))
+    assert batches_of(data, 1) == epochs[1]  # an epoch's pairs are a function of its number
+    assert numbers_of(data.val) == numbers_of(plain.val)
+    assert numbers_of(data.test) == numbers_of(plain.test)
+
+
+def test_targets_and_classes_are_those_of_the_new_pairs(numbered: Make) -> None:
+    for images, target, digits in numbered(re_pair=True).train_dataloader():
+        numbers = (images[:, :, 0, 0] + 256 * images[:, :, 0, 1]).long()
+        assert torch.equal(digits, numbers % 10)
+        assert torch.equal(target, (digits[:, 0] <= digits[:, 1]).long())

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from project.runs.identity import Run, canonical, identify
+from project.runs.identity import Run, canonical, identify, settled
 
 CONFIG: dict[str, Any] = {
     "seed": 3,
@@ -227,3 +227,22 @@ def test_one_changed_value_is_another_run(
     key = data.draw(st.sampled_from(sorted(section)))
     same = strict(section[key]) == strict(value)
     assert (with_optimizer(section | {key: value}).name == with_optimizer(section).name) == same
+
+
+def test_ways_to_train_that_are_off_are_no_part_of_the_arm() -> None:
+    """So runs of before there were such ways are the runs that they were."""
+    off = {"augmentation": None, "schedule": None, "averaging": None}
+    assert identify(CONFIG | off, "mnist").arm_hash == "847de0b4"
+    assert identify(changed("data.re_pair", False), "mnist").arm_hash == "847de0b4"
+    on = [
+        changed("data.re_pair", True),
+        *(CONFIG | off | {section: {"amount": 0.5}} for section in off),
+        CONFIG | {"averaging": {"amount": 0.25}},
+    ]
+    assert len({identify(each, "mnist").arm_hash for each in (CONFIG, *on)}) == 6
+
+
+def test_the_learning_rates_of_a_models_file_are_no_part_of_the_net() -> None:
+    given = changed("model.learning_rates", {"adadelta": 0.1})
+    assert settled(given) == CONFIG
+    assert settled({"activation": "tanh"}) == {"activation": "tanh"}

@@ -13,6 +13,7 @@ from project.data.pairs import PairsDataModule
 from project.runs.identity import Run
 from project.training.fit import Outcome, Training, fit
 from project.training.interruption import StopFlag
+from project.training.module import Augmentation, ScheduleFactory
 from tests.training.small_runs import EPOCHS, Train, siamese
 
 
@@ -28,6 +29,9 @@ def train(make_pairs: Callable[..., PairsDataModule], tmp_path: Path) -> Train:
         max_epochs: int = EPOCHS,
         images: bool = True,
         devices: int = 1,
+        schedule_factory: ScheduleFactory | None = None,
+        augmentation: Augmentation | None = None,
+        averaging_decay: float | None = None,
         **data: Any,
     ) -> Outcome:
         directory = tmp_path / name
@@ -43,6 +47,9 @@ def train(make_pairs: Callable[..., PairsDataModule], tmp_path: Path) -> Train:
             accelerator="cpu",
             devices=devices,
             threads=1,
+            schedule_factory=schedule_factory,
+            augmentation=augmentation,
+            averaging_decay=averaging_decay,
         )
         return fit(
             training,

@@ -22,6 +22,7 @@ MOST_TICKS = 12
 NAMES = {
     "optimizer.lr": "learning rate",
     "lr": "learning rate",
+    "data.train_pairs": "training pairs",
     "model.dropout_conv": "dropout after the convolutions (p)",
     "model.dropout_linear": "dropout of the joined outputs (p)",
 }

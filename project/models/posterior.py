@@ -1,0 +1,104 @@
+"""One branch reads both digits; the comparison follows from what it believes about each.
+
+Nothing is learned for the comparison itself: from the probabilities p and q of the two digits
+
+    P(a <= b) = sum over i <= j of p_i q_j,
+
+which is exact if the digits are independent given their images, as they are by construction here.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from project.models.convolutions import IMAGE_SIZE, check_pairs
+from project.models.prediction import Prediction
+
+HEADS = ("posterior", "learned")
+
+
+class ConvolutionStage(nn.Module):
+    """3x3 convolution that keeps the size, batch norm, ReLU; 2x2 max-pooling in between if asked.
+
+    Maps (N, in_channels, H, W) to (N, out_channels, H, W), or half of H and W.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, pool: bool) -> None:
+        super().__init__()
+        # Batch norm follows, which would take a bias away again.
+        self.conv = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
+        self.pool = nn.MaxPool2d(2) if pool else nn.Identity()
+        self.norm = nn.BatchNorm2d(out_channels)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        # Pooling first: there is a quarter of the pixels left to norm, and ReLU commutes with it.
+        return self.norm(self.pool(self.conv(maps))).relu()
+
+
+class PosteriorNet(nn.Module):
+    """A stack of convolutions for each image, the average over its pixels, ten logits; a head.
+
+    channels: of each convolution. pooled: which of them (counted from 1) halve the image.
+    head: `posterior`, P(a <= b) as above; `learned`, two linear layers of `hidden_comparison` in
+        between on the probabilities of both digits, as the report's nets have them.
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[int],
+        pooled: Sequence[int],
+        head: Literal["posterior", "learned"],
+        hidden_comparison: int,
+    ) -> None:
+        super().__init__()
+        if not channels or min(channels) < 1:
+            raise ValueError(f"channels must be positive numbers, got {list(channels)}")
+        if any(not 1 <= place <= len(channels) for place in pooled) or len(pooled) > 3:
+            raise ValueError(
+                f"pooled must name at most 3 of the convolutions 1 to {len(channels)}, "
+                f"got {list(pooled)}"
+            )
+        if head not in HEADS:
+            raise ValueError(f"head must be one of {HEADS}, got {head!r}")
+        if hidden_comparison < 1:
+            raise ValueError(f"hidden_comparison must be at least 1, got {hidden_comparison}")
+        widths = [1, *channels]
+        self.convolutions = nn.Sequential(
+            *(
+                ConvolutionStage(widths[place - 1], widths[place], place in pooled)
+                for place in range(1, len(widths))
+            )
+        )
+        self.linear = nn.Linear(widths[-1], 10)
+        self.comparison: nn.Module | None = None
+        if head == "learned":
+            self.comparison = nn.Sequential(
+                nn.Linear(20, hidden_comparison), nn.ReLU(), nn.Linear(hidden_comparison, 2)
+            )
+
+    def forward(self, pairs: Tensor) -> Prediction:
+        """Pairs (N, 2, 14, 14) to comparison scores (N, 2) and digit logits (N, 2, 10).
+
+        With the posterior head the scores are log-probabilities: cross-entropy leaves them as
+        they are.
+        """
+        check_pairs(pairs)
+        images = pairs.reshape(-1, 1, IMAGE_SIZE, IMAGE_SIZE)
+        digits = self.linear(self.convolutions(images).mean((2, 3))).view(-1, 2, 10)
+        if self.comparison is not None:
+            return Prediction(self.comparison(digits.softmax(2).flatten(1)), (digits,))
+        return Prediction(comparison_of(digits), (digits,))
+
+
+def comparison_of(digits: Tensor) -> Tensor:
+    """Digit logits (N, 2, 10) to log-probabilities (N, 2) of a > b and of a <= b."""
+    first, second = digits.log_softmax(2).unbind(1)
+    # log P(b < i) and log P(b >= i) for every i; both sums, not 1 minus the other, so that neither
+    # loses its digits where it is small.
+    at_least = second.flip(1).logcumsumexp(1).flip(1)
+    below = second.logcumsumexp(1)[:, :-1]
+    greater = (first[:, 1:] + below).logsumexp(1)
+    not_greater = (first + at_least).logsumexp(1)
+    return torch.stack((greater, not_greater), 1)

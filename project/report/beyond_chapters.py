@@ -1,0 +1,111 @@
+"""The page's sections on what goes beyond the publication: time, ingredients, searches."""
+
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from project.report import html, numbers
+from project.report.ablations import Ablation, find_ablations
+from project.report.arms import Arm, shown
+from project.report.choosing import best_by_validation
+from project.report.figures.ablation import draw_ablation
+from project.report.figures.frontier import draw_frontier
+from project.report.figures.tuning import draw_tuning
+from project.report.sections import Illustration, Section
+from project.report.statistics import holm, summarise
+from project.runs.trials import COMPLETE, History
+
+BEST_TRIALS = 5
+
+
+def beyond_chapters(arms: Sequence[Arm], histories: Sequence[History]) -> list[Section]:
+    """arms: of part 1. histories: of tuning studies. What there is nothing of is left out."""
+    arms = [arm for arm in arms if arm.runs]
+    sections = [frontier(arms)] if len({arm.model for arm in arms}) > 1 else []
+    sections += [ablation(each) for each in find_ablations(arms)]
+    return sections + [tuning(each) for each in histories if each.trials]
+
+
+def frontier(arms: Sequence[Arm]) -> Section:
+    """Error against training time."""
+    best = [
+        chosen
+        for model in sorted({arm.model for arm in arms})
+        if (chosen := best_by_validation([arm for arm in arms if arm.model == model]))
+    ]
+    best.sort(key=lambda arm: summarise(arm.values("test/error")).mean)
+    caption = (
+        "Mean test error with its 95 % t-interval over the median training time: of each model the "
+        "arm with the lowest validation error. What lies further down and further left is better. "
+        "Compare times of runs that were made alike."
+    )
+    figure = Illustration("error_by_time", draw_frontier(best), caption)
+    return Section("error-by-time", "Error against training time", Markup(), (figure,))
+
+
+def ablation(study: Ablation) -> Section:
+    """What each ingredient of a model is worth."""
+    compared = study.compared()
+    whole = summarise(study.whole.values("test/error"))
+    adjusted = iter(
+        holm([p for each in compared.values() if (p := each.sign_flip_p_value) is not None])
+    )
+    lines = []
+    for ingredient, each in compared.items():
+        p = "exploratory" if each.exploratory else numbers.p_value(next(adjusted))
+        arm = study.without[ingredient]
+        summary = summarise(arm.values("test/error"))
+        error = f"{numbers.mean_and_deviation(summary.mean, summary.deviation)} %"
+        interval = numbers.NONE if each.interval is None else numbers.point_interval(each.interval)
+        instead = shown(arm.settings.get(ingredient))
+        cells = [error, numbers.points(each.mean_difference), interval, p, str(each.n)]
+        lines.append([f"{ingredient}={instead}", *(html.to_runs(arm.name, cell) for cell in cells)])
+    model = study.whole.model
+    note = (
+        f"{model} as it is: {numbers.mean_and_deviation(whole.mean, whole.deviation)} % (n = "
+        f"{whole.n}). Each line changes one thing and keeps all others; the difference is taken "
+        "seed by seed, with its 95 % interval, and p is that of the exact sign-flip test, "
+        "Holm-corrected over this table."
+    )
+    header = ("changed", "test error", "difference, points", "95 % interval", "p", "n")
+    title = f"What each ingredient of {model} is worth"
+    caption = (
+        "Test error with one ingredient changed minus that of the whole: mean over the seeds that "
+        "both have (diamond) and 95 % interval (bar). To the right of 0 the ingredient helps."
+    )
+    figure = Illustration(f"ablation_{model}", draw_ablation(model, compared), caption)
+    body = html.paragraph(note) + html.table(title, header, lines)
+    return Section(f"ablation-{model}", title, body, (figure,))
+
+
+def tuning(history: History) -> Section:
+    """A search: its budget, its best trials, and how it went."""
+    complete = [each for each in history.trials if each.state == COMPLETE]
+    runs = sum(len(each.errors) for each in history.trials)
+    seeds = ", ".join(map(str, history.seeds))
+    versions = ", ".join(f"{name} {version}" for name, version in history.versions.items())
+    note = (
+        f"{len(history.trials)} trials ({len(complete)} complete, the others given up or failed), "
+        f"{runs} runs in all. Chosen by the mean {history.objective} over the seeds {seeds}, which "
+        f"no table uses; the test pairs had no say. {history.sampler}, {history.pruner} "
+        f"({versions}). All trials: {' '.join(history.words)}. A trial's own figure is "
+        "flattered by having been chosen: believe the table's."
+    )
+    keys = list(history.space)
+    lines = [
+        [str(each.number), numbers.percent(each.value), *(_value(each.values[key]) for key in keys)]
+        for each in sorted(complete, key=lambda each: each.value or 0.0)[:BEST_TRIALS]
+    ]
+    title = f"The search {history.study}"
+    caption = (
+        "What every trial reached, in the order in which they were made; a trial that was given up "
+        "is drawn at the mean of the seeds it had."
+    )
+    figure = Illustration(f"tuning_{history.study}", draw_tuning(history), caption)
+    header = ("trial", f"{history.objective}, %", *keys)
+    body = html.paragraph(note) + html.table(f"Best trials of {history.study}", header, lines)
+    return Section(f"tuning-{history.study}", title, body, (figure,))
+
+
+def _value(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
