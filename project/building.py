@@ -15,7 +15,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import OneCycleLR
 
-from project.configuration import ConfigurationError, refusal, suggestion
+from project.refusing import ConfigurationError, refusal, suggestion
 
 if TYPE_CHECKING:
     from torch.optim.lr_scheduler import LRScheduler

@@ -98,7 +98,7 @@ def composition_message(error: BaseException, config_name: str, arguments: Seque
 
 
 def _unknown_key(key: str, foreign_group: bool, config_name: str, arguments: Sequence[str]) -> str:
-    from project.configuration import suggestion
+    from project.refusing import suggestion
 
     hydras = key.startswith("hydra.")
     groups = [word for word in arguments if (HYDRAS_WORD if hydras else GROUP_WORD).fullmatch(word)]
@@ -111,7 +111,7 @@ def _unknown_key(key: str, foreign_group: bool, config_name: str, arguments: Seq
 
 
 def _unknown_choice(group: str, name: str) -> str:
-    from project.configuration import suggestion
+    from project.refusing import suggestion
 
     options = sorted(path.stem for path in (CONFIGURATION_FOLDER / group).glob("*.yaml"))
     nearest = suggestion(name, options) if difflib.get_close_matches(name, options) else ""

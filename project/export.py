@@ -57,8 +57,8 @@ def check_packages() -> None:
 
 def export(words: Sequence[str]) -> None:
     """Export the run that `words` name, and say what came of it."""
-    from project.configuration import ConfigurationError
     from project.model_card import model_card
+    from project.refusing import ConfigurationError
     from project.trained import read_words
 
     asked = read_words(words)

@@ -177,7 +177,7 @@ class Plan:
 
 def check_devices(trainer: "Trainer") -> None:
     """Raise ConfigurationError if the devices that were asked for are not there."""
-    from project.configuration import ConfigurationError
+    from project.refusing import ConfigurationError
 
     asked = f"trainer.devices={trainer.devices}"
     if trainer.accelerator == "gpu":
@@ -204,7 +204,7 @@ class TrainExperiment:
 
     def resolve(self, values: dict[str, Any]) -> tuple[dict[str, Any], Path]:
         """The configuration with the data source that was found, and the run directory."""
-        from project.configuration import ConfigurationError
+        from project.refusing import ConfigurationError
         from project.runs.life import refuse_others
 
         if values["verify"] is not None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Protocol
 
-from project.configuration import ConfigurationError
+from project.refusing import ConfigurationError
 from project.runs.directory import (
     COMPLETED,
     DamagedRunError,

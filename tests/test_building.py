@@ -15,9 +15,10 @@ from torch import nn
 from project import train
 from project.building import build_net, optimizer_factory
 from project.command import CONFIGURATION_FOLDER
-from project.configuration import ConfigurationError, check_train
+from project.configuration import check_train
 from project.data.pairs import PairsDataModule
 from project.models import Basic, PosteriorNet, ResNet, Siamese
+from project.refusing import ConfigurationError
 from project.runs.identity import OPTIONAL_SECTIONS, settled
 
 BASIC: dict[str, Any] = {

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from project.configuration import ConfigurationError, check_report, check_train, suggestion
+from project.configuration import check_report, check_train
+from project.refusing import ConfigurationError, suggestion
 
 VALUES: dict[str, Any] = {
     "seed": 0,

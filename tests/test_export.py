@@ -11,8 +11,8 @@ import pytest
 import torch
 
 import project.export
-from project.configuration import ConfigurationError
 from project.export import MissingPackageError, ParityError, export, sha256, write_folder
+from project.refusing import ConfigurationError
 from project.runs.directory import RefusedError
 from project.trained import open_run
 from project.training import portable

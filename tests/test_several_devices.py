@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from project.composition import compose_values
-from project.configuration import ConfigurationError, Trainer
+from project.configuration import Trainer
+from project.refusing import ConfigurationError
 from project.runs.identity import identify
 from project.train import check_devices
 from tests.commands import command, run_directories

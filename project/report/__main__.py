@@ -59,7 +59,7 @@ def plan(study: str) -> list["PlannedArm"]:
     from hydra.errors import HydraException
 
     from project.composition import CONFIGURATION_FOLDER, study_arms
-    from project.configuration import ConfigurationError, suggestion
+    from project.refusing import ConfigurationError, suggestion
     from project.report.choosing import PlannedArm
 
     known = sorted(path.stem for path in (CONFIGURATION_FOLDER / "study").glob("*.yaml"))

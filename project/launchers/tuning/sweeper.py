@@ -23,6 +23,7 @@ from hydra.types import HydraContext, TaskFunction
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
+from project.launchers.launching import GridLauncher
 from project.launchers.tuning.space import SpaceError, spelled, split
 from project.runs.trials import COMPLETE, FAILED, FOLDER, PRUNED, History, Trial
 
@@ -91,8 +92,8 @@ class OptunaSweeper(Sweeper):
         self._launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
-        # A line for each trial says enough; of other people's launchers it is an unused name.
-        setattr(self._launcher, "quiet", True)  # noqa: B010
+        if isinstance(self._launcher, GridLauncher):
+            self._launcher.quiet = True  # a line for each trial says enough
 
     def sweep(self, arguments: list[str]) -> Any:
         """Returns the value and the parameters of the best trial."""
