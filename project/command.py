@@ -69,7 +69,9 @@ def known_keys(config_name: str, overrides: Sequence[str], hydras_own: bool = Fa
 
 # What Hydra says, as a plain ValueError, where a number stands for the name of a file: `model=3`.
 NO_NAME = "Config group override must be a string or a list"
-GROUP_WORD = re.compile(r"(model|data|optimizer|trainer|seeds)=(.*)")
+GROUP_WORD = re.compile(
+    r"(model|data|optimizer|trainer|seeds|augmentation|schedule|averaging)=(.*)"
+)
 HYDRAS_WORD = re.compile(r"hydra/\w+=\w+")
 
 

@@ -29,6 +29,8 @@ class Net(Section):
     # The name becomes a directory: nothing that could lead out of it.
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
     target: str = Field(alias="_target_")
+    # By the name of a file in conf/optimizer; not the net's.
+    learning_rates: dict[str, Annotated[float, Field(gt=0)]] = Field(default={}, exclude=True)
 
 
 class Data(Section):

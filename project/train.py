@@ -60,8 +60,8 @@ def make_plan(values: dict[str, Any]) -> "Plan":
     from project.runs.directory import RunDirectory
     from project.runs.identity import identify, settled
 
-    values = settled(values)
     checked = check_train(values)
+    values = settled(values)
     data = prepare(Path(checked.paths.data), checked.data.source)
     asked = checked.data
     check_enough(

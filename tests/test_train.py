@@ -174,6 +174,12 @@ BAD_INPUT = [
     (("model=resnett",), 2, "unknown model 'resnett'; did you mean 'resnet'?"),
     (("optimizer.lrr=1",), 2, "unknown key 'optimizer.lrr'; did you mean 'optimizer.lr'?"),
     (("+optimizer.lrr=1",), 2, "unknown key 'optimizer.lrr'; did you mean 'optimizer.lr'?"),
+    (("model.learning_rates=0.3",), 2, "model.learning_rates=0.3: should be a valid dictionary"),
+    (
+        ("schedule=one_cycle", "schedule.warmup=0.3"),
+        2,
+        "unknown key 'schedule.warmup'; did you mean 'schedule.warm_up'?",
+    ),
     (("lr=1",), 2, "unknown key 'lr'; did you mean 'optimizer.lr'?"),
     (("hydra.launcher.job=1",), 2, "'hydra.launcher.job'; did you mean 'hydra.launcher.jobs'?"),
     (("hydra.lancher.jobs=1",), 2, "'hydra.lancher.jobs'; did you mean 'hydra.launcher.jobs'?"),
