@@ -31,13 +31,18 @@ class Pairs(Dataset[Batch]):
     def __init__(self, images: Tensor, digits: Tensor) -> None:
         self.images = images
         self.digits = digits
-        self.target = (digits[:, 0] <= digits[:, 1]).long()
+        self.target = targets(digits)
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __getitem__(self, index: Tensor) -> Batch:
         return self.images[index], self.target[index], self.digits[index]
+
+
+def targets(digits: Tensor) -> Tensor:
+    """Classes (N, 2) to (N,): 1 where the first is lesser than or equal to the second, else 0."""
+    return (digits[:, 0] <= digits[:, 1]).long()
 
 
 class LooseDigits(Dataset[Batch]):
@@ -52,7 +57,7 @@ class LooseDigits(Dataset[Batch]):
 
     def __getitem__(self, index: Tensor) -> Batch:
         digits = self.digits[index]
-        return self.images[index], (digits[:, 0] <= digits[:, 1]).long(), digits
+        return self.images[index], targets(digits), digits
 
 
 class IndexBatches(Sampler[Tensor]):

@@ -155,7 +155,7 @@ def _labels(model: str, settings: dict[str, dict[str, Any]]) -> dict[str, str]:
         parts = [model]
         for key, most in usual.items():
             section = key[: key.rfind(".") + 1]
-            if most == [own.get(key, PRESENT)]:
+            if most == repr(own.get(key, PRESENT)):
                 continue
             if key in switched:
                 parts.append(f"{key}=null" if key in own else f"+{key}")
@@ -175,12 +175,10 @@ def _labels(model: str, settings: dict[str, dict[str, Any]]) -> dict[str, str]:
     }
 
 
-def _usual(values: list[Any]) -> list[Any]:
-    """The value that more than half of at least four arms have, if there is one."""
-    (value, count) = Counter(map(repr, values)).most_common(1)[0]
-    if len(values) > 3 and 2 * count > len(values):
-        return [next(each for each in values if repr(each) == value)]
-    return []
+def _usual(values: list[Any]) -> str | None:
+    """What more than half of at least four arms have, as `repr` writes it, if there is one."""
+    ((value, count),) = Counter(map(repr, values)).most_common(1)
+    return value if len(values) > 3 and 2 * count > len(values) else None
 
 
 def _differs_where_it_is(key: str, settings: dict[str, dict[str, Any]]) -> bool:
