@@ -105,7 +105,14 @@ def _unknown_key(key: str, foreign_group: bool, config_name: str, arguments: Seq
     hydras = key.startswith("hydra.")
     groups = [word for word in arguments if (HYDRAS_WORD if hydras else GROUP_WORD).fullmatch(word)]
     groups = [word for word in groups if "," not in word and not foreign_group]
-    message = f"unknown key '{key}'{suggestion(key, known_keys(config_name, groups, hydras))}"
+    known = known_keys(config_name, groups, hydras)
+    section, _, inner = key.partition(".")
+    if inner and section in known and not any(each.startswith(f"{section}.") for each in known):
+        files = sorted((CONFIGURATION_FOLDER / section).glob("*.yaml"))
+        on = [path.stem for path in files if f"{section}: null" not in path.read_text()]
+        if ways := " or ".join(f"{section}={name}" for name in on):
+            return f"'{key}' belongs to a choice that is off: add {ways}"
+    message = f"unknown key '{key}'{suggestion(key, known)}"
     study = next((word for word in arguments if re.match(r"\+study=", word)), None)
     if study and not any(word.startswith(f"{key}=") for word in arguments):
         message += f"\n'{key}' comes from {study}: is it a study of another command?"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from project.runs.identity import OPTIONAL_SECTIONS, canonical, settled
+from project.runs.identity import OPTIONAL_SECTIONS, UNSAID, canonical, settled
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -79,10 +79,11 @@ def overrides_for(config_name: str, wanted: dict[str, Any]) -> list[str] | None:
         start = dict(_flat(compose_values(config_name, [*words, f"seed={wanted['seed']}"])))
     except Exception:  # there is no such model any more
         return None
-    # Of before the seeds were split, when all followed the seed; of the times of one device; and of
-    # those when there was but the report's way to train.
-    later = ("seeds.", "trainer.devices", "data.re_pair", *OPTIONAL_SECTIONS)
+    # Of before the seeds were split, when all followed the seed; and of those when there was the
+    # report's way to train alone.
+    later = ("seeds.", *OPTIONAL_SECTIONS)
     goal = {key: value for key, value in start.items() if key.startswith(later)}
+    goal |= {key: value for key, value in UNSAID.items() if key in start}
     goal |= dict(_flat(wanted))
     if goal.keys() != start.keys():
         return None

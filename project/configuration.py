@@ -112,6 +112,7 @@ class Averaging(Section):
 
 class Loss(Section):
     auxiliary_weight: float = Field(ge=0)
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)  # older runs have no such key
 
 
 class Trainer(Section):

@@ -157,7 +157,7 @@ class Plan:
                 root=checked.paths.data, seed=seeds.data, order_seed=seeds.order, **data
             ),
             optimizer_factory=optimizer_factory(self.values["optimizer"]),
-            auxiliary_weight=checked.loss.auxiliary_weight,
+            **dict(checked.loss),
             init_seed=seeds.init,
             noise_seed=seeds.order,
             schedule_factory=schedule_factory(self.values.get("schedule")),

@@ -85,6 +85,7 @@ def test_part_twos_configurations_have_words_too() -> None:
 def test_runs_of_before_there_were_such_keys_have_words() -> None:
     old: dict[str, Any] = compose_values("train", ["model=ws_al", "seed=3"])
     del old["seeds"], old["trainer"]["devices"], old["data"]["re_pair"]
+    del old["loss"]["label_smoothing"]
     for section in OPTIONAL_SECTIONS:
         del old[section]
     assert overrides_for("train", old) == ["model=ws_al"]
@@ -116,6 +117,7 @@ def test_the_frontiers_ablation_takes_one_ingredient_away_at_a_time() -> None:
         ["model.head"],
         ["data.re_pair"],
         ["augmentation"],
+        ["loss.label_smoothing"],
         ["averaging"],
         ["schedule"],
         ["model.channels"],

@@ -32,7 +32,7 @@ VALUES: dict[str, Any] = {
     "augmentation": None,
     "schedule": None,
     "averaging": None,
-    "loss": {"auxiliary_weight": 1.0},
+    "loss": {"auxiliary_weight": 1.0, "label_smoothing": 0.0},
     "seeds": {"data": 0, "init": 0, "order": 0},
     "trainer": {"max_epochs": 25, "accelerator": "cpu", "devices": 1, "threads": 1},
     "dashboard": {"images": True},

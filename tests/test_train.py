@@ -180,6 +180,13 @@ BAD_INPUT = [
         2,
         "unknown key 'schedule.warmup'; did you mean 'schedule.warm_up'?",
     ),
+    (
+        ("augmentation.shift=1",),
+        2,
+        "'augmentation.shift' belongs to a choice that is off: add augmentation=deformation or "
+        "augmentation=shift",
+    ),
+    (("rerun.x=1",), 2, "unknown key 'rerun.x'; did you mean 'rerun'?"),
     (("lr=1",), 2, "unknown key 'lr'; did you mean 'optimizer.lr'?"),
     (("hydra.launcher.job=1",), 2, "'hydra.launcher.job'; did you mean 'hydra.launcher.jobs'?"),
     (("hydra.lancher.jobs=1",), 2, "'hydra.lancher.jobs'; did you mean 'hydra.launcher.jobs'?"),

@@ -20,15 +20,15 @@ HEADS = ("posterior", "learned")
 
 
 class ConvolutionStage(nn.Module):
-    """3x3 convolution that keeps the size, batch norm, ReLU; 2x2 max-pooling in between if asked.
+    """3x3 convolution, 2x2 max-pooling if asked, batch norm, ReLU.
 
-    Maps (N, in_channels, H, W) to (N, out_channels, H, W), or half of H and W.
+    Maps (N, in_channels, H, W) to (N, out_channels, H, W): smaller by 2 without padding, then half.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, pool: bool) -> None:
+    def __init__(self, in_channels: int, out_channels: int, pool: bool, pad: bool) -> None:
         super().__init__()
         # Batch norm follows, which would take a bias away again.
-        self.conv = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
+        self.conv = nn.Conv2d(in_channels, out_channels, 3, padding=int(pad), bias=False)
         self.pool = nn.MaxPool2d(2) if pool else nn.Identity()
         self.norm = nn.BatchNorm2d(out_channels)
 
@@ -41,6 +41,7 @@ class PosteriorNet(nn.Module):
     """A stack of convolutions for each image, the average over its pixels, ten logits; a head.
 
     channels: of each convolution. pooled: which of them (counted from 1) halve the image.
+    unpadded: which of them see whole 3x3 windows only, and make the image smaller by 2.
     head: `posterior`, P(a <= b) as above; `learned`, two linear layers of `hidden_comparison` in
         between on the probabilities of both digits, as the report's nets have them.
     """
@@ -49,17 +50,27 @@ class PosteriorNet(nn.Module):
         self,
         channels: Sequence[int],
         pooled: Sequence[int],
+        unpadded: Sequence[int],
         head: Literal["posterior", "learned"],
         hidden_comparison: int,
     ) -> None:
         super().__init__()
         if not channels or min(channels) < 1:
             raise ValueError(f"channels must be positive numbers, got {list(channels)}")
-        if any(not 1 <= place <= len(channels) for place in pooled) or len(pooled) > 3:
-            raise ValueError(
-                f"pooled must name at most 3 of the convolutions 1 to {len(channels)}, "
-                f"got {list(pooled)}"
-            )
+        for name, places in (("pooled", pooled), ("unpadded", unpadded)):
+            if any(not 1 <= place <= len(channels) for place in places):
+                raise ValueError(
+                    f"{name} must name some of the convolutions 1 to {len(channels)}, "
+                    f"got {list(places)}"
+                )
+        size = IMAGE_SIZE
+        for place in range(1, len(channels) + 1):
+            size = (size - 2 * (place in unpadded)) // (1 + (place in pooled))
+            if size < 1:
+                raise ValueError(
+                    f"pooled={list(pooled)} and unpadded={list(unpadded)} leave nothing of an "
+                    f"image of {IMAGE_SIZE} pixels after convolution {place}"
+                )
         if head not in HEADS:
             raise ValueError(f"head must be one of {HEADS}, got {head!r}")
         if hidden_comparison < 1:
@@ -67,7 +78,9 @@ class PosteriorNet(nn.Module):
         widths = [1, *channels]
         self.convolutions = nn.Sequential(
             *(
-                ConvolutionStage(widths[place - 1], widths[place], place in pooled)
+                ConvolutionStage(
+                    widths[place - 1], widths[place], place in pooled, place not in unpadded
+                )
                 for place in range(1, len(widths))
             )
         )
@@ -95,10 +108,8 @@ class PosteriorNet(nn.Module):
 def comparison_of(digits: Tensor) -> Tensor:
     """Digit logits (N, 2, 10) to log-probabilities (N, 2) of a > b and of a <= b."""
     first, second = digits.log_softmax(2).unbind(1)
-    # log P(b < i) and log P(b >= i) for every i; both sums, not 1 minus the other, so that neither
-    # loses its digits where it is small.
-    at_least = second.flip(1).logcumsumexp(1).flip(1)
-    below = second.logcumsumexp(1)[:, :-1]
-    greater = (first[:, 1:] + below).logsumexp(1)
-    not_greater = (first + at_least).logsumexp(1)
-    return torch.stack((greater, not_greater), 1)
+    both = first.unsqueeze(2) + second.unsqueeze(1)  # log p_i q_j
+    # A sum for each, not 1 minus the other: so neither loses its digits where it is small.
+    lesser_or_equal = torch.ones_like(both[0], dtype=torch.bool).triu()
+    sides = torch.stack((~lesser_or_equal, lesser_or_equal)).unsqueeze(1)
+    return both.where(sides, -torch.inf).logsumexp((2, 3)).T

@@ -7,7 +7,7 @@ from typing import Any
 
 from project.report.runs import StoredRun
 from project.runs.directory import COMPLETED
-from project.runs.identity import OPTIONAL_SECTIONS, canonical
+from project.runs.identity import OPTIONAL_SECTIONS, UNSAID, canonical
 
 # What says where a run lives, where its data were looked for, or which run of the arm it is.
 NOT_SETTINGS = (
@@ -97,8 +97,7 @@ def flat_settings(config: dict[str, Any]) -> dict[str, Any]:
         if key not in NOT_SETTINGS and key.split(".")[0] not in NOT_SETTINGS
     }
     if "trainer" in config:
-        settings.setdefault("trainer.devices", 1)  # of before there could be several
-        settings.setdefault("data.re_pair", False)  # likewise
+        settings = UNSAID | settings
         settings |= {each: None for each in OPTIONAL_SECTIONS if config.get(each) is None}
     # A source of chance that does not follow the seed is held fixed: that is a setting.
     for source, seed in config.get("seeds", {}).items():

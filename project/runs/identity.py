@@ -16,6 +16,9 @@ from typing import Any
 SCIENTIFIC_SECTIONS = ("model", "data", "optimizer", "loss", "trainer")
 # Likewise, where they are not null: ways to train that the report has not.
 OPTIONAL_SECTIONS = ("augmentation", "schedule", "averaging")
+# Settings that came later than the first runs: with these values a run is what it was without.
+# (Several devices are an arm of their own: they add in another order.)
+UNSAID = {"data.re_pair": False, "loss.label_smoothing": 0, "trainer.devices": 1}
 
 
 def canonical(value: Any) -> Any:
@@ -68,15 +71,18 @@ class Run:
 
 def identify(config: dict[str, Any], dataset: str) -> Run:
     """The run that a resolved configuration describes, on the data set that its source leads to."""
-    arm = {section: config[section] for section in SCIENTIFIC_SECTIONS}
+    arm = {
+        section: {
+            key: value
+            for key, value in config[section].items()
+            if (unsaid := f"{section}.{key}") not in UNSAID or value != UNSAID[unsaid]
+        }
+        for section in SCIENTIFIC_SECTIONS
+    }
     arm |= {key: value for key in OPTIONAL_SECTIONS if (value := config.get(key)) is not None}
-    arm["model"] = {key: value for key, value in config["model"].items() if key != "name"}
-    # Runs of before the digits could be paired anew have no such key.
-    unsaid = ("re_pair", False)
-    data = {k: v for k, v in config["data"].items() if k != "source" and (k, v) != unsaid}
-    arm["data"] = data | {"dataset": dataset}
-    # Several devices add in another order; runs of before there could be several have no such key.
-    arm["trainer"] = {k: v for k, v in config["trainer"].items() if (k, v) != ("devices", 1)}
+    del arm["model"]["name"]
+    arm["data"].pop("source", None)
+    arm["data"]["dataset"] = dataset
     # A source of chance that follows the seed is no part of the arm; one that is held fixed is.
     # (Runs of before the seeds were split have no such section.)
     seeds = config.get("seeds", {})

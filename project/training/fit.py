@@ -93,6 +93,7 @@ class Training:
     schedule_factory: ScheduleFactory | None = None
     augmentation: Augmentation | None = None
     averaging_decay: float | None = None
+    label_smoothing: float = 0.0
 
     def begin(self, rank: int) -> PairClassifier:
         """Make this process ready: the pairs, and the net with its initial weights."""
@@ -115,6 +116,7 @@ class Training:
             "optimizer_factory": self.optimizer_factory,
             "auxiliary_weight": self.auxiliary_weight,
             "seed": self.noise_seed,
+            "label_smoothing": self.label_smoothing,
             "schedule_factory": self.schedule_factory,
             "augmentation": self.augmentation,
         }

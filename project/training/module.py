@@ -65,7 +65,8 @@ class PairClassifier(LightningModule):
     Logged per epoch and stage (`train`, `val`, `test`), means over the stage's pairs:
     `<stage>/loss` (main + auxiliary), `<stage>/comparison_loss`, `<stage>/error` (share of wrong
     comparisons) and, if the net names digits, `<stage>/auxiliary_loss` and `<stage>/digit_error`
-    (share of wrong digits). Training values are taken during the epoch, as the optimizer sees them.
+    (share of wrong digits). Training values are taken during the epoch, as the optimizer sees them:
+    with `label_smoothing`, which is for the digits and for training alone.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class PairClassifier(LightningModule):
         optimizer_factory: OptimizerFactory,
         auxiliary_weight: float,
         seed: int,
+        label_smoothing: float = 0.0,
         schedule_factory: ScheduleFactory | None = None,
         augmentation: Augmentation | None = None,
     ) -> None:
@@ -83,6 +85,7 @@ class PairClassifier(LightningModule):
         self.optimizer_factory = optimizer_factory
         self.auxiliary_weight = auxiliary_weight
         self.seed = seed
+        self.label_smoothing = label_smoothing
         self.schedule_factory = schedule_factory
         self.augmentation = augmentation
         self.epoch_means = self.new_means()
@@ -105,8 +108,10 @@ class PairClassifier(LightningModule):
         answers = {"error": (prediction.comparison, target)}
         if prediction.digits:
             # The sum over both digits, as in the report; a mean would halve the weight.
+            smoothing = self.label_smoothing if self.training else 0.0
             each_loss = [
-                cross_entropy(each.flatten(0, 1), digits.flatten()) for each in prediction.digits
+                cross_entropy(each.flatten(0, 1), digits.flatten(), label_smoothing=smoothing)
+                for each in prediction.digits
             ]
             auxiliary_loss = 2 * sum(each_loss[1:], each_loss[0])
             loss = comparison_loss + self.auxiliary_weight * auxiliary_loss

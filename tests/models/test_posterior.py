@@ -13,7 +13,8 @@ from project.models.posterior import comparison_of
 
 FRONTIER: dict[str, Any] = {
     "channels": [32, 48, 62, 62],
-    "pooled": [2],
+    "pooled": [1, 3],
+    "unpadded": [1, 4],
     "head": "posterior",
     "hidden_comparison": 160,
 }
@@ -61,13 +62,20 @@ def test_the_frontier_has_no_more_parameters_than_the_reports_best() -> None:
     assert sum(p.numel() for p in net.parameters()) == convolutions + norms + linear == 76_530
 
 
-@pytest.mark.parametrize("pooled", [[], [2], [1, 2, 4]])
+@pytest.mark.parametrize(
+    ("pooled", "unpadded", "left"),
+    [([], [], 14), ([2], [], 7), ([1, 2, 4], [], 1), ([1, 3], [1, 4], 1), ([], [1, 2, 3, 4], 6)],
+)
 @pytest.mark.parametrize("head", ["posterior", "learned"])
-def test_pairs_become_scores_and_digits(pooled: list[int], head: str) -> None:
+def test_pairs_become_scores_and_digits(
+    pooled: list[int], unpadded: list[int], left: int, head: str
+) -> None:
     small: dict[str, Any] = {"channels": [3, 4, 5, 6], "pooled": pooled, "hidden_comparison": 7}
+    small["unpadded"] = unpadded
     net = PosteriorNet(**small, head=head).double().eval()  # type: ignore[arg-type]
     pairs = draw(5, 2, 14, 14)
     comparison, (digits,) = net(pairs)
+    assert net.convolutions(pairs[:, :1]).shape == (5, 6, left, left)
     assert (comparison.shape, digits.shape) == ((5, 2), (5, 2, 10))
     # Each digit is named by its own image alone.
     turned = net(pairs.flip(1)).digits[0].flip(1)
@@ -81,8 +89,13 @@ def test_pairs_become_scores_and_digits(pooled: list[int], head: str) -> None:
     [
         ({"channels": []}, r"channels must be positive numbers, got \[\]"),
         ({"channels": [4, 0]}, "channels must be positive numbers"),
-        ({"pooled": [5]}, r"pooled must name at most 3 of the convolutions 1 to 4, got \[5\]"),
-        ({"pooled": [1, 2, 3, 4]}, "pooled must name at most 3"),
+        ({"pooled": [5]}, r"pooled must name some of the convolutions 1 to 4, got \[5\]"),
+        ({"unpadded": [0]}, r"unpadded must name some of the convolutions 1 to 4, got \[0\]"),
+        (
+            {"pooled": [1, 2, 3], "unpadded": [4]},
+            r"pooled=\[1, 2, 3\] and unpadded=\[4\] leave nothing of an image of 14 pixels after "
+            "convolution 4",
+        ),
         ({"head": "guess"}, "head must be one of"),
         ({"hidden_comparison": 0}, "hidden_comparison must be at least 1, got 0"),
     ],

@@ -74,6 +74,7 @@ def test_the_hash_is_the_published_one() -> None:
         ("optimizer.lr", 1.0000000000000002),
         ("optimizer.betas", [0.999, 0.9]),
         ("loss.auxiliary_weight", 0.0),
+        ("loss.label_smoothing", 0.1),
         ("trainer.max_epochs", 26),
         ("trainer.accelerator", "gpu"),
         ("trainer.threads", 2),
@@ -234,6 +235,7 @@ def test_ways_to_train_that_are_off_are_no_part_of_the_arm() -> None:
     off = {"augmentation": None, "schedule": None, "averaging": None}
     assert identify(CONFIG | off, "mnist").arm_hash == "847de0b4"
     assert identify(changed("data.re_pair", False), "mnist").arm_hash == "847de0b4"
+    assert identify(changed("loss.label_smoothing", 0.0), "mnist").arm_hash == "847de0b4"
     on = [
         changed("data.re_pair", True),
         *(CONFIG | off | {section: {"amount": 0.5}} for section in off),

@@ -97,6 +97,21 @@ def test_the_auxiliary_loss_reaches_the_weights_by_its_weight() -> None:
     assert torch.equal(gradient(0.0), torch.zeros_like(expected))
 
 
+def test_smoothing_is_for_the_digits_in_training_alone() -> None:
+    module = classifier(1, 2.0)
+    module.label_smoothing = 0.2
+    rows = [0, 1, 2]
+    true, evenly = auxiliary_loss(rows, 1), 0.0
+    for row in rows:
+        for place in (0, 1):
+            scores = SCORES[0, row, place].tolist()
+            evenly += sum(cross_entropy(scores, digit) for digit in range(10)) / 10 / len(rows)
+    smoothed = comparison_loss(rows) + 2.0 * (0.8 * true + 0.2 * evenly)
+    assert module.train().loss(BATCH).item() == pytest.approx(smoothed, rel=1e-12)
+    plain = comparison_loss(rows) + 2.0 * true
+    assert module.eval().loss(BATCH).item() == pytest.approx(plain, rel=1e-12)
+
+
 def test_a_net_without_digits_has_no_digit_metrics() -> None:
     module = classifier(0, 1.0)
     module.loss(BATCH)

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,8 @@ NAMES = {
     "model.dropout_conv": "dropout after the convolutions (p)",
     "model.dropout_linear": "dropout of the joined outputs (p)",
 }
+# What may change with a setting: where there are fewer pairs, each is seen more often.
+ALONGSIDE = {"data.train_pairs": "trainer.max_epochs"}
 METRICS = {"val/error": "validation error", "test/error": "test error"}
 
 
@@ -47,13 +49,15 @@ class Sweep:
 
 
 def find_sweeps(arms: Sequence[Arm], key: str) -> list[Sweep]:
-    """Arms that differ in `key` alone, where two or more of them have completed runs."""
-    families: dict[str, list[Arm]] = defaultdict(list)
-    for arm in arms:
-        if key in arm.settings:
-            others = {name: value for name, value in arm.settings.items() if name != key}
-            families[json.dumps([arm.model, others], sort_keys=True)].append(arm)
-    found = [family for family in families.values() if sum(bool(arm.runs) for arm in family) > 1]
+    """Arms that differ in `key` alone, where two or more of them have completed runs.
+
+    What stands `ALONGSIDE` it may differ too, as long as there is one arm for each value of `key`.
+    """
+    families: list[list[Arm]] = []
+    for family in _alike([arm for arm in arms if key in arm.settings], {key, ALONGSIDE.get(key)}):
+        values = {json.dumps(arm.settings[key]) for arm in family}
+        families += [family] if len(values) == len(family) else _alike(family, {key})
+    found = [family for family in families if sum(bool(arm.runs) for arm in family) > 1]
     differing = {
         model: differing_keys([own[0].settings for own in found if own[0].model == model])
         for model in {own[0].model for own in found}
@@ -65,11 +69,20 @@ def find_sweeps(arms: Sequence[Arm], key: str) -> list[Sweep]:
         words = [model] + [
             f"{name}={shown(family[0].settings.get(name))}"
             for name in differing[model]
-            if name != key
+            if name not in (key, ALONGSIDE.get(key))
         ]
         values = tuple(arm.settings[key] for arm in family)
         sweeps.append(Sweep(" ".join(words), values, tuple(family)))
     return sorted(sweeps, key=lambda sweep: sweep.name)
+
+
+def _alike(arms: Sequence[Arm], ignored: Collection[str | None]) -> list[list[Arm]]:
+    """Arms of one model that are the same but for the ignored settings stand together."""
+    families: dict[str, list[Arm]] = defaultdict(list)
+    for arm in arms:
+        others = {name: value for name, value in arm.settings.items() if name not in ignored}
+        families[json.dumps([arm.model, others], sort_keys=True)].append(arm)
+    return list(families.values())
 
 
 def _sortable(value: Any) -> tuple[list[float], str]:

@@ -31,6 +31,22 @@ def test_two_sweeps_of_one_model_are_told_apart_by_what_else_they_differ_in() ->
     assert names == ["ws_al model.auxiliary_on=logits", "ws_al model.auxiliary_on=probabilities"]
 
 
+def test_epochs_may_go_with_the_number_of_training_pairs() -> None:
+    key = "data.train_pairs"
+    runs = [
+        run
+        for pairs, epochs in ((100, 160), (1000, 40))
+        for run in pair_runs([0.2], data__train_pairs=pairs, trainer__max_epochs=epochs)
+    ]
+    (sweep,) = find_sweeps(group(runs), key)
+    assert (sweep.name, sweep.values) == ("ws_al", (100, 1000))
+    # Two arms of 1,000 pairs cannot stand at one place of a line.
+    runs += pair_runs([0.2], data__train_pairs=1000, trainer__max_epochs=160)
+    (sweep,) = find_sweeps(group(runs), key)
+    assert [arm.settings["trainer.max_epochs"] for arm in sweep.arms] == [160, 160]
+    assert find_sweeps(group(runs[:2]), "trainer.max_epochs") == []
+
+
 def test_a_single_arm_with_completed_runs_is_no_sweep() -> None:
     runs = pair_runs([0.2], optimizer__lr=1) + pair_runs([], diverged=2, optimizer__lr=2)
     assert find_sweeps(group(runs), KEY) == []
