@@ -94,6 +94,7 @@ class Augmentation(Section):
     scale: float = Field(ge=0, lt=1)
     shear: float = Field(ge=0, lt=90)
     elastic: float = Field(ge=0)
+    gamma: float = Field(default=1.0, ge=1)  # older runs have no such key
 
 
 class Schedule(Section):

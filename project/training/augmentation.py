@@ -1,4 +1,4 @@
-"""Digits that are never twice the same: small random turns, moves, scalings, shears and dents."""
+"""Digits that are never twice the same: turned, moved, scaled, sheared, dented, thick or thin."""
 
 import math
 from dataclasses import dataclass
@@ -19,7 +19,9 @@ class Deformation:
 
     Each amount is drawn uniformly from [-limit, limit]: rotation and shear in degrees, shift and
     elastic in pixels along each axis, scale as a share of the size. What comes in from outside an
-    image is its border's nearest pixel. Draws from torch's default generator (the stream
+    image is its border's nearest pixel. At last the ink, between 0 at an image's lightest pixel and
+    1 at its darkest, is raised to a power between 1 / gamma and gamma, whose logarithm is drawn
+    uniformly: strokes become thicker or thinner. Draws from torch's default generator (the stream
     `noise/<step>`).
     """
 
@@ -28,6 +30,7 @@ class Deformation:
     scale: float
     shear: float
     elastic: float
+    gamma: float = 1.0
 
     def __call__(self, pairs: Tensor) -> Tensor:
         """Pairs (N, 2, H, W) to pairs of the same shape; both digits of a pair move apart."""
@@ -36,6 +39,8 @@ class Deformation:
         if self.elastic:
             places = places + self._dents(images)
         moved = grid_sample(images, places, padding_mode="border", align_corners=False)
+        if self.gamma != 1.0:
+            moved = self._inked(moved)
         return moved.view_as(pairs)
 
     def _maps(self, images: Tensor) -> Tensor:
@@ -58,6 +63,14 @@ class Deformation:
         knots = _uniform(len(images), 2, KNOTS, KNOTS).to(images)
         dents = interpolate(knots, images.shape[-2:], mode="bilinear", align_corners=True)
         return dents.permute(0, 2, 3, 1) * (self.elastic * 2 / images.shape[-1])
+
+    def _inked(self, images: Tensor) -> Tensor:
+        """Images (2 N, 1, H, W), each with a power of its own."""
+        powers = _uniform(len(images), 1, 1, 1).to(images).mul(math.log(self.gamma)).exp()
+        lightest = images.amin((2, 3), keepdim=True)
+        span = images.amax((2, 3), keepdim=True) - lightest
+        ink = (images - lightest) / span.clamp_min(torch.finfo(images.dtype).tiny)
+        return lightest + span * ink**powers
 
 
 def _uniform(*shape: int) -> Tensor:

@@ -15,6 +15,7 @@ NOTHING: dict[str, float] = {
     "scale": 0.0,
     "shear": 0.0,
     "elastic": 0.0,
+    "gamma": 1.0,
 }
 
 
@@ -75,6 +76,28 @@ def test_the_map_is_the_rotation_and_scaling_times_the_shear(
     images = torch.zeros(1, 1, 14, 14, dtype=torch.float64)
     found = noise(**amounts)._maps(images)[0, :, :2]
     assert torch.allclose(found, torch.tensor(expected, dtype=torch.float64), atol=1e-6)
+
+
+def test_gamma_is_a_power_of_the_ink_and_leaves_paper_and_darkest_pixel(pairs: Tensor) -> None:
+    seed_noise(0, 0)
+    inked = noise(gamma=2.0)(pairs).flatten(0, 1)
+    plain = pairs.flatten(0, 1)
+    for extreme in (Tensor.amin, Tensor.amax):
+        torch.testing.assert_close(extreme(inked, (1, 2)), extreme(plain, (1, 2)))
+    ink = (plain[0] - plain[0].min()) / (plain[0].max() - plain[0].min())
+    some = (ink > 0.1) & (ink < 0.9)
+    powers = ((inked - plain.min()) / (plain.max() - plain.min()))[:, some].log() / ink[some].log()
+    assert (powers.amax(1) - powers.amin(1)).max() < 1e-6  # one for each image
+    logarithms = powers[:, 0].log() / torch.tensor(2.0).log()
+    assert logarithms.abs().max() <= 1 + 1e-6
+    assert logarithms.min() < -0.98
+    assert logarithms.max() > 0.98
+    assert logarithms.mean().abs() < 0.07  # thicker as often as thinner
+
+
+def test_gamma_leaves_an_empty_image_as_it_is() -> None:
+    empty = torch.full((2, 2, 14, 14), -0.4)
+    torch.testing.assert_close(noise(gamma=2.0)(empty), empty)
 
 
 def test_the_background_comes_in_and_no_zeros(pairs: Tensor) -> None:
