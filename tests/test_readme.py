@@ -127,3 +127,9 @@ def test_every_promise_names_a_test_that_there_is() -> None:
     assert len(named) >= 25
     for file, name in named:
         assert f"def {name}" in (ROOT / file).read_text(), f"{file}::{name}"
+
+
+def test_what_the_readme_links_to_is_there() -> None:
+    linked = re.findall(r"\]\(([\w/.-]+)\)", (ROOT / "README.md").read_text())
+    assert len(linked) >= 3
+    assert [path for path in linked if not (ROOT / path).is_file()] == []
