@@ -16,7 +16,8 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
-from project.composition import CONFIGURATION_FOLDER, compose
+from project.composition import CONFIGURATION_FOLDER, compose, options
+from project.runs.identity import OPTIONAL_SECTIONS
 
 PATH_KEYS = ("paths.outputs", "paths.data", "verify")
 
@@ -104,14 +105,14 @@ def _unknown_key(key: str, foreign_group: bool, config_name: str, arguments: Seq
 
     hydras = key.startswith("hydra.")
     groups = [word for word in arguments if (HYDRAS_WORD if hydras else GROUP_WORD).fullmatch(word)]
-    groups = [word for word in groups if "," not in word and not foreign_group]
+    groups = [] if foreign_group else [word.partition(",")[0] for word in groups]
     known = known_keys(config_name, groups, hydras)
-    section, _, inner = key.partition(".")
-    if inner and section in known and not any(each.startswith(f"{section}.") for each in known):
-        files = sorted((CONFIGURATION_FOLDER / section).glob("*.yaml"))
-        on = [path.stem for path in files if f"{section}: null" not in path.read_text()]
-        if ways := " or ".join(f"{section}={name}" for name in on):
-            return f"'{key}' belongs to a choice that is off: add {ways}"
+    section = key.partition(".")[0]
+    if section in OPTIONAL_SECTIONS and section in known:
+        ways = [f"{section}={name}" for name in options(section, f"{section}: null", holds=False)]
+        ways = [way for way in ways if key in known_keys(config_name, [*groups, way])]
+        if ways and not any(word.startswith((f"{section}=", "+study=")) for word in arguments):
+            return f"'{key}' belongs to a choice that is off: add {' or '.join(ways)}"
     message = f"unknown key '{key}'{suggestion(key, known)}"
     study = next((word for word in arguments if re.match(r"\+study=", word)), None)
     if study and not any(word.startswith(f"{key}=") for word in arguments):

@@ -79,8 +79,8 @@ def overrides_for(config_name: str, wanted: dict[str, Any]) -> list[str] | None:
         start = dict(_flat(compose_values(config_name, [*words, f"seed={wanted['seed']}"])))
     except Exception:  # there is no such model any more
         return None
-    # Of before the seeds were split, when all followed the seed; and of those when there was the
-    # report's way to train alone.
+    # Of before the seeds were split, when all followed the seed; of those when the report's way to
+    # train was the only one; and of before there were some settings.
     later = ("seeds.", *OPTIONAL_SECTIONS)
     goal = {key: value for key, value in start.items() if key.startswith(later)}
     goal |= {key: value for key, value in UNSAID.items() if key in start}
@@ -101,18 +101,18 @@ def _groups(wanted: dict[str, Any]) -> list[str]:
     own = compose_values("train", words)
     target = wanted["optimizer"]["_target_"]
     if own["optimizer"]["_target_"] != target:
-        words.append(f"optimizer={_option('optimizer', f'_target_: {target}')}")
+        words.append(f"optimizer={options('optimizer', f'_target_: {target}')[0]}")
     for section in OPTIONAL_SECTIONS:
         off = wanted.get(section) is None
         if off != (own[section] is None):
-            words.append(f"{section}={_option(section, f'{section}: null', holds=off)}")
+            words.append(f"{section}={options(section, f'{section}: null', holds=off)[0]}")
     return words
 
 
-def _option(group: str, line: str, holds: bool = True) -> str:
-    """The first file of conf/`group` that holds the line, or the first that does not."""
+def options(group: str, line: str, holds: bool = True) -> list[str]:
+    """The files of conf/`group` that hold the line, or those that do not."""
     files = sorted((CONFIGURATION_FOLDER / group).glob("*.yaml"))
-    return next(path.stem for path in files if (line in path.read_text().splitlines()) == holds)
+    return [path.stem for path in files if (line in path.read_text().splitlines()) == holds]
 
 
 def _spelled(value: Any) -> str:

@@ -91,6 +91,15 @@ def test_runs_of_before_there_were_such_keys_have_words() -> None:
     assert overrides_for("train", old) == ["model=ws_al"]
 
 
+def test_a_run_of_before_there_was_gamma_has_the_word_that_leaves_it_out() -> None:
+    old: dict[str, Any] = compose_values("train", ["augmentation=deformation", "seed=3"])
+    del old["augmentation"]["gamma"]
+    words = ["model=ws_al_bn_do", "augmentation=deformation", "augmentation.gamma=1"]
+    assert overrides_for("train", old) == words
+    again = compose_values("train", [*words, "seed=3"])
+    assert identify(again, "mnist") == identify(old, "mnist")
+
+
 def test_a_configuration_with_other_keys_or_a_net_that_is_gone_has_no_words() -> None:
     wanted = compose_values("train", ["model=ws_al"])
     with_more = wanted | {"model": wanted["model"] | {"width": 3}}

@@ -89,6 +89,8 @@ def test_a_documented_command_works(tmp_path: Path, line: str) -> None:
     module = words[2]
     budget = BUDGET[module] + [f"paths.outputs={tmp_path}"]
     runs = "runs/*/seed=0/run.json"
+    if "+study=sample_efficiency" in words:
+        budget.append("+sample=pairs_100")
     if SEARCH in words:  # it has seeds of its own
         budget[budget.index("seed=0")] = "hydra.sweeper.seeds=[100]"
         budget.append("hydra.sweeper.trials=1")

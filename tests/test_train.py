@@ -186,6 +186,11 @@ BAD_INPUT = [
         "'augmentation.shift' belongs to a choice that is off: add augmentation=deformation or "
         "augmentation=shift",
     ),
+    (
+        ("-m", "augmentation=deformation,shift", "augmentation.shfit=1"),
+        2,
+        "unknown key 'augmentation.shfit'; did you mean 'augmentation.shift'?",
+    ),
     (("rerun.x=1",), 2, "unknown key 'rerun.x'; did you mean 'rerun'?"),
     (("lr=1",), 2, "unknown key 'lr'; did you mean 'optimizer.lr'?"),
     (("hydra.launcher.job=1",), 2, "'hydra.launcher.job'; did you mean 'hydra.launcher.jobs'?"),

@@ -50,9 +50,9 @@ class PosteriorNet(nn.Module):
         self,
         channels: Sequence[int],
         pooled: Sequence[int],
-        unpadded: Sequence[int],
         head: Literal["posterior", "learned"],
         hidden_comparison: int,
+        unpadded: Sequence[int] = (),
     ) -> None:
         super().__init__()
         if not channels or min(channels) < 1:
@@ -110,6 +110,6 @@ def comparison_of(digits: Tensor) -> Tensor:
     first, second = digits.log_softmax(2).unbind(1)
     both = first.unsqueeze(2) + second.unsqueeze(1)  # log p_i q_j
     # A sum for each, not 1 minus the other: so neither loses its digits where it is small.
-    lesser_or_equal = torch.ones_like(both[0], dtype=torch.bool).triu()
+    lesser_or_equal = torch.ones(10, 10, dtype=torch.bool, device=digits.device).triu()
     sides = torch.stack((~lesser_or_equal, lesser_or_equal)).unsqueeze(1)
     return both.where(sides, -torch.inf).logsumexp((2, 3)).T

@@ -97,7 +97,9 @@ def flat_settings(config: dict[str, Any]) -> dict[str, Any]:
         if key not in NOT_SETTINGS and key.split(".")[0] not in NOT_SETTINGS
     }
     if "trainer" in config:
-        settings = UNSAID | settings
+        for key, value in UNSAID.items():
+            if config.get(key.split(".")[0]) is not None:
+                settings.setdefault(key, value)
         settings |= {each: None for each in OPTIONAL_SECTIONS if config.get(each) is None}
     # A source of chance that does not follow the seed is held fixed: that is a setting.
     for source, seed in config.get("seeds", {}).items():

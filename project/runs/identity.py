@@ -18,7 +18,12 @@ SCIENTIFIC_SECTIONS = ("model", "data", "optimizer", "loss", "trainer")
 OPTIONAL_SECTIONS = ("augmentation", "schedule", "averaging")
 # Settings that came later than the first runs: with these values a run is what it was without.
 # (Several devices are an arm of their own: they add in another order.)
-UNSAID = {"data.re_pair": False, "loss.label_smoothing": 0, "trainer.devices": 1}
+UNSAID = {
+    "trainer.devices": 1,
+    "data.re_pair": False,
+    "loss.label_smoothing": 0,
+    "augmentation.gamma": 1,
+}
 
 
 def canonical(value: Any) -> Any:
@@ -71,15 +76,15 @@ class Run:
 
 def identify(config: dict[str, Any], dataset: str) -> Run:
     """The run that a resolved configuration describes, on the data set that its source leads to."""
+    on = [section for section in OPTIONAL_SECTIONS if config.get(section) is not None]
     arm = {
         section: {
             key: value
             for key, value in config[section].items()
             if (unsaid := f"{section}.{key}") not in UNSAID or value != UNSAID[unsaid]
         }
-        for section in SCIENTIFIC_SECTIONS
+        for section in (*SCIENTIFIC_SECTIONS, *on)
     }
-    arm |= {key: value for key in OPTIONAL_SECTIONS if (value := config.get(key)) is not None}
     del arm["model"]["name"]
     arm["data"].pop("source", None)
     arm["data"]["dataset"] = dataset

@@ -4,7 +4,7 @@ import ctypes
 
 # Of glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-KEPT = 2**30  # bytes
+LARGEST, KEPT = 2**25, 2**30  # bytes; of an allocation no more may be asked
 
 
 def keep_freed_memory() -> None:
@@ -19,5 +19,5 @@ def keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):
         return
-    mallopt(M_MMAP_THRESHOLD, KEPT)
-    mallopt(M_TRIM_THRESHOLD, KEPT)
+    if mallopt(M_MMAP_THRESHOLD, LARGEST):
+        mallopt(M_TRIM_THRESHOLD, KEPT)

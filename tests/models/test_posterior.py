@@ -46,6 +46,11 @@ def test_small_probabilities_keep_their_digits_on_both_sides() -> None:
     assert scores.argmax(1).tolist() == [1, 0]
 
 
+def test_no_pairs_have_no_scores() -> None:
+    """A device has none where there are fewer in the last batch than devices."""
+    assert comparison_of(torch.zeros(0, 2, 10)).shape == (0, 2)
+
+
 def test_gradients_are_those_of_the_definition() -> None:
     assert torch.autograd.gradcheck(comparison_of, draw(4, 2, 10).requires_grad_())
 

@@ -236,6 +236,8 @@ def test_ways_to_train_that_are_off_are_no_part_of_the_arm() -> None:
     assert identify(CONFIG | off, "mnist").arm_hash == "847de0b4"
     assert identify(changed("data.re_pair", False), "mnist").arm_hash == "847de0b4"
     assert identify(changed("loss.label_smoothing", 0.0), "mnist").arm_hash == "847de0b4"
+    amounts = {"augmentation": {"shift": 1.0}}, {"augmentation": {"shift": 1.0, "gamma": 1.0}}
+    assert len({identify(CONFIG | off | each, "mnist").arm_hash for each in amounts}) == 1
     on = [
         changed("data.re_pair", True),
         *(CONFIG | off | {section: {"amount": 0.5}} for section in off),

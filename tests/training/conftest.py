@@ -32,6 +32,7 @@ def train(make_pairs: Callable[..., PairsDataModule], tmp_path: Path) -> Train:
         schedule_factory: ScheduleFactory | None = None,
         augmentation: Augmentation | None = None,
         averaging_decay: float | None = None,
+        label_smoothing: float = 0.0,
         **data: Any,
     ) -> Outcome:
         directory = tmp_path / name
@@ -50,6 +51,7 @@ def train(make_pairs: Callable[..., PairsDataModule], tmp_path: Path) -> Train:
             schedule_factory=schedule_factory,
             augmentation=augmentation,
             averaging_decay=averaging_decay,
+            label_smoothing=label_smoothing,
         )
         return fit(
             training,

@@ -42,11 +42,13 @@ def batch_of(rows: list[int]) -> Batch:
 BATCH = batch_of([0, 1, 2])
 
 
-def classifier(positions: int, auxiliary_weight: float) -> PairClassifier:
+def classifier(
+    positions: int, auxiliary_weight: float, label_smoothing: float = 0.0
+) -> PairClassifier:
     def optimizer(parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.SGD(parameters, lr=0.1)
 
-    return PairClassifier(TableNet(positions), optimizer, auxiliary_weight, seed=0)
+    return PairClassifier(TableNet(positions), optimizer, auxiliary_weight, 0, label_smoothing)
 
 
 def cross_entropy(scores: list[float], label: int) -> float:
@@ -98,8 +100,7 @@ def test_the_auxiliary_loss_reaches_the_weights_by_its_weight() -> None:
 
 
 def test_smoothing_is_for_the_digits_in_training_alone() -> None:
-    module = classifier(1, 2.0)
-    module.label_smoothing = 0.2
+    module = classifier(1, 2.0, label_smoothing=0.2)
     rows = [0, 1, 2]
     true, evenly = auxiliary_loss(rows, 1), 0.0
     for row in rows:

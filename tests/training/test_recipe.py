@@ -20,7 +20,10 @@ RECIPE: dict[str, Any] = {
     "schedule_factory": schedule_factory(
         {"warm_up": 0.3, "initial_divisor": 10.0, "final_divisor": 100.0}
     ),
-    "augmentation": Deformation(rotation=10.0, shift=1.0, scale=0.1, shear=5.0, elastic=0.5),
+    "augmentation": Deformation(
+        rotation=10.0, shift=1.0, scale=0.1, shear=5.0, elastic=0.5, gamma=2.0
+    ),
+    "label_smoothing": 0.1,
     "averaging_decay": 0.8,
 }
 
@@ -137,3 +140,9 @@ def test_only_training_pairs_are_moved(train: Train, monkeypatch: pytest.MonkeyP
     for stage, batches in seen.items():
         same = all(map(torch.equal, moved[stage], batches))
         assert same == ("train" not in stage.lower()), stage
+
+
+def test_label_smoothing_reaches_the_training(train: Train) -> None:
+    plain = train("plain")
+    smoothed = train("smoothed", label_smoothing=0.2)
+    assert smoothed.metrics["train/auxiliary_loss"] != plain.metrics["train/auxiliary_loss"]

@@ -1,4 +1,4 @@
-"""Error against one setting, wherever arms of one model differ in exactly that setting."""
+"""Error against one setting, wherever arms of one model differ in that setting and in no other."""
 
 import json
 from collections import defaultdict
@@ -33,7 +33,7 @@ METRICS = {"val/error": "validation error", "test/error": "test error"}
 
 @dataclass(frozen=True)
 class Sweep:
-    """Arms of one model that differ in one setting, by its value.
+    """Arms of one model that differ in one setting (and what is `ALONGSIDE` it), by its value.
 
     name: the model, and whatever tells this sweep from others of the model.
     """
@@ -67,9 +67,9 @@ def find_sweeps(arms: Sequence[Arm], key: str) -> list[Sweep]:
         family.sort(key=lambda arm: _sortable(arm.settings[key]))
         model = family[0].model
         words = [model] + [
-            f"{name}={shown(family[0].settings.get(name))}"
-            for name in differing[model]
-            if name not in (key, ALONGSIDE.get(key))
+            f"{name}={','.join(dict.fromkeys(shown(arm.settings.get(name)) for arm in family))}"
+            for name in dict.fromkeys([*differing[model], *_varying(family)])
+            if name != key
         ]
         values = tuple(arm.settings[key] for arm in family)
         sweeps.append(Sweep(" ".join(words), values, tuple(family)))
@@ -83,6 +83,10 @@ def _alike(arms: Sequence[Arm], ignored: Collection[str | None]) -> list[list[Ar
         others = {name: value for name, value in arm.settings.items() if name not in ignored}
         families[json.dumps([arm.model, others], sort_keys=True)].append(arm)
     return list(families.values())
+
+
+def _varying(family: Sequence[Arm]) -> list[str]:
+    return differing_keys([arm.settings for arm in family])
 
 
 def _sortable(value: Any) -> tuple[list[float], str]:

@@ -39,11 +39,15 @@ def test_epochs_may_go_with_the_number_of_training_pairs() -> None:
         for run in pair_runs([0.2], data__train_pairs=pairs, trainer__max_epochs=epochs)
     ]
     (sweep,) = find_sweeps(group(runs), key)
-    assert (sweep.name, sweep.values) == ("ws_al", (100, 1000))
+    assert (sweep.name, sweep.values) == ("ws_al trainer.max_epochs=160,40", (100, 1000))
     # Two arms of 1,000 pairs cannot stand at one place of a line.
     runs += pair_runs([0.2], data__train_pairs=1000, trainer__max_epochs=160)
     (sweep,) = find_sweeps(group(runs), key)
+    assert (sweep.name, sweep.values) == ("ws_al", (100, 1000))
     assert [arm.settings["trainer.max_epochs"] for arm in sweep.arms] == [160, 160]
+    runs += pair_runs([0.2], data__train_pairs=100, trainer__max_epochs=40)
+    names = [sweep.name for sweep in find_sweeps(group(runs), key)]
+    assert names == ["ws_al trainer.max_epochs=160", "ws_al trainer.max_epochs=40"]
     assert find_sweeps(group(runs[:2]), "trainer.max_epochs") == []
 
 

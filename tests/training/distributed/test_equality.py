@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from project.data import pairs
 from project.data.pairs import Batch
-from project.models import Basic, Siamese
+from project.models import Basic, PosteriorNet, Siamese
 from project.training.checkpoint import LAST, AtomicCheckpointIO
 from project.training.distributed import classifier, layers
 from project.training.distributed.classifier import DistributedClassifier
@@ -30,6 +30,7 @@ NETS = {
     "basic": lambda: Basic([4, 6], 8).double(),
     "batch norm": lambda: Siamese([4, 6], 8, 8, True, 0.0, 0.0, "late", "probabilities").double(),
     "everything": lambda: siamese().double(),
+    "posterior": lambda: PosteriorNet([4, 6], [1], "posterior", 8).double(),
 }
 
 
@@ -72,12 +73,13 @@ def test_several_ranks_end_as_one_process(
     assert together.metrics == pytest.approx(alone.metrics, abs=HISTORY_TOLERANCE)
 
 
+@pytest.mark.parametrize("net", ["everything", "posterior"])
 def test_ranks_without_a_pair_in_the_last_batch_change_nothing(
-    train: Train, tmp_path: Path, double: None
+    train: Train, tmp_path: Path, double: None, net: str
 ) -> None:
     few = {"train_pairs": 34, "val_pairs": 17, "test_pairs": 20}  # 2 and 1 pairs for 3 ranks
-    train("alone", make_net=NETS["everything"], **few)
-    train("together", make_net=NETS["everything"], devices=3, **few)
+    train("alone", make_net=NETS[net], **few)
+    train("together", make_net=NETS[net], devices=3, **few)
     weights, measured = differences(tmp_path / "alone", tmp_path / "together")
     assert weights < WEIGHTS_TOLERANCE
     assert measured < HISTORY_TOLERANCE
