@@ -21,19 +21,19 @@ BEST_TRIALS = 5
 def beyond_chapters(arms: Sequence[Arm], histories: Sequence[History]) -> list[Section]:
     """arms: of part 1. histories: of tuning studies. What there is nothing of is left out."""
     arms = [arm for arm in arms if arm.runs]
-    sections = [frontier(arms)] if len({arm.model for arm in arms}) > 1 else []
-    sections += [ablation(each) for each in find_ablations(arms)]
-    return sections + [tuning(each) for each in histories if each.trials]
-
-
-def frontier(arms: Sequence[Arm]) -> Section:
-    """Error against training time."""
     best = [
         chosen
         for model in sorted({arm.model for arm in arms})
         if (chosen := best_by_validation([arm for arm in arms if arm.model == model]))
     ]
-    best.sort(key=lambda arm: summarise(arm.values("test/error")).mean)
+    sections = [frontier(best)] if len(best) > 1 else []
+    sections += [ablation(each) for each in find_ablations(arms)]
+    return sections + [tuning(each) for each in histories if each.trials]
+
+
+def frontier(best: Sequence[Arm]) -> Section:
+    """Error against training time, of each model's best arm."""
+    best = sorted(best, key=lambda arm: summarise(arm.values("test/error")).mean)
     caption = (
         "Mean test error with its 95 % t-interval over the median training time: of each model the "
         "arm with the lowest validation error. What lies further down and further left is better. "

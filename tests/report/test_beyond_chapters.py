@@ -131,3 +131,11 @@ def test_a_searchs_figure_shows_every_trial_and_the_best_so_far() -> None:
     assert drawn["complete (2)"] == [[1, 2.0], [4, 1.5]]
     assert drawn["pruned (1)"] == [[2, 1.0]]
     assert [y for _, y in drawn["best so far"]] == [2.0, 2.0, 2.0, 1.5]
+
+
+def test_without_validation_errors_no_arm_is_chosen_for_its_time() -> None:
+    runs = [*pair_runs(ERRORS, model="basic"), *frontier_runs(ERRORS)]
+    assert "error-by-time" in sections(runs)
+    for run in runs:
+        del run.metrics["val/error"]
+    assert "error-by-time" not in sections(runs)

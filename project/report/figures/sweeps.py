@@ -67,7 +67,7 @@ def find_sweeps(arms: Sequence[Arm], key: str) -> list[Sweep]:
         family.sort(key=lambda arm: _sortable(arm.settings[key]))
         model = family[0].model
         words = [model] + [
-            f"{name}={','.join(dict.fromkeys(shown(arm.settings.get(name)) for arm in family))}"
+            f"{name}={_from_to([shown(arm.settings.get(name)) for arm in family])}"
             for name in dict.fromkeys([*differing[model], *_varying(family)])
             if name != key
         ]
@@ -83,6 +83,11 @@ def _alike(arms: Sequence[Arm], ignored: Collection[str | None]) -> list[list[Ar
         others = {name: value for name, value in arm.settings.items() if name not in ignored}
         families[json.dumps([arm.model, others], sort_keys=True)].append(arm)
     return list(families.values())
+
+
+def _from_to(values: Sequence[str]) -> str:
+    first, last = values[0], values[-1]
+    return first if first == last else f"{first} to {last}"
 
 
 def _varying(family: Sequence[Arm]) -> list[str]:
@@ -124,7 +129,7 @@ def draw_sweeps(key: str, sweeps: Sequence[Sweep]) -> Figure:
     some = f"; {len(sweeps)} of {len(sweeps) + left_out} sweeps" if left_out else ""
     figure.suptitle(f"Error by {NAMES.get(key, key)}: mean and 95 % t-interval{some}")
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(panels))
     return figure
 
 

@@ -39,7 +39,7 @@ def test_epochs_may_go_with_the_number_of_training_pairs() -> None:
         for run in pair_runs([0.2], data__train_pairs=pairs, trainer__max_epochs=epochs)
     ]
     (sweep,) = find_sweeps(group(runs), key)
-    assert (sweep.name, sweep.values) == ("ws_al trainer.max_epochs=160,40", (100, 1000))
+    assert (sweep.name, sweep.values) == ("ws_al trainer.max_epochs=160 to 40", (100, 1000))
     # Two arms of 1,000 pairs cannot stand at one place of a line.
     runs += pair_runs([0.2], data__train_pairs=1000, trainer__max_epochs=160)
     (sweep,) = find_sweeps(group(runs), key)
