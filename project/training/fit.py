@@ -24,7 +24,6 @@ from project.training.dashboard.writer import DashboardWriter
 from project.training.distributed.classifier import DistributedClassifier
 from project.training.distributed.ranks import ranks
 from project.training.interruption import StopFlag
-from project.training.memory import keep_freed_memory
 from project.training.module import (
     Augmentation,
     OptimizerFactory,
@@ -99,7 +98,6 @@ class Training:
     def begin(self, rank: int) -> PairClassifier:
         """Make this process ready: the pairs, and the net with its initial weights."""
         torch.set_num_threads(self.threads)
-        keep_freed_memory()
         quiet_lightning()
         self.data.setup()
         initialise(self.net, self.init_seed)

@@ -1,30 +1,24 @@
 """One training step of ours beside the plain one, and a whole run beside a bare loop.
 
-One thread each; data in memory; start-up left out.
+In one process, one thread each; data in memory; start-up left out.
 """
 
-import functools
-import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 from torch.nn.functional import cross_entropy
 
 from project.building import build_net, optimizer_factory
-from project.command import CONFIGURATION_FOLDER
+from project.composition import compose_values
 from project.data.pairs import PairsDataModule
 from project.runs.identity import Run
 from project.seeding import initialise, seed_noise
 from project.training.fit import Training, fit
 from project.training.interruption import StopFlag
-from project.training.memory import keep_freed_memory
 from project.training.module import PairClassifier
 from tests.benchmarks.timing import Ratio, take_turns
 
@@ -33,9 +27,7 @@ STEPS = 10
 
 def composed(*overrides: str) -> dict[str, Any]:
     """The configuration of `python -m project.train <overrides>`."""
-    with initialize_config_dir(str(CONFIGURATION_FOLDER), version_base="1.3"):
-        values: Any = OmegaConf.to_container(compose("train", list(overrides)), resolve=True)
-    return values
+    return compose_values("train", overrides)
 
 
 def pairs_of(values: dict[str, Any], root: Path) -> PairsDataModule:
@@ -97,38 +89,22 @@ def seconds_per_step(step: Callable[[], None], steps: int) -> float:
     return (time.perf_counter() - started) / steps
 
 
-@functools.cache
-def prepared_step(ours: bool, root: Path, model: str) -> Callable[[], None]:
-    """A step after its first ones, which allocate."""
+def step_ratio(root: Path, rounds: int, model: str = "ws_al_bn_do", steps: int = STEPS) -> Ratio:
+    """Milliseconds of a training step, ours beside the plain one."""
     torch.set_num_threads(1)
     values = composed(f"model={model}")
-    if ours:
-        keep_freed_memory()
-    step = (our_step if ours else plain_step)(values, pairs_of(values, root))
-    seconds_per_step(step, 3)
-    return step
-
-
-def milliseconds(ours: bool, root: Path, model: str, steps: int) -> float:
-    """Of a step of this process."""
-    return 1e3 * seconds_per_step(prepared_step(ours, root, model), steps)
-
-
-def step_ratio(root: Path, rounds: int, model: str = "ws_al_bn_do", steps: int = STEPS) -> Ratio:
-    """Milliseconds of a training step, ours beside the plain one.
-
-    A process for each, as malloc is told once for all how to deal with a process's memory.
-    """
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, context) as ours, ProcessPoolExecutor(1, context) as plain:
-        return take_turns(
-            f"step, {model}",
-            lambda: ours.submit(milliseconds, True, root, model, steps).result(),
-            lambda: plain.submit(milliseconds, False, root, model, steps).result(),
-            rounds,
-            limit=0.6,
-            unit="ms",
-        )
+    data = pairs_of(values, root)
+    ours, plain = our_step(values, data), plain_step(values, data)
+    for step in (ours, plain):
+        seconds_per_step(step, 3)  # the first steps allocate
+    return take_turns(
+        f"step, {model}",
+        lambda: 1e3 * seconds_per_step(ours, steps),
+        lambda: 1e3 * seconds_per_step(plain, steps),
+        rounds,
+        limit=0.6,
+        unit="ms",
+    )
 
 
 def bare_loop(values: dict[str, Any], data: PairsDataModule) -> float:
@@ -196,7 +172,6 @@ def fit_into(folder: Path, values: dict[str, Any], data: PairsDataModule) -> flo
 def overhead_ratio(root: Path, rounds: int) -> Ratio:
     """A whole run beside the bare loop over the same steps and data."""
     torch.set_num_threads(1)
-    keep_freed_memory()  # as a run does, which both are
     values = composed()
     data = pairs_of(values, root)
     warm_up = values | {"trainer": values["trainer"] | {"max_epochs": 1}}

@@ -11,7 +11,9 @@ from project.report.figures.costs import SECONDS
 from project.report.figures.style import SERIES, bar, error_label, error_scale, plain_ticks
 from project.report.statistics import summarise
 
-ABOVE, BELOW = (7, 5), (7, -13)  # where names stand, by turns: neighbours do not cover each other
+ABOVE, BELOW = (7, 5), (7, -13)  # where names stand
+METRIC = "test/error"
+NEAR = 2.5  # times as long or as often: a name would cover the neighbour's
 
 
 def draw_frontier(arms: Sequence[Arm]) -> Figure:
@@ -22,16 +24,22 @@ def draw_frontier(arms: Sequence[Arm]) -> Figure:
     figure = Figure((9, 5.5))
     axes = figure.subplots()
     reached: list[float] = []
-    for number, arm in enumerate(arms):
-        seconds = median(run.seconds["training"] for run in arm.runs)
-        mean, reach = bar(summarise(arm.values("test/error")))
+    places = [
+        (median(run.seconds["training"] for run in arm.runs), bar(summarise(arm.values(METRIC))))
+        for arm in arms
+    ]
+    for number, (arm, (seconds, (mean, reach))) in enumerate(zip(arms, places, strict=True)):
+        under_another = any(
+            mean < other < NEAR * mean and 1 / NEAR < theirs / seconds < NEAR
+            for theirs, (other, _) in places
+        )
         color, marker, _ = SERIES[number % len(SERIES)]
         look = {"color": color, "marker": marker, "linestyle": "none"}
         axes.errorbar(seconds, mean, yerr=np.asarray(reach), capsize=3, **look)
         axes.annotate(
             f"{arm.model} (n = {len(arm.runs)})",
             (seconds, mean),
-            xytext=BELOW if number % 2 else ABOVE,
+            xytext=BELOW if under_another else ABOVE,
             textcoords="offset points",
             fontsize=9,
             color=color,
