@@ -70,9 +70,8 @@ def known_keys(config_name: str, overrides: Sequence[str], hydras_own: bool = Fa
 
 # What Hydra says, as a plain ValueError, where a number stands for the name of a file: `model=3`.
 NO_NAME = "Config group override must be a string or a list"
-GROUP_WORD = re.compile(
-    r"(model|data|optimizer|trainer|seeds|augmentation|schedule|averaging)=(.*)"
-)
+GROUPS = ("model", "data", "optimizer", "trainer", "seeds", *OPTIONAL_SECTIONS)
+GROUP_WORD = re.compile(rf"({'|'.join(GROUPS)})=(.*)")
 HYDRAS_WORD = re.compile(r"hydra/\w+=\w+")
 
 
@@ -108,10 +107,10 @@ def _unknown_key(key: str, foreign_group: bool, config_name: str, arguments: Seq
     groups = [] if foreign_group else [word.partition(",")[0] for word in groups]
     known = known_keys(config_name, groups, hydras)
     section = key.partition(".")[0]
-    if section in OPTIONAL_SECTIONS and section in known:
+    chosen = any(word.startswith((f"{section}=", "+study=")) for word in arguments)
+    if section in OPTIONAL_SECTIONS and section in known and not chosen:
         ways = [f"{section}={name}" for name in options(section, f"{section}: null", holds=False)]
-        ways = [way for way in ways if key in known_keys(config_name, [*groups, way])]
-        if ways and not any(word.startswith((f"{section}=", "+study=")) for word in arguments):
+        if ways := [way for way in ways if key in known_keys(config_name, [*groups, way])]:
             return f"'{key}' belongs to a choice that is off: add {' or '.join(ways)}"
     message = f"unknown key '{key}'{suggestion(key, known)}"
     study = next((word for word in arguments if re.match(r"\+study=", word)), None)
@@ -123,9 +122,9 @@ def _unknown_key(key: str, foreign_group: bool, config_name: str, arguments: Seq
 def _unknown_choice(group: str, name: str) -> str:
     from project.refusing import suggestion
 
-    options = sorted(path.stem for path in (CONFIGURATION_FOLDER / group).glob("*.yaml"))
-    nearest = suggestion(name, options) if difflib.get_close_matches(name, options) else ""
-    return f"unknown {group} '{name}'{nearest}\navailable: {', '.join(options)}"
+    names = sorted(path.stem for path in (CONFIGURATION_FOLDER / group).glob("*.yaml"))
+    nearest = suggestion(name, names) if difflib.get_close_matches(name, names) else ""
+    return f"unknown {group} '{name}'{nearest}\navailable: {', '.join(names)}"
 
 
 class Terminated(BaseException):

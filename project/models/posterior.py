@@ -17,6 +17,8 @@ from project.models.convolutions import IMAGE_SIZE, check_pairs
 from project.models.prediction import Prediction
 
 HEADS = ("posterior", "learned")
+# Where i > j, and where i <= j: (2, 1, 10, 10).
+SIDES = torch.stack((torch.ones(10, 10).tril(-1), torch.ones(10, 10).triu())).bool().unsqueeze(1)
 
 
 class ConvolutionStage(nn.Module):
@@ -63,28 +65,23 @@ class PosteriorNet(nn.Module):
                     f"{name} must name some of the convolutions 1 to {len(channels)}, "
                     f"got {list(places)}"
                 )
-        size = IMAGE_SIZE
-        for place in range(1, len(channels) + 1):
-            size = (size - 2 * (place in unpadded)) // (1 + (place in pooled))
+        if head not in HEADS:
+            raise ValueError(f"head must be one of {HEADS}, got {head!r}")
+        if hidden_comparison < 1:
+            raise ValueError(f"hidden_comparison must be at least 1, got {hidden_comparison}")
+        stages, size, width = [], IMAGE_SIZE, 1
+        for place, wider in enumerate(channels, 1):
+            pool, pad = place in pooled, place not in unpadded
+            size = (size if pad else size - 2) // (2 if pool else 1)
             if size < 1:
                 raise ValueError(
                     f"pooled={list(pooled)} and unpadded={list(unpadded)} leave nothing of an "
                     f"image of {IMAGE_SIZE} pixels after convolution {place}"
                 )
-        if head not in HEADS:
-            raise ValueError(f"head must be one of {HEADS}, got {head!r}")
-        if hidden_comparison < 1:
-            raise ValueError(f"hidden_comparison must be at least 1, got {hidden_comparison}")
-        widths = [1, *channels]
-        self.convolutions = nn.Sequential(
-            *(
-                ConvolutionStage(
-                    widths[place - 1], widths[place], place in pooled, place not in unpadded
-                )
-                for place in range(1, len(widths))
-            )
-        )
-        self.linear = nn.Linear(widths[-1], 10)
+            stages.append(ConvolutionStage(width, wider, pool, pad))
+            width = wider
+        self.convolutions = nn.Sequential(*stages)
+        self.linear = nn.Linear(width, 10)
         self.comparison: nn.Module | None = None
         if head == "learned":
             self.comparison = nn.Sequential(
@@ -110,6 +107,4 @@ def comparison_of(digits: Tensor) -> Tensor:
     first, second = digits.log_softmax(2).unbind(1)
     both = first.unsqueeze(2) + second.unsqueeze(1)  # log p_i q_j
     # A sum for each, not 1 minus the other: so neither loses its digits where it is small.
-    lesser_or_equal = torch.ones(10, 10, dtype=torch.bool, device=digits.device).triu()
-    sides = torch.stack((~lesser_or_equal, lesser_or_equal)).unsqueeze(1)
-    return both.where(sides, -torch.inf).logsumexp((2, 3)).T
+    return both.where(SIDES.to(both.device), -torch.inf).logsumexp((2, 3)).T

@@ -76,13 +76,10 @@ class Run:
 
 def identify(config: dict[str, Any], dataset: str) -> Run:
     """The run that a resolved configuration describes, on the data set that its source leads to."""
+    unsaid = UNSAID.items()
     on = [section for section in OPTIONAL_SECTIONS if config.get(section) is not None]
     arm = {
-        section: {
-            key: value
-            for key, value in config[section].items()
-            if (unsaid := f"{section}.{key}") not in UNSAID or value != UNSAID[unsaid]
-        }
+        section: {k: v for k, v in config[section].items() if (f"{section}.{k}", v) not in unsaid}
         for section in (*SCIENTIFIC_SECTIONS, *on)
     }
     del arm["model"]["name"]

@@ -12,9 +12,10 @@ from unittest.mock import patch
 import torch
 from pytorch_lightning.callbacks import Callback
 
+from project.composition import compose_values
 from project.data.pairs import PairsDataModule
 from project.training.dashboard.writer import DashboardWriter
-from tests.benchmarks.steps import composed, fit_into, pairs_of
+from tests.benchmarks.steps import fit_into, pairs_of
 from tests.benchmarks.timing import Ratio, take_turns
 
 Clock = Callable[[], float]
@@ -104,7 +105,7 @@ def event_file(values: dict[str, Any], data: PairsDataModule) -> Ratio:
 def dashboard_ratios(root: Path, rounds: int) -> list[Ratio]:
     """All of it."""
     torch.set_num_threads(1)
-    values = composed()
+    values = compose_values("train", [])
     data = pairs_of(values, root)
     warm_up = values | {"trainer": values["trainer"] | {"max_epochs": 1}}
     run_with(warm_up, data, images=True, clock=time.perf_counter)

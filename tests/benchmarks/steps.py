@@ -25,11 +25,6 @@ from tests.benchmarks.timing import Ratio, take_turns
 STEPS = 10
 
 
-def composed(*overrides: str) -> dict[str, Any]:
-    """The configuration of `python -m project.train <overrides>`."""
-    return compose_values("train", overrides)
-
-
 def pairs_of(values: dict[str, Any], root: Path) -> PairsDataModule:
     """The pairs of seed 0, in memory."""
     data = PairsDataModule(root=root, seed=0, order_seed=0, **values["data"])
@@ -92,7 +87,7 @@ def seconds_per_step(step: Callable[[], None], steps: int) -> float:
 def step_ratio(root: Path, rounds: int, model: str = "ws_al_bn_do", steps: int = STEPS) -> Ratio:
     """Milliseconds of a training step, ours beside the plain one."""
     torch.set_num_threads(1)
-    values = composed(f"model={model}")
+    values = compose_values("train", [f"model={model}"])
     data = pairs_of(values, root)
     ours, plain = our_step(values, data), plain_step(values, data)
     for step in (ours, plain):
@@ -172,7 +167,7 @@ def fit_into(folder: Path, values: dict[str, Any], data: PairsDataModule) -> flo
 def overhead_ratio(root: Path, rounds: int) -> Ratio:
     """A whole run beside the bare loop over the same steps and data."""
     torch.set_num_threads(1)
-    values = composed()
+    values = compose_values("train", [])
     data = pairs_of(values, root)
     warm_up = values | {"trainer": values["trainer"] | {"max_epochs": 1}}
     bare_loop(warm_up, data)

@@ -12,7 +12,6 @@ from project.report.figures.style import SERIES, bar, error_label, error_scale, 
 from project.report.statistics import summarise
 
 ABOVE, BELOW = (7, 5), (7, -13)  # where names stand
-METRIC = "test/error"
 NEAR = 2.5  # times as long or as often: a name would cover the neighbour's
 
 
@@ -24,14 +23,12 @@ def draw_frontier(arms: Sequence[Arm]) -> Figure:
     figure = Figure((9, 5.5))
     axes = figure.subplots()
     reached: list[float] = []
-    places = [
-        (median(run.seconds["training"] for run in arm.runs), bar(summarise(arm.values(METRIC))))
-        for arm in arms
-    ]
-    for number, (arm, (seconds, (mean, reach))) in enumerate(zip(arms, places, strict=True)):
+    times = [median(run.seconds["training"] for run in arm.runs) for arm in arms]
+    bars = [bar(summarise(arm.values("test/error"))) for arm in arms]
+    for number, (arm, seconds, (mean, reach)) in enumerate(zip(arms, times, bars, strict=True)):
         under_another = any(
             mean < other < NEAR * mean and 1 / NEAR < theirs / seconds < NEAR
-            for theirs, (other, _) in places
+            for theirs, (other, _) in zip(times, bars, strict=True)
         )
         color, marker, _ = SERIES[number % len(SERIES)]
         look = {"color": color, "marker": marker, "linestyle": "none"}

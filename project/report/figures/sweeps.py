@@ -1,4 +1,4 @@
-"""Error against one setting, wherever arms of one model differ in that setting and in no other."""
+"""Error against one setting, wherever arms of one model differ in it, and in what goes with it."""
 
 import json
 from collections import defaultdict
@@ -59,7 +59,7 @@ def find_sweeps(arms: Sequence[Arm], key: str) -> list[Sweep]:
         families += [family] if len(values) == len(family) else _alike(family, {key})
     found = [family for family in families if sum(bool(arm.runs) for arm in family) > 1]
     differing = {
-        model: differing_keys([own[0].settings for own in found if own[0].model == model])
+        model: differing_keys([arm.settings for own in found for arm in own if arm.model == model])
         for model in {own[0].model for own in found}
     }
     sweeps = []
@@ -68,7 +68,7 @@ def find_sweeps(arms: Sequence[Arm], key: str) -> list[Sweep]:
         model = family[0].model
         words = [model] + [
             f"{name}={_from_to([shown(arm.settings.get(name)) for arm in family])}"
-            for name in dict.fromkeys([*differing[model], *_varying(family)])
+            for name in differing[model]
             if name != key
         ]
         values = tuple(arm.settings[key] for arm in family)
@@ -88,10 +88,6 @@ def _alike(arms: Sequence[Arm], ignored: Collection[str | None]) -> list[list[Ar
 def _from_to(values: Sequence[str]) -> str:
     first, last = values[0], values[-1]
     return first if first == last else f"{first} to {last}"
-
-
-def _varying(family: Sequence[Arm]) -> list[str]:
-    return differing_keys([arm.settings for arm in family])
 
 
 def _sortable(value: Any) -> tuple[list[float], str]:
