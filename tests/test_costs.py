@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.profiler import ProfilerActivity, profile
@@ -149,3 +150,24 @@ def test_skipping_a_finished_run_imports_few_modules(tmp_path: Path) -> None:
     assert "already completed" in done.stdout
     _, modules = files_and_modules(command("project.train", tmp_path, "model=basic", *SMALL))
     assert 100 < modules < 620
+
+
+STARTED = """
+import importlib, os, sys, torch
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+threads = lambda: len(os.listdir("/proc/self/task"))
+before = threads()
+torch.ones(10, 10).triu()
+print(threads() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
+@pytest.mark.skipif(torch.get_num_threads() == 1, reason="torch has no threads to start")
+def test_importing_what_jobs_are_forked_from_starts_no_threads_of_torch() -> None:
+    """OpenMP's are gone after a fork, and a job of more than one thread would wait for them."""
+    launcher = yaml.safe_load((ROOT / "conf/hydra/launcher/local.yaml").read_text())
+    words = [sys.executable, "-c", STARTED, *launcher["preload"], "project.models"]
+    done = subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True)
+    assert int(done.stdout) > 0  # it is the first operator that starts them

@@ -17,8 +17,6 @@ from project.models.convolutions import IMAGE_SIZE, check_pairs
 from project.models.prediction import Prediction
 
 HEADS = ("posterior", "learned")
-# Where i > j, and where i <= j: (2, 1, 10, 10).
-SIDES = torch.stack((torch.ones(10, 10).tril(-1), torch.ones(10, 10).triu())).bool().unsqueeze(1)
 
 
 class ConvolutionStage(nn.Module):
@@ -107,4 +105,7 @@ def comparison_of(digits: Tensor) -> Tensor:
     first, second = digits.log_softmax(2).unbind(1)
     both = first.unsqueeze(2) + second.unsqueeze(1)  # log p_i q_j
     # A sum for each, not 1 minus the other: so neither loses its digits where it is small.
-    return both.where(SIDES.to(both.device), -torch.inf).logsumexp((2, 3)).T
+    # Made here: at import its operators would start threads, which jobs forked later cannot use.
+    lesser_or_equal = torch.ones(10, 10, dtype=torch.bool, device=digits.device).triu()
+    sides = torch.stack((~lesser_or_equal, lesser_or_equal)).unsqueeze(1)
+    return both.where(sides, -torch.inf).logsumexp((2, 3)).T
