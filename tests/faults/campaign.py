@@ -2,8 +2,9 @@
 
     python -m tests.faults.campaign --kills 100 --seed 0
 
-Killed are the launcher (in its start-up as well), jobs at any moment and jobs in the middle of
-writing a checkpoint or another file, and the server from which jobs are forked.
+Killed are the launcher (in its start-up as well), jobs at any moment, jobs in the middle of
+writing a checkpoint or another file, before and after their first checkpoint, and the server from
+which jobs are forked; every kind at least once, however fast the machine is.
 Whenever the sweep is complete, its results are held against those of an undisturbed one, and it
 begins anew. What is drawn follows from the seed; what it hits, from the machine.
 """
@@ -23,7 +24,8 @@ from tests.faults.sweeps import EPOCHS, Sweep, kill, results
 TWELVE_RUNS = ("model=basic,ws_al,ws_al_bn,ws_al_do", "seed=range(3)")
 START_UP_SECONDS = 4.0
 MEAN_SECONDS_BETWEEN_KILLS = 0.7
-VICTIMS = {"job": 0.3, "writing job": 0.4, "launcher": 0.2, "server": 0.1}
+CHECKPOINTED = "writing job with a checkpoint"
+VICTIMS = {"job": 0.3, "writing job": 0.2, CHECKPOINTED: 0.2, "launcher": 0.2, "server": 0.1}
 
 
 class Campaign:
@@ -49,7 +51,7 @@ class Campaign:
         self.expected = results(self.folder / "undisturbed")
         self.say(f"undisturbed: {len(self.expected)} runs in {time.monotonic() - began:.1f} s")
         outputs = self.folder / "killed"
-        while self.kills.total() < kills or outputs.exists():
+        while self._victims(kills) or outputs.exists():
             sweep = Sweep(outputs, *self.words)
             self.typed += 1
             killed_jobs = self._disturb(sweep, kills)
@@ -58,6 +60,12 @@ class Campaign:
                 self._compare(outputs)
             elif sweep.process.returncode != -9:
                 assert (sweep.process.returncode, killed_jobs) == (1, True), sweep.errors
+
+    def _victims(self, kills: int) -> list[str]:
+        """Whom to kill next: anyone until there are enough `kills`, then the kinds still spared."""
+        if self.kills.total() < kills:
+            return list(VICTIMS)
+        return [victim for victim in VICTIMS if victim not in self.kills]
 
     def _disturb(self, sweep: Sweep, kills: int) -> bool:
         """Kill at random until the launcher has ended; returns whether jobs were killed."""
@@ -69,11 +77,12 @@ class Campaign:
         while sweep.process.poll() is None and not sweep.jobs():
             time.sleep(0.01)
         while sweep.process.poll() is None:
-            if self.kills.total() >= kills:
+            victims = self._victims(kills)
+            if not victims:
                 sweep.wait()
                 break
             self._pause(sweep, self.random.expovariate(1 / MEAN_SECONDS_BETWEEN_KILLS))
-            (victim,) = self.random.choices(list(VICTIMS), list(VICTIMS.values()))
+            (victim,) = self.random.choices(victims, [VICTIMS[each] for each in victims])
             killed_jobs |= self._kill(sweep, victim, victim) and victim != "launcher"
         return killed_jobs
 
@@ -90,7 +99,8 @@ class Campaign:
         else:
             candidates = {
                 "job": sweep.jobs,
-                "writing job": lambda: self._writing(sweep),
+                "writing job": lambda: self._writing(sweep, beside="."),
+                CHECKPOINTED: lambda: self._writing(sweep, beside="last.ckpt"),
                 "server": sweep.servers,
             }[victim]()
             if not candidates or not kill(self.random.choice(candidates)):
@@ -99,11 +109,13 @@ class Campaign:
         self.say(f"kill {self.kills.total()}: {name}")
         return True
 
-    def _writing(self, sweep: Sweep) -> list[int]:
-        """Waits for a job that is writing a file; the temporary file's name says which."""
+    def _writing(self, sweep: Sweep, beside: str) -> list[int]:
+        """Waits for a job that writes a file `beside` another; the new file's name says which."""
         while sweep.process.poll() is None:
-            written = [path.name for path in sweep.outputs.glob("runs/*/*/.*.tmp")]
-            writers = {int(name.split(".")[-2]) for name in written} & set(sweep.jobs())
+            written = sweep.outputs.glob("runs/*/*/.*.tmp")
+            writers = {
+                int(path.name.split(".")[-2]) for path in written if (path.parent / beside).exists()
+            } & set(sweep.jobs())
             if writers:
                 return sorted(writers)
         return []

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands import command, run_directories
-from tests.faults.campaign import Campaign
+from tests.faults.campaign import VICTIMS, Campaign
 from tests.faults.forked import begin
 from tests.faults.sweeps import BUDGET, results, until
 
@@ -23,8 +23,8 @@ def test_a_sweep_that_is_killed_and_typed_again_ends_as_an_undisturbed_one(
     """Launcher, jobs, jobs that write, fork server; after each the session leaves no process."""
     campaign = Campaign(tmp_path, ("model=basic,ws_al", "seed=range(3)"), SEED, print)
     campaign.run(SWEEP_KILLS)
-    assert campaign.kills.total() == SWEEP_KILLS
-    assert campaign.kills.keys() >= {"launcher", "writing job"}
+    assert campaign.kills.total() >= SWEEP_KILLS
+    assert campaign.kills.keys() >= VICTIMS.keys()
     assert campaign.complete >= 1
     assert campaign.resumed >= 1
 
