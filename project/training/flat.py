@@ -43,6 +43,11 @@ class FlatParameters:
         places, gradients = zip(*there, strict=True)
         torch._foreach_copy_(places, gradients)
 
+    def forget_gradients(self) -> None:
+        """Before backward. The gradient of `vector` stays: it is written anew before every step."""
+        for each in self._parameters:
+            each.grad = None
+
 
 def _view(vector: Tensor, start: int, like: Tensor) -> Tensor:
     """The part of `vector` that begins at `start`, in shape and memory layout of `like`."""

@@ -182,5 +182,4 @@ class PairClassifier(LightningModule):
         self.flat_parameters.gather()
 
     def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: Optimizer) -> None:
-        # The optimizer knows the vector alone, whose gradient is written anew before every step.
-        self.net.zero_grad()
+        self.flat_parameters.forget_gradients()
