@@ -129,6 +129,10 @@ class Dashboard(Section):
     images: bool
 
 
+class Checkpoints(Section):
+    time_share: float = Field(gt=0, le=1)
+
+
 class Paths(Section):
     outputs: str = Field(min_length=1)
     data: str = Field(min_length=1)
@@ -160,6 +164,7 @@ class TrainConfiguration(Section):
     loss: Loss
     trainer: Trainer
     dashboard: Dashboard
+    checkpoints: Checkpoints
     paths: Paths
     rerun: bool
     verify: str | None

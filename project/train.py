@@ -170,6 +170,7 @@ class Plan:
             run=self.directory.run,
             directory=self.directory.path,
             images=checked.dashboard.images,
+            checkpoint_share=checked.checkpoints.time_share,
             show_progress=sys.stderr.isatty(),
             stop=stop,
         )

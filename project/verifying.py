@@ -89,8 +89,13 @@ def verify(
     with TemporaryDirectory(prefix="verify-") as scratch:
         paths = {"outputs": scratch, "data": data_folder or values["paths"]["data"]}
         try:
-            quiet = {"dashboard": {"images": False}, "rerun": False, "verify": None}
-            plan = make_plan(values | quiet | {"paths": paths})
+            beside = {
+                "dashboard": {"images": False},
+                "checkpoints": {"time_share": 0.01},
+                "rerun": False,
+                "verify": None,
+            }
+            plan = make_plan(values | beside | {"paths": paths})
         except ConfigurationError as error:
             path = directory / "config.yaml"
             raise DamagedRunError(f"{path} is not for this version of the code: {error}") from None

@@ -36,6 +36,7 @@ VALUES: dict[str, Any] = {
     "seeds": {"data": 0, "init": 0, "order": 0},
     "trainer": {"max_epochs": 25, "accelerator": "cpu", "devices": 1, "threads": 1},
     "dashboard": {"images": True},
+    "checkpoints": {"time_share": 0.01},
     "paths": {"outputs": "outputs", "data": "outputs/data"},
     "rerun": False,
     "verify": None,

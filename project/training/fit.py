@@ -176,12 +176,14 @@ def fit(
     run: Run,
     directory: Path,
     images: bool,
+    checkpoint_share: float,
     show_progress: bool,
     stop: StopFlag,
 ) -> Outcome:
     """Train the net from its initial weights, or from the run's last checkpoint; test it once.
 
-    images: whether the dashboard gets pictures of the test's mistakes.
+    images: whether the dashboard gets pictures of the test's mistakes. checkpoint_share: of the
+    time, at most, for checkpoints between the first and the last epoch.
     Writes history.csv, last.ckpt and events to `directory`. Raises NonFiniteLossError, DataError,
     CheckpointError, RankError or Interrupted.
     """
@@ -192,7 +194,7 @@ def fit(
     others = functools.partial(follow, training, checkpoint)
     with ranks(training.devices, training.accelerator, training.threads, others):
         module = training.begin(rank=0)
-        recorder = EpochRecorder(directory)
+        recorder = EpochRecorder(directory, checkpoint_share)
         dashboard = DashboardWriter(
             name=run.name,
             hyperparameters=hyperparameters(run, parameter_count(net)),

@@ -158,6 +158,7 @@ def fit_into(folder: Path, values: dict[str, Any], data: PairsDataModule) -> flo
         run=Run(values["model"]["name"], {}, seed=0),
         directory=folder,
         images=values["dashboard"]["images"],
+        checkpoint_share=values["checkpoints"]["time_share"],
         show_progress=False,
         stop=StopFlag(),
     )

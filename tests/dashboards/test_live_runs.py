@@ -22,7 +22,7 @@ def test_two_running_jobs_are_shown_live_and_a_kill_costs_no_epoch(tmp_path: Pat
     sweep = subprocess.Popen(
         command(
             "project.train", tmp_path, "-m", "model=basic", "seed=0,1", *words,
-            f"trainer.max_epochs={EPOCHS}", "hydra.launcher.jobs=2",
+            f"trainer.max_epochs={EPOCHS}", "checkpoints.time_share=1", "hydra.launcher.jobs=2",
         ),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -44,6 +44,7 @@ VALUES: dict[str, Any] = {
     "loss": {"auxiliary_weight": 1.0},
     "trainer": {"max_epochs": 2, "accelerator": "cpu", "devices": 1, "threads": 1},
     "dashboard": {"images": False},
+    "checkpoints": {"time_share": 1.0},
     "paths": {"outputs": "outputs", "data": "nowhere"},
     "rerun": False,
     "verify": None,

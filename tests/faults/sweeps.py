@@ -16,7 +16,12 @@ from tests.commands import SMALL, command, run_directories
 
 # About a second per run, half of it checkpoints: a kill at random hits every phase of a run.
 EPOCHS = 8
-BUDGET = (*SMALL[:-1], f"trainer.max_epochs={EPOCHS}", "data.shuffle=true")
+BUDGET = (
+    *SMALL[:-1],
+    f"trainer.max_epochs={EPOCHS}",
+    "data.shuffle=true",
+    "checkpoints.time_share=1",
+)
 PATIENCE = 240.0  # seconds, for what takes a few on a machine with nothing else to do
 
 

@@ -29,6 +29,7 @@ CONFIG: dict[str, Any] = {
     "trainer": {"max_epochs": 25, "accelerator": "cpu", "threads": 1},
     "paths": {"outputs": "outputs", "data": "outputs/data"},
     "dashboard": {"images": True},
+    "checkpoints": {"time_share": 0.01},
     "rerun": False,
 }
 
@@ -104,6 +105,7 @@ def test_another_seed_is_another_run_of_the_same_arm() -> None:
         ("paths.data", "/elsewhere"),
         ("rerun", True),
         ("dashboard.images", False),
+        ("checkpoints.time_share", 1.0),
         ("data.source", "npm"),
         ("model.dropout_conv", 0),
         ("model.dropout_conv", -0.0),

@@ -28,6 +28,7 @@ def train(make_pairs: Callable[..., PairsDataModule], tmp_path: Path) -> Train:
         make_net: Callable[[], nn.Module] = siamese,
         max_epochs: int = EPOCHS,
         images: bool = True,
+        checkpoint_share: float = 1.0,
         devices: int = 1,
         schedule_factory: ScheduleFactory | None = None,
         augmentation: Augmentation | None = None,
@@ -58,6 +59,7 @@ def train(make_pairs: Callable[..., PairsDataModule], tmp_path: Path) -> Train:
             run=Run("siamese", {"optimizer": {"lr": 1.0}}, seed),
             directory=directory,
             images=images,
+            checkpoint_share=checkpoint_share,
             show_progress=False,
             stop=stop or StopFlag(),
         )

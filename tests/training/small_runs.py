@@ -10,6 +10,8 @@ from project.training.interruption import StopFlag
 EPOCHS = 3
 BATCHES = 3  # in an epoch: 40 pairs, 16 at a time
 
+RARELY = 1e-9  # of the time for checkpoints: none between the first epoch and the last
+
 Train = Callable[..., Outcome]
 
 

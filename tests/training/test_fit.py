@@ -17,7 +17,15 @@ from project.training.checkpoint import LAST, PREVIOUS, AtomicCheckpointIO, Chec
 from project.training.fit import parameter_count
 from project.training.interruption import Interrupted
 from project.training.module import NonFiniteLossError, PairClassifier
-from tests.training.small_runs import BATCHES, EPOCHS, Killed, StopAfter, Train, siamese
+from tests.training.small_runs import (
+    BATCHES,
+    EPOCHS,
+    RARELY,
+    Killed,
+    StopAfter,
+    Train,
+    siamese,
+)
 
 
 def history(directory: Path) -> list[dict[str, str]]:
@@ -116,6 +124,18 @@ def test_an_interrupted_run_keeps_the_epochs_that_it_has(train: Train, tmp_path:
         train("run", stop=StopAfter(2 * BATCHES + 1))
     assert [row["epoch"] for row in history(tmp_path / "run")] == ["1", "2"]
     assert checkpoint(tmp_path / "run")["global_step"] == 2 * BATCHES
+
+
+def test_a_run_that_goes_on_from_an_older_checkpoint_ends_as_one_that_was_never_touched(
+    train: Train, tmp_path: Path
+) -> None:
+    whole = train("whole")
+    with pytest.raises(Interrupted):
+        train("run", stop=StopAfter(2 * BATCHES + 1), checkpoint_share=RARELY)
+    assert [row["epoch"] for row in history(tmp_path / "run")] == ["1"]
+    assert checkpoint(tmp_path / "run")["global_step"] == BATCHES
+    assert train("run", checkpoint_share=RARELY).metrics == whole.metrics
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
 
 
 def test_a_run_that_is_killed_in_its_final_test_is_only_tested_again(

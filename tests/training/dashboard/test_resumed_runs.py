@@ -16,7 +16,7 @@ from project.training.fit import Outcome
 from project.training.interruption import Interrupted
 from project.training.recording import EpochRecorder
 from tests.dashboards.server import Curve, curves, dashboard, pictures
-from tests.training.small_runs import BATCHES, EPOCHS, Killed, StopAfter, Train
+from tests.training.small_runs import BATCHES, EPOCHS, RARELY, Killed, StopAfter, Train
 
 Story = Callable[[Train, pytest.MonkeyPatch, Path], None]
 
@@ -48,6 +48,11 @@ def killed_between_events_and_checkpoint(
         train("run")
 
 
+def killed_epochs_after_the_checkpoint(train: Train, patch: pytest.MonkeyPatch, run: Path) -> None:
+    with pytest.raises(Interrupted):
+        train("run", stop=StopAfter(2 * BATCHES + 1), checkpoint_share=RARELY)
+
+
 def set_back_by_a_damaged_checkpoint(train: Train, patch: pytest.MonkeyPatch, run: Path) -> None:
     with pytest.raises(Interrupted):
         train("run", stop=StopAfter(2 * BATCHES))
@@ -73,6 +78,7 @@ STORIES: list[Story] = [
     stopped_within_an_epoch,
     stopped_three_times,
     killed_between_events_and_checkpoint,
+    killed_epochs_after_the_checkpoint,
     set_back_by_a_damaged_checkpoint,
     killed_when_all_was_written_but_the_record,
 ]
