@@ -6,12 +6,14 @@ For everyone else nothing changes; torchmetrics alone will say, in this process,
 metrics and plots miss them.
 """
 
-import importlib.util
 import sys
 from collections.abc import Sequence
-from importlib.machinery import ModuleSpec
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+# Every command imports this file: what only torchmetrics' import needs is imported with it.
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
 
 UNUSED = ("matplotlib", "scipy", "torchvision")
 
@@ -20,12 +22,14 @@ class LeanTorchmetrics:
     """A finder of modules that stands before the others until torchmetrics is asked for."""
 
     def find_spec(
-        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+        self, name: str, path: Sequence[str] | None, target: "ModuleType | None" = None
+    ) -> "ModuleSpec | None":
         if name != "torchmetrics":
             return None
+        from importlib.util import find_spec
+
         sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
+        spec = find_spec(name)
         if spec is not None and spec.loader is not None:
             _execute_without_unused(spec.loader)
         return spec
@@ -37,36 +41,31 @@ def _execute_without_unused(loader: Any) -> None:
 
     from lightning_utilities.core import imports
 
-    execute = loader.exec_module
+    if not (hasattr(imports, "_version") and hasattr(imports, "find_spec")):
+        return
+    execute, version, find_spec = loader.exec_module, imports._version, imports.find_spec
 
-    def version(package: str) -> str:
+    def lean_version(package: str) -> str:
         if package in UNUSED:
             raise PackageNotFoundError(package)
-        return known["_version"](package)
+        return version(package)
 
-    def find_spec(name: str) -> ModuleSpec | None:
-        return None if name.partition(".")[0] in UNUSED else known["find_spec"](name)
+    def lean_find_spec(name: str) -> "ModuleSpec | None":
+        return None if name.partition(".")[0] in UNUSED else find_spec(name)
 
-    answers = {"_version": version, "find_spec": find_spec}
-    known = {name: getattr(imports, name) for name in answers if hasattr(imports, name)}
-
-    def execute_lean(module: ModuleType) -> None:
-        _forget()
-        for name in known:
-            setattr(imports, name, answers[name])
-        try:
-            execute(module)
-        finally:
-            for name, answer in known.items():
-                setattr(imports, name, answer)
-            _forget()
-
-    def _forget() -> None:
+    def answer_with(**functions: Any) -> None:
+        vars(imports).update(functions)
         imports.package_available.cache_clear()
         imports.module_available.cache_clear()
 
-    if len(known) == len(answers):
-        loader.exec_module = execute_lean
+    def execute_lean(module: "ModuleType") -> None:
+        answer_with(_version=lean_version, find_spec=lean_find_spec)
+        try:
+            execute(module)
+        finally:
+            answer_with(_version=version, find_spec=find_spec)
+
+    loader.exec_module = execute_lean
 
 
 def install() -> None:
