@@ -1,5 +1,6 @@
 """`make report` and `make reproduce`, typed on a small budget."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -10,10 +11,14 @@ from tests.report.runs_on_disk import write_run
 
 # The environment is there, whatever make thinks of its age.
 MAKE = ("make", "--no-print-directory", "--old-file=.venv/.ready")
+# Without what the `make test ARGS=...` around this test hands on.
+ENVIRONMENT = {key: value for key, value in os.environ.items() if key not in ("ARGS", "MAKEFLAGS")}
 
 
 def make(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*MAKE, *words], capture_output=True, text=True, cwd=ROOT, timeout=600)
+    return subprocess.run(
+        [*MAKE, *words], capture_output=True, text=True, cwd=ROOT, env=ENVIRONMENT, timeout=600
+    )
 
 
 def test_make_report_makes_a_report(tmp_path: Path) -> None:

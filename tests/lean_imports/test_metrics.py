@@ -1,23 +1,12 @@
 """Lightning comes without scipy, torchvision and matplotlib, which stay there for everyone else."""
 
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
 from lightning_utilities.core import imports
 
-from project.lean_imports import UNUSED, _execute_without_unused
-from tests.commands import ROOT
-
-
-def modules_after(*lines: str) -> set[str]:
-    """The modules that a new Python has imported after `lines`."""
-    code = "\n".join(["import sys", *lines, "print(*sys.modules)"])
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    return set(done.stdout.split())
+from project.lean_imports.metrics import UNUSED, _execute_without_unused
+from tests.lean_imports.new_pythons import modules_after
 
 
 def test_training_imports_nothing_of_the_unused_and_what_lightning_imports_works() -> None:
