@@ -1,5 +1,5 @@
 """Deep-learning mini projects: comparing two digits, and a mini deep-learning framework."""
 
-from project.lean_imports import install as _install_lean_imports
+from project import lean_imports
 
-_install_lean_imports()
+lean_imports.install()

@@ -24,7 +24,7 @@ def _real() -> Any:
     from importlib import import_module
 
     if isinstance(sys.modules.get(NAME), StandIn):
-        sys.meta_path[:] = [each for each in sys.meta_path if not isinstance(each, Postponement)]
+        sys.meta_path.remove(POSTPONEMENT)  # type: ignore[arg-type]
         del sys.modules[NAME]
     return import_module(NAME)
 
@@ -110,6 +110,9 @@ class Postponement:
         """A stand-in is complete as it is."""
 
 
+POSTPONEMENT = Postponement()
+
+
 def install() -> None:
     """For this process; without effect once torch._dynamo has been imported."""
-    sys.meta_path.insert(0, Postponement())  # type: ignore[arg-type]
+    sys.meta_path.insert(0, POSTPONEMENT)  # type: ignore[arg-type]
