@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
-from project.composition import CONFIGURATION_FOLDER, compose, options
+from project.composition import CONFIGURATION_FOLDER, compose, options, spare_hydras_copies
 from project.runs.identity import OPTIONAL_SECTIONS
 
 PATH_KEYS = ("paths.outputs", "paths.data", "verify")
@@ -195,6 +195,7 @@ def run(task: Callable[[Any], Any], config_name: str, prepare: Callable[[], None
     arguments = paths_quoted(flags_first(sys.argv[1:]))
     sys.argv[1:] = arguments
     prepare()
+    spare_hydras_copies()
     raised: list[Exception] = []
 
     @functools.wraps(task)

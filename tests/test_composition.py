@@ -1,13 +1,24 @@
 """Studies are taken apart as the sweep does it, and overrides lead back to a configuration."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hydra.errors import HydraException
 
-from project.composition import NO_RUNS_SEED, compose_values, overrides_for, study_arms
+from project.composition import NO_RUNS_SEED, compose, compose_values, overrides_for, study_arms
 from project.configuration import check_train
 from project.runs.identity import OPTIONAL_SECTIONS, identify
+
+
+def test_a_folder_of_ones_own_is_searched_in_one_composition_only(tmp_path: Path) -> None:
+    """Compositions share what Hydra knows, but not where it looks."""
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "mine.yaml").write_text("name: mine\n")
+    words = [f"hydra.searchpath=[file://{tmp_path}]", "model=mine"]
+    assert compose("train", words).model == {"name": "mine"}
+    with pytest.raises(HydraException, match="Could not find 'model/mine'"):
+        compose("train", words[1:])
 
 
 def test_a_study_consists_of_every_combination_of_its_values_with_its_seeds() -> None:

@@ -113,12 +113,13 @@ def test_a_step_does_not_look_for_gpus(
 
 
 COUNT = """
-import atexit, sys
-opened = []
+import atexit, copy, sys
+opened, copied, copies = [], [], copy.deepcopy
+copy.deepcopy = lambda *words, **named: copied.append(None) or copies(*words, **named)
 sys.addaudithook(lambda event, arguments: opened.append(arguments[0]) if event == "open" else None)
 atexit.register(lambda: print(
     "COUNTS", sum(1 for name in opened if str(name).endswith((".yaml", ".py", ".pyc"))),
-    len(sys.modules)
+    len(sys.modules), len(copied)
 ))
 import runpy
 sys.argv = sys.argv[1:]
@@ -126,29 +127,30 @@ runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
 
 
-def files_and_modules(words: list[str]) -> tuple[int, int]:
-    """Source and configuration files opened by a command, and modules imported at its end."""
+def counts_of(words: list[str]) -> tuple[int, int, int]:
+    """Of a command: source and configuration files opened, modules imported, objects copied."""
     arguments = words[2:]  # without the interpreter and -m
     done = subprocess.run(
         [sys.executable, "-c", COUNT, *arguments],
         cwd=ROOT, check=True, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
-    files, modules = done.stdout.rpartition("COUNTS")[2].split()
-    return int(files), int(modules)
+    files, modules, copied = map(int, done.stdout.rpartition("COUNTS")[2].split())
+    return files, modules, copied
 
 
-def test_help_opens_few_files_and_imports_few_modules(tmp_path: Path) -> None:
-    """`import torch` alone brings more than 1,000 modules."""
-    files, modules = files_and_modules(command("project.train", tmp_path, "--help"))
+def test_help_opens_few_files_imports_few_modules_and_copies_little(tmp_path: Path) -> None:
+    """`import torch` alone brings more than 1,000 modules; Hydra would copy 24,000 objects."""
+    files, modules, copied = counts_of(command("project.train", tmp_path, "--help"))
     assert 100 < files < 420
     assert 100 < modules < 520
+    assert 100 < copied < 3000
 
 
 def test_skipping_a_finished_run_imports_few_modules(tmp_path: Path) -> None:
     assert train(tmp_path, "model=basic").returncode == 0
     done = train(tmp_path, "model=basic")
     assert "already completed" in done.stdout
-    _, modules = files_and_modules(command("project.train", tmp_path, "model=basic", *SMALL))
+    _, modules, _ = counts_of(command("project.train", tmp_path, "model=basic", *SMALL))
     assert 100 < modules < 620
 
 
