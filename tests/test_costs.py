@@ -154,6 +154,13 @@ def test_skipping_a_finished_run_imports_few_modules(tmp_path: Path) -> None:
     assert 100 < modules < 620
 
 
+def test_the_process_of_a_sweep_leaves_torch_to_its_jobs(tmp_path: Path) -> None:
+    words = command("project.train", tmp_path, "model=basic", "-m", "seed=0,1", *SMALL)
+    _, modules, _ = counts_of(words)
+    assert len(list(tmp_path.glob("runs/*/seed=*/run.json"))) == 2
+    assert 100 < modules < 720
+
+
 STARTED = """
 import importlib, os, sys, torch
 for name in sys.argv[1:]:

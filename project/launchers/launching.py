@@ -77,7 +77,7 @@ class GridLauncher(Launcher):
         with self.pool(waiting) as pool:
             view.side_by_side = pool.slots
             view.begin()
-            self.experiment.check([job.values for job in waiting], self.here)
+            pool.check(self.experiment.check, [job.values for job in waiting], self.here)
             for ended in pool.run(waiting, view.started):
                 if ended.held:
                     view.held(ended.job, holder(ended.job.directory))

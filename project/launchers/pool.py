@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from project.launchers.grid import Job
 
@@ -131,6 +132,10 @@ class Pool(ABC):
                 signal.signal(number, handler)
         if self._signals:
             raise SweepInterrupted(self._signals[0])
+
+    def check(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Call `function`, before any job begins; raises what it raises."""
+        function(*arguments)
 
     @abstractmethod
     def run(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[Ended]:

@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -85,6 +86,20 @@ def _job_main(task: tuple[str, str], values: dict[str, Any], log: Path, alive: C
     sys.exit(perform(task, values))
 
 
+def _check_main(
+    answer: Connection, function: Callable[..., None], arguments: tuple[Any, ...]
+) -> None:
+    """Runs in a process of its own: what `function` raises goes to `answer`, or None."""
+    _die_with_launcher(answer)
+    raised = None
+    try:
+        function(*arguments)
+    except Exception as error:
+        error.add_note(traceback.format_exc())
+        raised = error
+    answer.send(raised)
+
+
 class ProcessPool(Pool):
     """Runs jobs, at most `jobs` side by side, and yields each as it ends."""
 
@@ -106,6 +121,24 @@ class ProcessPool(Pool):
         with _signals_held_back():
             forkserver.ensure_running()
 
+    def check(self, function: Callable[..., None], *arguments: Any) -> None:
+        """See `project.launchers.pool.Pool`; the process is forked from the server.
+
+        Here the imports would keep the other core busy, and cost the whole a second. It waits for
+        the server's as well, and Ctrl-C ends that wait at once: starting a job cannot be
+        interrupted.
+        """
+        ours, theirs = self._context.Pipe()
+        self._fork(target=_check_main, args=(theirs, function, arguments))
+        theirs.close()
+        try:
+            raised = ours.recv()
+        except Exception:  # the process was killed, or what was raised cannot be sent
+            super().check(function, *arguments)
+            return
+        if raised is not None:
+            raise raised
+
     def run(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[Ended]:
         """See `project.launchers.pool.Pool`."""
         for ended in self.watch(jobs, started):
@@ -114,7 +147,6 @@ class ProcessPool(Pool):
 
     def watch(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[Ended | None]:
         """As `run`, and None every fifth of a second, for who has something to do meanwhile."""
-        self._await_server()
         waiting = Waiting(jobs)
         with self._heeding_signals():
             try:
@@ -134,13 +166,6 @@ class ProcessPool(Pool):
             finally:
                 for running in self._running:
                     running.process.kill()
-
-    def _await_server(self) -> None:
-        """Wait for the server's imports, by a process that does nothing.
-
-        Starting a job cannot be interrupted; Ctrl-C in these seconds ends the sweep at once.
-        """
-        self._fork(target=os.getpid).join()
 
     def _fork(self, **process: Any) -> ForkServerProcess:
         """A started process; a server that has died is started again, some times."""

@@ -14,6 +14,7 @@ from project.launchers import processes
 from project.launchers.grid import Job
 from project.launchers.pool import Ended, SweepInterrupted
 from project.launchers.processes import ProcessPool
+from project.refusing import ConfigurationError
 from tests.launchers.odd_jobs import ACTS
 
 
@@ -106,6 +107,45 @@ def test_a_run_that_is_held_is_tried_again_after_the_others(
     ended = list(pool(jobs=1).run(jobs, started=lambda job: None))
     assert [(each.job.number, each.held) for each in ended] == [(0, True), (1, False), (0, False)]
     assert ended[-1].exit_code == 0
+
+
+class UnsendableError(Exception):
+    """Cannot be made of its message alone, which is how errors travel."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(first + second)
+
+
+def leave_pid(file: Path, then: str) -> None:
+    """A check that leaves its process's number, and then ends as it is told."""
+    with file.open("a") as pids:
+        print(os.getpid(), file=pids)
+    if then == "refuse":
+        raise ConfigurationError("a mistake")
+    if then == "raise what cannot be sent":
+        raise UnsendableError("a ", "mistake")
+    if then == "kill" and len(file.read_text().split()) == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_check_is_made_where_the_jobs_are_and_raises_what_it_raises(tmp_path: Path) -> None:
+    pool().check(leave_pid, tmp_path / "pids", "be content")
+    with pytest.raises(ConfigurationError) as refused:
+        pool().check(leave_pid, tmp_path / "pids", "refuse")
+    assert str(refused.value) == "a mistake"
+    assert "in leave_pid" in refused.value.__notes__[0]
+    pids = (tmp_path / "pids").read_text().split()
+    assert len(pids) == 2
+    assert str(os.getpid()) not in pids
+
+
+def test_a_check_of_which_nothing_is_heard_is_made_here(tmp_path: Path) -> None:
+    with pytest.raises(UnsendableError):
+        pool().check(leave_pid, tmp_path / "unsendable", "raise what cannot be sent")
+    pool().check(leave_pid, tmp_path / "killed", "kill")
+    for pids in tmp_path.iterdir():
+        first, second = pids.read_text().split()
+        assert first != second == str(os.getpid())
 
 
 def test_the_fork_server_is_started_again_when_it_dies(tmp_path: Path) -> None:
