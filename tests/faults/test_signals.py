@@ -128,6 +128,14 @@ def test_ctrl_c_in_a_single_run_says_how_to_go_on_with_a_rerun_too(tmp_path: Pat
     assert statuses(tmp_path) == ["interrupted"]
 
 
+def has_torch(pid: int) -> bool:
+    """Whether the process has torch's file open."""
+    try:
+        return "libtorch" in Path(f"/proc/{pid}/maps").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 @pytest.mark.parametrize(
     ("number", "exit_code", "words"),
     [(signal.SIGINT, 130, ("-m", "seed=0,1")), (signal.SIGTERM, 143, ())],
@@ -140,8 +148,10 @@ def test_a_signal_in_the_first_seconds_is_answered_at_once(
         arguments, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         # torch's file is open: its import has begun, and there is no run yet.
-        maps = Path(f"/proc/{process.pid}/maps")
-        until(lambda: "libtorch" in maps.read_text(), "torch is being imported")
+        until(
+            lambda: any(has_torch(each.pid) for each in family(process.pid)),
+            "torch is being imported",
+        )
         os.killpg(process.pid, number)  # as a terminal, `timeout` or a batch system does
         _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == exit_code, errors
