@@ -12,6 +12,7 @@ SHA-256 of every file before a byte of it is used. Nothing heavy is imported unt
 """
 
 import logging
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -208,9 +209,13 @@ def parse_idx(content: bytes, item_shape: tuple[int, ...]) -> "np.ndarray":
 
 
 def _tensors(images: "np.ndarray", labels: "np.ndarray") -> Digits:
+    """The images' bytes are those of the file: a copy takes as long as an epoch's validation."""
     import torch
 
-    return Digits(torch.from_numpy(images.copy()), torch.from_numpy(labels))
+    with warnings.catch_warnings():
+        # Read-only to numpy. Nobody writes into them: pairs are made of digits taken out.
+        warnings.filterwarnings("ignore", "The given (NumPy array|buffer) is not writable")
+        return Digits(torch.from_numpy(images), torch.from_numpy(labels))
 
 
 def _fetch(root: Path, source: str) -> Prepared:
