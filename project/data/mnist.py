@@ -214,7 +214,7 @@ def _tensors(images: "np.ndarray", labels: "np.ndarray") -> Digits:
 
     with warnings.catch_warnings():
         # Read-only to numpy. Nobody writes into them: pairs are made of digits taken out.
-        warnings.filterwarnings("ignore", "The given (NumPy array|buffer) is not writable")
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
         return Digits(torch.from_numpy(images), torch.from_numpy(labels))
 
 

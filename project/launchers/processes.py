@@ -132,7 +132,8 @@ class ProcessPool(Pool):
         self._fork(target=_check_main, args=(theirs, function, arguments))
         theirs.close()
         try:
-            raised = ours.recv()
+            with ours:
+                raised = ours.recv()
         except Exception:  # the process was killed, or what was raised cannot be sent
             super().check(function, *arguments)
             return

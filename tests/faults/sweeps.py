@@ -73,7 +73,7 @@ class Sweep:
         return [
             each.pid
             for each in self.family()
-            if each.group == self.process.pid and b"forkserver" in command_line(each.pid)
+            if each.group == self.process.pid and b"forkserver" in proc_file(each.pid, "cmdline")
         ]
 
     def wait(self) -> int:
@@ -114,10 +114,10 @@ def family(session: int) -> list[Process]:
     return found
 
 
-def command_line(pid: int) -> bytes:
-    """Of a process, empty if it is gone."""
+def proc_file(pid: int, name: str) -> bytes:
+    """What the system tells of a process (proc(5)), empty if it is gone."""
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
+        return Path(f"/proc/{pid}/{name}").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
         return b""
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands import SMALL, command, run_directories
-from tests.faults.sweeps import PATIENCE, family, until
+from tests.faults.sweeps import PATIENCE, family, proc_file, until
 
 LONG = (*SMALL[:-1], "trainer.max_epochs=100000", "model=basic")
 CTRL_C = b"\x03"
@@ -128,14 +128,6 @@ def test_ctrl_c_in_a_single_run_says_how_to_go_on_with_a_rerun_too(tmp_path: Pat
     assert statuses(tmp_path) == ["interrupted"]
 
 
-def has_torch(pid: int) -> bool:
-    """Whether the process has torch's file open."""
-    try:
-        return "libtorch" in Path(f"/proc/{pid}/maps").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
 @pytest.mark.parametrize(
     ("number", "exit_code", "words"),
     [(signal.SIGINT, 130, ("-m", "seed=0,1")), (signal.SIGTERM, 143, ())],
@@ -149,7 +141,7 @@ def test_a_signal_in_the_first_seconds_is_answered_at_once(
     ) as process:
         # torch's file is open: its import has begun, and there is no run yet.
         until(
-            lambda: any(has_torch(each.pid) for each in family(process.pid)),
+            lambda: any(b"libtorch" in proc_file(each.pid, "maps") for each in family(process.pid)),
             "torch is being imported",
         )
         os.killpg(process.pid, number)  # as a terminal, `timeout` or a batch system does

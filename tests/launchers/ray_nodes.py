@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.faults.sweeps import command_line, family, kill, until
+from tests.faults.sweeps import family, kill, proc_file, until
 
 RAY = Path(sys.executable).with_name("ray")
 
@@ -51,7 +51,7 @@ class Node:
     def kill_raylet(self) -> None:
         """SIGKILL for the process that makes it a node; the others of the node have to notice."""
         for each in family(self.process.pid):
-            if b"raylet/raylet" in command_line(each.pid).split(b"\0")[0]:
+            if b"raylet/raylet" in proc_file(each.pid, "cmdline").split(b"\0")[0]:
                 kill(each.pid)
 
     def end(self) -> None:
