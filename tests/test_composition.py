@@ -3,10 +3,18 @@
 from pathlib import Path
 from typing import Any
 
+import hydra
 import pytest
 from hydra.errors import HydraException
 
-from project.composition import NO_RUNS_SEED, compose, compose_values, overrides_for, study_arms
+from project.composition import (
+    CONFIGURATION_FOLDER,
+    NO_RUNS_SEED,
+    compose_values,
+    overrides_for,
+    spare_hydras_copies,
+    study_arms,
+)
 from project.configuration import check_train
 from project.runs.identity import OPTIONAL_SECTIONS, identify
 
@@ -16,9 +24,11 @@ def test_a_folder_of_ones_own_is_searched_in_one_composition_only(tmp_path: Path
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "mine.yaml").write_text("name: mine\n")
     words = [f"hydra.searchpath=[file://{tmp_path}]", "model=mine"]
-    assert compose("train", words).model == {"name": "mine"}
-    with pytest.raises(HydraException, match="Could not find 'model/mine'"):
-        compose("train", words[1:])
+    spare_hydras_copies()
+    with hydra.initialize_config_dir(str(CONFIGURATION_FOLDER), version_base="1.3"):
+        assert hydra.compose("train", words).model == {"name": "mine"}
+        with pytest.raises(HydraException, match="Could not find 'model/mine'"):
+            hydra.compose("train", words[1:])
 
 
 def test_a_study_consists_of_every_combination_of_its_values_with_its_seeds() -> None:
