@@ -9,6 +9,7 @@ import fnmatch
 import math
 import os
 import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ ARM_NAME = re.compile(r"(.+)-([0-9a-f]{8})")
 SEED_LINE = re.compile(r"^seed: (\d+)\n", re.MULTILINE)
 SEEDS_BLOCK = re.compile(r"^seeds:\n((?:  \w+: \d+\n)+)", re.MULTILINE)
 WAY_OUT = "move its directory away and run it again"
+# Seconds; far longer than a run's directory is away while another one takes its place.
+MOMENT = 0.1
 
 
 @dataclass(frozen=True)
@@ -117,16 +120,27 @@ def read_runs(outputs: Path, pattern: str | None) -> tuple[list[StoredRun], list
     pattern: a glob for names `<model>-<arm hash>/seed=<k>` or `<model>-<arm hash>`; None: all.
     A run that was moved aside (`seed=0.before-1`) is none.
     """
+    known = Known({}, {})
+    runs, problems = _read_all(_directories(outputs / "runs", pattern), known)
+    if problems:
+        # A run that comes home from another machine takes the place of what is there, and for a
+        # moment neither is: what seems damaged is looked at twice.
+        time.sleep(MOMENT)
+        whole, problems = _read_all([problem.directory for problem in problems], known)
+        runs += whole
+    return sorted(runs, key=lambda run: (run.model, run.arm_hash, run.seed)), problems
+
+
+def _read_all(directories: list[Path], known: Known) -> tuple[list[StoredRun], list[Problem]]:
     runs: list[StoredRun] = []
     problems: list[Problem] = []
-    known = Known({}, {})
-    for directory in _directories(outputs / "runs", pattern):
+    for directory in directories:
         try:
             runs.append(_read_run(directory, known))
         except (DamagedRunError, OSError) as error:
             # The messages of `project.runs` begin with the path of the file.
             problems.append(Problem(directory, str(error).removeprefix(f"{directory}{os.sep}")))
-    return sorted(runs, key=lambda run: (run.model, run.arm_hash, run.seed)), problems
+    return runs, problems
 
 
 def _directories(root: Path, pattern: str | None) -> list[Path]:

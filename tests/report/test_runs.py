@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -74,6 +75,28 @@ def test_runs_moved_aside_locks_and_logs_are_no_runs(tmp_path: Path) -> None:
     directory.with_name(".seed=1.log").touch()
     write_run(tmp_path, seed=1).rename(directory.with_name("seed=1.before-1"))
     assert [run.seed for run in read_runs(tmp_path, None)[0]] == [0]
+
+
+def test_a_run_that_comes_home_while_it_is_read_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = write_run(tmp_path, status="running")
+    old = directory.with_name(".seed=0.old")
+    listed = runs_module._directories
+
+    def listed_before_it_steps_aside(*arguments: Any) -> list[Path]:
+        found = listed(*arguments)
+        directory.rename(old)
+        return found
+
+    def comes_home(seconds: float) -> None:
+        assert 0 < seconds < 1
+        old.rename(directory)
+
+    monkeypatch.setattr(runs_module, "_directories", listed_before_it_steps_aside)
+    monkeypatch.setattr(runs_module.time, "sleep", comes_home)
+    (run,), problems = read_runs(tmp_path, None)
+    assert (run.seed, run.status, problems) == (0, "running", [])
 
 
 def test_no_folder_is_no_run(tmp_path: Path) -> None:
