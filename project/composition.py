@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from project.runs.identity import OPTIONAL_SECTIONS, UNSAID, canonical, settled
+from project.runs.identity import OPTIONAL_SECTIONS, SCIENTIFIC_SECTIONS, UNSAID, canonical, settled
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -92,11 +92,13 @@ def overrides_for(config_name: str, wanted: dict[str, Any]) -> list[str] | None:
         start = dict(_flat(compose_values(config_name, [*words, f"seed={wanted['seed']}"])))
     except Exception:  # there is no such model any more
         return None
-    # Of before the seeds were split, when all followed the seed; of those when the report's way to
-    # train was the only one; and of before there were some settings.
-    later = ("seeds.", *OPTIONAL_SECTIONS)
-    goal = {key: value for key, value in start.items() if key.startswith(later)}
-    goal |= {key: value for key, value in UNSAID.items() if key in start}
+    goal: dict[str, Any] = {}
+    if config_name == "train":
+        # Of before there was all that is no part of the arm, and ways to train beside the report's;
+        # and of before there were some settings.
+        sections = {key: key.split(".")[0] for key in start}
+        goal = {key: start[key] for key in start if sections[key] not in SCIENTIFIC_SECTIONS}
+        goal |= {key: value for key, value in UNSAID.items() if key in start}
     goal |= dict(_flat(wanted))
     if goal.keys() != start.keys():
         return None

@@ -107,7 +107,7 @@ def test_runs_of_before_there_were_such_keys_have_words() -> None:
     old: dict[str, Any] = compose_values("train", ["model=ws_al", "seed=3"])
     del old["seeds"], old["trainer"]["devices"], old["data"]["re_pair"]
     del old["loss"]["label_smoothing"]
-    for section in OPTIONAL_SECTIONS:
+    for section in (*OPTIONAL_SECTIONS, "checkpoints", "dashboard", "verify"):
         del old[section]
     assert overrides_for("train", old) == ["model=ws_al"]
 

@@ -7,19 +7,12 @@ from typing import Any
 
 from project.report.runs import StoredRun
 from project.runs.directory import COMPLETED
-from project.runs.identity import OPTIONAL_SECTIONS, UNSAID, canonical
+from project.runs.identity import OPTIONAL_SECTIONS, SCIENTIFIC_SECTIONS, UNSAID, canonical
 
-# What says where a run lives, where its data were looked for, or which run of the arm it is.
-NOT_SETTINGS = (
-    "seed",
-    "seeds",
-    "paths",
-    "rerun",
-    "verify",
-    "dashboard",
-    "data.source",
-    "model.name",
-)
+# Where the data were looked for, and the arm's own name.
+NOT_SETTINGS = ("data.source", "model.name")
+# Of part 2, where a run lives and which of the arm it is.
+NOT_SETTINGS_OF_DISK = ("seed", "paths", "rerun")
 ArmKey = tuple[str, str]  # model and hash
 PRESENT = "there"  # in the place of a section that is on
 
@@ -90,11 +83,15 @@ def settings_of(run: StoredRun) -> dict[str, Any]:
 
 
 def flat_settings(config: dict[str, Any]) -> dict[str, Any]:
-    """The configuration without seed and places: dotted keys, every value in its one spelling."""
+    """What makes the arm: dotted keys, every value in its one spelling."""
+    if "trainer" in config:
+        sections = (*SCIENTIFIC_SECTIONS, *OPTIONAL_SECTIONS)
+    else:
+        sections = tuple(config.keys() - set(NOT_SETTINGS_OF_DISK))
     settings = {
         key: value
         for key, value in _flat(canonical(config))
-        if key not in NOT_SETTINGS and key.split(".")[0] not in NOT_SETTINGS
+        if key not in NOT_SETTINGS and key.split(".")[0] in sections
     }
     if "trainer" in config:
         for key, value in UNSAID.items():

@@ -1,9 +1,13 @@
 """Runs of one configuration are one arm, and its label says what sets it apart from the others."""
 
 from pathlib import Path
+from typing import Any
 
-from project.report.arms import Arm, group
-from project.report.runs import read_runs
+from project import disk
+from project.composition import compose_values
+from project.report.arms import Arm, flat_settings, group
+from project.report.runs import DISK, read_runs
+from project.runs.identity import OPTIONAL_SECTIONS, identify
 from tests.report.runs_on_disk import write_disk_run, write_run
 
 
@@ -81,6 +85,20 @@ def test_the_data_set_is_a_setting_and_places_are_none(tmp_path: Path) -> None:
         ("ws_al data.dataset=mnist", [0, 1, 2]),
         ("ws_al data.dataset=mnist_5k", [0]),
     ]
+
+
+def test_what_is_no_part_of_the_arm_is_no_setting() -> None:
+    """Whatever conf/train.yaml may come to hold: runs of one arm differ in it."""
+    for words in ([], ["model=frontier"]):
+        values = compose_values("train", [*words, "seed=3"])
+        arm = set(identify(values, "mnist").arm)
+        assert sections(values) == arm | set(OPTIONAL_SECTIONS)
+    values = compose_values("disk", ["seed=3"])
+    assert sections(values) == set(disk.identify(values, DISK).arm) - {"dataset"}
+
+
+def sections(values: dict[str, Any]) -> set[str]:
+    return {key.split(".")[0] for key in flat_settings(values)}
 
 
 def test_a_source_of_chance_that_is_held_fixed_is_a_setting(tmp_path: Path) -> None:

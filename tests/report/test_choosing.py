@@ -87,7 +87,9 @@ def test_what_a_study_plans_is_missing_where_it_was_never_begun(tmp_path: Path) 
 
 def test_a_study_chooses_its_arms_and_no_arm_with_another_setting(tmp_path: Path) -> None:
     write_run(tmp_path, model="ws_al", seed=0)
-    write_run(tmp_path, model="ws_al", seed=7, seeds={"data": 7, "init": 7, "order": 7})
+    # Of its arm too, although made with checkpoints of other times.
+    seeds = {"data": 7, "init": 7, "order": 7}
+    write_run(tmp_path, model="ws_al", seed=7, seeds=seeds, checkpoints__time_share=1.0)
     write_run(tmp_path, model="ws_al", seed=0, optimizer__lr=0.5)
     write_run(tmp_path, model="ws_al", seed=0, seeds={"data": 0, "init": 3, "order": 0})
     write_run(tmp_path, model="basic", seed=0)
