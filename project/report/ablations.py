@@ -1,29 +1,33 @@
-"""Ablations among the arms: a whole, and arms that lack one ingredient of it each."""
+"""Ablations among the arms: a whole, and arms in which one thing is changed each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from project.report.arms import Arm
+from project.report.arms import Arm, shown
 from project.report.comparisons import METRIC, paired_runs, why_not_paired
 from project.report.statistics import PairedComparison, compare
 from project.runs.identity import OPTIONAL_SECTIONS
 
 # With fewer it is a sweep over some setting, which has a figure of its own.
-FEWEST_INGREDIENTS = 3
+FEWEST_CHANGES = 3
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """without: the arm that lacks the ingredient, by the ingredient's key."""
+    """changed: the other arms by what is changed, as one would type it.
+
+    `data.re_pair=false`; of a section that is off, `schedule=null`; of one that the whole has not,
+    `+schedule`; of a key that only the whole has, `~model.head`.
+    """
 
     whole: Arm
-    without: dict[str, Arm]
+    changed: dict[str, Arm]
 
     def compared(self) -> dict[str, PairedComparison]:
-        """Test errors without each ingredient against the whole's, where they are paired."""
+        """Test errors with each change against the whole's, where they are paired."""
         comparisons = {}
-        for ingredient, arm in self.without.items():
+        for change, arm in self.changed.items():
             if why_not_paired(arm, self.whole):
                 continue
             pairs = paired_runs(arm, self.whole)
@@ -31,33 +35,40 @@ class Ablation:
                 *((run.metrics[METRIC], other.metrics[METRIC]) for run, other in pairs),
                 strict=True,
             )
-            comparisons[ingredient] = compare(own, whole)
+            comparisons[change] = compare(own, whole)
         return comparisons
 
 
 def find_ablations(arms: Sequence[Arm]) -> list[Ablation]:
-    """For each model the arm from which most others differ in one ingredient; at least three."""
+    """For each model the arm from which most others differ in one thing; at least three."""
     found = []
     for model in sorted({arm.model for arm in arms}):
         own = [arm for arm in arms if arm.model == model and arm.runs]
-        ablations = [Ablation(whole, _lacking_one(whole, own)) for whole in own]
-        most = max(ablations, key=lambda each: len(each.without), default=None)
-        if most is not None and len(most.without) >= FEWEST_INGREDIENTS:
+        ablations = [Ablation(whole, _one_changed(whole, own)) for whole in own]
+        most = max(ablations, key=lambda each: len(each.changed), default=None)
+        if most is not None and len(most.changed) >= FEWEST_CHANGES:
             found.append(most)
     return found
 
 
-def _lacking_one(whole: Arm, arms: Sequence[Arm]) -> dict[str, Arm]:
-    """The arms that differ from `whole` in one ingredient, by that; of several none is chosen."""
-    without: dict[str, list[Arm]] = {}
+def _one_changed(whole: Arm, arms: Sequence[Arm]) -> dict[str, Arm]:
+    """The arms that differ from `whole` in one key, by the change; of several none is chosen."""
+    changed: dict[str, list[Arm]] = {}
     for arm in arms:
-        differing = _ingredients_of(whole, arm)
+        differing = _differing(whole, arm)
         if len(differing) == 1:
-            without.setdefault(differing.pop(), []).append(arm)
-    return {key: only[0] for key, only in sorted(without.items()) if len(only) == 1}
+            changed.setdefault(differing.pop(), []).append(arm)
+    only = {key: arms[0] for key, arms in sorted(changed.items()) if len(arms) == 1}
+    return {_change(key, arm): arm for key, arm in only.items()}
 
 
-def _ingredients_of(whole: Arm, arm: Arm) -> set[str]:
+def _change(key: str, arm: Arm) -> str:
+    if key in arm.settings:
+        return f"{key}={shown(arm.settings[key])}"
+    return f"+{key}" if key in OPTIONAL_SECTIONS else f"~{key}"
+
+
+def _differing(whole: Arm, arm: Arm) -> set[str]:
     """The keys in which the two differ; a section that one of them has not is a single one."""
     absent: list[Any] = [None]
     keys = set()

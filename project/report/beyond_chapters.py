@@ -6,8 +6,9 @@ from markupsafe import Markup
 
 from project.report import html, numbers
 from project.report.ablations import Ablation, find_ablations
-from project.report.arms import Arm, shown
+from project.report.arms import Arm
 from project.report.choosing import best_by_validation
+from project.report.comparisons import why_not_paired
 from project.report.figures.ablation import draw_ablation
 from project.report.figures.frontier import draw_frontier
 from project.report.figures.tuning import draw_tuning
@@ -44,22 +45,28 @@ def frontier(best: Sequence[Arm]) -> Section:
 
 
 def ablation(study: Ablation) -> Section:
-    """What each ingredient of a model is worth."""
+    """What each change to a model does."""
     compared = study.compared()
     whole = summarise(study.whole.values("test/error"))
     adjusted = iter(
         holm([p for each in compared.values() if (p := each.sign_flip_p_value) is not None])
     )
     lines = []
-    for ingredient, each in compared.items():
-        p = "exploratory" if each.exploratory else numbers.p_value(next(adjusted))
-        arm = study.without[ingredient]
+    for change, arm in study.changed.items():
         summary = summarise(arm.values("test/error"))
-        error = f"{numbers.mean_and_deviation(summary.mean, summary.deviation)} %"
-        interval = numbers.NONE if each.interval is None else numbers.point_interval(each.interval)
-        instead = shown(arm.settings.get(ingredient))
-        cells = [error, numbers.points(each.mean_difference), interval, p, str(each.n)]
-        lines.append([f"{ingredient}={instead}", *(html.to_runs(arm.name, cell) for cell in cells)])
+        cells = [f"{numbers.mean_and_deviation(summary.mean, summary.deviation)} %"]
+        each = compared.get(change)
+        if each is None:
+            cells += [why_not_paired(arm, study.whole), numbers.NONE, numbers.NONE]
+        else:
+            p = "exploratory" if each.exploratory else numbers.p_value(next(adjusted))
+            cells += [
+                numbers.points(each.mean_difference),
+                numbers.point_interval(each.interval),
+                p,
+            ]
+        cells.append(str(each.n if each else summary.n))
+        lines.append([change, *(html.to_runs(arm.name, cell) for cell in cells)])
     model = study.whole.model
     note = (
         f"{model} as it is: {numbers.mean_and_deviation(whole.mean, whole.deviation)} % (n = "
@@ -68,14 +75,15 @@ def ablation(study: Ablation) -> Section:
         "Holm-corrected over this table."
     )
     header = ("changed", "test error", "difference, points", "95 % interval", "p", "n")
-    title = f"What each ingredient of {model} is worth"
+    title = f"{model}, one thing changed at a time"
     caption = (
-        "Test error with one ingredient changed minus that of the whole: mean over the seeds that "
-        "both have (diamond) and 95 % interval (bar). To the right of 0 the ingredient helps."
+        f"Test error with one thing changed minus that of {model} as it is: mean over the seeds "
+        "that both have (diamond) and 95 % interval (bar). To the right of 0 the change does harm, "
+        "to the left of it it helps."
     )
     figure = Illustration(f"ablation_{model}", draw_ablation(model, compared), caption)
     body = html.paragraph(note) + html.table(title, header, lines)
-    return Section(f"ablation-{model}", title, body, (figure,))
+    return Section(f"ablation-{model}", title, body, (figure,) if compared else ())
 
 
 def tuning(history: History) -> Section:

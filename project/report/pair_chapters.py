@@ -1,7 +1,7 @@
 """The page's sections on part 1: beside the publication, its findings, and the figures."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -11,7 +11,7 @@ from project.report.arms import Arm
 from project.report.choosing import best_by_validation
 from project.report.figures.costs import by_net, draw_costs
 from project.report.figures.curves import draw_epochs
-from project.report.figures.pairs import double_softmax, draw_pairs
+from project.report.figures.pairs import Pair, double_softmax, draw_pairs
 from project.report.figures.seeds import draw_seeds
 from project.report.figures.sources import (
     SOURCES,
@@ -145,26 +145,22 @@ def softmax_twice(arms: Sequence[Arm]) -> Section | None:
     pairs = double_softmax(arms)
     if not pairs:
         return None
-    compared = [compare(pair.errors(pair.second), pair.errors(pair.first)) for pair in pairs]
+    paired = [pair for pair in pairs if not pair.why_not_compared]
+    compared = [compare(pair.errors(pair.second), pair.errors(pair.first)) for pair in paired]
     adjusted = iter(
         holm([each.sign_flip_p_value for each in compared if each.sign_flip_p_value is not None])
     )
     lines = []
-    for pair, each in zip(pairs, compared, strict=True):
+    for pair, each in zip(paired, compared, strict=True):
         p = None if each.exploratory else next(adjusted)
-        twice, once = (summarise(pair.errors(arm)) for arm in (pair.first, pair.second))
         difference = f"{numbers.points(each.mean_difference)} points"
         if each.interval is not None:
             difference += f" ({numbers.point_interval(each.interval)}){p_clause(p)}"
-        lines.append(
-            [
-                pair.name,
-                html.to_runs(pair.first.name, _mean_error(twice)),
-                html.to_runs(pair.second.name, _mean_error(once)),
-                html.to_runs(pair.second.name, difference),
-                str(each.n),
-            ]
-        )
+        lines.append(_softmax_line(pair, pair.errors, difference, str(each.n)))
+    for pair in pairs:
+        if pair.why_not_compared:
+            reason = pair.why_not_compared
+            lines.append(_softmax_line(pair, _all_errors, reason, numbers.NONE))
     title = "Softmax once or twice"
     note = (
         "The published numbers are best explained by digits' outputs that are softmaxed and then "
@@ -174,13 +170,27 @@ def softmax_twice(arms: Sequence[Arm]) -> Section | None:
         "sign-flip test, Holm-corrected over this table."
     )
     header = ("network", "softmax twice", "once", "difference", "n")
+    body = html.paragraph(note) + html.table(title, header, lines)
+    if not paired:
+        return Section("double-softmax", title, body)
     caption = (
         f"One line per seed ({counts([each.n for each in compared])}); beside them the means with "
         "95 % t-intervals."
     )
-    figure = Illustration("double_softmax", draw_pairs(pairs), caption)
-    body = html.paragraph(note) + html.table(title, header, lines)
+    figure = Illustration("double_softmax", draw_pairs(paired), caption)
     return Section("double-softmax", title, body, (figure,))
+
+
+def _softmax_line(
+    pair: Pair, errors: Callable[[Arm], list[float]], difference: str, n: str
+) -> list[str]:
+    both = (pair.first, pair.second)
+    means = [html.to_runs(arm.name, _mean_error(summarise(errors(arm)))) for arm in both]
+    return [pair.name, *means, html.to_runs(pair.second.name, difference), n]
+
+
+def _all_errors(arm: Arm) -> list[float]:
+    return arm.values("test/error")
 
 
 def _mean_error(summary: Summary) -> str:

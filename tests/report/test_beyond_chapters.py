@@ -50,10 +50,11 @@ def sections(runs: list[StoredRun], histories: Any = ()) -> dict[str, Section]:
 def test_an_ablation_is_found_by_the_arm_that_the_others_differ_from_in_one_thing() -> None:
     (found,) = find_ablations(group(ablation_runs()))
     assert found.whole.settings["model.head"] == "posterior"
-    assert list(found.without) == ["data.re_pair", "model.channels", "model.head"]
+    changes = ["data.re_pair=false", "model.channels=[1,2]", "model.head=learned"]
+    assert list(found.changed) == changes
     compared = found.compared()
-    assert compared["data.re_pair"].mean_difference == pytest.approx(0.01)
-    assert compared["model.channels"].mean_difference == pytest.approx(-0.001)
+    assert compared[changes[0]].mean_difference == pytest.approx(0.01)
+    assert compared[changes[1]].mean_difference == pytest.approx(-0.001)
 
 
 def test_a_sweep_over_one_setting_is_no_ablation() -> None:
@@ -64,7 +65,7 @@ def test_a_sweep_over_one_setting_is_no_ablation() -> None:
 def test_a_section_that_is_off_is_one_ingredient() -> None:
     runs = ablation_runs() + frontier_runs([0.1] * 8, schedule__warm_up=None)
     (found,) = find_ablations(group(runs))
-    assert "schedule" in found.without
+    assert "schedule=null" in found.changed
     labels = {arm.label for arm in group(runs)}
     assert "frontier" in labels
     assert {"frontier model.head=learned", "frontier schedule=null"} < labels
@@ -85,11 +86,36 @@ def test_each_ingredient_has_its_line_with_interval_and_corrected_p() -> None:
     assert illustration.name == "ablation_frontier"
 
 
+def test_what_a_net_is_given_is_called_by_its_name_and_not_what_it_lacks() -> None:
+    runs = pair_runs([error + 0.01 for error in ERRORS])
+    runs += pair_runs(ERRORS, augmentation__shift=1)
+    runs += pair_runs(ERRORS, schedule__warm_up=0.25)
+    runs += pair_runs(ERRORS, averaging__decay=0.5)
+    _, *rows = cells(sections(runs)["ablation-ws_al"])
+    better = f"{MINUS}1.00"
+    assert [(row[0], row[2]) for row in rows] == [
+        ("+augmentation", better), ("+averaging", better), ("+schedule", better),
+    ]  # fmt: skip
+
+
+def test_a_change_with_which_runs_diverge_has_a_line_that_says_so() -> None:
+    stable = [run for run in ablation_runs() if run.config["model"]["head"] != "learned"]
+    runs = stable + frontier_runs(ERRORS, model__head="learned", diverged=1)
+    _, *rows = cells(sections(runs)["ablation-frontier"])
+    by_name = {row[0]: row[1:] for row in rows}
+    assert by_name["model.head=learned"][1].startswith("1 of 9 runs diverged")
+    assert by_name["data.re_pair=false"][1] == "+1.00"
+
+
 def test_the_figure_shows_differences_in_points_the_largest_on_top() -> None:
     (found,) = find_ablations(group(ablation_runs()))
     axes = draw_ablation("frontier", found.compared()).axes[0]
     names = [tick.get_text() for tick in axes.get_yticklabels()]
-    assert names == ["model.head  (n = 8)", "data.re_pair  (n = 8)", "model.channels  (n = 8)"]
+    assert names == [
+        "model.head=learned  (n = 8)",
+        "data.re_pair=false  (n = 8)",
+        "model.channels=[1,2]  (n = 8)",
+    ]
     diamonds = [
         np.asarray(line.get_xydata()).tolist()[0] for line in axes.lines if line.get_marker() == "D"
     ]

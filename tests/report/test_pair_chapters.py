@@ -89,6 +89,16 @@ def test_softmax_twice_and_once_are_compared_at_the_seeds_of_both(tmp_path: Path
     assert section.html.count("<a href=") == 3
 
 
+def test_softmax_twice_and_once_are_compared_only_where_they_pair(tmp_path: Path) -> None:
+    runs = pair_runs([0.2, 0.3, 0.25], folder=tmp_path)
+    runs += pair_runs([0.1, 0.2], folder=tmp_path, model__auxiliary_on="logits", diverged=1)
+    section = sections_of(with_files(runs))["double-softmax"]
+    _, line = cells(section)
+    reason = "1 of 3 runs diverged, and the others are no fair sample"
+    assert line == ["ws_al", "25.00 ± 5.00 %", "15.00 ± 7.07 %", reason, "\N{EN DASH}"]
+    assert section.illustrations == ()
+
+
 def test_costs_lead_to_all_arms_behind_a_line(tmp_path: Path) -> None:
     runs = pair_runs([0.2, 0.3], folder=tmp_path)
     runs += pair_runs([0.2], folder=tmp_path, optimizer__lr=2, seconds=100)

@@ -1,4 +1,4 @@
-"""What each ingredient is worth: differences from the whole, with their intervals."""
+"""What each change does: differences from the whole, with their intervals."""
 
 from collections.abc import Mapping
 
@@ -9,12 +9,12 @@ from project.report.statistics import PairedComparison
 
 
 def draw_ablation(name: str, compared: Mapping[str, PairedComparison]) -> Figure:
-    """compared: by ingredient, the error without it minus that of the whole; largest on top."""
+    """compared: by change, the error with it minus that of the whole; largest on top."""
     order = sorted(compared, key=lambda each: -compared[each].mean_difference)
     figure = Figure((9, 1.4 + 0.42 * len(order)))
     axes = figure.subplots()
-    for place, ingredient in enumerate(order):
-        each = compared[ingredient]
+    for place, change in enumerate(order):
+        each = compared[change]
         if each.interval is not None:
             low, high = each.interval
             axes.plot([100 * low, 100 * high], [place, place], color=BLUE, linewidth=2)
@@ -23,5 +23,5 @@ def draw_ablation(name: str, compared: Mapping[str, PairedComparison]) -> Figure
     axes.set_yticks(range(len(order)), [f"{each}  (n = {compared[each].n})" for each in order])
     axes.set_ylim(len(order) - 0.4, -0.6)
     axes.set_xlabel("test error minus that of the whole (points)")
-    figure.suptitle(f"{name}: one ingredient taken away at a time, with 95 % intervals")
+    figure.suptitle(f"{name}: one thing changed at a time, with 95 % intervals")
     return figure

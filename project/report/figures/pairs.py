@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from project.report.arms import Arm
+from project.report.comparisons import why_not_paired
 from project.report.figures.style import (
     BLUE,
     GREY,
@@ -33,6 +34,11 @@ class Pair:
     second: Arm
 
     @property
+    def why_not_compared(self) -> str:
+        """In words; empty where the two can be compared seed by seed."""
+        return why_not_paired(self.second, self.first)
+
+    @property
     def seeds(self) -> list[int]:
         """Those that both arms have completed."""
         return sorted(
@@ -45,14 +51,12 @@ class Pair:
 
 
 def double_softmax(arms: Sequence[Arm]) -> list[Pair]:
-    """The arms that differ only in what the auxiliary cross-entropy receives."""
+    """The arms that differ only in what the auxiliary cross-entropy receives, paired or not."""
     pairs = []
     for sweep in find_sweeps(arms, AUXILIARY_ON):
         own = dict(zip(sweep.values, sweep.arms, strict=True))
         if set(own) == set(SOFTMAXES):
-            pair = Pair(sweep.name, *(own[value] for value in SOFTMAXES))
-            if pair.seeds:
-                pairs.append(pair)
+            pairs.append(Pair(sweep.name, *(own[value] for value in SOFTMAXES)))
     return pairs
 
 

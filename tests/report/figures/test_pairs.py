@@ -27,9 +27,10 @@ def test_the_pair_is_compared_at_the_seeds_of_both() -> None:
     assert pair.errors(pair.second) == [0.08, 0.1, 0.12]
 
 
-def test_without_a_common_seed_or_the_other_form_there_is_no_pair() -> None:
+def test_without_a_common_seed_nothing_is_compared_nor_without_the_other_form() -> None:
     apart = pair_runs({0: 0.2}) + pair_runs({1: 0.2}, model__auxiliary_on="logits")
-    assert double_softmax(group(apart)) == []
+    (pair,) = double_softmax(group(apart))
+    assert pair.why_not_compared == "no seed in common"
     assert double_softmax(group(pair_runs([0.2, 0.3]))) == []
 
 
