@@ -1,5 +1,6 @@
 """Every arm against one baseline, seed by seed, and only where the seeds really pair."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,7 +27,7 @@ class Row:
     """One arm of the table.
 
     summary: of its test errors, None where no run completed. comparison: against the baseline, over
-    `paired_seeds`; None with a `reason`. adjusted_p_value: Holm's, over the rows of the table.
+    `paired_seeds`; None with a `reason`. adjusted_p_value: Holm's, over the table's `family`.
     """
 
     arm: Arm
@@ -59,12 +60,16 @@ class Table:
     """The arms of one experiment, the lowest mean test error first.
 
     baseline_named: whether the user chose the baseline, and not the validation errors.
+    family: the number of comparisons over which p-values are corrected: those with a baseline that
+    was named; or all pairs of arms, where the validation errors of the same runs chose it, since
+    an arm whose runs were lucky is more likely to be chosen.
     """
 
     experiment: str
     rows: tuple[Row, ...]
     baseline: Arm | None
     baseline_named: bool
+    family: int
 
     @property
     def title(self) -> str:
@@ -87,10 +92,11 @@ def make_table(arms: Sequence[Arm], named: Arm | None) -> Table:
         for number, row in enumerate(rows)
         if row.comparison and row.comparison.sign_flip_p_value is not None
     ]
-    for (number, _), p in zip(tested, holm([p for _, p in tested]), strict=True):
+    family = len(tested) if is_named else math.comb(sum(bool(arm.runs) for arm in arms), 2)
+    for (number, _), p in zip(tested, holm([p for _, p in tested], family), strict=True):
         rows[number] = replace(rows[number], adjusted_p_value=p)
     rows.sort(key=lambda row: row.summary.mean if row.summary else float("inf"))
-    return Table(arms[0].experiment, tuple(rows), baseline, is_named)
+    return Table(arms[0].experiment, tuple(rows), baseline, is_named, family)
 
 
 def _row(arm: Arm, baseline: Arm | None) -> Row:

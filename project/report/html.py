@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from project.report import numbers
 from project.report.findings import Judgement
+from project.report.statistics import SIGNIFICANCE, smallest_possible_p_value
 
 RULE = (
     "A claim says that a quantity is smaller for one arm than for another at the same seeds. p: "
@@ -48,6 +50,18 @@ def judgements(all_judgements: Sequence[Judgement], more_rules: str = "") -> Mar
 
     more_rules: what else decides verdicts.
     """
+    tested = [
+        part.comparison.n
+        for judgement in all_judgements
+        for part in judgement.parts
+        if part.comparison is not None and not part.comparison.exploratory
+    ]
+    lowest = smallest_possible_p_value(max(tested, default=0), len(tested))
+    if tested and lowest >= SIGNIFICANCE:
+        more_rules += (
+            f" With {max(tested)} seeds and {len(tested)} claims no p can be below "
+            f"{numbers.p_value(lowest)}: more seeds are needed for any verdict."
+        )
     items = Markup("").join(
         Markup("<li><strong>{}</strong>: {}{}</li>\n").format(
             judgement.verdict,

@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from project.report import numbers
 from project.report.choosing import Gap
 from project.report.comparisons import Row, Table
 from project.report.runs import PAIRS, Problem, StoredRun
-from project.report.statistics import FEWEST_PAIRS
+from project.report.statistics import FEWEST_PAIRS, SIGNIFICANCE, smallest_possible_p_value
 
 
 def notices_of(table: Table, gaps: Sequence[Gap]) -> list[str]:
@@ -63,7 +64,16 @@ def _few_seeds(table: Table) -> list[str]:
         fewest = min(each.n for each in compared)
         found.append(
             f"Exploratory: with {fewest} common seed{'s' * (fewest > 1)} there is no p-value, "
-            f"since below {FEWEST_PAIRS} none could be under 0.05."
+            f"since below {FEWEST_PAIRS} none could be under {SIGNIFICANCE}."
+        )
+    most = max((each.n for each in compared), default=0)
+    lowest = smallest_possible_p_value(most, table.family)
+    if most >= FEWEST_PAIRS and lowest >= SIGNIFICANCE:
+        way = "" if table.baseline_named else ", or a baseline that is named beforehand,"
+        found.append(
+            f"Nothing can be significant: with {most} common seeds and {table.family} comparisons "
+            f"no corrected p-value can be below {numbers.p_value(lowest)}. More seeds{way} would "
+            "show more."
         )
     single = [row.arm.label for row in table.rows if len(row.arm.runs) == 1]
     if single:

@@ -93,19 +93,22 @@ def image(files: Sequence[Path], width: int, height: int, caption: str) -> Image
 def power_sentence(table: Table) -> str:
     """What so many seeds can show and what they cannot, in one sentence."""
     compared = [row.comparison for row in table.rows if row.comparison]
-    detectable = [
-        each.smallest_detectable_difference
+    if not compared:
+        return "With these runs nothing can be said about differences between arms."
+    seen = [
+        (each.n, each.smallest_detectable_difference)
         for each in compared
         if each.smallest_detectable_difference is not None
     ]
-    if not compared or not detectable:
-        return "With these runs nothing can be said about differences between arms."
-    sizes = sorted({each.n for each in compared})
+    if not seen:
+        return "With these runs nothing can be said about how small a difference they would show."
+    detectable = [difference for _, difference in seen]
+    sizes = sorted({n for n, _ in seen})
     n = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
     middle = numbers.percent(statistics.median(detectable))
     return (
-        f"What {n} paired seed{'s' * (sizes != [1])} can show: a single comparison detects, with "
-        f"80 % power, a true difference of {middle} percentage points in the middle case "
+        f"What {n} paired seeds can show: a single comparison detects, with 80 % power, a true "
+        f"difference of {middle} percentage points in the middle case "
         f"({numbers.percent(min(detectable))} to {numbers.percent(max(detectable))}, column "
         "\N{LEFT DOUBLE QUOTATION MARK}detectable\N{RIGHT DOUBLE QUOTATION MARK}); smaller ones "
         "may well be there and stay unseen, so a large p is no proof of equality."

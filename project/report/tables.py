@@ -18,9 +18,11 @@ from project.report.statistics import SIGNIFICANCE
 LEGEND = (
     "Test error in %: mean ± standard deviation over the seeds (ddof = 1), and the 95 % t-interval "
     "of the mean. Difference: arm minus baseline in percentage points, paired by seed; below zero "
-    "the arm errs less. p: exact sign-flip test, Holm-corrected over the table. P(better): how "
-    "often the arm erred less at the same seed. Detectable: the smallest true difference that "
-    "these seeds show with 80 % power."
+    "the arm errs less. p: exact sign-flip test, Holm-corrected over the comparisons with a "
+    "baseline that was named, or over all pairs of arms where the validation errors chose it. "
+    "P(better): how often the arm erred less at the same seed, ties counting half. Detectable: the "
+    "smallest true difference that a paired t-test of these seeds alone shows with 80 % power; "
+    "Holm's correction needs more."
 )
 
 
@@ -108,7 +110,8 @@ def answer(table: Table) -> str:
     chosen = (
         "as asked for"
         if table.baseline_named
-        else "the arm of the lowest mean validation error (the test errors had no say)"
+        else "the arm of the lowest mean validation error of those with the most completed runs "
+        "(the test errors had no say)"
     )
     compared = [
         (row.comparison, row.adjusted_p_value)
@@ -120,10 +123,11 @@ def answer(table: Table) -> str:
         return sentence
     found = [each for each, p in compared if p < SIGNIFICANCE]
     more = sum(each.mean_difference > 0 for each in found)
+    family = "" if table.baseline_named else f" over all {table.family} pairs of arms"
     return (
         f"{sentence} Of {len(compared)} arm{'s' * (len(compared) > 1)} compared with it, "
-        f"{_count(more)} more and {_count(len(found) - more)} less (Holm's p < {SIGNIFICANCE}); "
-        f"{len(compared) - len(found)} cannot be told from it by these seeds."
+        f"{_count(more)} more and {_count(len(found) - more)} less (Holm's p < {SIGNIFICANCE}"
+        f"{family}); {len(compared) - len(found)} cannot be told from it by these seeds."
     )
 
 

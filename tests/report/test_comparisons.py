@@ -46,9 +46,23 @@ def test_p_values_are_corrected_over_the_table(tmp_path: Path) -> None:
     write_arm(tmp_path, "good", GOOD)
     for model in ("bad", "also_bad", "bad_as_well"):
         write_arm(tmp_path, model, BAD)
-    rows = [row for row in table_of(tmp_path).rows if row.comparison]
+    table = table_of(tmp_path, "good")
+    rows = [row for row in table.rows if row.comparison]
     assert [row.comparison.sign_flip_p_value for row in rows if row.comparison] == [2 / 2**7] * 3
     assert [row.adjusted_p_value for row in rows] == [pytest.approx(3 * 2 / 2**7)] * 3
+    assert table.family == 3
+
+
+def test_where_the_runs_chose_the_baseline_p_values_are_corrected_over_all_pairs_of_arms(
+    tmp_path: Path,
+) -> None:
+    write_arm(tmp_path, "good", GOOD)
+    for model in ("bad", "also_bad", "bad_as_well"):
+        write_arm(tmp_path, model, BAD)
+    table = table_of(tmp_path)
+    rows = [row for row in table.rows if row.comparison]
+    assert [row.adjusted_p_value for row in rows] == [pytest.approx(6 * 2 / 2**7)] * 3
+    assert table.family == 6
 
 
 def test_with_fewer_than_six_common_seeds_there_is_no_p_value(tmp_path: Path) -> None:

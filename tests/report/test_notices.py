@@ -1,5 +1,6 @@
 """A reader is told of everything that makes a table less than it seems."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,16 @@ def test_divergence_is_said_with_its_number_and_why_there_is_no_comparison(tmp_p
     assert not_compared == (
         "Not compared with the baseline (1 of 7 runs diverged, and the others are no fair "
         "sample): b."
+    )
+
+
+def test_it_is_said_where_no_result_could_be_significant(tmp_path: Path) -> None:
+    write_two_arms(tmp_path)
+    arms = group(read_runs(tmp_path, None)[0])
+    (notice,) = notices_of(replace(make_table(arms, arms[0]), family=2), [])
+    assert notice.startswith(
+        "Nothing can be significant: with 6 common seeds and 2 comparisons no corrected p-value "
+        "can be below 0.062. More seeds would"
     )
 
 

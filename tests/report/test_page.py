@@ -132,7 +132,7 @@ def test_one_sentence_says_what_so_many_seeds_can_show(tmp_path: Path) -> None:
     assert row.comparison is not None
     assert row.comparison.smallest_detectable_difference is None  # the differences are all equal
     assert page.power_sentence(table_of(tmp_path)) == (
-        "With these runs nothing can be said about differences between arms."
+        "With these runs nothing can be said about how small a difference they would show."
     )
     write_run(tmp_path, model="bad", seed=6, error=0.09, optimizer__lr=0.5)
     write_run(tmp_path, model="good", seed=6, error=0.02)

@@ -178,9 +178,10 @@ def test_the_answer_counts_what_the_p_values_tell_apart(tmp_path: Path) -> None:
             error = round(0.02 + 0.001 * seed + shift, 4)
             write_run(tmp_path, model=model, seed=seed, error=error, val_error=0.1 + shift**2)
     assert tables.answer(table_of(tmp_path)) == (
-        "Baseline: best, the arm of the lowest mean validation error (the test errors had no "
-        "say). Of 2 arms compared with it, 1 errs more and none errs less (Holm's p < 0.05); 1 "
-        "cannot be told from it by these seeds."
+        "Baseline: best, the arm of the lowest mean validation error of those with the most "
+        "completed runs (the test errors had no say). Of 2 arms compared with it, 1 errs more and "
+        "none errs less (Holm's p < 0.05 over all 3 pairs of arms); 1 cannot be told from it by "
+        "these seeds."
     )
 
 
@@ -201,6 +202,12 @@ def test_the_terminal_shows_every_arm_and_every_notice(
         (numbers.percent, 0.0238, "2.38"),
         (numbers.percent, 0.0, "0.00"),
         (numbers.percent, None, NONE),
+        (numbers.percent, -0.00004, "0.00"),
+        (numbers.interval, (-0.00004, 0.001), "0.00 to 0.10"),
+        (numbers.p_value, 0.0498, "0.0498"),
+        (numbers.p_value, 0.04999, "0.0499"),
+        (numbers.p_value, 0.0494, "0.049"),
+        (numbers.p_value, 0.05, "0.050"),
         (numbers.points, -0.0022, f"{MINUS}0.22"),
         (numbers.points, 0.0022, "+0.22"),
         (numbers.points, -0.000001, "0.00"),
