@@ -1,6 +1,6 @@
 """The page's sections on what goes beyond the publication: time, ingredients, searches."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from markupsafe import Markup
 
@@ -29,7 +29,8 @@ def beyond_chapters(arms: Sequence[Arm], histories: Sequence[History]) -> list[S
     ]
     sections = [frontier(best)] if len(best) > 1 else []
     sections += [ablation(each) for each in find_ablations(arms)]
-    return sections + [tuning(each) for each in histories if each.trials]
+    seeds = {run.seed for arm in arms for run in arm.runs}
+    return sections + [tuning(each, seeds) for each in histories if each.trials]
 
 
 def frontier(best: Sequence[Arm]) -> Section:
@@ -37,8 +38,8 @@ def frontier(best: Sequence[Arm]) -> Section:
     best = sorted(best, key=lambda arm: summarise(arm.values("test/error")).mean)
     caption = (
         "Mean test error with its 95 % t-interval over the median training time: of each model the "
-        "arm with the lowest validation error. What lies further down and further left is better. "
-        "Compare times of runs that were made alike."
+        "arm with the lowest validation error, among those with the most completed runs. What lies "
+        "further down and further left is better. Compare times of runs that were made alike."
     )
     figure = Illustration("error_by_time", draw_frontier(best), caption)
     return Section("error-by-time", "Error against training time", Markup(), (figure,))
@@ -86,22 +87,34 @@ def ablation(study: Ablation) -> Section:
     return Section(f"ablation-{model}", title, body, (figure,) if compared else ())
 
 
-def tuning(history: History) -> Section:
-    """A search: its budget, its best trials, and how it went."""
+def tuning(history: History, tabled: Set[int]) -> Section:
+    """A search: its budget, its best trials, and how it went. tabled: the seeds of the table."""
     complete = [each for each in history.trials if each.state == COMPLETE]
     runs = sum(len(each.errors) for each in history.trials)
     seeds = ", ".join(map(str, history.seeds))
     versions = ", ".join(f"{name} {version}" for name, version in history.versions.items())
-    note = (
-        f"{len(history.trials)} trials ({len(complete)} complete, the others given up or failed), "
-        f"{runs} runs in all. Chosen by the mean {history.objective} over the seeds {seeds}, which "
-        f"no table uses; the test pairs had no say. {history.sampler}, {history.pruner} "
-        f"({versions}). All trials: {' '.join(history.words)}. A trial's own figure is "
-        "flattered by having been chosen: believe the table's."
+    count = len(history.trials)
+    others = count - len(complete)
+    note = f"{count} trial{'s' * (count != 1)} ({len(complete)} complete"
+    note += f", {others} given up or failed" * bool(others)
+    note += (
+        f"), {runs} runs in all. Chosen by the mean {history.objective} over the seeds {seeds}; "
     )
+    if shared := sorted(tabled & set(history.seeds)):
+        note += (
+            f"runs at {', '.join(map(str, shared))} stand in the table too: an arm that was chosen "
+            "here is flattered there. "
+        )
+    else:
+        note += "no run of the table has one of them. "
+    note += (
+        f"The test pairs had no say. {history.sampler}, {history.pruner} ({versions}). All trials: "
+        f"{' '.join(history.words)}. A trial's own figure is flattered by having been chosen."
+    )
+    form = numbers.percent if history.in_percent else numbers.plain
     keys = list(history.space)
     lines = [
-        [str(each.number), numbers.percent(each.value), *(_value(each.values[key]) for key in keys)]
+        [str(each.number), form(each.value), *(_value(each.values[key]) for key in keys)]
         for each in sorted(complete, key=lambda each: each.value or 0.0)[:BEST_TRIALS]
     ]
     title = f"The search {history.study}"
@@ -110,7 +123,7 @@ def tuning(history: History) -> Section:
         "is drawn at the mean of the seeds it had."
     )
     figure = Illustration(f"tuning_{history.study}", draw_tuning(history), caption)
-    header = ("trial", f"{history.objective}, %", *keys)
+    header = ("trial", history.objective + ", %" * history.in_percent, *keys)
     body = html.paragraph(note) + html.table(f"Best trials of {history.study}", header, lines)
     return Section(f"tuning-{history.study}", title, body, (figure,))
 

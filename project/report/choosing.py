@@ -66,6 +66,13 @@ def seed_list(seeds: Sequence[int]) -> str:
     )
 
 
+def swept(seeds: Sequence[int]) -> str:
+    """Ascending seeds as one would type them: `3,7`, or `range(10,20)` where none is left out."""
+    if len(seeds) > 2 and seeds[-1] - seeds[0] == len(seeds) - 1:
+        return f"range({seeds[0]},{seeds[-1] + 1})"
+    return ",".join(map(str, seeds))
+
+
 def choose_planned(runs: Sequence[StoredRun], planned: Sequence[PlannedArm]) -> list[StoredRun]:
     """The runs of the arms that a study plans, of whatever seed."""
     wanted = [(plan.model, flat_settings(plan.config)) for plan in planned]

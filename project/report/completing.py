@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from project.report.choosing import Gap
+from project.report.choosing import Gap, swept
 from project.report.runs import PAIRS, Problem
 
 MODULES = {PAIRS: "project.train", "disk": "project.disk"}
@@ -56,15 +56,8 @@ def command(gap: Gap, outputs: Path, overrides: Overrides) -> str:
             f"(conf/ has changed since: no command of today leads to the settings of {gap.label})"
         )
     place = [f"paths.outputs={outputs}"] if outputs != Path("outputs") else []
-    seeds = f"seed={_swept(sorted(gap.seeds))}"
+    seeds = f"seed={swept(sorted(gap.seeds))}"
     return f"python -m {module} -m {shlex.join([*words, *place, seeds])}"
-
-
-def _swept(seeds: Sequence[int]) -> str:
-    """`3,7`, or `range(10,20)` where there is none between."""
-    if len(seeds) > 2 and seeds[-1] - seeds[0] == len(seeds) - 1:
-        return f"range({seeds[0]},{seeds[-1] + 1})"
-    return ",".join(map(str, seeds))
 
 
 def _shortened(lines: Sequence[str], total: int | None = None) -> list[str]:

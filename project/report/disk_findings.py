@@ -50,28 +50,29 @@ def judge_disk(study: RateStudy, reported: DiskResults) -> list[Judgement]:
     """The findings of part 2; Holm's correction is over all comparisons of them."""
     tanh, relu = study.of("tanh"), study.of("relu")
     best = tanh.get(reported.best_lr)
+    others = {lr: arm for lr, arm in tanh.items() if arm is not best}
     compared = {
         f"tanh: {reported.best_lr:g} is the best learning rate": [
-            _compare_rates(reported.best_lr, best, lr, arm)
-            for lr, arm in tanh.items()
-            if arm is not best
+            _compare_rates(reported.best_lr, best, lr, arm) for lr, arm in others.items()
         ]
         or [_not_run("a mean test error below that of every other rate")],
         "ReLU errs more than tanh": [_compare_activations(tanh, relu, spread=False)],
         "ReLU varies more than tanh": [_compare_activations(tanh, relu, spread=True)],
     }
     corrected = iter(correct([part for parts in compared.values() for part in parts]))
-    first, *others = (
-        _conclude(says, [next(corrected) for _ in parts]) for says, parts in compared.items()
+    by_rate, poorer, wider = (
+        conclude(says, [next(corrected) for _ in parts]) for says, parts in compared.items()
     )
+    # A rate at which runs diverge is worse by that; its part is listed with the reason.
+    stable = [
+        part
+        for part, arm in zip(by_rate.parts, others.values(), strict=False)
+        if not _diverged(arm)
+    ]
+    if stable:
+        by_rate = replace(conclude(by_rate.says, stable), parts=by_rate.parts)
     suitable = [_suitable(lr, tanh, reported.best_lr) for lr in reported.suitable_lrs]
-    return [_reaches(best, reported), first, *suitable, *others]
-
-
-def _conclude(says: str, parts: Sequence[Part]) -> Judgement:
-    """The verdict over the parts that can be compared; the others are listed with the reason."""
-    comparable = [part for part in parts if part.comparison is not None]
-    return replace(conclude(says, comparable or parts), parts=tuple(parts))
+    return [_reaches(best, reported), by_rate, *suitable, poorer, wider]
 
 
 def _not_run(words: str) -> Part:

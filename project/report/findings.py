@@ -5,13 +5,14 @@ Holm-corrected over all claims: it holds where the difference points its way and
 where it points the other way and p < 0.05, and is undecided otherwise.
 """
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from project.report import numbers
 from project.report.arms import Arm
-from project.report.choosing import DATASET
+from project.report.choosing import DATASET, swept
 from project.report.comparisons import why_not_paired
 from project.report.reference import Claim, Finding
 from project.report.runs import StoredRun
@@ -34,7 +35,7 @@ QUANTITIES: dict[str, Callable[[StoredRun], float]] = {
 NAMES = {
     "error": "test error",
     "gain": "gain in test error",
-    "gap": "test minus training error",
+    "gap": "test error minus that of training in its last epoch, with dropout",
     "seconds": "training time",
 }
 Judged = Verdict | Literal["not run", "not comparable"]
@@ -61,8 +62,9 @@ class Part:
             return self.reason
         mean, ends = self.comparison.mean_difference, self.comparison.interval
         if self.quantity == "seconds":
-            size = f"{numbers.plain(mean, 1)} s"
-            spread = [numbers.plain(end, 1) for end in ends or ()]
+            digits = 1 if abs(mean) >= 10 else 2
+            size = f"{numbers.plain(mean, digits)} s"
+            spread = [numbers.plain(end, digits) for end in ends or ()]
         else:
             size = f"{numbers.points(mean)} points"
             spread = [numbers.points(end) for end in ends or ()]
@@ -136,9 +138,10 @@ def compare_claim(claim: Claim, rows: Mapping[str, Arm]) -> Part:
 
 
 def not_run(models: Sequence[str], rows: Mapping[str, Arm]) -> str:
-    """That they are missing, and the command that runs them with as many seeds as the others."""
-    seeds = max((len(arm.runs) for arm in rows.values()), default=USUAL_SEEDS)
-    return f"not run: python -m project.train -m model={','.join(models)} 'seed=range({seeds})'"
+    """That they are missing, and the command that runs them at the seeds of the others."""
+    seeds = max((arm.seeds for arm in rows.values()), key=len, default=list(range(USUAL_SEEDS)))
+    words = shlex.join([f"model={','.join(models)}", f"seed={swept(seeds)}"])
+    return f"not run: python -m project.train -m {words}"
 
 
 def _words(side: str | tuple[str, str]) -> str:

@@ -21,9 +21,10 @@ from project.report.figures.sources import (
     find_studies,
 )
 from project.report.figures.style import counts
-from project.report.figures.sweeps import NAMES, draw_sweeps, find_sweeps
+from project.report.figures.sweeps import NAMES, draw_sweeps, find_sweeps, metrics_of
 from project.report.findings import judge, not_run, p_clause, rows_of
 from project.report.reference import Reference
+from project.report.runs import StoredRun
 from project.report.sections import Illustration, Section
 from project.report.statistics import Summary, compare, holm, in_reported_deviations, summarise
 
@@ -131,10 +132,11 @@ def sweep(arms: Sequence[Arm], key: str) -> Section | None:
     if not sweeps:
         return None
     words = NAMES[key]
-    caption = (
-        f"Mean error by {words}, with 95 % t-intervals. Choose by the validation error (left); the "
-        "test error is there to be looked at, not to choose by."
-    )
+    caption = f"Mean error by {words}, with 95 % t-intervals. "
+    if "val/error" in metrics_of(sweeps):
+        caption += "Choose by the validation error (left); the test error is there to be looked at."
+    else:
+        caption += "There are no validation errors to choose by; test errors are none."
     name = f"sweep_{key.rpartition('.')[2]}"
     figure = Illustration(name, draw_sweeps(key, sweeps), caption)
     return Section(name, f"Error by {words}", Markup(), (figure,))
@@ -208,10 +210,13 @@ def costs(arms: Sequence[Arm]) -> Section:
         lines.append([name, f"{runs[0].parameters:,}", times[0], f"{times[1]} to {times[2]}", n])
     title = "What a network costs"
     header = ("network", "parameters", "training, s (median)", "fastest to slowest run", "n")
-    processors = sorted({_processor(arm) for arm in arms})
+    all_runs = [run for arm in arms for run in arm.runs]
+    processors = sorted({_processor(run) for run in all_runs})
+    threads = sorted({str(run.provenance.get("threads", "unknown")) for run in all_runs})
     note = (
-        f"Wall-clock time of training on {', '.join(processors)}, one thread a run. Runs side by "
-        "side slow each other down: compare times of runs that were made alike."
+        f"Wall-clock time of training on {', '.join(processors)}; threads of a run: "
+        f"{', '.join(threads)}. Runs side by side slow each other down: compare times of runs that "
+        "were made alike."
     )
     caption = "Training time of every run (dots) with the median (diamond), and parameters."
     figure = Illustration("costs", draw_costs(arms), caption)
@@ -220,8 +225,8 @@ def costs(arms: Sequence[Arm]) -> Section:
     )
 
 
-def _processor(arm: Arm) -> str:
-    return str(arm.runs[0].provenance.get("machine", {}).get("processor", "an unknown processor"))
+def _processor(run: StoredRun) -> str:
+    return str(run.provenance.get("machine", {}).get("processor", "an unknown processor"))
 
 
 def variance(arms: Sequence[Arm]) -> Section | None:
@@ -262,9 +267,15 @@ def _variance_table(study: VarianceStudy) -> Markup:
         lines.append([name, *(html.to_runs(arm.name, cell) if arm else cell for cell in cells)])
     note = (
         f"{study.name}. Shares are of the sum over the sources, whose deviation is "
-        f"{numbers.percent(parts.sum_of_sources**0.5)} points. It would be that of all together if "
-        "the sources did not act on each other. Variances are known far worse than means: look at "
-        "the intervals before believing a share."
+        f"{numbers.percent(parts.sum_of_sources**0.5)} points. "
+        + (
+            f"Not run alone, and so neither in the sum nor in the shares: "
+            f"{', '.join(SOURCES[source] for source in study.missing)}. "
+            if study.missing
+            else "It would be that of all together if the sources did not act on each other. "
+        )
+        + "Variances are known far worse than means: look at the intervals before believing a "
+        "share."
     )
     header = ("what varies", "standard deviation, points (95 % interval)", "share", "n")
     return html.paragraph(note) + html.table("Shares of the variance", header, lines)

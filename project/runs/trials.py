@@ -55,6 +55,11 @@ class History:
         complete = [each for each in self.trials if each.state == COMPLETE]
         return min(complete, key=lambda each: each.value or 0.0, default=None)
 
+    @property
+    def in_percent(self) -> bool:
+        """Whether the objective is an error, a share of 1."""
+        return self.objective.endswith("/error")
+
     def write(self, folder: Path) -> None:
         """To `folder`, whole or not at all."""
         write_text(folder / HISTORY, json.dumps(asdict(self), indent=1) + "\n")

@@ -1,5 +1,6 @@
 """Ingredients, time and searches: numbers beside the runs that they come from."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -148,8 +149,25 @@ def test_a_search_is_told_with_its_budget_and_its_best_trials() -> None:
     section = sections([], [STUDY])["tuning-width"]
     assert "4 trials (2 complete" in section.html
     assert "5 runs in all" in section.html
-    assert "val/error over the seeds 100, 101" in section.html
-    assert cells(section)[1:] == [["3", "1.50", "0.6"], ["0", "2.00", "0.5"]]
+    assert "val/error over the seeds 100, 101; no run of the table has one of them" in section.html
+    assert cells(section) == [
+        ["trial", "val/error, %", "optimizer.lr"], ["3", "1.50", "0.6"], ["0", "2.00", "0.5"],
+    ]  # fmt: skip
+
+
+def test_a_search_over_seeds_of_the_table_is_said_to_flatter_it() -> None:
+    section = sections(pair_runs({100: 0.1, 5: 0.2}), [STUDY])["tuning-width"]
+    assert "runs at 100 stand in the table too" in section.html
+
+
+def test_a_searched_loss_is_no_percentage() -> None:
+    losses = replace(STUDY, objective="val/loss", trials=[replace(STUDY.trials[0], value=1.3)])
+    section = sections([], [losses])["tuning-width"]
+    assert cells(section) == [["trial", "val/loss", "optimizer.lr"], ["0", "1.30", "0.5"]]
+    assert "1 trial (1 complete), " in section.html
+    axes = draw_tuning(losses).axes[0]
+    assert axes.get_ylabel() == "mean val/loss"
+    assert lines(axes)["complete (1)"] == [[1, 1.3]]
 
 
 def test_a_searchs_figure_shows_every_trial_and_the_best_so_far() -> None:

@@ -68,6 +68,14 @@ def test_a_rate_at_which_runs_diverge_is_named_and_left_out() -> None:
     assert found.parts[1].evidence == "3 of 7 runs diverged at 1"
 
 
+def test_a_rate_that_cannot_be_compared_leaves_the_best_open() -> None:
+    better_elsewhere = disk_runs([0.01] * 14, lr=0.2)[7:]  # at other seeds
+    found = judged(disk_runs(BEST) + disk_runs(WORSE, lr=0.5) + better_elsewhere)
+    best = found["tanh: 0.1 is the best learning rate"]
+    assert best.verdict == "not comparable"
+    assert best.parts[0].evidence == "no seed in common"
+
+
 @pytest.mark.parametrize(
     ("errors", "diverged", "verdict"),
     [

@@ -7,7 +7,7 @@ import pytest
 
 from project.composition import compose_values
 from project.report.arms import Arm, flat_settings, group
-from project.report.findings import Judgement, compare_claim, judge, rows_of
+from project.report.findings import Judgement, compare_claim, judge, not_run, rows_of
 from project.report.numbers import MINUS
 from project.report.reference import Claim, Finding
 from project.report.statistics import compare, holm
@@ -123,8 +123,23 @@ def test_a_missing_arm_is_named_with_the_command_that_runs_it() -> None:
     assert judged.verdict == "not run"
     assert [part.verdict for part in judged.parts] == ["not run", "holds"]
     assert judged.parts[0].evidence == (
-        "not run: python -m project.train -m model=ws_al_early 'seed=range(7)'"
+        "not run: python -m project.train -m model=ws_al_early 'seed=range(0,7)'"
     )
+
+
+def test_the_command_for_a_missing_arm_makes_seeds_that_the_others_have() -> None:
+    late = dict.fromkeys(range(20, 40), 0.1)
+    own = {"ws_al": arm_of(pair_runs(late)), "basic": arm_of(pair_runs({20: 0.2}, model="basic"))}
+    assert not_run(["resnet"], own).endswith("-m model=resnet 'seed=range(20,40)'")
+
+
+def test_a_small_difference_in_time_is_shown_with_its_size() -> None:
+    own = {
+        "basic": arm_of(pair_runs(LOW, model="basic", seconds=4.0)),
+        "resnet": arm_of(pair_runs(LOW, model="resnet", seconds=4.02)),
+    }
+    part = judge_one([Claim("seconds", "basic", "resnet")], own).parts[0]
+    assert part.evidence.startswith(f"{MINUS}0.02 s ({MINUS}0.02 to {MINUS}0.02), p")
 
 
 @pytest.mark.parametrize(

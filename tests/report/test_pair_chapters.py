@@ -22,7 +22,7 @@ def test_the_publications_rows_stand_beside_ours_and_the_missing_have_their_comm
     assert header[0] == "network"
     # 22 % is 0.41 points, or 0.29 reported deviations of 1.3972 points, below 22.41 %.
     assert basic == ["basic", "22.41 ± 1.40 %", "22.00 ± 2.83 % (2)", f"{MINUS}0.29", "75,908"]
-    assert ws_al[2] == "not run: python -m project.train -m model=ws_al &#39;seed=range(2)&#39;"
+    assert ws_al[2] == "not run: python -m project.train -m model=ws_al seed=0,1"
     assert len(others) == 4
     assert f'<a href="#{runs[0].directory.parent.name}">22.00' in section.html
 
@@ -75,6 +75,17 @@ def test_each_setting_that_arms_differ_in_alone_has_its_section(tmp_path: Path) 
     assert found["sweep_dropout_conv"].illustrations[0].name == "sweep_dropout_conv"
 
 
+def test_without_validation_errors_no_figure_says_to_choose_by_them(tmp_path: Path) -> None:
+    runs = pair_runs([0.2, 0.3], folder=tmp_path)
+    runs += pair_runs([0.2, 0.3], folder=tmp_path, optimizer__lr=2)
+    (figure,) = sections_of(with_files(runs))["sweep_lr"].illustrations
+    assert "Choose by the validation error (left)" in figure.caption
+    for run in runs:
+        del run.metrics["val/error"]
+    (figure,) = sections_of(with_files(runs))["sweep_lr"].illustrations
+    assert "no validation errors to choose by" in figure.caption
+
+
 def test_softmax_twice_and_once_are_compared_at_the_seeds_of_both(tmp_path: Path) -> None:
     runs = pair_runs([0.2, 0.3, 0.25], folder=tmp_path)
     runs += pair_runs([0.1, 0.2], folder=tmp_path, model__auxiliary_on="logits")
@@ -105,7 +116,10 @@ def test_costs_lead_to_all_arms_behind_a_line(tmp_path: Path) -> None:
     section = sections_of(with_files(runs))["costs"]
     assert cells(section)[1] == ["ws_al", "75,908", "11.0", "10.0 to 100", "2 + 1"]
     assert section.html.count("<a href=") == 2
-    assert "a processor" in section.html
+    assert "a processor; threads of a run: unknown." in section.html
+    runs[1].provenance.update({"threads": 4, "machine": {"processor": "another"}})
+    section = sections_of(with_files(runs))["costs"]
+    assert "a processor, another; threads of a run: 4, unknown." in section.html
 
 
 def test_the_shares_of_the_variance_are_a_table_and_a_figure(tmp_path: Path) -> None:

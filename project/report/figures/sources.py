@@ -25,13 +25,19 @@ HATCHES = ("//", "..", "\\\\")
 class VarianceStudy:
     """Arms that differ only in which sources of chance follow the seed, and the rest held fixed.
 
-    varied: the arm in which a source alone varies, by source. together: all of them vary.
+    varied: the arm in which a source alone varies, by source. together: all of them vary. In all of
+    a study the others are held at the same seeds.
     """
 
     name: str
     arm_hash: str
     varied: dict[str, Arm]
     together: Arm | None
+
+    @property
+    def missing(self) -> list[str]:
+        """Sources that were not varied alone."""
+        return [source for source in SOURCES if source not in self.varied]
 
     def decompose(self) -> Decomposition:
         """Variances of the test error (a share of 1, squared) and the share of each source."""
@@ -50,16 +56,22 @@ def find_studies(arms: Sequence[Arm]) -> list[VarianceStudy]:
             families[json.dumps([arm.model, others], sort_keys=True)].append(arm)
     studies = []
     for family in families.values():
-        varied, together = {}, None
+        by_held: dict[tuple[int, ...], dict[str, Arm]] = defaultdict(dict)
+        together = None
         for arm in family:
             free = [source for source in SOURCES if f"seeds.{source}" not in arm.settings]
+            held = sorted({v for k, v in arm.settings.items() if k.startswith("seeds.")})
             if len(free) == 1:
-                varied[free[0]] = arm
+                by_held[tuple(held)][free[0]] = arm
             elif len(free) == len(SOURCES):
                 together = arm
-        if len(varied) > 1:
-            ordered = {source: varied[source] for source in SOURCES if source in varied}
-            studies.append(VarianceStudy(family[0].model, family[0].arm_hash, ordered, together))
+        for held, varied in by_held.items():
+            if len(varied) > 1:
+                several = f" (the others held at {', '.join(map(str, held))})" * (len(by_held) > 1)
+                first, *_ = varied.values()
+                ordered = {source: varied[source] for source in SOURCES if source in varied}
+                name = f"{first.model}{several}"
+                studies.append(VarianceStudy(name, first.arm_hash, ordered, together))
     return studies
 
 

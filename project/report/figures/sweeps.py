@@ -21,7 +21,6 @@ MOST_SWEEPS = len(SERIES)
 MOST_TICKS = 12
 NAMES = {
     "optimizer.lr": "learning rate",
-    "lr": "learning rate",
     "data.train_pairs": "training pairs",
     "model.dropout_conv": "dropout after the convolutions (p)",
     "model.dropout_linear": "dropout of the joined outputs (p)",
@@ -96,6 +95,12 @@ def _sortable(value: Any) -> tuple[list[float], str]:
     return [float(each) for each in numbers if isinstance(each, int | float)], str(value)
 
 
+def metrics_of(sweeps: Sequence[Sweep]) -> list[str]:
+    """Those of `METRICS` that all runs have."""
+    runs = [run for sweep in sweeps for arm in sweep.arms for run in arm.runs]
+    return [metric for metric in METRICS if all(metric in run.metrics for run in runs)]
+
+
 def draw_sweeps(key: str, sweeps: Sequence[Sweep]) -> Figure:
     """Mean error and 95 % interval by the value of `key`: validation beside test.
 
@@ -106,8 +111,7 @@ def draw_sweeps(key: str, sweeps: Sequence[Sweep]) -> Figure:
     sweeps = sorted(sweeps, key=lambda sweep: -len(sweep.arms))[:MOST_SWEEPS]
     values = list({shown(v): v for sweep in sweeps for v in sweep.values}.values())
     values.sort(key=_sortable)
-    runs = [run for sweep in sweeps for arm in sweep.arms for run in arm.runs]
-    metrics = [metric for metric in METRICS if all(metric in run.metrics for run in runs)]
+    metrics = metrics_of(sweeps)
     figure = Figure((4.8 * len(metrics), 4.2 + 0.2 * len(sweeps)))
     panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
     reached: list[float] = []

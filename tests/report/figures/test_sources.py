@@ -19,12 +19,12 @@ ERRORS = {
 }
 
 
-def varying(source: str | None, errors: list[float]) -> list[StoredRun]:
+def varying(source: str | None, errors: list[float], held: int = 1000) -> list[StoredRun]:
     """Runs of which only `source` follows the seed; all sources where it is None."""
     runs = []
     for seed, error in enumerate(errors):
         seeds: dict[str, Any] = {
-            f"seeds__{name}": seed if source in (name, None) else 1000
+            f"seeds__{name}": seed if source in (name, None) else held
             for name in ("data", "init", "order")
         }
         runs += pair_runs({seed: error}, **seeds)
@@ -39,6 +39,21 @@ def test_a_study_is_found_by_the_seeds_that_are_held() -> None:
     assert {name: arm.values("test/error") for name, arm in study.varied.items()} == ERRORS
     assert study.together is not None
     assert study.together.values("test/error") == [0.01, 0.02, 0.03, 0.05]
+
+
+def test_sources_are_held_at_the_same_seeds_within_a_study() -> None:
+    runs = varying("data", ERRORS["data"]) + varying("init", ERRORS["init"])
+    runs += varying("data", ERRORS["order"], held=2000)
+    (study,) = find_studies(group(runs))
+    assert study.varied["data"].values("test/error") == ERRORS["data"]
+    assert study.missing == ["order"]
+    two = find_studies(group(runs + varying("init", ERRORS["init"], held=2000)))
+    assert [each.name for each in two] == [
+        "ws_al (the others held at 1000)", "ws_al (the others held at 2000)",
+    ]  # fmt: skip
+    assert [each.varied["data"].values("test/error") for each in two] == [
+        ERRORS["data"], ERRORS["order"],
+    ]  # fmt: skip
 
 
 def test_ordinary_arms_and_a_lone_source_are_no_study() -> None:
