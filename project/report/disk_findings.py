@@ -16,6 +16,7 @@ from project.report.statistics import FEWEST_PAIRS, compare, summarise
 
 # What arms of the report's part 2 differ in; those that differ in anything else are no one figure.
 COMPARED = ("activation", "lr")
+DISTANCE = "distance of the test error from its median"
 COMMAND = "python -m project.disk -m +study=disk_learning_rate"
 
 
@@ -47,40 +48,46 @@ def rate_studies(arms: Sequence[Arm]) -> list[RateStudy]:
 
 
 def judge_disk(study: RateStudy, reported: DiskResults) -> list[Judgement]:
-    """The findings of part 2; Holm's correction is over all comparisons of them."""
+    """The findings of part 2; Holm's correction is over all comparisons of them.
+
+    Raises DamagedRunError.
+    """
     tanh, relu = study.of("tanh"), study.of("relu")
     best = tanh.get(reported.best_lr)
     others = {lr: arm for lr, arm in tanh.items() if arm is not best}
+    by_rate = {
+        f"tanh: {reported.best_lr:g} is the best learning rate": False,
+        f"tanh: {reported.best_lr:g} has the smallest deviation": True,
+    }
     compared = {
-        f"tanh: {reported.best_lr:g} is the best learning rate": [
-            _compare_rates(reported.best_lr, best, lr, arm) for lr, arm in others.items()
+        says: [
+            _compare_rates(reported.best_lr, best, lr, arm, spread) for lr, arm in others.items()
         ]
-        or [_not_run("a mean test error below that of every other rate")],
+        or [_not_run("below every other rate")]
+        for says, spread in by_rate.items()
+    }
+    compared |= {
+        f"tanh at {reported.best_lr:g} does not overfit": [_keeps_falling(best)],
         "ReLU errs more than tanh": [_compare_activations(tanh, relu, spread=False)],
         "ReLU varies more than tanh": [_compare_activations(tanh, relu, spread=True)],
     }
     corrected = iter(correct([part for parts in compared.values() for part in parts]))
-    by_rate, poorer, wider = (
-        conclude(says, [next(corrected) for _ in parts]) for says, parts in compared.items()
-    )
-    # A rate at which runs diverge is worse by that; its part is listed with the reason.
-    stable = [
-        part
-        for part, arm in zip(by_rate.parts, others.values(), strict=False)
-        if not _diverged(arm)
-    ]
-    if stable:
-        by_rate = replace(conclude(by_rate.says, stable), parts=by_rate.parts)
+    found = [conclude(says, [next(corrected) for _ in parts]) for says, parts in compared.items()]
+    for number, judgement in enumerate(found[: len(by_rate)]):
+        # A rate at which runs diverge is worse by that; its part is listed with the reason.
+        arms = zip(judgement.parts, others.values(), strict=False)
+        if stable := [part for part, arm in arms if not _diverged(arm)]:
+            found[number] = replace(conclude(judgement.says, stable), parts=judgement.parts)
     suitable = [_suitable(lr, tanh, reported.best_lr) for lr in reported.suitable_lrs]
-    return [_reaches(best, reported), by_rate, *suitable, poorer, wider]
+    return [_reaches(best, reported), *found[:2], *suitable, *found[2:]]
 
 
 def _not_run(words: str) -> Part:
     return Part(words, "error", None, None, "not run", f"not run: {COMMAND}")
 
 
-def _compare_rates(best: float, best_arm: Arm | None, lr: float, arm: Arm) -> Part:
-    words = f"{best:g} below {lr:g}: test error"
+def _compare_rates(best: float, best_arm: Arm | None, lr: float, arm: Arm, spread: bool) -> Part:
+    words = f"{best:g} below {lr:g}: {DISTANCE if spread else 'test error'}"
     if best_arm is None or not best_arm.runs:
         return _not_run(words)
     part = Part(words, "error", None, None, "not comparable")
@@ -89,8 +96,26 @@ def _compare_rates(best: float, best_arm: Arm | None, lr: float, arm: Arm) -> Pa
     if reason := why_not_paired(best_arm, arm):
         return replace(part, reason=reason)
     pairs = paired_runs(best_arm, arm)
-    values = ([run.metrics["test/error"] for run in runs] for runs in zip(*pairs, strict=True))
-    return replace(part, comparison=compare(*values))
+    errors = np.array([[run.metrics["test/error"] for run in pair] for pair in pairs]).T
+    return replace(part, comparison=compare(*(_distances(errors) if spread else errors)))
+
+
+def _distances(errors: np.ndarray) -> np.ndarray:
+    """Of errors (arms, seeds), how far each is from the median of its arm."""
+    return np.abs(errors - np.median(errors, axis=1, keepdims=True))
+
+
+def _keeps_falling(arm: Arm | None) -> Part:
+    """That new points, those of validation, are told no worse at the end than half-way."""
+    words = "validation error: after the last epoch below that half-way"
+    if arm is None or not arm.runs:
+        return _not_run(words)
+    part = Part(words, "error", None, None, "not comparable")
+    curves = [run.columns("history.csv").get("val/error", []) for run in arm.runs]
+    if not all(curves):
+        return replace(part, reason="there are no validation points")
+    last, half_way = zip(*((each[-1], each[(len(each) - 1) // 2]) for each in curves), strict=True)
+    return replace(part, comparison=compare(last, half_way))
 
 
 def _compare_activations(tanh: dict[float, Arm], relu: dict[float, Arm], spread: bool) -> Part:
@@ -103,7 +128,7 @@ def _compare_activations(tanh: dict[float, Arm], relu: dict[float, Arm], spread:
         for lr in tanh
         if lr in relu and not why_not_paired(tanh[lr], relu[lr])
     }
-    quantity = "distance of the test error from its median" if spread else "test error"
+    quantity = DISTANCE if spread else "test error"
     if not pairs:
         return _not_run(f"tanh below ReLU: {quantity}")
     rates = ", ".join(f"{lr:g}" for lr in pairs)
@@ -113,7 +138,7 @@ def _compare_activations(tanh: dict[float, Arm], relu: dict[float, Arm], spread:
     for side in (0, 1):
         errors = np.array([_errors(pair[side], seeds) for pair in pairs.values()])
         if spread:
-            errors = np.abs(errors - np.median(errors, axis=1, keepdims=True))
+            errors = _distances(errors)
         means.append(errors.mean(axis=0))
     part = Part(words, "error", None, None, "not comparable", "no seed in common")
     return replace(part, comparison=compare(*means), reason="") if seeds else part

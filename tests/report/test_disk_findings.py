@@ -1,5 +1,7 @@
 """The findings of part 2: tanh and ReLU over the learning rates."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,8 @@ from project.report.findings import Judgement
 from project.report.reference import DiskResults
 from project.report.runs import StoredRun
 from project.report.statistics import compare
-from tests.report.stored_runs import disk_runs
+from tests.report.sections_of_runs import with_files
+from tests.report.stored_runs import disk_runs, write_table
 
 REPORTED = DiskResults(0.1, 0.0209, (0.5, 0.05))
 BEST = [0.018, 0.017, 0.019, 0.02, 0.016, 0.018, 0.0185]
@@ -17,8 +20,13 @@ SAME = [0.017, 0.019, 0.0195, 0.018, 0.016, 0.0175, 0.019]
 WORSE = [0.1, 0.12, 0.11, 0.09, 0.13, 0.105, 0.1]
 
 
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
 def judged(runs: list[StoredRun]) -> dict[str, Judgement]:
-    (study,) = rate_studies(group(runs))
+    (study,) = rate_studies(group(with_files(runs)))
     return {each.says: each for each in judge_disk(study, REPORTED)}
 
 
@@ -51,14 +59,14 @@ def test_the_published_error_is_reached_if_the_interval_lies_below(
 def test_the_best_rate_is_better_than_every_other() -> None:
     says = "tanh: 0.1 is the best learning rate"
     assert judged(disk_runs(BEST) + disk_runs(WORSE, lr=0.5))[says].verdict == "holds"
-    runs = disk_runs(BEST) + disk_runs(WORSE, lr=0.5) + disk_runs(SAME, lr=0.2)
+    runs = disk_runs(2 * BEST) + disk_runs(2 * WORSE, lr=0.5) + disk_runs(2 * SAME, lr=0.2)
     found = judged(runs)[says]
     assert found.verdict == "undecided"
     assert [(part.claim, part.verdict) for part in found.parts] == [
         ("0.1 below 0.2: test error", "undecided"),
         ("0.1 below 0.5: test error", "holds"),
     ]
-    assert found.parts[0].comparison == compare(BEST, SAME)
+    assert found.parts[0].comparison == compare(2 * BEST, 2 * SAME)
 
 
 def test_a_rate_at_which_runs_diverge_is_named_and_left_out() -> None:
@@ -66,6 +74,37 @@ def test_a_rate_at_which_runs_diverge_is_named_and_left_out() -> None:
     found = judged(runs)["tanh: 0.1 is the best learning rate"]
     assert found.verdict == "holds"
     assert found.parts[1].evidence == "3 of 7 runs diverged at 1"
+
+
+def test_the_smallest_deviation_is_that_of_the_distances_from_the_median() -> None:
+    wide = [0.018 + 10 * (error - 0.018) for error in BEST]
+    runs = disk_runs(BEST) + disk_runs(wide, lr=0.5) + disk_runs(BEST[:4], lr=1, diverged=3)
+    found = judged(runs)["tanh: 0.1 has the smallest deviation"]
+    assert found.parts[0].claim == "0.1 below 0.5: distance of the test error from its median"
+    distance = np.abs(np.array(BEST) - 0.018)
+    assert found.parts[0].comparison == compare(distance, 10 * distance)
+    assert found.parts[1].evidence == "3 of 7 runs diverged at 1"
+
+
+def test_overfitting_would_show_in_validation_errors_that_rise_again() -> None:
+    says = "tanh at 0.1 does not overfit"
+    (part,) = judged(disk_runs(BEST))[says].parts
+    assert part.comparison == compare([0.25] * 7, [0.5] * 7)
+    assert part.verdict == "holds"
+    runs = with_files(disk_runs(BEST))
+    (study,) = rate_studies(group(runs))
+
+    def verdict(columns: dict[str, list[float]]) -> Judgement:
+        for run in runs:
+            write_table(run, "history.csv", columns)
+        return {each.says: each for each in judge_disk(study, REPORTED)}[says]
+
+    epochs = {"epoch": [1.0, 2.0, 3.0, 4.0]}
+    assert verdict(epochs | {"val/error": [0.5, 0.1, 0.1, 0.2]}).verdict == "fails"
+    without = verdict(epochs)
+    assert (without.verdict, without.parts[0].evidence) == (
+        "not comparable", "there are no validation points",
+    )  # fmt: skip
 
 
 def test_a_rate_that_cannot_be_compared_leaves_the_best_open() -> None:
