@@ -43,7 +43,7 @@ reproduce: $(READY) ## from nothing to the report's table, 20 seeds; continues w
 	$(BIN)/python -m project.train -m +study=epfl_table 'seed=range(20)' $(ARGS)
 	$(BIN)/python -m project.report $(REPORT)
 
-test: $(READY) ## every test that is not slow
+test: $(READY) ## every test but the slow ones and those of clusters
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 test-all: $(READY) ## every test, also those that train the real thing

@@ -1,4 +1,4 @@
-"""From a checked configuration to the objects that it names: the net and the optimizer's factory.
+"""From a checked configuration to the objects that it names: net, optimizer, schedule.
 
 A `_target_` section is held against the constructor's own signature, so a new net is a class and a
 file in `conf/model/`, and a wrong key or type is still refused by name.

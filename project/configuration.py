@@ -1,9 +1,10 @@
 """The rules of a configuration: which keys there are, of which type, in which range.
 
 The values stand in `conf/`; what may stand there is said here, once, so that a mistake is refused
-by name before anything trains. Keys are the constructors' parameter names (a test holds the two
-together). Nets are checked against their own constructors (`project.building`), so a new net needs
-no line here. Imports no torch: a wrong key is an answer of milliseconds.
+by name before anything trains. Keys of models, data and optimizers are the constructors' parameter
+names (a test holds the two together). Nets are checked against their own constructors
+(`project.building`), so a new net needs no line here. Imports no torch: a wrong key is an answer of
+milliseconds.
 """
 
 from typing import Annotated, Any, Literal

@@ -1,6 +1,6 @@
 """python -m project.projector RUN: the ten features of a run's test digits, for TensorBoard.
 
-    python -m project.projector outputs/runs/ws_al_bn_do-d5d5b3ad/seed=0
+    python -m project.projector outputs/runs/ws_al_bn_do-419b4345/seed=0
 
 Each of the two digits of a test pair is a point, with its image, its class and what the net read.
 `make dashboard`, started after this, has a tab Projector; "Color by: digit" shows the classes.

@@ -7,7 +7,7 @@ of the same path start from the same weights), and a resumed run ends bit-identi
 never touched.
 
 Streams in use: `pairs/train`, `pairs/val`, `pairs/test`, `init/<module path>`, `order/<epoch>`,
-`noise/<step>`.
+`noise/<step>`; of part 2 `points/train`, `points/val`, `points/test`.
 """
 
 import hashlib

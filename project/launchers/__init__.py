@@ -1,4 +1,6 @@
-"""How the jobs of a sweep are carried out: `local`, as processes here; `slurm`, as a job array.
+"""How the jobs of a sweep are carried out, and in what order they are chosen.
 
-Hydra meets these as its plugins; they know runs on disk, but neither torch nor Lightning.
+Launchers: `local`, as processes here; `slurm`, as a job array; `ray`, on a cluster. Sweepers: the
+whole grid, or a search (`tuning`). Hydra meets these as its plugins; they know runs on disk, but
+neither torch nor Lightning.
 """

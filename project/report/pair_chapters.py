@@ -50,7 +50,9 @@ def pair_chapters(
         sections += [published(reference, rows), Section("findings", title, judged)]
     sections += [seeds(arms, reference, rows), epochs(arms, rows)]
     sections += [each for key in NAMES if (each := sweep(arms, key))]
-    sections += [each for each in (softmax_twice(arms), costs(arms), variance(arms)) if each]
+    sections += [
+        each for each in (softmax_twice(arms), costs(arms, reference), variance(arms)) if each
+    ]
     return sections
 
 
@@ -199,7 +201,7 @@ def _mean_error(summary: Summary) -> str:
     return f"{numbers.mean_and_deviation(summary.mean, summary.deviation)} %"
 
 
-def costs(arms: Sequence[Arm]) -> Section:
+def costs(arms: Sequence[Arm], reference: Reference) -> Section:
     """Seconds and parameters of every net."""
     lines = []
     for name, runs in by_net(arms).items():
@@ -218,6 +220,9 @@ def costs(arms: Sequence[Arm]) -> Section:
         f"{', '.join(threads)}. Runs side by side slow each other down: compare times of runs that "
         "were made alike."
     )
+    for model, reported in reference.rows.items():
+        if reported.seconds is not None:
+            note += f" The published report took {numbers.seconds(reported.seconds)} s for {model}."
     caption = "Training time of every run (dots) with the median (diamond), and parameters."
     figure = Illustration("costs", draw_costs(arms), caption)
     return Section(

@@ -11,11 +11,16 @@ EPFL_2020 = Path(__file__).resolve().parents[2] / "conf" / "reference" / "epfl_2
 
 @dataclass(frozen=True)
 class ReportedRow:
-    """Mean and standard deviation of the test error, as shares of 1; parameters where given."""
+    """Mean and standard deviation of the test error, as shares of 1.
+
+    lr: its learning rate. Where given: parameters, and seconds of training.
+    """
 
     mean: float
     deviation: float
     parameters: int | None
+    seconds: float | None
+    lr: float
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,13 @@ def read_reference(path: Path = EPFL_2020) -> Reference:
     disk = content["disk"]
     return Reference(
         rows={
-            model: ReportedRow(row["mean"] / 100, row["deviation"] / 100, row.get("parameters"))
+            model: ReportedRow(
+                row["mean"] / 100,
+                row["deviation"] / 100,
+                row.get("parameters"),
+                row.get("seconds"),
+                row["lr"],
+            )
             for model, row in content["rows"].items()
         },
         findings=tuple(

@@ -22,7 +22,6 @@ from project.runs.identity import identify
 PAIRS, DISK = "pairs", "disk"  # the experiments of project.train and of project.disk
 
 RUN_NAME = re.compile(r"seed=(\d+)")
-ARM_NAME = re.compile(r"(.+)-([0-9a-f]{8})")
 # The only lines in which the runs of one arm differ, as `yaml.safe_dump` writes them.
 SEED_LINE = re.compile(r"^seed: (\d+)\n", re.MULTILINE)
 SEEDS_BLOCK = re.compile(r"^seeds:\n((?:  \w+: \d+\n)+)", re.MULTILINE)

@@ -60,10 +60,6 @@ def quiet_lightning() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     # Batches come from memory: worker processes would only slow them down.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    # Metrics are logged by epoch, through the recorder.
-    warnings.filterwarnings("ignore", message=".*The number of training batches .* is smaller.*")
-    # A checkpoint is resumed in the directory that it was written to, by design.
-    warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists.*")
     # Lightning 2.6 uses a class that torch 2.14 means to remove: nothing that a user could mend.
     warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated", category=FutureWarning)
     # On several devices only the first rank records.

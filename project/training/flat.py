@@ -16,8 +16,8 @@ ALIGNMENT = 16  # floats: each parameter begins at a cache line of its own
 class FlatParameters:
     """`vector` holds the numbers of `parameters`, which become views of it in place.
 
-    Right for elementwise optimizers only (SGD, Adadelta, Adam). A parameter that has no gradient
-    counts as one whose gradient is zero.
+    Right for elementwise optimizers only (SGD, Adadelta, Adam, AdamW). A parameter that has no
+    gradient counts as one whose gradient is zero.
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter]) -> None:

@@ -50,8 +50,8 @@ def test_stages_and_seeds_have_points_of_their_own_and_counts_do_not_matter() ->
     assert len({tuple(each.flatten().tolist()) for each in drawn}) == 6
     assert len({sha256(stages(seed)) for seed in range(5)}) == 5
     torch.testing.assert_close(
-        draw_points(1000, 3, "test").coordinates,
-        draw_points(1000, 3, "test").coordinates,
+        draw_points(1000, 3, "test").coordinates[:10],
+        draw_points(10, 3, "test").coordinates,
         rtol=0,
         atol=0,
     )

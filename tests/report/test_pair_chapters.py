@@ -120,6 +120,7 @@ def test_costs_lead_to_all_arms_behind_a_line(tmp_path: Path) -> None:
     runs[1].provenance.update({"threads": 4, "machine": {"processor": "another"}})
     section = sections_of(with_files(runs))["costs"]
     assert "a processor, another; threads of a run: 4, unknown." in section.html
+    assert "The published report took 11.1 s for ws_al_bn_do." in section.html
 
 
 def test_the_shares_of_the_variance_are_a_table_and_a_figure(tmp_path: Path) -> None:

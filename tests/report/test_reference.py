@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from project.composition import compose_values
 from project.report.reference import EPFL_2020, Claim, read_reference
 
 MODELS = Path(__file__).parents[2] / "conf" / "model"
@@ -22,6 +23,13 @@ def test_the_rows_are_the_published_table() -> None:
     assert {name: row.parameters for name, row in rows.items() if row.parameters} == {
         "ws_al_bn_do": 76846
     }
+    assert {name: row.seconds for name, row in rows.items() if row.seconds} == {"ws_al_bn_do": 11.1}
+
+
+def test_each_row_is_trained_with_the_published_learning_rate() -> None:
+    for model, row in read_reference().rows.items():
+        composed = compose_values("train", [f"model={model}"])
+        assert composed["optimizer"]["lr"] == row.lr
 
 
 def test_part_2_is_what_is_published() -> None:

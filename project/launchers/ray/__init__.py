@@ -1,1 +1,1 @@
-"""`hydra/launcher=ray`: jobs as tasks of a Ray cluster; see the page beside this folder."""
+"""`hydra/launcher=ray`: jobs as actors of a Ray cluster; see the page beside this folder."""

@@ -2,7 +2,7 @@
 
 submitit's own handler would end the process in the middle of whatever it does. Here the signal asks
 the run to stop at its next batch boundary, and only then submitit queues the job again; the run
-goes on from its last epoch, to the same bits.
+goes on from its checkpoint, to the same bits.
 """
 
 import faulthandler

@@ -156,4 +156,4 @@ def _ended(other: _Rank, said: object) -> str:
     other.process.join(PARTING_SECONDS)
     code = other.process.exitcode
     how = f"was killed by {signal.Signals(-code).name}" if code and code < 0 else f"exited: {code}"
-    return f"rank {other.rank} {how}; the same command goes on from the last epoch"
+    return f"rank {other.rank} {how}; the same command goes on from the last checkpoint"
