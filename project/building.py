@@ -6,6 +6,7 @@ file in `conf/model/`, and a wrong key or type is still refused by name.
 
 import functools
 import inspect
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -70,6 +71,20 @@ def build_net(section: dict[str, Any]) -> nn.Module:
     return net
 
 
+def check_last_batch(net: nn.Module, data: dict[str, Any]) -> None:
+    """Raise ConfigurationError where batch statistics would be asked of a single pair.
+
+    data: the configuration's section.
+    """
+    last = (data["train_pairs"] - 1) % data["batch_size"] + 1
+    if last == 1 and any(isinstance(module, nn.BatchNorm1d) for module in net.modules()):
+        raise ConfigurationError(
+            f"data.batch_size={data['batch_size']}: of data.train_pairs={data['train_pairs']} a "
+            "single one is left for the last batch, and batch normalisation needs two; choose "
+            "another data.batch_size"
+        )
+
+
 def optimizer_factory(section: dict[str, Any]) -> "OptimizerFactory":
     """What makes the section's optimizer from the net's parameters; it can be pickled."""
     return functools.partial(_make_optimizer, section)
@@ -90,11 +105,15 @@ def schedule_factory(section: dict[str, Any] | None) -> "ScheduleFactory | None"
 
 
 def _make_schedule(section: dict[str, Any], optimizer: Optimizer, steps: int) -> "LRScheduler":
+    warm_up = section["warm_up"]
+    if warm_up * steps == 1:
+        # torch would divide by the length of a rise that has one step, at the top.
+        warm_up = math.nextafter(warm_up, 0)
     return OneCycleLR(
         optimizer,
         max_lr=optimizer.param_groups[0]["lr"],
         total_steps=steps,
-        pct_start=section["warm_up"],
+        pct_start=warm_up,
         div_factor=section["initial_divisor"],
         final_div_factor=section["final_divisor"],
         cycle_momentum=False,

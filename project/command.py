@@ -19,7 +19,8 @@ from typing import Any
 from project.composition import CONFIGURATION_FOLDER, compose, options, spare_hydras_copies
 from project.runs.identity import OPTIONAL_SECTIONS
 
-PATH_KEYS = ("paths.outputs", "paths.data", "verify")
+# Values that may hold what Hydra has no place for: paths, globs and names of arms.
+PATH_KEYS = ("paths.outputs", "paths.data", "verify", "runs", "baseline")
 
 
 def flags_first(arguments: Sequence[str]) -> list[str]:
@@ -68,8 +69,9 @@ def known_keys(config_name: str, overrides: Sequence[str], hydras_own: bool = Fa
     return walk(config, "")
 
 
-# What Hydra says, as a plain ValueError, where a number stands for the name of a file: `model=3`.
+# What Hydra says, as a plain ValueError, where the name of a file is none: `model=3`, `model=null`.
 NO_NAME = "Config group override must be a string or a list"
+NO_NAMES = re.compile(r"null|true|false|nan|[-+]?(inf|[\d.][\d.e+-]*)|", re.IGNORECASE)
 GROUPS = ("model", "data", "optimizer", "trainer", "seeds", *OPTIONAL_SECTIONS)
 GROUP_WORD = re.compile(rf"({'|'.join(GROUPS)})=(.*)")
 HYDRAS_WORD = re.compile(r"hydra/\w+=\w+")
@@ -85,10 +87,17 @@ def composition_message(error: BaseException, config_name: str, arguments: Seque
         return _unknown_key(override.group(1), foreign_group, config_name, arguments)
     if NO_NAME in text:
         # Hydra does not say which: the first that is no name.
-        words = [word for word in map(GROUP_WORD.fullmatch, arguments) if word]
-        choices = [(word[1], choice) for word in words for choice in word[2].split(",")]
-        group, value = next(each for each in choices if not re.search("[A-Za-z_]", each[1]))
-        if group not in known_keys(config_name, []):
+        words = [
+            word for word in map(re.compile(r"(\+*)([\w/]+)=(.*)").fullmatch, arguments) if word
+        ]
+        plus, group, value = next(
+            (word[1], word[2], choice)
+            for word in words
+            if any((CONFIGURATION_FOLDER / word[2]).glob("*.yaml"))
+            for choice in word[3].split(",")
+            if NO_NAMES.fullmatch(choice)
+        )
+        if not plus and "/" not in group and group not in known_keys(config_name, []):
             return _unknown_key(group, True, config_name, arguments)
         return _unknown_choice(group, value)
     choice = re.match(r"(?:In '[^']+': )?Could not find '([^']+)'", text)
@@ -106,6 +115,9 @@ def _unknown_key(key: str, foreign_group: bool, config_name: str, arguments: Seq
     groups = [word for word in arguments if (HYDRAS_WORD if hydras else GROUP_WORD).fullmatch(word)]
     groups = [] if foreign_group else [word.partition(",")[0] for word in groups]
     known = known_keys(config_name, groups, hydras)
+    if key in known:
+        own = ", ".join(sorted(each for each in known if each.startswith(f"{key}.")))
+        return f"'{key}' is a section, of which one sets the keys: {own}"
     section = key.partition(".")[0]
     chosen = any(word.startswith((f"{section}=", "+study=")) for word in arguments)
     if section in OPTIONAL_SECTIONS and section in known and not chosen:
@@ -175,6 +187,8 @@ def report_and_exit(error: BaseException, config_name: str, arguments: Sequence[
     else:
         raise error
     if code in (130, 143):
+        if is_sweep(arguments) and "rerun=true" in arguments:
+            message += "; but rerun=true makes all of its runs anew: name only those that are left"
         message += f"\nto go on: {command_to_go_on(sys.orig_argv, arguments)}"
     else:
         message = f"error: {message}"

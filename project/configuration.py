@@ -7,9 +7,10 @@ names (a test holds the two together). Nets are checked against their own constr
 milliseconds.
 """
 
+import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from project.refusing import refusal
 
@@ -17,10 +18,21 @@ TRAINING_DIGITS = 60_000
 TEST_DIGITS = 10_000
 
 
+# More would not fit anywhere; the limit keeps a slip of the keyboard from being an overflow.
+MOST = 10_000_000
+
+
 class Section(BaseModel):
     """Exact keys, exact types (1 is a float, true is no integer), finite numbers."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    for each in value if isinstance(value, list) else [value]:
+        if isinstance(each, float) and not math.isfinite(each):
+            raise ValueError("should be a finite number")
+    return value
 
 
 class Net(Section):
@@ -32,6 +44,8 @@ class Net(Section):
     target: str = Field(alias="_target_")
     # By the name of a file in conf/optimizer; not the net's.
     learning_rates: dict[str, Annotated[float, Field(gt=0)]] = Field(default={}, exclude=True)
+    # The class checks its keys when it is built; but the run's name follows from them before.
+    __pydantic_extra__: dict[str, Annotated[Any, AfterValidator(_finite)]] = Field(init=False)
 
 
 class Data(Section):
@@ -41,7 +55,7 @@ class Data(Section):
     train_pairs: int = Field(ge=1, le=TRAINING_DIGITS // 2)
     val_pairs: int = Field(ge=0, le=TRAINING_DIGITS // 2)
     test_pairs: int = Field(ge=1, le=TEST_DIGITS // 2)
-    batch_size: int = Field(ge=1)
+    batch_size: int = Field(ge=1, le=MOST)
     shuffle: bool
     normalise: bool
     re_pair: bool = False  # runs of before there was the choice have no such key
@@ -122,8 +136,8 @@ class Trainer(Section):
 
     max_epochs: int = Field(ge=1)
     accelerator: Literal["cpu", "gpu"]
-    devices: int = Field(ge=1)
-    threads: int = Field(ge=1)
+    devices: int = Field(default=1, ge=1)  # older runs have no such key
+    threads: int = Field(ge=1, le=1024)
 
 
 class Dashboard(Section):
@@ -202,13 +216,13 @@ class DiskConfiguration(Section):
 
     seed: Seed
     activation: Literal["tanh", "relu"]
-    hidden: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
+    hidden: list[Annotated[int, Field(ge=1, le=10_000)]] = Field(min_length=1)
     initialisation: Literal["normal", "uniform"]
-    train_points: int = Field(ge=1)
-    val_points: int = Field(ge=1)
-    test_points: int = Field(ge=1)
+    train_points: int = Field(ge=1, le=MOST)
+    val_points: int = Field(ge=1, le=MOST)
+    test_points: int = Field(ge=1, le=MOST)
     normalise: bool
-    batch_size: int = Field(ge=1)
+    batch_size: int = Field(ge=1, le=MOST)
     max_epochs: int = Field(ge=1)
     lr: float = Field(gt=0)
     optimizer: DiskOptimizer

@@ -108,7 +108,7 @@ class Plan:
     def carry_out(self) -> dict[str, Any]:
         """Train, test and record the run; returns the record. The caller holds the lock."""
         started = time.monotonic()
-        from project.building import build_net
+        from project.building import build_net, check_last_batch
         from project.runs.directory import COMPLETED, FAILED, INTERRUPTED
         from project.runs.log import LogFile, log_failure
         from project.runs.provenance import provenance
@@ -116,6 +116,7 @@ class Plan:
 
         check_devices(self.checked.trainer)
         net = build_net(self.values["model"])
+        check_last_batch(net, self.values["data"])
         sources = provenance(self.checked.trainer.threads) | {"data": vars(self.data)}
         directory = self.directory
         directory.begin(self.values, sources, self.checked.rerun)
@@ -216,11 +217,13 @@ class TrainExperiment:
 
     def check(self, waiting: Sequence[dict[str, Any]], here: bool) -> None:
         """Build every net once: a bad value is refused before the first job starts."""
-        from project.building import build_net
+        from project.building import build_net, check_last_batch
         from project.configuration import Trainer
 
-        for values in {json.dumps(each["model"]): each for each in waiting}.values():
-            build_net(values["model"])
+        sections = ("model", "data")
+        nets = {json.dumps([each[name] for name in sections]): each for each in waiting}
+        for values in nets.values():
+            check_last_batch(build_net(values["model"]), values["data"])
         if here:
             asked = {json.dumps(each["trainer"]): each["trainer"] for each in waiting}
             for trainer in asked.values():

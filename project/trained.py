@@ -153,6 +153,8 @@ def read_words(words: Sequence[str]) -> Words:
     for word in words:
         key, equals, value = word.partition("=")
         if equals and key in keys:
+            if key in values:
+                raise NoRunError(f"{key}= is given twice; leave one out")
             values[key] = value
         else:
             others.append(word)

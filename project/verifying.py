@@ -125,17 +125,21 @@ def _stored_run(
             f"{directory} holds a run that is not completed but {record['status']}; the command "
             "that began it completes it"
         )
-    values, run, _ = read_origin(directory, record, identify)
+
+    def identify_pairs(config: dict[str, Any], dataset: str) -> Run:
+        if "model" not in config:
+            raise NoRunError(f"{directory} is no run of project.train")
+        return identify(config, dataset)
+
+    values, run, _ = read_origin(directory, record, identify_pairs)
     if (run.arm_hash, run.seed) != (record.get("arm"), record.get("seed")):
         raise DamagedRunError(
             f"{directory / 'config.yaml'} describes {run.name}, but run.json is of arm "
             f"{record.get('arm')}, seed {record.get('seed')}: one of them was changed"
         )
-    # Runs of before the seeds were split have no such section: all follow the run's. Those of
-    # before there could be several devices had one.
+    # Runs of before the seeds were split have no such section: all follow the run's.
     seeds = dict.fromkeys(("data", "init", "order"), run.seed)
-    trainer = {"devices": 1} | values["trainer"]
-    return {"seeds": seeds} | values | {"trainer": trainer}, run
+    return {"seeds": seeds} | values, run
 
 
 def read_result(directory: Path) -> Result:

@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from project import train
-from project.building import build_net, optimizer_factory
+from project.building import build_net, check_last_batch, optimizer_factory, schedule_factory
 from project.command import CONFIGURATION_FOLDER
 from project.configuration import check_train
 from project.data.pairs import PairsDataModule
@@ -126,6 +127,45 @@ def test_a_wrong_section_is_refused_by_its_key(section: dict[str, Any], message:
         build_net(section)
     assert str(error.value).startswith(message)
     assert error.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("section", "pairs", "batch_size", "refused"),
+    [
+        (SIAMESE, 1000, 27, True),
+        (SIAMESE, 1000, 1, True),
+        (SIAMESE, 1, 100, True),
+        (SIAMESE, 1000, 100, False),
+        (SIAMESE, 1000, 998, False),
+        (BASIC, 1000, 27, False),
+        (SIAMESE | {"batch_norm": False}, 1000, 27, False),
+    ],
+)
+def test_batch_statistics_of_a_single_pair_are_refused(
+    section: dict[str, Any], pairs: int, batch_size: int, refused: bool
+) -> None:
+    data = {"train_pairs": pairs, "batch_size": batch_size}
+    expected = pytest.raises(ConfigurationError, match="choose another data")
+    with expected if refused else nullcontext():
+        check_last_batch(build_net(section), data)
+
+
+@pytest.mark.parametrize("steps", [2, 3, 4, 5, 100])
+def test_a_schedule_has_a_rate_for_every_step_however_few_there_are(steps: int) -> None:
+    parameter = nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([parameter], lr=0.5)
+    make = schedule_factory({"warm_up": 0.25, "initial_divisor": 25.0, "final_divisor": 1e4})
+    assert make is not None
+    schedule = make(optimizer, steps)
+    rates = [optimizer.param_groups[0]["lr"]]
+    for _ in range(steps - 1):
+        optimizer.step()
+        schedule.step()
+        rates.append(optimizer.param_groups[0]["lr"])
+    assert max(rates) <= 0.5
+    assert rates[-1] == pytest.approx(0.5 / 25 / 1e4)
+    if steps == 4:  # the rise has one step, and that is the top
+        assert rates[0] == pytest.approx(0.5)
 
 
 def test_an_optimizer_is_made_with_the_values_of_its_section() -> None:

@@ -56,6 +56,8 @@ def test_an_interrupted_sweep_of_reruns_is_named_as_it_was() -> None:
         "outputs",
         "/a/b-c_d.e",
         "outputs/runs/basic-0123abcd/seed=0",
+        "*/seed=[0-4]",
+        "ws_al optimizer.lr=0.1",
         "a b (1) [2] {3}; #4 & 5",
         "größer ≤ 数字",
         "it's",
@@ -64,7 +66,7 @@ def test_an_interrupted_sweep_of_reruns_is_named_as_it_was() -> None:
     ],
 )
 def test_a_path_reaches_hydra_as_it_was_typed(path: str) -> None:
-    for key in ("paths.outputs", "paths.data", "verify"):
+    for key in ("paths.outputs", "paths.data", "verify", "runs", "baseline"):
         (override,) = OverridesParser.create().parse_overrides(paths_quoted([f"{key}={path}"]))
         assert (override.key_or_group, override.value()) == (key, path)
 

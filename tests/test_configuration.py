@@ -131,6 +131,8 @@ def test_values_at_the_edge_of_a_rule_are_allowed(path: str, value: Any) -> None
         ("optimizer.lr", math.nan, "optimizer.lr=nan: should be a finite number"),
         ("optimizer.lr", math.inf, "optimizer.lr=inf: should be a finite number"),
         ("loss.auxiliary_weight", -math.inf, "loss.auxiliary_weight=-inf: should be a finite"),
+        ("model.dropout_conv", math.nan, "model.dropout_conv=nan: should be a finite number"),
+        ("model.channels", [32, math.inf], "model.channels=[32, inf]: should be a finite number"),
         # Out of range
         ("seed", -1, "seed=-1: should be greater than or equal to 0"),
         ("seed", 2**32, "seed=4294967296: should be less than 4294967296"),
@@ -148,6 +150,8 @@ def test_values_at_the_edge_of_a_rule_are_allowed(path: str, value: Any) -> None
         ("loss.auxiliary_weight", -0.5, "loss.auxiliary_weight=-0.5: should be greater than or e"),
         ("trainer.max_epochs", 0, "trainer.max_epochs=0: should be greater than or equal to 1"),
         ("trainer.threads", 0, "trainer.threads=0: should be greater than or equal to 1"),
+        ("trainer.threads", 10**5, "trainer.threads=100000: should be less than or equal to 1024"),
+        ("data.batch_size", 10**27, f"data.batch_size={10**27}: should be "),
         ("trainer.devices", 0, "trainer.devices=0: should be greater than or equal to 1"),
         (
             "trainer.devices",

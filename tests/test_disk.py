@@ -245,7 +245,7 @@ def refused(
         ("+nonsense=1", "unknown key 'nonsense'"),
         ("seeds=3", "unknown key 'seeds'; did you mean 'seed'?"),
         ("model=basic", "unknown key 'model'"),
-        ("optimizer=adam", "unknown key 'optimizer'; did you mean"),
+        ("optimizer=adam", "'optimizer' is a section, of which one sets the keys: optimizer.mom"),
         ("optimizer.nme=adam", "did you mean 'optimizer.name'?"),
         ("lr=nan", "lr=nan: should be a finite number"),
         ("lr=inf", "lr=inf: should be a finite number"),

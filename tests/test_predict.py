@@ -175,6 +175,7 @@ def test_without_validation_pairs_it_says_that_nothing_is_calibrated(
         (["run=none", "{digits}"], "error: none holds no completed run"),
         (["run=none", "{digits}", "{digits}/none.png", "--json"], "error: images are compared two"),
         (["{digits}"], "error: name a run first"),
+        (["run=a", "run=b", "{digits}"], "error: run= is given twice"),
         (["best", "{digits}/empty.png", "{digits}/0.png"], "empty.png is empty (0 bytes)"),
     ],
 )

@@ -178,6 +178,15 @@ def test_what_is_no_run_directory_is_bad_input(stored: Path, tmp_path: Path, pla
     )
 
 
+def test_a_run_of_the_disk_is_bad_input(stored: Path) -> None:
+    path = stored / "config.yaml"
+    values = yaml.safe_load(path.read_text())
+    del values["model"]
+    path.write_text(yaml.safe_dump(values))
+    ended = verified(stored)
+    assert (ended.exit_code, ended.errors) == (2, f"error: {stored} is no run of project.train\n")
+
+
 def test_a_run_that_is_not_completed_is_bad_input(stored: Path) -> None:
     change_record(stored, lambda changed: changed.update(status="interrupted"))
     ended = verified(stored)

@@ -142,14 +142,18 @@ def markdown(tables: Sequence[Table], notices: Sequence[Sequence[str]]) -> str:
         rows = [[form(row) for form in COLUMNS.values()] for row in table.rows]
         lines = [_markdown_line(COLUMNS), _markdown_line(["---", *["---:"] * (len(COLUMNS) - 1)])]
         lines += [_markdown_line(cells) for cells in rows]
-        said = [f"- {notice}" for notice in own]
-        parts += [f"## {table.title}", "\n".join(lines), answer(table), "\n".join(said)]
+        said = [f"- {_markdown_escaped(notice)}" for notice in own]
+        said_of_all = _markdown_escaped(answer(table))
+        parts += [f"## {table.title}", "\n".join(lines), said_of_all, "\n".join(said)]
     return "\n\n".join([part for part in parts if part] + [LEGEND]) + "\n"
 
 
 def _markdown_line(cells: Sequence[str] | dict[str, Any]) -> str:
-    escaped = (re.sub(r"([|\\`*_<>\[\]])", r"\\\1", cell) for cell in cells)
-    return f"| {' | '.join(escaped)} |"
+    return f"| {' | '.join(map(_markdown_escaped, cells))} |"
+
+
+def _markdown_escaped(text: str) -> str:
+    return re.sub(r"([|\\`*_<>\[\]])", r"\\\1", text)
 
 
 LATEX = {

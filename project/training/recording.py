@@ -44,6 +44,7 @@ class EpochRecorder(Checkpoint):
         self.share = share
         self._next_time = -math.inf
         self.rows: list[Row] = []
+        self.learning_rate = math.nan
         self.seconds = 0.0
 
     def state_dict(self) -> dict[str, Any]:
@@ -62,14 +63,20 @@ class EpochRecorder(Checkpoint):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._last_time = time.monotonic()
 
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        if trainer.is_last_batch:
+            # After it the schedule has set the rate of a step that is not of this epoch.
+            self.learning_rate = trainer.optimizers[0].param_groups[0]["lr"]
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         now = time.monotonic()
         elapsed, self._last_time = now - self._last_time, now
         self.seconds += elapsed
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         epoch = trainer.current_epoch + 1
-        learning_rate = trainer.optimizers[0].param_groups[0]["lr"]
-        self.rows.append({"epoch": epoch, "lr": learning_rate} | dict(sorted(metrics.items())))
+        self.rows.append({"epoch": epoch, "lr": self.learning_rate} | dict(sorted(metrics.items())))
         if now >= self._next_time or epoch == trainer.max_epochs:
             trainer.save_checkpoint(self.directory / LAST)
             self._write_history()

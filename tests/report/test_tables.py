@@ -61,7 +61,7 @@ def test_markdown_keeps_its_columns_whatever_the_labels_hold(tmp_path: Path) -> 
     assert r"| bad\|50% | 6 | 5.12 ± 0.28 |" in text
     assert r"| good\_1 |" in text
     assert "- A notice." in text
-    assert "Baseline: good_1, the arm of the lowest mean validation error" in text
+    assert "Baseline: good\\_1, the arm of the lowest mean validation error" in text
 
 
 def test_latex_is_a_booktabs_table_with_every_special_character_escaped(tmp_path: Path) -> None:

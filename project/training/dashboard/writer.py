@@ -85,7 +85,7 @@ class DashboardWriter(Checkpoint):
         now = time.monotonic()
         elapsed, self._last_time = now - self._last_time, now
         self.last_epoch = {
-            "training/learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
+            "training/learning_rate": self.recorder.learning_rate,
             "training/seconds_per_epoch": elapsed,
             "training/gradient_norm": self._gradient_norm,
         }
