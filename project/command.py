@@ -71,6 +71,7 @@ def known_keys(config_name: str, overrides: Sequence[str], hydras_own: bool = Fa
 
 # What Hydra says, as a plain ValueError, where the name of a file is none: `model=3`, `model=null`.
 NO_NAME = "Config group override must be a string or a list"
+ONE_FLAG = "Only one of --run"  # likewise, of `-m --cfg job`
 NO_NAMES = re.compile(r"null|true|false|nan|[-+]?(inf|[\d.][\d.e+-]*)|", re.IGNORECASE)
 GROUPS = ("model", "data", "optimizer", "trainer", "seeds", *OPTIONAL_SECTIONS)
 GROUP_WORD = re.compile(rf"({'|'.join(GROUPS)})=(.*)")
@@ -173,7 +174,9 @@ def report_and_exit(error: BaseException, config_name: str, arguments: Sequence[
     code = getattr(error, "exit_code", None)
     if isinstance(code, int):
         message = str(error)
-    elif isinstance(error, HydraException | OmegaConfBaseException) or NO_NAME in str(error):
+    elif isinstance(error, HydraException | OmegaConfBaseException) or (
+        isinstance(error, ValueError) and str(error).startswith((NO_NAME, ONE_FLAG))
+    ):
         code, message = 2, composition_message(error, config_name, arguments)
     elif isinstance(error, KeyboardInterrupt):
         code, message = 130, "interrupted by SIGINT"

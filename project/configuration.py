@@ -45,7 +45,7 @@ class Net(Section):
     # By the name of a file in conf/optimizer; not the net's.
     learning_rates: dict[str, Annotated[float, Field(gt=0)]] = Field(default={}, exclude=True)
     # The class checks its keys when it is built; but the run's name follows from them before.
-    __pydantic_extra__: dict[str, Annotated[Any, AfterValidator(_finite)]] = Field(init=False)
+    __pydantic_extra__: dict[str, Annotated[Any, AfterValidator(_finite)]]  # type: ignore[bad-override]
 
 
 class Data(Section):

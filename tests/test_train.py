@@ -239,6 +239,7 @@ BAD_INPUT = [
     (("-m", "seed=0,1.5"), 2, "seed=1.5: should be a valid integer"),
     (("-m", "model.dropout_conv=0.1,1.2"), 2, "model.dropout_conv must be in [0, 1), got 1.2"),
     (("seed=range(3)",), 2, "requires --multirun"),
+    (("-m", "--cfg", "job"), 2, "Only one of --run, --multirun, --cfg, --info"),
 ]
 
 

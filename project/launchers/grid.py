@@ -93,13 +93,9 @@ class GridSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Any:
-        # Not at the top: Hydra's search for plugins executes that module anew.
-        from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-
         params = [f"{key}={value}" for key, value in self.params.items()]
         overrides = self.parser.parse_overrides([*params, *arguments])
-        (grid,) = BasicSweeper.split_arguments(overrides, max_batch_size=None)
-        results = self._launcher.launch(grid, initial_job_idx=0)
+        results = self._launcher.launch(combined(overrides), initial_job_idx=0)
         failed = [result for result in results if result.status is not JobStatus.COMPLETED]
         for result in failed:
             error = result._return_value
@@ -109,6 +105,22 @@ class GridSweeper(Sweeper):
         if failed:
             raise JobFailedError(f"{len(failed)} of {len(results)} jobs failed")
         return [results]
+
+
+def combined(overrides: list[Override]) -> list[list[str]]:
+    """Every combination of the swept values, at least one; raises GridError."""
+    # Not at the top: Hydra's search for plugins executes that module anew.
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+
+    swept = {str(each.input_line): each for each in overrides if each.is_sweep_override()}
+    try:
+        (grid,) = BasicSweeper.split_arguments(overrides, max_batch_size=None)
+    except ValueError as error:  # a range whose step is 0
+        raise GridError(f"{' '.join(swept)}: {error}") from None
+    if not grid:
+        empty = [line for line, each in swept.items() if not list(each.sweep_string_iterator())]
+        raise GridError(f"{' '.join(empty)} holds no value, so there is no job")
+    return grid
 
 
 class _Composer:
@@ -186,9 +198,16 @@ def compose_grid(
     grid: Sequence[Sequence[str]],
     experiment: Experiment,
 ) -> list[Job]:
-    """All jobs of `grid`, checked; raises GridError at two that are the same run."""
+    """All jobs of `grid`, checked.
+
+    Raises GridError at two that are the same run, at two that differ in their seed alone and yet
+    are of two arms, or at none.
+    """
+    if not grid:  # from a sweeper of others
+        raise GridError("one of the swept keys holds no value, so there is no job")
     composer = _Composer(context, config, grid)
     jobs: dict[Path, Job] = {}
+    arms: dict[str, Job] = {}
     before = Singleton.get_state()
     for number, overrides in enumerate(grid):
         varying = composer.varying(overrides)
@@ -201,6 +220,14 @@ def compose_grid(
                 f"jobs {first.number} ({' '.join(first.overrides)}) and {number} "
                 f"({' '.join(overrides)}) are the same run, {job.directory}; "
                 "name every seed and value once"
+            )
+        first = arms.setdefault(arm, job)
+        if first.directory.parent != job.directory.parent:
+            raise GridError(
+                f"jobs {first.number} ({' '.join(first.overrides)}) and {number} "
+                f"({' '.join(overrides)}) differ in their seed alone, but would be runs of two "
+                "arms: where seeds.* holds a source of chance at the run's own seed, it holds "
+                "nothing; hold it at a seed that the sweep has not, 1000 say"
             )
         jobs[job.directory] = job
     Singleton.set_state(before)

@@ -1,9 +1,11 @@
 """What every launcher of ours does with a sweep; they differ in where the jobs are carried out."""
 
+import math
 import sys
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from hydra.core.utils import JobReturn, JobStatus
@@ -15,8 +17,48 @@ from rich.console import Console
 from project.launchers.grid import Experiment, Job, JobFailedError, compose_grid
 from project.launchers.pool import Pool
 from project.launchers.view import SweepView
+from project.refusing import ConfigurationError
 from project.runs.directory import DamagedRunError, completed_record, holder
 from project.runs.provenance import other_versions
+
+
+@dataclass(frozen=True)
+class Number:
+    """What may stand at a key of `hydra.launcher`: a number above 0.
+
+    null: what it means if there is none; empty: there must be one. whole: no fractions. zero: 0 is
+    allowed too.
+    """
+
+    null: str = ""
+    whole: bool = True
+    zero: bool = False
+
+    def allows(self, value: Any) -> bool:
+        if value is None:
+            return bool(self.null)
+        if type(value) is not int and (self.whole or type(value) is not float):
+            return False  # true is no number either
+        return 0 < value < math.inf or (self.zero and value == 0)
+
+    def __str__(self) -> str:
+        number = "a whole number" if self.whole else "a number"
+        least = "of at least 0" if self.zero else "above 0"
+        return f"{number} {least}" + (f", or null ({self.null})" if self.null else "")
+
+
+TIMEOUT = Number(null="none", whole=False)
+
+
+def check_numbers(values: Mapping[str, Any], numbers: Mapping[str, Number]) -> None:
+    """Raise ConfigurationError, a line for each key whose value is not allowed."""
+    lines = [
+        f"hydra.launcher.{key}={'null' if values[key] is None else values[key]}: must be {number}"
+        for key, number in numbers.items()
+        if not number.allows(values[key])
+    ]
+    if lines:
+        raise ConfigurationError("\n".join(lines))
 
 
 class GridLauncher(Launcher):
@@ -24,11 +66,12 @@ class GridLauncher(Launcher):
 
     max_failures: stop starting jobs after that many failures (null: never). here: whether the jobs
     run on this machine, and its devices are theirs. quiet: whether nothing is said of jobs that end
-    well.
+    well. numbers: the rules of the launcher's keys.
     """
 
     here = True
     quiet = False
+    numbers: ClassVar[dict[str, Number]] = {"max_failures": Number(null="go on")}
 
     experiment: ClassVar[Experiment]
 
@@ -42,6 +85,8 @@ class GridLauncher(Launcher):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
+        # Not in the constructor: Hydra would wrap the message in its own.
+        check_numbers(config.hydra.launcher, self.numbers)
         self.config = config
         self.hydra_context = hydra_context
 

@@ -3,9 +3,10 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import ClassVar
 
 from project.launchers.grid import Job
-from project.launchers.launching import GridLauncher
+from project.launchers.launching import TIMEOUT, GridLauncher, Number
 from project.launchers.processes import ProcessPool
 
 
@@ -15,6 +16,11 @@ class LocalLauncher(GridLauncher):
     jobs: how many side by side (null: the machine's cores). timeout_minutes: of one job (null:
     none). preload: modules that the jobs need, imported once for all.
     """
+
+    numbers: ClassVar[dict[str, Number]] = GridLauncher.numbers | {
+        "jobs": Number(null="as many as there are cores"),
+        "timeout_minutes": TIMEOUT,
+    }
 
     def __init__(
         self,

@@ -10,22 +10,25 @@ from hydra import initialize_config_dir
 from hydra._internal.callbacks import Callbacks
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.singleton import Singleton
 from hydra.errors import ConfigCompositionException
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from project.command import CONFIGURATION_FOLDER
-from project.launchers.grid import GridError, compose_grid
+from project.launchers.grid import GridError, combined, compose_grid
 
 
 class Everything:
-    """An experiment that accepts every configuration; a run is what it is, as text."""
+    """An experiment that accepts every configuration; an arm is what it is, as text."""
 
     task: tuple[str, str] = ("nowhere", "nothing")
 
     def resolve(self, values: dict[str, Any]) -> tuple[dict[str, Any], Path]:
-        return values, Path(repr(values))
+        seed, seeds = values["seed"], values["seeds"]
+        held = {source: own for source, own in seeds.items() if own != seed}
+        return values, Path(repr(values | {"seed": None, "seeds": held})) / f"seed={seed}"
 
     def check(self, waiting: Sequence[dict[str, Any]], here: bool) -> None:
         pass
@@ -114,6 +117,42 @@ def test_a_key_that_is_not_there_is_refused_as_hydra_refuses_it(
         compose_grid(*context, [("optimizer.lrr=1",), ("optimizer.lrr=2",)], Everything())
 
 
+def test_jobs_that_differ_in_their_seed_are_of_one_arm_or_refused(
+    context: tuple[HydraContext, DictConfig],
+) -> None:
+    grid = [("seeds.data=3", f"seed={seed}") for seed in (2, 4)]
+    compose_grid(*context, grid, Everything())
+    with pytest.raises(GridError, match=r"jobs 0 .* and 2 .* would be runs of two arms: .* 1000"):
+        compose_grid(*context, [*grid, ("seeds.data=3", "seed=3")], Everything())
+
+
 def test_a_run_that_is_named_twice_is_refused(context: tuple[HydraContext, DictConfig]) -> None:
     with pytest.raises(GridError, match=r"jobs 0 \(seed=1\) and 1 \(seed=1\) are the same run"):
         compose_grid(*context, [("seed=1",), ("seed=1",)], Everything())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["seed=range(0)"], r"^seed=range\(0\) holds no value, so there is no job$"),
+        (["model=basic,ws_al", "seed=range(3,1)"], r"^seed=range\(3,1\) holds no value"),
+        (["seed=glob(*)", "model=glob(x*)"], r"^seed=glob\(\*\) model=glob\(x\*\) holds no value"),
+        (
+            ["model=basic", "seed=range(0,3,0)"],
+            r"^seed=range\(0,3,0\): range\(\) arg 3 must not be zero$",
+        ),
+    ],
+)
+def test_a_sweep_without_a_job_is_refused_by_the_word_that_holds_no_value(
+    context: tuple[HydraContext, DictConfig], words: list[str], said: str
+) -> None:
+    parser = OverridesParser.create(config_loader=context[0].config_loader)
+    with pytest.raises(GridError, match=said):
+        combined(parser.parse_overrides(words))
+
+
+def test_a_sweep_without_a_job_of_another_sweeper_is_refused(
+    context: tuple[HydraContext, DictConfig],
+) -> None:
+    with pytest.raises(GridError, match="holds no value, so there is no job"):
+        compose_grid(*context, [], Everything())

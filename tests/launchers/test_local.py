@@ -6,10 +6,17 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
-from tests.commands import SMALL, command, run_directories, train
+from project.launchers.launching import GridLauncher, check_numbers
+from project.launchers.local import LocalLauncher
+from project.launchers.ray.launcher import RayLauncher
+from project.launchers.slurm.launcher import SlurmLauncher
+from project.refusing import ConfigurationError
+from tests.commands import ROOT, SMALL, command, run_directories, train
 
 
 def test_a_sweep_runs_the_grid_then_skips_it_then_does_only_what_is_new(tmp_path: Path) -> None:
@@ -125,6 +132,91 @@ def test_max_failures_starts_no_more_jobs(tmp_path: Path) -> None:
     )
     assert stopped.returncode == 1
     assert "0 done, 2 failed, 4 not started" in stopped.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ("seed=0,1", "hydra.launcher.jobs=-1"),
+            "hydra.launcher.jobs=-1: must be a whole number above 0, or null (as many as there are "
+            "cores)",
+        ),
+        (("seed=range(0)",), "seed=range(0) holds no value, so there is no job"),
+        (
+            ("seed=0,1", "hydra/launcher=ray", "hydra.launcher.memory_gb=abc"),
+            "hydra.launcher.memory_gb=abc: must be a number above 0, or null (not counted)",
+        ),
+        (
+            ("seed=0,1", "hydra/launcher=ray", "hydra.launcher.num_gpus=1.5"),
+            "hydra.launcher.num_gpus=1.5: above 1 it must be a whole number, since jobs can share "
+            "no more than one GPU",
+        ),
+        (
+            ("seed=0,1", "hydra/launcher=ray", "hydra.launcher.address=6379"),
+            "hydra.launcher.address=6379: must be null, auto, or HOST:PORT of the cluster's head "
+            "(the port is 6379 unless `ray start` was given another)",
+        ),
+    ],
+)
+def test_a_sweep_that_cannot_be_is_refused_in_a_line(
+    tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    refused = train(tmp_path, "-m", *words, timeout=60)
+    assert (refused.returncode, refused.stderr) == (2, f"error: {said}\n")
+    assert not list(tmp_path.iterdir())
+
+
+LAUNCHERS = {"local": LocalLauncher, "ray": RayLauncher, "slurm": SlurmLauncher}
+
+
+def values_of(launcher: str) -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "conf/hydra/launcher" / f"{launcher}.yaml").read_text())
+
+
+@pytest.mark.parametrize(("name", "launcher"), LAUNCHERS.items())
+def test_what_stands_in_a_launchers_file_is_allowed_and_every_number_has_a_rule(
+    name: str, launcher: type[GridLauncher]
+) -> None:
+    values = values_of(name)
+    check_numbers(values, launcher.numbers)
+    assert {key for key, value in values.items() if type(value) is int} <= launcher.numbers.keys()
+
+
+COUNT = "must be a whole number above 0"
+AMOUNT = "must be a number above 0"
+
+
+@pytest.mark.parametrize(
+    ("launcher", "key", "value", "said"),
+    [
+        *[("local", "jobs", value, COUNT) for value in (0, -1, 1.5, "abc", True)],
+        *[("local", "timeout_minutes", value, AMOUNT) for value in (0, -1, "abc", float("inf"))],
+        *[("local", "max_failures", value, f"{COUNT}, or null") for value in (0, "x")],
+        *[("ray", "num_cpus", value, AMOUNT) for value in (0, "abc", None)],
+        *[("ray", "num_gpus", value, "must be a number of at least 0") for value in (-1, "abc")],
+        ("ray", "memory_gb", "abc", f"{AMOUNT}, or null"),
+        *[("ray", "checkpoint_seconds", value, AMOUNT) for value in (0, "abc")],
+        *[("ray", "retries", value, "a whole number of at least 0") for value in (-1, None)],
+        ("ray", "timeout_minutes", 0, AMOUNT),
+        *[("slurm", "array_parallelism", value, f"{COUNT}, or null") for value in (0, -1)],
+        *[("slurm", "array_size", value, COUNT) for value in (0, None)],
+    ],
+)
+def test_a_number_that_a_launcher_cannot_use_is_refused_by_its_key(
+    launcher: str, key: str, value: Any, said: str
+) -> None:
+    values = values_of(launcher) | {key: value}
+    shown = "null" if value is None else str(value)
+    with pytest.raises(ConfigurationError) as refused:
+        check_numbers(values, LAUNCHERS[launcher].numbers)
+    assert str(refused.value).startswith(f"hydra.launcher.{key}={shown}: ")
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("value", [None, 1, 0.25])
+def test_a_number_that_a_launcher_can_use_is_not_refused(value: float | None) -> None:
+    check_numbers(values_of("local") | {"timeout_minutes": value}, LocalLauncher.numbers)
 
 
 def _start_long_sweep(outputs: Path) -> subprocess.Popen[str]:

@@ -2,19 +2,24 @@
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from filelock import FileLock
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from project.launchers.tuning.space import SpaceError, split
+from project.composition import CONFIGURATION_FOLDER
+from project.launchers.tuning.space import SpaceError, probes, quoted, split
+from project.launchers.tuning.sweeper import NoOptunaError, OptunaSweeper
 from project.runs.trials import COMPLETE, FAILED, PRUNED, History, read_histories
 from tests.commands import SMALL, command
 
@@ -79,12 +84,88 @@ def test_the_space_is_what_hydras_grammar_says() -> None:
     [
         (("model=basic",), "there is nothing to search"),
         (("seed=range(3)", "a=1,2"), "seed is no part of the search"),
+        (("+seed=3", "a=1,2"), "seed is no part of the search"),
         (("a=tag(log,interval(-1,2))",), "a: "),
+        (("seeds.data=0", "a=1,2"), "seeds.data=0: holds a source of chance"),
+        (("seeds.init=0,1",), "seeds.init=0,1: holds a source"),
+        (("++seeds.order=7", "a=1,2"), "leave seeds.* out of a search"),
+        (("seeds=init_only", "a=1,2"), "seeds=init_only: holds a source"),
+        (("seeds=together,init_only",), "seeds=together,init_only: holds a source"),
     ],
 )
 def test_what_is_no_search_is_refused(words: tuple[str, ...], message: str) -> None:
-    with pytest.raises(SpaceError, match=message):
+    with pytest.raises(SpaceError, match=re.escape(message)):
         split(overrides(*words))
+
+
+def test_the_default_choice_of_seeds_may_be_named() -> None:
+    assert split(overrides("seeds=together", "a=1,2"))[0] == ["seeds=together"]
+
+
+def test_a_question_is_tried_out_at_every_choice_and_in_the_middle_of_ranges() -> None:
+    _, space = split(overrides("a=x,y,z", "b=1,2", "c=interval(0,1.0)", "d=int(interval(1,9))"))
+    assert probes(space) == [
+        {"a": "x", "b": "1", "c": 0.5, "d": 5},
+        {"a": "y", "b": "2", "c": 0.5, "d": 5},
+        {"a": "z", "b": "2", "c": 0.5, "d": 5},
+    ]
+
+
+@pytest.mark.parametrize(
+    "path", ["/tmp/ü", "/tmp/a=b", "/it's \"a\\", "two\nlines", "$HOME {x} [1],%?"]
+)
+def test_a_folder_of_any_name_is_a_word_of_hydras(path: str) -> None:
+    (override,) = overrides(f"paths.outputs={quoted(Path(path))}")
+    assert override.value() == path
+
+
+def sweeper(**settings: Any) -> OptunaSweeper:
+    path = CONFIGURATION_FOLDER / "hydra/sweeper/optuna.yaml"
+    values = yaml.safe_load(path.read_text()) | settings
+    return OptunaSweeper(**{key: each for key, each in values.items() if key[0] != "_"})
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"seeds": [0, 100]}, "must be different numbers from 100 on"),
+        ({"seeds": [100, 100]}, "must be different numbers from 100 on"),
+        ({"seeds": []}, "must be different numbers from 100 on"),
+        ({"seeds": "abc"}, "must be different numbers from 100 on"),
+        ({"seeds": [100.5]}, "must be different numbers from 100 on"),
+        ({"seeds": None}, "must be different numbers from 100 on"),
+        ({"trials": 0}, "hydra.sweeper.trials must be a whole number, at least 1, got 0"),
+        ({"trials": -1}, "hydra.sweeper.trials must be a whole number"),
+        ({"trials": "abc"}, "hydra.sweeper.trials must be a whole number, at least 1, got 'abc'"),
+        ({"trials": True}, "hydra.sweeper.trials must be a whole number"),
+        ({"at_once": 1.5}, "hydra.sweeper.at_once must be a whole number"),
+        ({"sampler_seed": -1}, "hydra.sweeper.sampler_seed must be a whole number, at least 0"),
+        ({"study": ""}, "hydra.sweeper.study must be a plain name, got ''"),
+        ({"study": "../x"}, "hydra.sweeper.study must be a plain name, got '../x'"),
+        ({"study": "a/b"}, "hydra.sweeper.study must be a plain name"),
+        ({"study": "a\0b"}, "hydra.sweeper.study must be a plain name"),
+        ({"study": None}, "hydra.sweeper.study must be a plain name"),
+        ({"objective": 3}, "hydra.sweeper.objective must be a name such as val/error, got 3"),
+        ({"objective": "test/error"}, "what is chosen by the test pairs cannot"),
+    ],
+)
+def test_a_setting_that_is_none_is_refused_in_a_line(
+    settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SpaceError, match=re.escape(message)) as refused:
+        sweeper(**settings).sweep([])
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("study", "name"), [(2026, "2026"), (float("nan"), "nan"), ("ü x", "ü x")])
+def test_a_number_may_be_the_name_of_a_study(study: Any, name: str) -> None:
+    assert sweeper(study=study).name == name
+
+
+def test_without_optuna_the_sweeper_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(NoOptunaError, match="needs Optuna: pip install"):
+        sweeper().sweep([])
 
 
 @pytest.fixture(scope="module")
@@ -207,15 +288,43 @@ def test_hopeless_and_diverging_trials_are_given_up_and_counted(tmp_path: Path) 
     assert float(history.best.values["optimizer.lr"]) == 1.0
 
 
+def test_a_trial_that_failed_by_an_error_is_a_failed_job(tmp_path: Path) -> None:
+    """As in any sweep, exit code 1, however often it is asked; what was best is said all the same.
+
+    In a folder whose name has what Hydra's grammar and an address of SQLite have no place for.
+    """
+    outputs = tmp_path / "ü=it's a%20b?"
+    words = ("hydra.sweeper.study=2026", "hydra.sweeper.seeds=100")
+    done = search(outputs, *words, "hydra.sweeper.trials=1")
+    assert done.returncode == 0, done.stderr
+    words = (*words, "hydra.sweeper.trials=2")
+    for timeout in ("1.0e-6", "null"):
+        failed = search(outputs, *words, f"hydra.launcher.timeout_minutes={timeout}")
+        assert failed.returncode == 1, failed.stderr
+        assert "best of 2 trials, val/error" in failed.stdout
+        assert "error: 1 of 2 trials failed; trial 1: job 0 failed: ran past" in failed.stderr
+    assert (outputs / "tuning/2026/study.db").exists()
+    assert [each.name for each in tmp_path.iterdir()] == [outputs.name]
+
+
+def test_a_studys_own_file_cannot_hold_a_source_of_chance_either(tmp_path: Path) -> None:
+    file = tmp_path / "conf/study/held.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("# @package _global_\nseeds: {init: 7}\n")
+    refused = search(tmp_path, f"hydra.searchpath=[file://{tmp_path}/conf]", "+study=held")
+    assert refused.returncode == 2, refused.stderr
+    assert "seeds.init=7: holds a source of chance" in refused.stderr
+    assert not (tmp_path / "tuning").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("hydra.sweeper.seeds=[0,100]",), "must be different numbers from 100 on"),
-        (("hydra.sweeper.seeds=[100,100]",), "must be different numbers from 100 on"),
-        (("hydra.sweeper.objective=test/error",), "what is chosen by the test pairs cannot"),
-        (("hydra.sweeper.trials=0",), "must be at least 1"),
-        (("hydra.sweeper.study=../x",), "must be a plain name"),
+        (("hydra.sweeper.study=",), "must be a plain name"),
+        (("hydra.sweeper.seeds=abc",), "must be different numbers from 100 on"),
         (("hydra.sweeper.trails=3",), "hydra.sweeper.trials"),
+        (("seeds.data=0", "seeds.init=0", "seeds.order=0"), "leave seeds.* out of a search"),
+        (("data.batch_size=20,0",), "data.batch_size=0: should be greater than or equal to 1"),
     ],
 )
 def test_a_question_that_would_be_dishonest_or_wrong_is_refused(
@@ -224,4 +333,5 @@ def test_a_question_that_would_be_dishonest_or_wrong_is_refused(
     refused = search(tmp_path, *words)
     assert refused.returncode == 2, refused.stderr
     assert message in refused.stderr
-    assert not list(tmp_path.glob("tuning/*/study.db"))
+    assert len(refused.stderr.splitlines()) == 1
+    assert not (tmp_path / "tuning").exists()

@@ -79,7 +79,7 @@ def joined(address: str | None, code: Path, request: Request) -> Iterator[None]:
 
 def _check_answers(address: str) -> None:
     """Raise ClusterError unless a Ray answers at `address`: `ray.init` would wait for minutes."""
-    match = re.fullmatch(r"([^:/]+|\[[0-9a-fA-F:]+\]):(\d{1,5})", address)
+    match = re.fullmatch(r"([^:/]+|\[[0-9a-fA-F:]+\]):(\d{1,5})", str(address))
     if match is None or int(match[2]) > 65535:
         raise ClusterError(
             f"hydra.launcher.address={address}: must be null, auto, or HOST:PORT of the cluster's "

@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from project.launchers.grid import Job
-from project.launchers.launching import GridLauncher
+from project.launchers.launching import TIMEOUT, GridLauncher, Number
 
 if TYPE_CHECKING:
     from project.launchers.ray.pool import RayPool
@@ -52,6 +52,14 @@ class RayLauncher(GridLauncher):
     """
 
     here = False
+    numbers: ClassVar[dict[str, Number]] = GridLauncher.numbers | {
+        "num_cpus": Number(whole=False),  # or nothing would limit how many jobs run on a node
+        "num_gpus": Number(whole=False, zero=True),
+        "memory_gb": Number(null="not counted", whole=False),
+        "retries": Number(zero=True),
+        "checkpoint_seconds": Number(whole=False),
+        "timeout_minutes": TIMEOUT,
+    }
 
     def __init__(
         self,
@@ -67,11 +75,17 @@ class RayLauncher(GridLauncher):
     ) -> None:
         super().__init__(max_failures)
         self.address = address
-        self.request = Request(num_cpus, num_gpus, round((memory_gb or 0) * 1e9))
+        self.num_cpus = num_cpus
+        self.num_gpus = num_gpus
+        self.memory_gb = memory_gb
         self.retries = retries
         self.checkpoint_seconds = checkpoint_seconds
         self.timeout_minutes = timeout_minutes
         self.preload = list(preload)
+
+    @property
+    def request(self) -> Request:
+        return Request(self.num_cpus, self.num_gpus, round((self.memory_gb or 0) * 1e9))
 
     @contextmanager
     def pool(self, waiting: list[Job]) -> Iterator["RayPool"]:
@@ -82,14 +96,14 @@ class RayLauncher(GridLauncher):
             raise ClusterError(
                 "hydra/launcher=ray needs Ray: pip install -c .ci/constraints.txt -e '.[ray]'"
             ) from None
+        if self.num_gpus > 1 and self.num_gpus % 1:
+            raise ClusterError(
+                f"hydra.launcher.num_gpus={self.num_gpus}: above 1 it must be a whole number, "
+                "since jobs can share no more than one GPU"
+            )
         from project.launchers.ray.cluster import joined
         from project.launchers.ray.pool import RayPool
         from project.launchers.ray.sent_code import copied_code
 
-        if self.request.num_cpus <= 0:
-            raise ClusterError(
-                f"hydra.launcher.num_cpus={self.request.num_cpus}: must be above 0, "
-                "or nothing would limit how many jobs run on a node"
-            )
         with copied_code(waiting) as code, joined(self.address, code, self.request):
             yield RayPool(self, len(waiting))

@@ -7,10 +7,10 @@ import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from project.launchers.grid import Job
-from project.launchers.launching import GridLauncher
+from project.launchers.launching import GridLauncher, Number
 
 if TYPE_CHECKING:
     from project.launchers.slurm.pool import SubmititPool
@@ -32,6 +32,17 @@ class SlurmLauncher(GridLauncher):
     setup: shell lines before the job. additional_parameters: others of sbatch, by their names.
     What is null is left to the site; on this machine there is nothing to ask for but time and GPUs.
     """
+
+    numbers: ClassVar[dict[str, Number]] = GridLauncher.numbers | {
+        "timeout_minutes": Number(),
+        "cpus_per_task": Number(null="as the site has it"),
+        "gpus_per_node": Number(null="as the site has it", zero=True),
+        "mem_gb": Number(null="as the site has it", whole=False),
+        "array_parallelism": Number(null="the machine's cores, or submitit's 256"),
+        "array_size": Number(),
+        "max_num_timeout": Number(zero=True),
+        "signal_delay_s": Number(zero=True),
+    }
 
     def __init__(
         self,

@@ -8,12 +8,15 @@ model=ws_al,ws_al_bn                           one of these
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hydra.core.override_parser.types import (
     ChoiceSweep,
     IntervalSweep,
     Override,
+    Quote,
+    QuotedString,
     RangeSweep,
 )
 
@@ -27,6 +30,14 @@ class SpaceError(Exception):
     exit_code = 2
 
 
+def held(word: str) -> SpaceError:
+    """What is said where `word` holds a source of chance fixed."""
+    return SpaceError(
+        f"{word}: holds a source of chance, and all trials would see the same; leave seeds.* out "
+        "of a search (hydra.sweeper.seeds says which seeds)"
+    )
+
+
 def split(overrides: Sequence[Override]) -> tuple[list[str], dict[str, "BaseDistribution"]]:
     """The words that every trial has, and what is searched by key; raises SpaceError."""
     words: dict[str, str] = {}
@@ -37,11 +48,13 @@ def split(overrides: Sequence[Override]) -> tuple[list[str], dict[str, "BaseDist
         # As on Hydra's command line, what is said last holds.
         words.pop(key, None)
         space.pop(key, None)
-        if key == "seed":
+        if override.key_or_group == "seed":
             raise SpaceError(
                 "seed is no part of the search: every trial is the mean over the seeds of "
                 "hydra.sweeper.seeds"
             )
+        if override.key_or_group.partition(".")[0] == "seeds" and word != "seeds=together":
+            raise held(word)
         if override.is_sweep_override():
             space[key] = _distribution(key, override)
         else:
@@ -80,3 +93,31 @@ def _distribution(key: str, override: Override) -> "BaseDistribution":
 def spelled(parameters: dict[str, object]) -> list[str]:
     """Values that Optuna has chosen, as words of the command line."""
     return [f"{key}={value}" for key, value in parameters.items()]
+
+
+def quoted(path: Path) -> str:
+    """The path in Hydra's grammar, which has no place for `ü` or a second `=` outside of quotes."""
+    return QuotedString(str(path), Quote.single).with_quotes()
+
+
+def probes(space: dict[str, "BaseDistribution"]) -> list[dict[str, object]]:
+    """So few trials' values that every choice occurs among them, and the middle of every range."""
+    from optuna.distributions import (
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+
+    values: dict[str, Sequence[object]] = {}
+    for key, each in space.items():
+        if isinstance(each, CategoricalDistribution):
+            values[key] = each.choices
+        elif isinstance(each, IntDistribution):
+            values[key] = [(each.low + each.high) // 2]
+        elif isinstance(each, FloatDistribution):
+            values[key] = [(each.low + each.high) / 2]
+    most = max(map(len, values.values()))
+    return [
+        {key: each[min(number, len(each) - 1)] for key, each in values.items()}
+        for number in range(most)
+    ]

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
@@ -21,10 +22,11 @@ from hydra.core.utils import JobStatus
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 
+from project.launchers.grid import JobFailedError, compose_grid
 from project.launchers.launching import GridLauncher
-from project.launchers.tuning.space import SpaceError, spelled, split
+from project.launchers.tuning.space import SpaceError, held, probes, quoted, spelled, split
 from project.runs.trials import COMPLETE, FAILED, FOLDER, PRUNED, History, Trial
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ PATIENCE = 100  # proposals in a row that were tried before: then there is nothi
 QUESTION, ERRORS, FAILURE = "question", "errors", "failure"
 REPEATED = "tried before"
 KILLED = "interrupted; asked again"
+DIVERGED = "the loss became"  # how NonFiniteLossError begins, wherever the job ran
 
 
 class OtherStudyError(Exception):
@@ -58,15 +61,14 @@ class OptunaSweeper(Sweeper):
     study: its name, a folder under `<outputs>/tuning`. trials: how many, in all sessions. seeds:
     one trial is a run of each; FIRST_TUNING_SEED or more. at_once: how many seeds are run before
     it is asked whether the trial is hopeless. sampler, pruner: `_target_` sections, of Optuna's
-    own. params: of a study file; the
-    command line wins over them.
+    own. params: of a study file; the command line wins over them.
     """
 
     def __init__(
         self,
-        study: str,
+        study: Any,
         trials: int,
-        seeds: list[int],
+        seeds: Any,
         at_once: int,
         objective: str,
         sampler: dict[str, Any],
@@ -74,9 +76,10 @@ class OptunaSweeper(Sweeper):
         pruner: dict[str, Any],
         params: dict[str, str] | None,
     ) -> None:
-        self.name = study
+        # To Hydra's grammar `2026` and `nan` are numbers; as the name of a folder they are text.
+        self.name: str = str(study) if type(study) in (int, float) else study
         self.trials = trials
-        self.seeds = list(seeds)
+        self.seeds: list[int] = list(seeds) if isinstance(seeds, list | ListConfig) else [seeds]
         self.at_once = at_once
         self.objective = objective
         self.sampler = sampler
@@ -88,46 +91,84 @@ class OptunaSweeper(Sweeper):
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
         self.parser = OverridesParser.create(config_loader=hydra_context.config_loader)
-        self.folder = Path(config.paths.outputs) / FOLDER / self.name
+        self._outputs = Path(config.paths.outputs)
         self._launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
         if isinstance(self._launcher, GridLauncher):
             self._launcher.quiet = True  # a line for each trial says enough
 
+    @property
+    def folder(self) -> Path:
+        """Where the study is."""
+        return self._outputs / FOLDER / self.name
+
     def sweep(self, arguments: list[str]) -> Any:
-        """Returns the value and the parameters of the best trial."""
+        """Returns the value and the parameters of the best trial.
+
+        Raises JobFailedError at the end if a trial failed otherwise than by what was tried.
+        """
         self._check()
         params = [f"{key}={value}" for key, value in self.params.items()]
         words, space = split(self.parser.parse_overrides([*params, *arguments]))
+        self._check_runs(words, space)
         with self._alone():
             study = self._open(words, space)
             while len(_done(study)) < self.trials:
                 if not self._next(study, words, space):
                     print("every value of the space has been tried", file=sys.stderr)
                     break
-            return self._finish(self._history(study, words))
+            return self._finish(self._history(study, words), _failures(study))
 
     def _check(self) -> None:
-        """Raises SpaceError."""
-        early = [seed for seed in self.seeds if seed < FIRST_TUNING_SEED]
-        if early or not self.seeds or len(set(self.seeds)) < len(self.seeds):
+        """Raises SpaceError where a setting is none, and NoOptunaError."""
+        numbers = all(_is_whole(seed, FIRST_TUNING_SEED) for seed in self.seeds)
+        if not numbers or not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise SpaceError(
                 f"hydra.sweeper.seeds must be different numbers from {FIRST_TUNING_SEED} on (those "
                 f"below are for reporting), got {self.seeds}"
             )
-        if self.at_once < 1 or self.trials < 1:
-            raise SpaceError(
-                "hydra.sweeper.trials and at_once must be at least 1, got "
-                f"{self.trials} and {self.at_once}"
-            )
-        if "/" in self.name or self.name.startswith("."):
+        for key, least in (("trials", 1), ("at_once", 1), ("sampler_seed", 0)):
+            if not _is_whole(value := getattr(self, key), least):
+                raise SpaceError(
+                    f"hydra.sweeper.{key} must be a whole number, at least {least}, got {value!r}"
+                )
+        name = self.name if isinstance(self.name, str) and self.name.isprintable() else ""
+        if not name.strip() or "/" in name or name.startswith("."):
             raise SpaceError(f"hydra.sweeper.study must be a plain name, got {self.name!r}")
+        if not isinstance(self.objective, str) or not self.objective:
+            raise SpaceError(
+                f"hydra.sweeper.objective must be a name such as val/error, got {self.objective!r}"
+            )
         if self.objective.startswith("test/"):
             raise SpaceError(
                 f"hydra.sweeper.objective={self.objective}: what is chosen by the test pairs "
                 "cannot be tested by them; use val/error or val/loss"
             )
+        try:
+            import optuna  # noqa: F401 - only whether it is there
+        except ModuleNotFoundError:
+            raise NoOptunaError(
+                "hydra/sweeper=optuna needs Optuna: pip install -c .ci/constraints.txt -e "
+                "'.[tuning]'"
+            ) from None
+
+    def _check_runs(self, words: list[str], space: dict[str, "BaseDistribution"]) -> None:
+        """Raises what some runs would be refused with, while nothing is written of the study."""
+        launcher = self._launcher
+        if self.folder.exists() or not isinstance(launcher, GridLauncher):
+            return
+        seed = self.seeds[0]
+        grid = [[*self._words(words, values), f"seed={seed}"] for values in probes(space)]
+        jobs = compose_grid(launcher.hydra_context, launcher.config, grid, launcher.experiment)
+        for job in jobs:
+            for source, own in job.values.get("seeds", {}).items():
+                if own != seed:  # by the file of a study or a model
+                    raise held(f"seeds.{source}={own}")
+
+    def _words(self, words: list[str], values: dict[str, Any]) -> list[str]:
+        """What the runs of a trial with these values have in common."""
+        return [*words, *spelled(values), f"paths.outputs={quoted(self.folder)}"]
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -146,19 +187,14 @@ class OptunaSweeper(Sweeper):
 
     def _open(self, words: list[str], space: dict[str, "BaseDistribution"]) -> "Study":
         """The stored study, with what was interrupted waiting to be asked again; or a new one."""
-        try:
-            import optuna
-        except ModuleNotFoundError:
-            raise NoOptunaError(
-                "hydra/sweeper=optuna needs Optuna: pip install -c .ci/constraints.txt -e "
-                "'.[tuning]'"
-            ) from None
+        import optuna
+
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         # Which of its parts may still change: `.ci/constraints.txt` says which version this is.
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         study = optuna.create_study(
             study_name=self.name,
-            storage=f"sqlite:///{(self.folder / 'study.db').resolve()}",
+            storage=f"sqlite:///{quote(str((self.folder / 'study.db').resolve()))}",
             direction="minimize",
             pruner=instantiate(self.pruner),
             load_if_exists=True,
@@ -209,13 +245,15 @@ class OptunaSweeper(Sweeper):
         state, failure = TrialState.COMPLETE, ""
         for start in range(0, len(self.seeds), self.at_once):
             seeds = self.seeds[start : start + self.at_once]
-            common = [*words, *spelled(trial.params), f"paths.outputs={self.folder}"]
+            common = self._words(words, trial.params)
             results = self._launcher.launch(
                 [[*common, f"seed={seed}"] for seed in seeds], initial_job_idx=0
             )
             for seed, result in zip(seeds, results, strict=True):
                 if result.status is not JobStatus.COMPLETED:
-                    state, failure = TrialState.FAIL, str(result._return_value)
+                    state = TrialState.FAIL
+                    if not failure or DIVERGED in failure:  # an error is not to be hidden by it
+                        failure = str(result._return_value)
                     continue
                 if self.objective not in result.return_value:
                     known = ", ".join(sorted(result.return_value))
@@ -256,19 +294,28 @@ class OptunaSweeper(Sweeper):
             flush=True,
         )
 
-    def _finish(self, history: History) -> tuple[float, dict[str, Any]]:
-        """Say what was best; raises SpaceError if no trial was completed."""
+    def _finish(self, history: History, failures: list[str]) -> tuple[float, dict[str, Any]]:
+        """Say what was best; raises JobFailedError, and SpaceError if no trial was completed."""
         history.write(self.folder)
         best = history.best
+        if best is not None:
+            print(
+                f"best of {len(history.trials)} trials, {self.objective} {best.value:.5f} over "
+                f"seeds {', '.join(map(str, self.seeds))}:\n"
+                f"  {' '.join([*history.words, *spelled(best.values)])}\n"
+                f"history in {self.folder}; report it at seeds below {FIRST_TUNING_SEED}"
+            )
+        if failures:
+            raise JobFailedError(
+                f"{len(failures)} of {len(history.trials)} trials failed; {failures[0]}"
+            )
         if best is None or best.value is None:
             raise SpaceError(f"no trial of {self.folder} was completed")
-        print(
-            f"best of {len(history.trials)} trials, {self.objective} {best.value:.5f} over seeds "
-            f"{', '.join(map(str, self.seeds))}:\n"
-            f"  {' '.join([*history.words, *spelled(best.values)])}\n"
-            f"history in {self.folder}; report it at seeds below {FIRST_TUNING_SEED}"
-        )
         return best.value, best.values
+
+
+def _is_whole(value: object, least: int) -> bool:
+    return type(value) is int and value >= least
 
 
 def _ask_again(study: "Study") -> None:
@@ -291,6 +338,16 @@ def _done(study: "Study") -> list["FrozenTrial"]:
         for each in study.get_trials(deepcopy=False, states=states)
         if each.user_attrs.get(FAILURE) not in (KILLED, REPEATED)
     ]
+
+
+def _failures(study: "Study") -> list[str]:
+    """Of the trials that failed otherwise than by diverging: that is an answer of the search."""
+    failures = {
+        each.number: each.user_attrs.get(FAILURE, "")
+        for each in _done(study)
+        if each.state.name == "FAIL"
+    }
+    return [f"trial {key}: {text}" for key, text in failures.items() if DIVERGED not in text]
 
 
 def _read(trial: "FrozenTrial") -> Trial:
