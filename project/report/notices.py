@@ -69,11 +69,11 @@ def _few_seeds(table: Table) -> list[str]:
     most = max((each.n for each in compared), default=0)
     lowest = smallest_possible_p_value(most, table.family)
     if most >= FEWEST_PAIRS and lowest >= SIGNIFICANCE:
-        way = "" if table.baseline_named else ", or a baseline that is named beforehand,"
+        way = "" if table.baseline_named else " or a baseline that is named beforehand"
         found.append(
-            f"Nothing can be significant: with {most} common seeds and {table.family} comparisons "
-            f"no corrected p-value can be below {numbers.p_value(lowest)}. More seeds{way} would "
-            "show more."
+            f"Too few seeds for so many comparisons: with {most} common seeds Holm's correction "
+            f"over {table.family} leaves no p-value below {numbers.p_value(lowest)}. More seeds"
+            f"{way} would show more; an interval holds for its comparison alone."
         )
     single = [row.arm.label for row in table.rows if len(row.arm.runs) == 1]
     if single:

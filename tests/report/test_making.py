@@ -263,7 +263,8 @@ def test_a_study_is_its_arms_at_their_common_seeds_and_no_other_run(
     assert "0.7" not in out
     assert len(re.findall(r"^ *ws_al.* 10 ", out, re.MULTILINE)) == 8
     # The runs chose the baseline: 8 arms are 28 pairs, which need more seeds than 10.
-    assert "! Nothing can be significant: with 10 common seeds and 28 comparisons" in out
+    assert "10 seeds are too few for 28 comparisons." in out
+    assert "! Too few seeds for so many comparisons: with 10 common seeds Holm's corr" in out
     assert "! Left out: seeds 10, 11, which study auxiliary_position does not plan" in out
     shutil.rmtree(next(tmp_path.glob("runs/ws_al_bn_do-*")))
     code, _, err = report("study=auxiliary_position")

@@ -107,8 +107,8 @@ def test_it_is_said_where_no_result_could_be_significant(tmp_path: Path) -> None
     arms = group(read_runs(tmp_path, None)[0])
     (notice,) = notices_of(replace(make_table(arms, arms[0]), family=2), [])
     assert notice.startswith(
-        "Nothing can be significant: with 6 common seeds and 2 comparisons no corrected p-value "
-        "can be below 0.062. More seeds would"
+        "Too few seeds for so many comparisons: with 6 common seeds Holm's correction over 2 "
+        "leaves no p-value below 0.062. More seeds would"
     )
 
 
