@@ -88,23 +88,22 @@ def composition_message(error: BaseException, config_name: str, arguments: Seque
         return _unknown_key(override.group(1), foreign_group, config_name, arguments)
     if NO_NAME in text:
         # Hydra does not say which: the first that is no name.
-        words = [
-            word for word in map(re.compile(r"(\+*)([\w/]+)=(.*)").fullmatch, arguments) if word
-        ]
-        plus, group, value = next(
-            (word[1], word[2], choice)
-            for word in words
-            if any((CONFIGURATION_FOLDER / word[2]).glob("*.yaml"))
-            for choice in word[3].split(",")
+        words = [word.partition("=") for word in arguments]
+        key, value = next(
+            (key, choice)
+            for key, _, values in words
+            if _choices(key.lstrip("+"))
+            for choice in values.split(",")
             if NO_NAMES.fullmatch(choice)
         )
-        if not plus and "/" not in group and group not in known_keys(config_name, []):
+        group = key.lstrip("+")
+        if key == group and "/" not in group and group not in known_keys(config_name, []):
             return _unknown_key(group, True, config_name, arguments)
         return _unknown_choice(group, value)
     choice = re.match(r"(?:In '[^']+': )?Could not find '([^']+)'", text)
     if choice:
         group, _, name = choice.group(1).rpartition("/")
-        if group and any((CONFIGURATION_FOLDER / group).glob("*.yaml")):
+        if group and _choices(group):
             return _unknown_choice(group, name)
     return text if error.__cause__ is None else f"{text}\n{error.__cause__}"
 
@@ -132,10 +131,15 @@ def _unknown_key(key: str, foreign_group: bool, config_name: str, arguments: Seq
     return message
 
 
+def _choices(group: str) -> list[str]:
+    """The names of the files in conf/`group`, if there is such a folder."""
+    return sorted(path.stem for path in (CONFIGURATION_FOLDER / group).glob("*.yaml"))
+
+
 def _unknown_choice(group: str, name: str) -> str:
     from project.refusing import suggestion
 
-    names = sorted(path.stem for path in (CONFIGURATION_FOLDER / group).glob("*.yaml"))
+    names = _choices(group)
     nearest = suggestion(name, names) if difflib.get_close_matches(name, names) else ""
     return f"unknown {group} '{name}'{nearest}\navailable: {', '.join(names)}"
 

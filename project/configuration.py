@@ -16,8 +16,6 @@ from project.refusing import refusal
 
 TRAINING_DIGITS = 60_000
 TEST_DIGITS = 10_000
-
-
 # More would not fit anywhere; the limit keeps a slip of the keyboard from being an overflow.
 MOST = 10_000_000
 

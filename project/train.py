@@ -38,7 +38,6 @@ def execute(config: "DictConfig") -> dict[str, float]:
     """Carry out the run that `config` describes, or find it done; returns its metrics."""
     from omegaconf import OmegaConf
 
-    from project.runs.identity import identify
     from project.runs.life import find_or_train
 
     values: Any = OmegaConf.to_container(config, resolve=True)
@@ -46,7 +45,7 @@ def execute(config: "DictConfig") -> dict[str, float]:
         from project.verifying import data_folder_given, verify
 
         directory = Path(str(values["verify"]))
-        return verify(directory, data_folder_given(values), make_plan, identify)
+        return verify(directory, data_folder_given(values), make_plan)
     plan = make_plan(values)
     return find_or_train(
         plan.directory, sha256=plan.data.sha256, rerun=plan.checked.rerun, train=plan.train

@@ -11,19 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from project.report.choosing import best_run_by_validation
 from project.report.runs import read_runs
-from project.runs.directory import COMPLETED, DamagedRunError, read_origin, read_record
-from project.runs.identity import Run, identify
+from project.runs.directory import COMPLETED, NoRunError, read_record, read_training_origin
+from project.runs.identity import Run
 
 if TYPE_CHECKING:
     from torch import nn
 
     from project.data.pairs import PairsDataModule
-
-
-class NoRunError(Exception):
-    """There is no completed run of project.train, or none is named."""
-
-    exit_code = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,18 +84,7 @@ def open_run(directory: Path) -> TrainedRun:
             f"{directory} holds no completed run, but one that is {record['status']}; the command "
             "that began it completes it"
         )
-
-    def identify_pairs(config: dict[str, Any], dataset: str) -> Run:
-        if "model" not in config:
-            raise NoRunError(f"{directory} is no run of project.train")
-        return identify(config, dataset)
-
-    config, run, sha256 = read_origin(directory, record, identify_pairs)
-    if (run.arm_hash, run.seed) != (record.get("arm"), record.get("seed")):
-        raise DamagedRunError(
-            f"{directory / 'config.yaml'} describes {run.name}, but run.json is of arm "
-            f"{record.get('arm')}, seed {record.get('seed')}: one of them was changed"
-        )
+    config, run, sha256 = read_training_origin(directory, record)
     return TrainedRun(directory, config, record, run, sha256)
 
 

@@ -16,20 +16,15 @@ from project.refusing import ConfigurationError
 from project.runs.directory import (
     COMPLETED,
     DamagedRunError,
+    NoRunError,
     RunDirectory,
-    read_origin,
     read_record,
+    read_training_origin,
 )
 from project.runs.identity import Run
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-class NoRunError(Exception):
-    """There is no completed run to be verified."""
-
-    exit_code = 2
 
 
 class DifferentError(Exception):
@@ -77,14 +72,13 @@ def verify(
     directory: Path,
     data_folder: str | None,
     make_plan: Callable[[dict[str, Any]], Plan],
-    identify: Callable[[dict[str, Any], str], Run],
 ) -> dict[str, float]:
     """Repeat the completed run in `directory`; returns its metrics if no bit differs.
 
     data_folder: None for the one that the run had. Raises NoRunError, DamagedRunError or
     DifferentError.
     """
-    values, run = _stored_run(directory, identify)
+    values, run = _stored_run(directory)
     stored = read_result(directory)
     with TemporaryDirectory(prefix="verify-") as scratch:
         paths = {"outputs": scratch, "data": data_folder or values["paths"]["data"]}
@@ -113,9 +107,7 @@ def verify(
     return stored.metrics
 
 
-def _stored_run(
-    directory: Path, identify: Callable[[dict[str, Any], str], Run]
-) -> tuple[dict[str, Any], Run]:
+def _stored_run(directory: Path) -> tuple[dict[str, Any], Run]:
     """The configuration of the completed run in `directory`, as this version reads it."""
     record = read_record(directory) if directory.is_dir() else None
     if record is None:
@@ -125,18 +117,7 @@ def _stored_run(
             f"{directory} holds a run that is not completed but {record['status']}; the command "
             "that began it completes it"
         )
-
-    def identify_pairs(config: dict[str, Any], dataset: str) -> Run:
-        if "model" not in config:
-            raise NoRunError(f"{directory} is no run of project.train")
-        return identify(config, dataset)
-
-    values, run, _ = read_origin(directory, record, identify_pairs)
-    if (run.arm_hash, run.seed) != (record.get("arm"), record.get("seed")):
-        raise DamagedRunError(
-            f"{directory / 'config.yaml'} describes {run.name}, but run.json is of arm "
-            f"{record.get('arm')}, seed {record.get('seed')}: one of them was changed"
-        )
+    values, run, _ = read_training_origin(directory, record)
     # Runs of before the seeds were split have no such section: all follow the run's.
     seeds = dict.fromkeys(("data", "init", "order"), run.seed)
     return {"seeds": seeds} | values, run

@@ -15,7 +15,6 @@ import yaml
 from omegaconf import OmegaConf
 
 from project.data import pairs
-from project.runs.identity import identify
 from project.train import execute, make_plan
 from project.training.checkpoint import LAST, AtomicCheckpointIO
 from project.verifying import Result, read_result, verify
@@ -35,7 +34,7 @@ def stored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def verified(directory: Path) -> Ended:
     """What the user sees of `verify=directory`."""
-    return watched(lambda: verify(directory, None, make_plan, identify))
+    return watched(lambda: verify(directory, None, make_plan))
 
 
 def lines_of(ended: Ended) -> list[str]:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from project.report.arms import Arm, shown
-from project.report.comparisons import METRIC, paired_runs, why_not_paired
-from project.report.statistics import PairedComparison, compare
+from project.report.comparisons import compare_arms, why_not_paired
+from project.report.statistics import PairedComparison
 from project.runs.identity import OPTIONAL_SECTIONS
 
 # With fewer it is a sweep over some setting, which has a figure of its own.
@@ -26,17 +26,11 @@ class Ablation:
 
     def compared(self) -> dict[str, PairedComparison]:
         """Test errors with each change against the whole's, where they are paired."""
-        comparisons = {}
-        for change, arm in self.changed.items():
-            if why_not_paired(arm, self.whole):
-                continue
-            pairs = paired_runs(arm, self.whole)
-            own, whole = zip(
-                *((run.metrics[METRIC], other.metrics[METRIC]) for run, other in pairs),
-                strict=True,
-            )
-            comparisons[change] = compare(own, whole)
-        return comparisons
+        return {
+            change: compare_arms(arm, self.whole)
+            for change, arm in self.changed.items()
+            if not why_not_paired(arm, self.whole)
+        }
 
 
 def find_ablations(arms: Sequence[Arm]) -> list[Ablation]:

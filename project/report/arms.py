@@ -84,10 +84,8 @@ def settings_of(run: StoredRun) -> dict[str, Any]:
 
 def flat_settings(config: dict[str, Any]) -> dict[str, Any]:
     """What makes the arm: dotted keys, every value in its one spelling."""
-    if "trainer" in config:
-        sections = (*SCIENTIFIC_SECTIONS, *OPTIONAL_SECTIONS)
-    else:
-        sections = tuple(config.keys() - set(NOT_SETTINGS_OF_DISK))
+    of_pairs = {*SCIENTIFIC_SECTIONS, *OPTIONAL_SECTIONS}
+    sections = of_pairs if "trainer" in config else config.keys() - set(NOT_SETTINGS_OF_DISK)
     settings = {
         key: value
         for key, value in _flat(canonical(config))

@@ -58,15 +58,12 @@ def ablation(study: Ablation) -> Section:
         cells = [f"{numbers.mean_and_deviation(summary.mean, summary.deviation)} %"]
         each = compared.get(change)
         if each is None:
-            cells += [why_not_paired(arm, study.whole), numbers.NONE, numbers.NONE]
+            reason = why_not_paired(arm, study.whole)
+            cells += [reason, numbers.NONE, numbers.NONE, str(summary.n)]
         else:
             p = "exploratory" if each.exploratory else numbers.p_value(next(adjusted))
-            cells += [
-                numbers.points(each.mean_difference),
-                numbers.point_interval(each.interval),
-                p,
-            ]
-        cells.append(str(each.n if each else summary.n))
+            interval = numbers.point_interval(each.interval)
+            cells += [numbers.points(each.mean_difference), interval, p, str(each.n)]
         lines.append([change, *(html.to_runs(arm.name, cell) for cell in cells)])
     model = study.whole.model
     note = (
@@ -77,14 +74,16 @@ def ablation(study: Ablation) -> Section:
     )
     header = ("changed", "test error", "difference, points", "95 % interval", "p", "n")
     title = f"{model}, one thing changed at a time"
+    body = html.paragraph(note) + html.table(title, header, lines)
+    if not compared:
+        return Section(f"ablation-{model}", title, body)
     caption = (
         f"Test error with one thing changed minus that of {model} as it is: mean over the seeds "
         "that both have (diamond) and 95 % interval (bar). To the right of 0 the change does harm, "
         "to the left of it it helps."
     )
     figure = Illustration(f"ablation_{model}", draw_ablation(model, compared), caption)
-    body = html.paragraph(note) + html.table(title, header, lines)
-    return Section(f"ablation-{model}", title, body, (figure,) if compared else ())
+    return Section(f"ablation-{model}", title, body, (figure,))
 
 
 def tuning(history: History, tabled: Set[int]) -> Section:
@@ -94,21 +93,17 @@ def tuning(history: History, tabled: Set[int]) -> Section:
     seeds = ", ".join(map(str, history.seeds))
     versions = ", ".join(f"{name} {version}" for name, version in history.versions.items())
     count = len(history.trials)
-    others = count - len(complete)
-    note = f"{count} trial{'s' * (count != 1)} ({len(complete)} complete"
-    note += f", {others} given up or failed" * bool(others)
-    note += (
-        f"), {runs} runs in all. Chosen by the mean {history.objective} over the seeds {seeds}; "
-    )
+    others = f", {count - len(complete)} given up or failed" if count > len(complete) else ""
+    in_table = "no run of the table has one of them"
     if shared := sorted(tabled & set(history.seeds)):
-        note += (
+        in_table = (
             f"runs at {', '.join(map(str, shared))} stand in the table too: an arm that was chosen "
-            "here is flattered there. "
+            "here is flattered there"
         )
-    else:
-        note += "no run of the table has one of them. "
-    note += (
-        f"The test pairs had no say. {history.sampler}, {history.pruner} ({versions}). All trials: "
+    note = (
+        f"{count} trial{'s' * (count != 1)} ({len(complete)} complete{others}), {runs} runs in all"
+        f". Chosen by the mean {history.objective} over the seeds {seeds}; {in_table}. The test "
+        f"pairs had no say. {history.sampler}, {history.pruner} ({versions}). All trials: "
         f"{' '.join(history.words)}. A trial's own figure is flattered by having been chosen."
     )
     form = numbers.percent if history.in_percent else numbers.plain

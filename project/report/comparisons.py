@@ -13,6 +13,7 @@ from project.report.statistics import (
     Summary,
     compare,
     holm,
+    smallest_possible_p_value,
     summarise,
 )
 
@@ -77,6 +78,16 @@ class Table:
         return TITLES[self.experiment]
 
     @property
+    def most_seeds(self) -> int:
+        """That an arm has in common with the baseline."""
+        return max((row.comparison.n for row in self.rows if row.comparison), default=0)
+
+    @property
+    def lowest_p_value(self) -> float:
+        """That so many seeds can give; nothing can be told where it is not below 0.05."""
+        return smallest_possible_p_value(self.most_seeds, self.family)
+
+    @property
     def runs(self) -> list[StoredRun]:
         """All completed runs behind the table."""
         return [run for row in self.rows for run in row.arm.runs]
@@ -110,11 +121,16 @@ def _row(arm: Arm, baseline: Arm | None) -> Row:
         return replace(empty, reason="baseline")
     if reason := why_not_paired(arm, baseline):
         return replace(empty, reason=reason)
+    paired_seeds = tuple(own.seed for own, _ in paired_runs(arm, baseline))
+    return replace(empty, comparison=compare_arms(arm, baseline), paired_seeds=paired_seeds)
+
+
+def compare_arms(arm: Arm, baseline: Arm) -> PairedComparison:
+    """Test errors at the seeds that both have, one at least; see `why_not_paired`."""
     pairs = paired_runs(arm, baseline)
-    comparison = compare(
+    return compare(
         [own.metrics[METRIC] for own, _ in pairs], [other.metrics[METRIC] for _, other in pairs]
     )
-    return replace(empty, comparison=comparison, paired_seeds=tuple(own.seed for own, _ in pairs))
 
 
 def paired_runs(arm: Arm, baseline: Arm) -> list[tuple[StoredRun, StoredRun]]:

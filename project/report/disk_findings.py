@@ -72,14 +72,19 @@ def judge_disk(study: RateStudy, reported: DiskResults) -> list[Judgement]:
         "ReLU varies more than tanh": [_compare_activations(tanh, relu, spread=True)],
     }
     corrected = iter(correct([part for parts in compared.values() for part in parts]))
-    found = [conclude(says, [next(corrected) for _ in parts]) for says, parts in compared.items()]
-    for number, judgement in enumerate(found[: len(by_rate)]):
-        # A rate at which runs diverge is worse by that; its part is listed with the reason.
-        arms = zip(judgement.parts, others.values(), strict=False)
-        if stable := [part for part, arm in arms if not _diverged(arm)]:
-            found[number] = replace(conclude(judgement.says, stable), parts=judgement.parts)
+    best_error, least_deviation, *found = (
+        conclude(says, [next(corrected) for _ in parts]) for says, parts in compared.items()
+    )
+    over_rates = [_over_stable(each, others) for each in (best_error, least_deviation)]
     suitable = [_suitable(lr, tanh, reported.best_lr) for lr in reported.suitable_lrs]
-    return [_reaches(best, reported), *found[:2], *suitable, *found[2:]]
+    return [_reaches(best, reported), *over_rates, *suitable, *found]
+
+
+def _over_stable(judgement: Judgement, others: dict[float, Arm]) -> Judgement:
+    """The verdict over the rates at which no run diverged; the others are listed with why."""
+    parts = zip(judgement.parts, others.values(), strict=False)
+    stable = [part for part, arm in parts if not _diverged(arm)]
+    return replace(conclude(judgement.says, stable), parts=judgement.parts) if stable else judgement
 
 
 def _not_run(words: str) -> Part:

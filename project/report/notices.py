@@ -8,7 +8,7 @@ from project.report import numbers
 from project.report.choosing import Gap
 from project.report.comparisons import Row, Table
 from project.report.runs import PAIRS, Problem, StoredRun
-from project.report.statistics import FEWEST_PAIRS, SIGNIFICANCE, smallest_possible_p_value
+from project.report.statistics import FEWEST_PAIRS, SIGNIFICANCE
 
 
 def notices_of(table: Table, gaps: Sequence[Gap]) -> list[str]:
@@ -66,14 +66,13 @@ def _few_seeds(table: Table) -> list[str]:
             f"Exploratory: with {fewest} common seed{'s' * (fewest > 1)} there is no p-value, "
             f"since below {FEWEST_PAIRS} none could be under {SIGNIFICANCE}."
         )
-    most = max((each.n for each in compared), default=0)
-    lowest = smallest_possible_p_value(most, table.family)
-    if most >= FEWEST_PAIRS and lowest >= SIGNIFICANCE:
+    if table.most_seeds >= FEWEST_PAIRS and table.lowest_p_value >= SIGNIFICANCE:
         way = "" if table.baseline_named else " or a baseline that is named beforehand"
         found.append(
-            f"Too few seeds for so many comparisons: with {most} common seeds Holm's correction "
-            f"over {table.family} leaves no p-value below {numbers.p_value(lowest)}. More seeds"
-            f"{way} would show more; an interval holds for its comparison alone."
+            f"Too few seeds for so many comparisons: with {table.most_seeds} common seeds Holm's "
+            f"correction over {table.family} leaves no p-value below "
+            f"{numbers.p_value(table.lowest_p_value)}. More seeds{way} would show more; an "
+            "interval holds for its comparison alone."
         )
     single = [row.arm.label for row in table.rows if len(row.arm.runs) == 1]
     if single:

@@ -15,8 +15,8 @@ def points(difference: float | None) -> str:
     """-0.0022 as `-0.22`, with its sign either way; 0 has none."""
     if difference is None:
         return NONE
-    text = plain(100 * difference)
-    return text if float(f"{100 * difference:.2f}") <= 0 else f"+{text}"
+    text = f"{100 * difference:+.2f}"
+    return "0.00" if float(text) == 0 else text.replace("-", MINUS)
 
 
 def mean_and_deviation(mean: float, deviation: float | None) -> str:

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from project.report import html, numbers
 from project.report.arms import Arm
 from project.report.choosing import best_by_validation
+from project.report.comparisons import compare_arms
 from project.report.figures.costs import by_net, draw_costs
 from project.report.figures.curves import draw_epochs
 from project.report.figures.pairs import Pair, double_softmax, draw_pairs
@@ -26,7 +27,7 @@ from project.report.findings import judge, not_run, p_clause, rows_of
 from project.report.reference import Reference
 from project.report.runs import StoredRun
 from project.report.sections import Illustration, Section
-from project.report.statistics import Summary, compare, holm, in_reported_deviations, summarise
+from project.report.statistics import Summary, holm, in_reported_deviations, summarise
 
 # The two networks that the publication shows side by side.
 SHOWN_EPOCHS = ("basic", "ws_al_bn_do")
@@ -150,7 +151,7 @@ def softmax_twice(arms: Sequence[Arm]) -> Section | None:
     if not pairs:
         return None
     paired = [pair for pair in pairs if not pair.why_not_compared]
-    compared = [compare(pair.errors(pair.second), pair.errors(pair.first)) for pair in paired]
+    compared = [compare_arms(pair.second, pair.first) for pair in paired]
     adjusted = iter(
         holm([each.sign_flip_p_value for each in compared if each.sign_flip_p_value is not None])
     )
@@ -162,8 +163,7 @@ def softmax_twice(arms: Sequence[Arm]) -> Section | None:
             difference += f" ({numbers.point_interval(each.interval)}){p_clause(p)}"
         lines.append(_softmax_line(pair, pair.errors, difference, str(each.n)))
     for pair in pairs:
-        if pair.why_not_compared:
-            reason = pair.why_not_compared
+        if reason := pair.why_not_compared:
             lines.append(_softmax_line(pair, _all_errors, reason, numbers.NONE))
     title = "Softmax once or twice"
     note = (

@@ -12,7 +12,7 @@ from rich.table import Table as RichTable
 from project.report import numbers
 from project.report.arms import Arm, differing_keys, shown
 from project.report.comparisons import Row, Table
-from project.report.statistics import SIGNIFICANCE, smallest_possible_p_value
+from project.report.statistics import SIGNIFICANCE
 
 # Under the tables in Markdown and on the terminal.
 LEGEND = (
@@ -121,11 +121,10 @@ def answer(table: Table) -> str:
     sentence = f"Baseline: {table.baseline.label}, {chosen}."
     if not compared:
         return sentence
-    seeds = max(each.n for each, _ in compared)
-    if smallest_possible_p_value(seeds, table.family) >= SIGNIFICANCE:
+    if table.lowest_p_value >= SIGNIFICANCE:
         return (
             f"{sentence} Whether an arm errs more or less than it cannot be told by p-values: "
-            f"{seeds} seeds are too few for {table.family} comparisons."
+            f"{table.most_seeds} seeds are too few for {table.family} comparisons."
         )
     found = [each for each, p in compared if p < SIGNIFICANCE]
     more = sum(each.mean_difference > 0 for each in found)

@@ -22,12 +22,18 @@ import yaml
 from filelock import FileLock, Timeout
 
 from project.runs.atomic import TEMPORARY, finish_replacement, name_path, write_text
-from project.runs.identity import Run
+from project.runs.identity import Run, identify
 
 SCHEMA = 1
 # The same as yaml.safe_load, ten times as fast: a sweep reads the configuration of all its runs.
 SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 COMPLETED, RUNNING, FAILED, INTERRUPTED = "completed", "running", "failed", "interrupted"
+
+
+class NoRunError(Exception):
+    """There is no completed run of project.train, or none is named."""
+
+    exit_code = 2
 
 
 class RefusedError(Exception):
@@ -239,6 +245,25 @@ def read_origin(
         FileNotFoundError,
     ) as error:
         raise DamagedRunError(f"{path} cannot be read ({error}); {_WAY_OUT}") from None
+
+
+def read_training_origin(
+    directory: Path, record: dict[str, Any]
+) -> tuple[dict[str, Any], Run, str]:
+    """Likewise of a run of project.train; raises NoRunError for a run of another command."""
+
+    def identify_pairs(config: dict[str, Any], dataset: str) -> Run:
+        if "model" not in config:
+            raise NoRunError(f"{directory} is no run of project.train")
+        return identify(config, dataset)
+
+    values, run, sha256 = read_origin(directory, record, identify_pairs)
+    if (run.arm_hash, run.seed) != (record.get("arm"), record.get("seed")):
+        raise DamagedRunError(
+            f"{directory / 'config.yaml'} describes {run.name}, but run.json is of arm "
+            f"{record.get('arm')}, seed {record.get('seed')}: one of them was changed"
+        )
+    return values, run, sha256
 
 
 def completed_record(directory: Path) -> dict[str, Any] | None:

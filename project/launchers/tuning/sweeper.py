@@ -8,13 +8,9 @@ seed that follows from the trial's number: what trial 7 tries is a function of t
 
 import json
 import sys
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
@@ -27,26 +23,27 @@ from omegaconf import DictConfig, ListConfig
 from project.launchers.grid import JobFailedError, compose_grid
 from project.launchers.launching import GridLauncher
 from project.launchers.tuning.space import SpaceError, held, probes, quoted, spelled, split
-from project.runs.trials import COMPLETE, FAILED, FOLDER, PRUNED, History, Trial
+from project.launchers.tuning.study import (
+    DIVERGED,
+    QUESTION,
+    REPEATED,
+    alone,
+    done,
+    failures,
+    open_study,
+    proposals,
+    read,
+    tell,
+)
+from project.runs.trials import FOLDER, History, Trial
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.study import Study
-    from optuna.trial import FrozenTrial
 
 # Seeds below are for reporting: what is chosen by them would be reported too well.
 FIRST_TUNING_SEED = 100
 PATIENCE = 100  # proposals in a row that were tried before: then there is nothing left to try
-QUESTION, ERRORS, FAILURE = "question", "errors", "failure"
-REPEATED = "tried before"
-KILLED = "interrupted; asked again"
-DIVERGED = "the loss became"  # how NonFiniteLossError begins, wherever the job ran
-
-
-class OtherStudyError(Exception):
-    """A study of that name asks another question, or is at work."""
-
-    exit_code = 4
 
 
 class NoOptunaError(Exception):
@@ -112,13 +109,13 @@ class OptunaSweeper(Sweeper):
         params = [f"{key}={value}" for key, value in self.params.items()]
         words, space = split(self.parser.parse_overrides([*params, *arguments]))
         self._check_runs(words, space)
-        with self._alone():
-            study = self._open(words, space)
-            while len(_done(study)) < self.trials:
+        with alone(self.folder):
+            study = open_study(self.folder, self.pruner, self._question(words, space))
+            while len(done(study)) < self.trials:
                 if not self._next(study, words, space):
                     print("every value of the space has been tried", file=sys.stderr)
                     break
-            return self._finish(self._history(study, words), _failures(study))
+            return self._finish(self._history(study, words), failures(study))
 
     def _check(self) -> None:
         """Raises SpaceError where a setting is none, and NoOptunaError."""
@@ -170,71 +167,26 @@ class OptunaSweeper(Sweeper):
         """What the runs of a trial with these values have in common."""
         return [*words, *spelled(values), f"paths.outputs={quoted(self.folder)}"]
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """While entered, no other process works on the study; raises OtherStudyError."""
-        from filelock import FileLock, Timeout
-
-        self.folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with FileLock(self.folder / ".lock", timeout=0):
-                yield
-        except Timeout:
-            raise OtherStudyError(
-                f"another process works on {self.folder}; wait for it, or name another study: "
-                "hydra.sweeper.study=NAME"
-            ) from None
-
-    def _open(self, words: list[str], space: dict[str, "BaseDistribution"]) -> "Study":
-        """The stored study, with what was interrupted waiting to be asked again; or a new one."""
-        import optuna
-
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        # Which of its parts may still change: `.ci/constraints.txt` says which version this is.
-        warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-        study = optuna.create_study(
-            study_name=self.name,
-            storage=f"sqlite:///{quote(str((self.folder / 'study.db').resolve()))}",
-            direction="minimize",
-            pruner=instantiate(self.pruner),
-            load_if_exists=True,
-        )
-        question = json.dumps(
-            {
-                "words": sorted(words),
-                "space": {key: repr(each) for key, each in sorted(space.items())},
-                "seeds": self.seeds,
-                "objective": self.objective,
-            }
-        )
-        stored = study.user_attrs.get(QUESTION, question)
-        if stored != question:
-            raise OtherStudyError(
-                f"{self.folder} asks another question; name another study "
-                f"(hydra.sweeper.study=NAME), or repeat its words:\n  it asks   {stored}\n"
-                f"  you ask   {question}"
-            )
-        study.set_user_attr(QUESTION, question)
-        _ask_again(study)
-        return study
+    def _question(self, words: list[str], space: dict[str, "BaseDistribution"]) -> dict[str, Any]:
+        return {
+            "words": sorted(words),
+            "space": {key: repr(each) for key, each in sorted(space.items())},
+            "seeds": self.seeds,
+            "objective": self.objective,
+        }
 
     def _next(self, study: "Study", words: list[str], space: dict[str, "BaseDistribution"]) -> bool:
         """Carry out one trial more; False if there is none that was not tried before."""
         from optuna.trial import TrialState
 
         for _ in range(PATIENCE):
-            before = [
-                each
-                for each in study.get_trials(deepcopy=False)
-                if each.state.is_finished() and each.user_attrs.get(FAILURE) != KILLED
-            ]
-            study.sampler = instantiate(self.sampler, seed=self.sampler_seed + len(before))
+            seed = self.sampler_seed + proposals(study)
+            study.sampler = instantiate(self.sampler, seed=seed)
             trial = study.ask(space)
-            if all(each.params != trial.params for each in _done(study)):
+            if all(each.params != trial.params for each in done(study)):
                 self._carry_out(study, trial, words)
                 return True
-            trial.set_user_attr(FAILURE, REPEATED)
-            study.tell(trial, state=TrialState.FAIL)
+            tell(study, trial, TrialState.FAIL, {}, REPEATED)
         return False
 
     def _carry_out(self, study: "Study", trial: Any, words: list[str]) -> None:
@@ -265,10 +217,7 @@ class OptunaSweeper(Sweeper):
             if len(errors) < len(self.seeds) and trial.should_prune():
                 state = TrialState.PRUNED
                 break
-        trial.set_user_attr(ERRORS, errors)
-        trial.set_user_attr(FAILURE, failure)
-        mean = sum(errors.values()) / len(errors) if errors else None
-        study.tell(trial, mean if state is TrialState.COMPLETE else None, state=state)
+        tell(study, trial, state, errors, failure)
         history = self._history(study, words)
         history.write(self.folder)
         self._say(history.trials[-1], len(history.trials))
@@ -283,7 +232,7 @@ class OptunaSweeper(Sweeper):
             sampler=str(self.sampler["_target_"]),
             pruner=str(self.pruner["_target_"]),
             versions={name: version(name) for name in ("optuna", "sqlalchemy")},
-            trials=[_read(each) for each in _done(study)],
+            trials=[read(each) for each in done(study)],
         )
 
     def _say(self, trial: Trial, count: int) -> None:
@@ -316,42 +265,3 @@ class OptunaSweeper(Sweeper):
 
 def _is_whole(value: object, least: int) -> bool:
     return type(value) is int and value >= least
-
-
-def _ask_again(study: "Study") -> None:
-    """Trials that run though no process works on them were killed: they are first in the queue."""
-    from optuna.trial import TrialState
-
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        study.enqueue_trial(trial.params, skip_if_exists=False)
-        study._storage.set_trial_user_attr(trial._trial_id, FAILURE, KILLED)
-        study.tell(trial.number, state=TrialState.FAIL)
-
-
-def _done(study: "Study") -> list["FrozenTrial"]:
-    """The trials that count: not those that were interrupted, or had been tried before."""
-    from optuna.trial import TrialState
-
-    states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-    return [
-        each
-        for each in study.get_trials(deepcopy=False, states=states)
-        if each.user_attrs.get(FAILURE) not in (KILLED, REPEATED)
-    ]
-
-
-def _failures(study: "Study") -> list[str]:
-    """Of the trials that failed otherwise than by diverging: that is an answer of the search."""
-    failures = {
-        each.number: each.user_attrs.get(FAILURE, "")
-        for each in _done(study)
-        if each.state.name == "FAIL"
-    }
-    return [f"trial {key}: {text}" for key, text in failures.items() if DIVERGED not in text]
-
-
-def _read(trial: "FrozenTrial") -> Trial:
-    errors = trial.user_attrs.get(ERRORS, {})
-    state = {"COMPLETE": COMPLETE, "PRUNED": PRUNED, "FAIL": FAILED}[trial.state.name]
-    value = sum(errors.values()) / len(errors) if errors else None
-    return Trial(trial.number, state, dict(trial.params), value, errors)
