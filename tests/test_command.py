@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from project.command import command_to_go_on, paths_quoted, run_plain
+from project.command import command_to_go_on, paths_quoted, report_and_exit, run_plain
 from project.runs.directory import RefusedError
 
 
@@ -48,6 +48,14 @@ def test_an_interrupted_sweep_of_reruns_is_named_as_it_was() -> None:
     """Without rerun=true, those of its runs that had not begun would count as done."""
     line = "python -m project.train -m rerun=true seed=1,2"
     assert go_on("-m", "rerun=true", "seed=1,2") == line
+
+
+@pytest.mark.parametrize(("words", "warned"), [(("rerun=true",), True), ((), False)])
+def test_an_interrupted_sweep_of_reruns_says_that_it_would_begin_anew(
+    words: tuple[str, ...], warned: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report_and_exit(KeyboardInterrupt(), "train", ("-m", *words, "seed=1,2")) == 130
+    assert ("rerun=true makes all of its runs anew" in capsys.readouterr().err) == warned
 
 
 @pytest.mark.parametrize(

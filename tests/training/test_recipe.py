@@ -13,6 +13,7 @@ from project.training.averaging import AveragedWeights
 from project.training.checkpoint import LAST, AtomicCheckpointIO
 from project.training.interruption import Interrupted
 from project.training.module import PairClassifier
+from tests.dashboards.server import curves
 from tests.training.small_runs import BATCHES, EPOCHS, Killed, StopAfter, Train
 from tests.training.test_fit import assert_same_run, tensors
 
@@ -122,7 +123,10 @@ def test_the_learning_rate_rises_to_the_optimizers_and_falls(
     assert rates[-1] == pytest.approx(0.001)
     rows = csv.DictReader((tmp_path / "run" / "history.csv").read_text().splitlines())
     # Each row holds the rate of its epoch's last step.
-    assert [float(row["lr"]) for row in rows] == rates[BATCHES - 1 :: BATCHES]
+    of_last_steps = rates[BATCHES - 1 :: BATCHES]
+    assert [float(row["lr"]) for row in rows] == of_last_steps
+    drawn = [rate for _, rate in curves(tmp_path / "run")["training/learning_rate"]]
+    assert drawn == pytest.approx(of_last_steps, rel=1e-6)  # float32
 
 
 def test_only_training_pairs_are_moved(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
