@@ -1,0 +1,196 @@
+"""Which run is this? A *variant* is a configuration without its seed; a *run* is a variant at a seed.
+
+The variant's hash covers the whole configuration but for what cannot change the result (IGNORED and
+the lists below). A key whose value equals the literal default in the constructor of a class of this
+project, or of the user's own code, is left out too: adding an option renames no existing run.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from project.config import schema, source
+
+# Sections and keys of the root that cannot change the result.
+IGNORED = frozenset(
+    {
+        "checkpoints", "code", "debug", "logger", "notes", "paths", "rerun", "seed", "seeds",
+        "study", "tags", "trust_code", "verify",
+    }
+)  # fmt: skip
+# Keys of sections. What a data source led to stands in the section as `dataset`.
+IGNORED_KEYS = frozenset(
+    {
+        "data.name", "data.prepare", "data.source", "data.root", "model.name", "task.name",
+        "trainer.enable_model_summary", "trainer.enable_progress_bar", "trainer.log_every_n_steps",
+        "trainer.profiler",
+    }
+)  # fmt: skip
+# Callbacks that look at a run and change nothing in it.
+OBSERVERS = frozenset(
+    {
+        "project.tasks.pictures.PairPictures",
+        "project.training.dashboard.DashboardCard",
+        "pytorch_lightning.callbacks.DeviceStatsMonitor",
+        "pytorch_lightning.callbacks.LearningRateMonitor",
+        "pytorch_lightning.callbacks.RichProgressBar",
+        "pytorch_lightning.callbacks.Timer",
+        "pytorch_lightning.callbacks.TQDMProgressBar",
+    }
+)
+# Data of the first experiment, whose runs are named by their model alone.
+UNNAMED_DATA = frozenset({"epfl_pairs", "mnist_pairs"})
+SEED_SOURCES = ("data", "init", "order")
+# Keys of the platform in sections that belong to classes: left out where they have their default.
+PLATFORM_DEFAULTS: dict[str, dict[str, Any]] = {
+    name: {key: field.default for key, field in section.model_fields.items()}
+    for name, section in {
+        "model": schema.Model,
+        "optimizer": schema.Optimizer,
+        "scheduler": schema.Scheduler,
+        "trainer": schema.Trainer,
+    }.items()
+}
+
+
+def canonical(value: Any) -> Any:
+    """Return the value in its one spelling: 1.0 as 1, tuples as lists, keys sorted.
+
+    Raises:
+        TypeError: `value` holds anything but plain containers, numbers, strings, bools and None.
+    """
+    if isinstance(value, dict):
+        return {str(key): canonical(value[key]) for key in sorted(value)}
+    if isinstance(value, list | tuple):
+        return [canonical(item) for item in value]
+    if isinstance(value, bool) or value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    raise TypeError(f"a configuration holds plain values, got {type(value).__name__}: {value!r}")
+
+
+def flatten(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the configuration with dotted keys; lists and empty sections stay values."""
+    return dict(_flat(node, prefix))
+
+
+def _flat(node: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in node.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def identity_settings(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of a resolved configuration of project.train that decides the result.
+
+    Sources of chance that are held at a seed of their own are part of it, as `seeds`.
+    """
+    settings = {key: _section(key, value) for key, value in config.items() if key not in IGNORED}
+    held = {name: seed for name, seed in (config.get("seeds") or {}).items() if seed is not None}
+    if held:
+        settings["seeds"] = held
+    return canonical({key: value for key, value in settings.items() if value not in (None, {})})
+
+
+def _section(key: str, value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    if key == "callbacks":
+        return {
+            name: _without_defaults(each)
+            for name, each in value.items()
+            if each is not None and each.get("_target_") not in OBSERVERS
+        }
+    defaults = PLATFORM_DEFAULTS.get(key, {})
+    kept = {
+        name: each
+        for name, each in value.items()
+        if f"{key}.{name}" not in IGNORED_KEYS
+        and not (name in defaults and _equal(each, defaults[name]))
+    }
+    return _without_defaults(kept)
+
+
+def _without_defaults(section: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what equals the literal default beside the option, in our and the user's code."""
+    target = section.get("_target_")
+    definition = source.find_definition(target) if isinstance(target, str) else None
+    if definition is None or not source.is_own(definition.path):
+        return section
+    parameters = source.constructor_parameters(target)
+    defaults = parameters.defaults if parameters else {}
+    return {
+        key: value
+        for key, value in section.items()
+        if key not in defaults or not _equal(value, defaults[key])
+    }
+
+
+def _equal(value: Any, default: Any) -> bool:
+    if isinstance(default, source.Missing):
+        return False
+    try:
+        return json.dumps(canonical(value)) == json.dumps(canonical(default))
+    except TypeError:
+        return False
+
+
+@dataclass(frozen=True)
+class Run:
+    """One variant at one seed.
+
+    Attributes:
+        prefix: The variant's name before its hash: model, and data where they are named.
+        settings: What decides the result, canonical.
+        seed: The run's seed.
+    """
+
+    prefix: str
+    settings: dict[str, Any]
+    seed: int
+
+    @property
+    def hash(self) -> str:
+        """Eight hexadecimal digits of the SHA-256 of the settings' canonical JSON."""
+        text = json.dumps(self.settings, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    @property
+    def variant(self) -> str:
+        """`<prefix>-<hash>`: the name of the folder that holds the variant's runs."""
+        return f"{self.prefix}-{self.hash}"
+
+    @property
+    def name(self) -> str:
+        """`<prefix>-<hash>/seed_<k>`: the run's place under `<outputs>/runs`."""
+        return f"{self.variant}/seed_{self.seed}"
+
+    def directory(self, outputs: Path) -> Path:
+        """Return the run directory under the output folder."""
+        return outputs / "runs" / self.name
+
+
+def identify(config: dict[str, Any]) -> Run:
+    """Return the run that a resolved configuration of project.train describes."""
+    model = config.get("model") or {}
+    prefix = [model.get("name") or config["task"]["name"]]
+    data = config["data"]
+    name = data.get("dataset") if data["name"] in UNNAMED_DATA else data["name"]
+    if name not in (None, "mnist"):
+        prefix.append(name)
+    return Run("-".join(prefix), identity_settings(config), config["seed"])
+
+
+def seeds_of(config: dict[str, Any]) -> dict[str, int]:
+    """Return the seed of each source of chance: the run's, or the one at which it is held."""
+    seeds = config.get("seeds") or {}
+    chosen = {name: seeds.get(name) for name in SEED_SOURCES}
+    return {
+        name: config["seed"] if seed is None else seed for name, seed in chosen.items()
+    }
