@@ -10,18 +10,15 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
-from project.report.statistics import (
-    PairedComparison,
+from project.results.statistics import (
+    Paired,
     Summary,
-    compare,
+    compare_paired,
     holm,
-    in_reported_deviations,
-    overall,
     sign_flip_p_value,
-    smallest_detectable_difference,
+    smallest_detectable,
     smallest_possible_p_value,
     summarise,
-    verdict,
 )
 
 # Errors on 1,000 test examples, as they stand in run.json: fractions rounded to float32.
@@ -41,28 +38,28 @@ def test_a_summary_is_what_one_reckons_by_hand() -> None:
     assert vars(summary) == {
         "n": 5,
         "mean": 4.0,
-        "deviation": pytest.approx(2**0.5, rel=1e-12),
-        "interval": pytest.approx((4 - half, 4 + half), rel=1e-12),
+        "std": pytest.approx(2**0.5, rel=1e-12),
+        "ci": pytest.approx((4 - half, 4 + half), rel=1e-12),
         "median": 4.0,
-        "best": 2.0,
-        "worst": 6.0,
+        "lowest": 2.0,
+        "highest": 6.0,
     }
 
 
-def test_the_interval_is_scipys() -> None:
+def test_the_ci_is_scipys() -> None:
     values = np.random.default_rng(0).normal(0.02, 0.005, 10)
     expected = stats.t.interval(0.95, 9, loc=values.mean(), scale=stats.sem(values))
-    assert summarise(values).interval == pytest.approx(expected, rel=1e-12)
+    assert summarise(values).ci == pytest.approx(expected, rel=1e-12)
 
 
-def test_one_seed_has_neither_deviation_nor_interval() -> None:
+def test_one_seed_has_neither_std_nor_ci() -> None:
     assert summarise([0.25]) == Summary(1, 0.25, None, None, 0.25, 0.25, 0.25)
 
 
-def test_equal_values_have_a_deviation_of_zero_and_a_point_as_interval() -> None:
+def test_equal_values_have_a_std_of_zero_and_a_point_as_ci() -> None:
     summary = summarise([0.1] * 7)
-    assert summary.deviation == 0.0
-    assert summary.interval == (summary.mean, summary.mean)
+    assert summary.std == 0.0
+    assert summary.ci == (summary.mean, summary.mean)
     assert summary.mean == pytest.approx(0.1, rel=1e-12)
 
 
@@ -71,12 +68,12 @@ def test_values_that_are_missing_or_not_finite_are_refused(values: list) -> None
     with pytest.raises(ValueError, match="values must be"):
         summarise(values)
     with pytest.raises(ValueError, match="values must be"):
-        compare(values, values)
+        compare_paired(values, values)
 
 
 def test_arrays_that_do_not_pair_are_refused() -> None:
     with pytest.raises(ValueError, match="as many a as b, got 2 and 1"):
-        compare([0.1, 0.2], [0.1])
+        compare_paired([0.1, 0.2], [0.1])
 
 
 def test_a_comparison_is_what_scipy_and_statsmodels_say() -> None:
@@ -88,62 +85,62 @@ def test_a_comparison_is_what_scipy_and_statsmodels_say() -> None:
     )
     deviation = stats.tstd(a - b)
     effect = TTestPower().solve_power(nobs=12, alpha=0.05, power=0.8)
-    comparison = compare(a, b)
+    comparison = compare_paired(a, b)
     assert vars(comparison) == {
         "n": 12,
-        "mean_difference": pytest.approx(a.mean() - b.mean(), rel=1e-12),
-        "deviation": pytest.approx(deviation, rel=1e-12),
-        "interval": pytest.approx(tuple(paired.confidence_interval()), rel=1e-9),
-        "sign_flip_p_value": pytest.approx(flips.pvalue, rel=1e-12),
-        "paired_t_p_value": pytest.approx(paired.pvalue, rel=1e-9),
+        "mean": pytest.approx(a.mean() - b.mean(), rel=1e-12),
+        "std": pytest.approx(deviation, rel=1e-12),
+        "ci": pytest.approx(tuple(paired.confidence_interval()), rel=1e-9),
+        "p_value": pytest.approx(flips.pvalue, rel=1e-12),
+        "t_p_value": pytest.approx(paired.pvalue, rel=1e-9),
         "d_z": pytest.approx(paired.statistic / 12**0.5, rel=1e-9),
-        "chance_of_better": np.mean(a < b),
-        "smallest_detectable_difference": pytest.approx(effect * deviation, rel=1e-5),
+        "p_better": np.mean(a < b),
+        "detectable": pytest.approx(effect * deviation, rel=1e-5),
     }
     assert not comparison.exploratory
 
 
 def test_fewer_than_six_pairs_are_exploratory_and_have_no_p_values() -> None:
-    five = compare([0.1, 0.2, 0.3, 0.4, 0.5], [0.2, 0.4, 0.3, 0.6, 0.9])
+    five = compare_paired([0.1, 0.2, 0.3, 0.4, 0.5], [0.2, 0.4, 0.3, 0.6, 0.9])
     assert five.exploratory
-    assert (five.sign_flip_p_value, five.paired_t_p_value) == (None, None)
-    assert five.mean_difference == pytest.approx(-0.18)
-    assert five.chance_of_better == pytest.approx(0.9)
-    assert five.smallest_detectable_difference is None
-    one = compare([0.125], [0.25])
-    assert one == PairedComparison(1, -0.125, None, None, None, None, None, 1.0, None)
+    assert (five.p_value, five.t_p_value) == (None, None)
+    assert five.mean == pytest.approx(-0.18)
+    assert five.p_better == pytest.approx(0.9)
+    assert five.detectable is None
+    one = compare_paired([0.125], [0.25])
+    assert one == Paired(1, -0.125, None, None, None, None, None, 1.0, None)
 
 
 @pytest.mark.parametrize("n", [6, 10, 40])
-def test_arms_that_differ_by_the_same_at_every_seed_need_no_division_by_zero(n: int) -> None:
+def test_variants_that_differ_by_the_same_at_every_seed_need_no_division_by_zero(n: int) -> None:
     b = errors(np.random.default_rng(2), 0.2, n)
     a = np.float32(b - 0.003).astype(float)  # not exactly 0.003 apart: float32
-    comparison = compare(a, b)
+    comparison = compare_paired(a, b)
     assert vars(comparison) == {
         "n": n,
-        "mean_difference": pytest.approx(-0.003, abs=1e-7),
-        "deviation": 0.0,
-        "interval": (comparison.mean_difference, comparison.mean_difference),
-        "sign_flip_p_value": 2 / 2**n,
-        "paired_t_p_value": None,
+        "mean": pytest.approx(-0.003, abs=1e-7),
+        "std": 0.0,
+        "ci": (comparison.mean, comparison.mean),
+        "p_value": 2 / 2**n,
+        "t_p_value": None,
         "d_z": None,
-        "chance_of_better": 1.0,
-        "smallest_detectable_difference": None,
+        "p_better": 1.0,
+        "detectable": None,
     }
 
 
-def test_an_arm_against_itself_shows_nothing() -> None:
+def test_a_variant_against_itself_shows_nothing() -> None:
     a = errors(np.random.default_rng(3), 0.2, 10)
-    expected = PairedComparison(10, 0.0, 0.0, (0.0, 0.0), 1.0, None, None, 0.5, None)
-    assert compare(a, a) == expected
+    expected = Paired(10, 0.0, 0.0, (0.0, 0.0), 1.0, None, None, 0.5, None)
+    assert compare_paired(a, a) == expected
 
 
-def test_arms_that_differ_by_rounding_only_are_equal() -> None:
+def test_variants_that_differ_by_rounding_only_are_equal() -> None:
     a = np.random.default_rng(10).binomial(1000, 0.2, 10) / 1000
-    comparison = compare(a, np.float32(a))
-    assert comparison.mean_difference == pytest.approx(0, abs=1e-7)
-    assert (comparison.deviation, comparison.d_z) == (0.0, None)
-    assert (comparison.sign_flip_p_value, comparison.chance_of_better) == (1.0, 0.5)
+    comparison = compare_paired(a, np.float32(a))
+    assert comparison.mean == pytest.approx(0, abs=1e-7)
+    assert (comparison.std, comparison.d_z) == (0.0, None)
+    assert (comparison.p_value, comparison.p_better) == (1.0, 0.5)
 
 
 def brute_force(wrong: np.ndarray) -> float:
@@ -172,8 +169,8 @@ def test_the_sign_flip_test_of_fisher_is_darwins_plants() -> None:
 def test_the_sign_flip_test_of_many_seeds_is_near_student() -> None:
     rng = np.random.default_rng(4)
     a, b = errors(rng, 0.200, 100), errors(rng, 0.203, 100)
-    comparison = compare(a, b)
-    assert comparison.sign_flip_p_value == pytest.approx(comparison.paired_t_p_value, rel=0.05)
+    comparison = compare_paired(a, b)
+    assert comparison.p_value == pytest.approx(comparison.t_p_value, rel=0.05)
 
 
 def test_what_is_no_share_of_a_test_set_is_counted_too_for_any_number_of_seeds() -> None:
@@ -203,21 +200,27 @@ def test_seeds_without_a_difference_do_not_change_the_p_value() -> None:
 
 
 @given(PAIRS)
-def test_swapping_the_arms_mirrors_the_comparison(pairs: list[tuple[float, float]]) -> None:
+def test_swapping_the_variants_mirrors_the_comparison(pairs: list[tuple[float, float]]) -> None:
     a, b = np.transpose(pairs)
-    ab, ba = compare(a, b), compare(b, a)
+    ab, ba = compare_paired(a, b), compare_paired(b, a)
     assert vars(ba) == vars(ab) | {
-        "mean_difference": -ab.mean_difference,
-        "interval": ab.interval and (-ab.interval[1], -ab.interval[0]),
+        "mean": -ab.mean,
+        "ci": ab.ci and (-ab.ci[1], -ab.ci[0]),
         "d_z": None if ab.d_z is None else -ab.d_z,
-        "chance_of_better": pytest.approx(1 - ab.chance_of_better, abs=1e-12),
+        "p_better": pytest.approx(1 - ab.p_better, abs=1e-12),
+    }
+    # Where higher is better, the same values speak for the other one.
+    assert vars(compare_paired(a, b, "max")) == vars(ab) | {
+        "p_better": pytest.approx(1 - ab.p_better, abs=1e-12)
     }
 
 
 @given(PAIRS, st.integers(-300, 300))
-def test_shifting_both_arms_changes_nothing(pairs: list[tuple[float, float]], shift: int) -> None:
+def test_shifting_both_variants_changes_nothing(
+    pairs: list[tuple[float, float]], shift: int
+) -> None:
     a, b = np.transpose(pairs)
-    before, after = compare(a, b), compare(a + shift / 1000, b + shift / 1000)
+    before, after = compare_paired(a, b), compare_paired(a + shift / 1000, b + shift / 1000)
     for name, value in vars(before).items():
         assert getattr(after, name) == (
             None if value is None else pytest.approx(value, rel=1e-6, abs=1e-9)
@@ -229,19 +232,19 @@ def test_p_values_lie_between_the_smallest_possible_and_one(
     pairs: list[tuple[float, float]],
 ) -> None:
     a, b = np.transpose(pairs)
-    comparison = compare(a, b)
+    comparison = compare_paired(a, b)
     if comparison.exploratory:
-        assert comparison.sign_flip_p_value is None
+        assert comparison.p_value is None
     else:
-        assert comparison.sign_flip_p_value is not None
-        assert 2 / 2**comparison.n <= comparison.sign_flip_p_value <= 1
-    assert 0 <= comparison.chance_of_better <= 1
+        assert comparison.p_value is not None
+        assert 2 / 2**comparison.n <= comparison.p_value <= 1
+    assert 0 <= comparison.p_better <= 1
 
 
 @pytest.mark.parametrize("n", [3, 6, 10, 20, 50, 100])
-def test_the_smallest_detectable_difference_is_that_of_statsmodels(n: int) -> None:
+def test_the_smallest_detectable_is_that_of_statsmodels(n: int) -> None:
     expected = 0.004 * TTestPower().solve_power(nobs=n, alpha=0.05, power=0.8)
-    assert smallest_detectable_difference(n, 0.004) == pytest.approx(expected, rel=1e-4)
+    assert smallest_detectable(n, 0.004) == pytest.approx(expected, rel=1e-4)
 
 
 def test_holm_is_that_of_statsmodels() -> None:
@@ -271,33 +274,3 @@ def test_holm_over_a_family_of_which_only_a_part_is_looked_at() -> None:
 def test_holm_refuses_what_is_no_p_value(p_values: list[float]) -> None:
     with pytest.raises(ValueError, match="p-values must be"):
         holm(p_values)
-
-
-def test_verdicts_on_the_claim_that_the_first_arm_errs_less() -> None:
-    better = compare([0.1] * 5 + [0.11], [0.2] * 6)
-    assert better.mean_difference < 0
-    worse = compare([0.2] * 6, [0.1] * 5 + [0.11])
-    few = compare([0.1] * 5, [0.2] * 5)
-    assert [verdict(better, 0.049), verdict(worse, 0.049)] == ["holds", "fails"]
-    assert [verdict(better, 0.05), verdict(worse, 1.0)] == ["undecided", "undecided"]
-    assert verdict(few, None) == "exploratory"
-    with pytest.raises(ValueError, match=r"n = 5 does not go with p-value 0\.01"):
-        verdict(few, 0.01)
-    with pytest.raises(ValueError, match="n = 6 does not go with p-value None"):
-        verdict(better, None)
-
-
-def test_a_claim_of_several_parts_is_as_strong_as_its_weakest() -> None:
-    assert overall(["holds", "holds"]) == "holds"
-    assert overall(["holds", "undecided"]) == "undecided"
-    assert overall(["undecided", "exploratory", "holds"]) == "exploratory"
-    assert overall(["exploratory", "fails", "undecided"]) == "fails"
-    with pytest.raises(ValueError, match="at least one part"):
-        overall([])
-
-
-def test_a_mean_beside_a_published_one_is_told_in_published_deviations() -> None:
-    assert in_reported_deviations(0.2112, 0.2241, 0.013972) == pytest.approx(-0.92328, rel=1e-4)
-    for deviation in (0.0, -1.0, float("nan")):
-        with pytest.raises(ValueError, match="must be above 0"):
-            in_reported_deviations(0.2, 0.2, deviation)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from project.report.variance import Decomposition, VarianceEstimate, decompose, estimate_variance
+from project.results.variance import Decomposition, VarianceEstimate, decompose, estimate_variance
 
 
 def test_a_variance_and_its_interval_by_hand() -> None:
@@ -12,7 +12,7 @@ def test_a_variance_and_its_interval_by_hand() -> None:
     assert vars(estimate_variance([2, 4, 4, 6, 4])) == {
         "n": 5,
         "variance": pytest.approx(2.0),
-        "interval": pytest.approx((8 / 11.1433, 8 / 0.484419), rel=1e-5),
+        "ci": pytest.approx((8 / 11.1433, 8 / 0.484419), rel=1e-5),
     }
 
 
@@ -21,7 +21,7 @@ def test_the_interval_holds_the_true_variance_in_95_studies_of_100() -> None:
     studies = 2000
     covered = 0
     for _ in range(studies):
-        low, high = estimate_variance(rng.normal(0.2, 0.03, 10)).interval
+        low, high = estimate_variance(rng.normal(0.2, 0.03, 10)).ci
         covered += low <= 0.03**2 <= high
     low, high = stats.binom.interval(0.999, studies, 0.95)
     assert low <= covered <= high

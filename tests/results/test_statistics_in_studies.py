@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from project.report.statistics import (
-    compare,
+from project.results.statistics import (
+    compare_paired,
     holm,
     sign_flip_p_value,
-    smallest_detectable_difference,
+    smallest_detectable,
     summarise,
 )
 
@@ -16,7 +16,7 @@ from project.report.statistics import (
 def test_the_interval_holds_the_true_mean_in_95_studies_of_100() -> None:
     rng = np.random.default_rng(6)
     studies = 4000
-    intervals = np.array([summarise(rng.normal(0.02, 0.005, 10)).interval for _ in range(studies)])
+    intervals = np.array([summarise(rng.normal(0.02, 0.005, 10)).ci for _ in range(studies)])
     covered = np.mean((intervals[:, 0] <= 0.02) & (intervals[:, 1] >= 0.02))
     low, high = stats.binom.interval(0.999, studies, 0.95)
     assert low <= covered * studies <= high
@@ -27,10 +27,10 @@ def test_the_interval_of_a_difference_holds_the_true_one_in_95_studies_of_100() 
     studies = 1000
     covered = 0
     for _ in range(studies):
-        # What a seed does to both arms is three times what it does to one.
+        # What a seed does to both variants is three times what it does to one.
         seed_effect = rng.normal(0, 0.03, 10)
         a, b = seed_effect + rng.normal(0.20, 0.01, (2, 10)) - [[0.01], [0]]
-        interval = compare(a.round(3), b.round(3)).interval
+        interval = compare_paired(a.round(3), b.round(3)).ci
         assert interval is not None
         covered += interval[0] <= -0.01 <= interval[1]
     low, high = stats.binom.interval(0.999, studies, 0.95)
@@ -38,9 +38,9 @@ def test_the_interval_of_a_difference_holds_the_true_one_in_95_studies_of_100() 
 
 
 @pytest.mark.parametrize("n", [2, 6, 10, 20])
-def test_four_studies_in_five_detect_the_smallest_detectable_difference(n: int) -> None:
+def test_four_studies_in_five_detect_the_smallest_detectable(n: int) -> None:
     rng = np.random.default_rng(n)
-    true_difference = smallest_detectable_difference(n, 0.004)
+    true_difference = smallest_detectable(n, 0.004)
     studies = rng.normal(true_difference, 0.004, (100_000, n))
     result = stats.ttest_1samp(studies, 0, axis=1)
     found = np.mean((result.pvalue < 0.05) & (result.statistic > 0))
@@ -48,7 +48,7 @@ def test_four_studies_in_five_detect_the_smallest_detectable_difference(n: int) 
 
 
 def test_a_baseline_that_the_runs_chose_makes_no_more_false_alarms() -> None:
-    """Of six equal arms the best by validation, whose runs were lucky in validation and test."""
+    """Of six equal variants the best by validation, whose runs were lucky in both."""
     rng = np.random.default_rng(12)
     studies = 1000
     named = chosen = corrected = 0
@@ -56,8 +56,10 @@ def test_a_baseline_that_the_runs_chose_makes_no_more_false_alarms() -> None:
         luck = 0.19 + rng.normal(0, 0.025, (6, 10))  # of each run
         validation, test = rng.binomial(1000, luck, (2, 6, 10)) / 1000
         best = int(validation.mean(axis=1).argmin())
-        p_values = [sign_flip_p_value(test[arm] - test[best]) for arm in range(6) if arm != best]
-        named += min(holm([sign_flip_p_value(arm - test[0]) for arm in test[1:]])) < 0.05
+        p_values = [
+            sign_flip_p_value(test[variant] - test[best]) for variant in range(6) if variant != best
+        ]
+        named += min(holm([sign_flip_p_value(variant - test[0]) for variant in test[1:]])) < 0.05
         chosen += min(holm(p_values)) < 0.05
         corrected += min(holm(p_values, family=15)) < 0.05
     high = stats.binom.ppf(0.999, studies, 0.05)
@@ -66,18 +68,18 @@ def test_a_baseline_that_the_runs_chose_makes_no_more_false_alarms() -> None:
     assert chosen > 1.3 * named, "without the larger family there are too many"
 
 
-def test_equal_arms_are_called_different_in_at_most_5_studies_of_100() -> None:
-    """Five equal arms against an equal baseline, ten seeds, Holm: any p < 0.05 is a false alarm."""
+def test_equal_variants_are_called_different_in_at_most_5_studies_of_100() -> None:
+    """Five equal variants, an equal baseline, ten seeds, Holm: any p < 0.05 is a false alarm."""
     rng = np.random.default_rng(8)
     studies = 2000
     single = family = 0
     for _ in range(studies):
-        baseline, *arms = rng.binomial(1000, 0.2, (6, 10)) / 1000
-        p_values = [sign_flip_p_value(arm - baseline) for arm in arms]
+        baseline, *variants = rng.binomial(1000, 0.2, (6, 10)) / 1000
+        p_values = [sign_flip_p_value(variant - baseline) for variant in variants]
         single += p_values[0] < 0.05
         family += min(holm(p_values)) < 0.05
     high = stats.binom.ppf(0.999, studies, 0.05)
     # Not far below either, or the test would be one that finds nothing; ties make it careful, and
-    # the five arms share a baseline.
+    # the five variants share a baseline.
     assert 0.03 * studies < single <= high
     assert 0.02 * studies < family <= high
