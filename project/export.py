@@ -58,8 +58,8 @@ def check_packages() -> None:
 
 def export(words: Sequence[str]) -> None:
     """Export the run that `words` name, and say what came of it."""
-    from project.model_card import model_card
     from project.config.errors import ConfigurationError
+    from project.model_card import model_card
     from project.training.load_run import read_run_words
 
     asked = read_run_words(words)

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 from project.cli import main as cli
 
 if TYPE_CHECKING:
-    from project.training.load_run import LoadedRun
     from project.training.calibrated import Calibration
+    from project.training.load_run import LoadedRun
 
 
 def predict(words: Sequence[str], as_json: bool) -> None:

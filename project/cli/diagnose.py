@@ -95,9 +95,7 @@ def _text(override: Any, shown: str) -> str:
     return typed if shown == "null" and typed else shown
 
 
-def _unknown_key(
-    config_name: str, words: Sequence[str], config_dirs: Sequence[Path]
-) -> str | None:
+def _unknown_key(config_name: str, words: Sequence[str], config_dirs: Sequence[Path]) -> str | None:
     """Name the first key that the chosen files do not have."""
     groups = [
         typed_override(str(each.input_line).partition(",")[0])

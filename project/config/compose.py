@@ -135,9 +135,7 @@ def expand_path(value: Any) -> Any:
     return os.path.expandvars(os.path.expanduser(value)) if isinstance(value, str) else value
 
 
-def _typed_target(
-    section: str, values: dict[str, Any], overrides: Sequence[str]
-) -> dict[str, Any]:
+def _typed_target(section: str, values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     """Drop the keys of a section's file where the command names another class than the file."""
     words = [word.lstrip("+") for word in overrides]
     if not any(word.startswith(f"{section}._target_=") for word in words):
@@ -202,9 +200,7 @@ def study_variants(
         )
     return [
         StudyVariant(
-            compose(
-                config_name, [f"study={study}", *variant, f"seed={UNUSED_SEED}"], config_dirs
-            ),
+            compose(config_name, [f"study={study}", *variant, f"seed={UNUSED_SEED}"], config_dirs),
             tuple(own),
         )
         for variant, own in seeds.items()

@@ -195,6 +195,4 @@ def seeds_of(config: dict[str, Any]) -> dict[str, int]:
     """Return the seed of each source of chance: the run's, or the one at which it is held."""
     seeds = config.get("seeds") or {}
     chosen = {name: seeds.get(name) for name in SEED_SOURCES}
-    return {
-        name: config["seed"] if seed is None else seed for name, seed in chosen.items()
-    }
+    return {name: config["seed"] if seed is None else seed for name, seed in chosen.items()}

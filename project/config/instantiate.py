@@ -62,9 +62,7 @@ def find_class(place: str, section: dict[str, Any], base: type) -> type:
     return found
 
 
-def build(
-    kind: str, place: str, section: dict[str, Any], base: type, given: dict[str, Any]
-) -> Any:
+def build(kind: str, place: str, section: dict[str, Any], base: type, given: dict[str, Any]) -> Any:
     """Build the object that a section describes.
 
     Args:
@@ -81,9 +79,7 @@ def build(
     return call(kind, place, target, arguments(kind, section), given)
 
 
-def build_function(
-    kind: str, place: str, section: dict[str, Any], given: dict[str, Any]
-) -> Any:
+def build_function(kind: str, place: str, section: dict[str, Any], given: dict[str, Any]) -> Any:
     """Build what a section describes where it may name a function as well as a class."""
     target = locate(place, section["_target_"])
     if not callable(target):
@@ -145,9 +141,7 @@ def _refuse_keys(
             raise ConfigurationError(f"{place}.{each.name}: is missing ({name} needs it)")
 
 
-def _constructor_message(
-    place: str, target: Any, names: list[str], error: Exception
-) -> str:
+def _constructor_message(place: str, target: Any, names: list[str], error: Exception) -> str:
     """Return `model.hidden must be at least 1, got 0`, or what was raised and where."""
     text = str(error)
     if isinstance(error, ValueError) and text.split(" ")[0] in names:
@@ -216,7 +210,8 @@ def _is_plain(hint: Any) -> bool:
     if origin in (Union, types.UnionType):
         return all(map(_is_plain, get_args(hint)))
     if isinstance(origin, type) and issubclass(
-        origin, (list, tuple, dict, typing.Sequence, typing.Mapping)  # type: ignore[arg-type]
+        origin,
+        (list, tuple, dict, typing.Sequence, typing.Mapping),  # type: ignore[arg-type]
     ):
         return all(each is Ellipsis or _is_plain(each) for each in get_args(hint))
     return False

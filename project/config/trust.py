@@ -39,7 +39,9 @@ def check_trusted(
         if key in FORBIDDEN_KEYS:
             raise _refused(f"{place}.{key}", value, "is not allowed in a stored configuration")
         if isinstance(value, str) and "${" in value:
-            raise _refused(f"{place}.{key}", value, "is an interpolation, which could run a resolver")
+            raise _refused(
+                f"{place}.{key}", value, "is an interpolation, which could run a resolver"
+            )
         if key in ("_target_", "prepare") and value is not None:
             reason = _why_not(str(value), key, definitions, now, outputs)
             if reason is not None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
 
-from project.framework import save
 from project.disk.data import Points
 from project.disk.training import Outcome, Row
+from project.framework import save
 from project.runs.atomic import write_text
 from project.runs.tags import tag
 

@@ -13,6 +13,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from project.disk.data import STAGES, Normalisation, Points
 from project.framework import (
     SGD,
     Adadelta,
@@ -26,7 +27,6 @@ from project.framework import (
     Sequential,
     Tanh,
 )
-from project.disk.data import STAGES, Normalisation, Points
 from project.runs.lifecycle import DivergedError
 from project.seeding import generator
 

@@ -16,11 +16,11 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 from rich.console import Console
 
+from project.config.errors import ConfigurationError
 from project.launchers.experiment import Experiment, Job, JobFailedError
 from project.launchers.grid import compose_grid
 from project.launchers.pool import JobEnd, Pool
 from project.launchers.view import SweepView
-from project.config.errors import ConfigurationError
 from project.runs.atomic import write_text
 from project.runs.lifecycle import check_stored, check_variant, platform_notice
 from project.runs.lock import holder

@@ -57,9 +57,7 @@ def _typed(config: dict[str, Any]) -> dict[str, Any]:
 
 def _deciding_callbacks(config: dict[str, Any]) -> dict[str, Any]:
     callbacks = config.get("callbacks") or {}
-    return {
-        name: each for name, each in callbacks.items() if each["_target_"] not in OBSERVERS
-    }
+    return {name: each for name, each in callbacks.items() if each["_target_"] not in OBSERVERS}
 
 
 def _groups(wanted: dict[str, Any], config_dirs: Sequence[str | Path]) -> list[str]:

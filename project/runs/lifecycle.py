@@ -265,9 +265,7 @@ def run(spec: RunSpec, execute: Execute) -> dict[str, Any]:
     )
 
 
-def _record(
-    spec: RunSpec, status: str, sources: dict[str, Any], began: datetime
-) -> dict[str, Any]:
+def _record(spec: RunSpec, status: str, sources: dict[str, Any], began: datetime) -> dict[str, Any]:
     config = spec.config
     return {
         "schema": SCHEMA,

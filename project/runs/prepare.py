@@ -16,9 +16,7 @@ from project.runs.lifecycle import RunSpec
 NOT_STORED: dict[str, Any] = {"rerun": False, "verify": None, "code": None, "trust_code": False}
 
 
-def prepare_run(
-    config: dict[str, Any], typed: str = "", overrides: Sequence[str] = ()
-) -> RunSpec:
+def prepare_run(config: dict[str, Any], typed: str = "", overrides: Sequence[str] = ()) -> RunSpec:
     """Check a resolved configuration, see what data there is, and name the run.
 
     Args:

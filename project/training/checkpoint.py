@@ -27,7 +27,12 @@ PREVIOUS = "previous.ckpt"
 BEST = "best.ckpt"
 # What Lightning adds where a module calls `save_hyperparameters`: arbitrary objects, which a file
 # that is opened without trust cannot hold. run.json holds the configuration.
-DROPPED = ("hyper_parameters", "datamodule_hyper_parameters", "hparams_name", "datamodule_hparams_name")
+DROPPED = (
+    "hyper_parameters",
+    "datamodule_hyper_parameters",
+    "hparams_name",
+    "datamodule_hparams_name",
+)
 
 
 class CheckpointError(Exception):

@@ -138,9 +138,7 @@ def build_callbacks(config: dict[str, Any]) -> list[Callback]:
     ]
 
 
-def build_loggers(
-    config: dict[str, Any], directory: Path, first_step: int | None
-) -> list[Logger]:
+def build_loggers(config: dict[str, Any], directory: Path, first_step: int | None) -> list[Logger]:
     """Build the loggers; they get the run directory, and where a resumed run goes on.
 
     Args:

@@ -9,7 +9,6 @@ import torch
 from lightning_utilities.core.apply_func import apply_to_collection
 from pytorch_lightning import Trainer
 from pytorch_lightning.plugins.environments import LightningEnvironment
-
 from torch.utils.data import DataLoader
 
 from project import seeding

@@ -2,15 +2,13 @@
 
 import hashlib
 import logging
-import os
 import sys
 import warnings
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from pytorch_lightning import LightningDataModule, LightningModule, Trainer
+from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.plugins.environments import LightningEnvironment
@@ -23,7 +21,7 @@ from project.config.schema import TrainConfig, validate_train
 from project.config.schema import Trainer as TrainerSection
 from project.runs.directory import RunDirectory
 from project.runs.interruption import StopFlag
-from project.runs.lifecycle import Result, RunSpec, check_source
+from project.runs.lifecycle import Result, RunSpec
 from project.runs.provenance import available_cores
 from project.training.best_checkpoint import BestCheckpoint
 from project.training.callbacks import ProgressBar, StopAtBatchBoundary, StopOnDivergence
@@ -62,7 +60,7 @@ def execute(spec: RunSpec, stop: StopFlag) -> Result:
     if checkpoint:
         log.info("resuming from %s", checkpoint)
     check_devices(config.trainer)
-    with launch_processes(spec, checkpoint) as processes:
+    with launch_processes(spec, checkpoint, follow) as processes:
         return _Training(spec, config, checkpoint, processes, stop).run()
 
 

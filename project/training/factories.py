@@ -102,4 +102,3 @@ class SchedulerFactory:
             config["monitor"] = self.section.get("monitor") or self.default_monitor
             config["strict"] = True
         return config
-

@@ -14,7 +14,13 @@ from project.config.trust import check_trusted
 from project.runs.code import changed_definitions, fingerprint
 from project.runs.lifecycle import metric_text
 from project.runs.prepare import deciding_targets, prepare_data
-from project.runs.record import COMPLETED, CorruptRunError, NoRunError, completed_record, read_record
+from project.runs.record import (
+    COMPLETED,
+    CorruptRunError,
+    NoRunError,
+    completed_record,
+    read_record,
+)
 
 if TYPE_CHECKING:
     from pytorch_lightning import LightningDataModule, LightningModule
@@ -190,7 +196,9 @@ def check_code(
     stored = record["provenance"].get("code") or {}
     now = fingerprint(deciding_targets(record["config"]))
     if not trust_code:
-        outputs = directory.resolve().parents[2] if len(directory.resolve().parents) > 2 else directory
+        outputs = (
+            directory.resolve().parents[2] if len(directory.resolve().parents) > 2 else directory
+        )
         sections = {name: record["config"].get(name) for name in SECTIONS}
         check_trusted(sections, stored.get("definitions", {}), now["definitions"], outputs)
     if stored.get("digest") != now["digest"] and not accept_code:
@@ -215,7 +223,7 @@ def find_best(outputs: Path) -> tuple[Path, str]:
             f"there is no completed run with a validation metric in {outputs / 'runs'}; "
             "python -m project.train makes one"
         )
-    kinds = {(each["task"], each["data"], each["metric"]["name"]) for _, each in found}
+    kinds = {(each["task"], _data_set(each), each["metric"]["name"]) for _, each in found}
     if len(kinds) > 1:
         listed = "; ".join(f"task={task} data={data}" for task, data, _ in sorted(kinds))
         raise NoRunError(
@@ -232,6 +240,11 @@ def find_best(outputs: Path) -> tuple[Path, str]:
     return directory, (
         f"the {word} validation {metric['name']}, {value}, of {len(found)} completed run{plural}"
     )
+
+
+def _data_set(record: dict[str, Any]) -> str:
+    """Return the data set that was found, else the name of the data's file."""
+    return record["provenance"]["data"].get("dataset") or record["data"]
 
 
 def _completed(outputs: Path) -> Iterator[tuple[Path, dict[str, Any]]]:

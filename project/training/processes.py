@@ -2,8 +2,8 @@
 
 Lightning's own launcher would type the command again; here the job starts the other ranks itself,
 with the environment that Lightning's `ddp` reads. Rank 0 alone holds the run's lock, heeds signals
-and writes. The others write nothing, so they may be killed at any moment, and are, as soon as rank 0
-has finished or failed; they end by themselves when it dies.
+and writes. The others write nothing, so they may be killed at any moment, and are, as soon as the
+first has finished or failed; they end by themselves when it dies.
 """
 
 import logging
@@ -13,7 +13,7 @@ import signal
 import socket
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -71,6 +71,11 @@ class Processes:
         return arguments
 
 
+# Does the work of a rank other than the first, given run, checkpoint and its own place.
+Follow = Callable[[RunSpec, Path | None, Processes], None]
+Work = tuple[RunSpec, Path | None, Follow]
+
+
 @dataclass(frozen=True)
 class _Rank:
     rank: int
@@ -79,8 +84,13 @@ class _Rank:
 
 
 @contextmanager
-def launch_processes(spec: RunSpec, checkpoint: Path | None) -> Iterator[Processes]:
+def launch_processes(spec: RunSpec, checkpoint: Path | None, follow: Follow) -> Iterator[Processes]:
     """While entered, this process is rank 0 and every other follows the same run.
+
+    Args:
+        spec: The run.
+        checkpoint: Where it goes on; None for a run that begins.
+        follow: Does the work of another rank; it can be pickled.
 
     Raises:
         ProcessError: Another process failed or was killed.
@@ -95,7 +105,7 @@ def launch_processes(spec: RunSpec, checkpoint: Path | None) -> Iterator[Process
     try:
         os.environ.update(environment | {"LOCAL_RANK": "0"})
         for rank in range(1, count):
-            others.append(_start(spec, checkpoint, rank, environment))
+            others.append(_start((spec, checkpoint, follow), rank, environment))
         _await(others)
         yield Processes(0, count)
     except RuntimeError as error:  # gloo's and NCCL's, when a peer is gone
@@ -127,16 +137,14 @@ def _environment(count: int) -> dict[str, str]:
     }
 
 
-def _start(
-    spec: RunSpec, checkpoint: Path | None, rank: int, environment: dict[str, str]
-) -> _Rank:
+def _start(work: Work, rank: int, environment: dict[str, str]) -> _Rank:
     # Forked processes begin at once, but neither a GPU nor a pool of threads survives the fork.
-    forked = spec.threads == 1 and not torch.accelerator.is_available()
+    forked = work[0].threads == 1 and not torch.accelerator.is_available()
     context = multiprocessing.get_context("fork" if forked else "spawn")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(  # type: ignore[attr-defined]
         target=_rank_main,
-        args=(spec, checkpoint, rank, environment | {"LOCAL_RANK": str(rank)}, theirs),
+        args=(work, rank, environment | {"LOCAL_RANK": str(rank)}, theirs),
         name=f"rank-{rank}",
         daemon=True,
     )
@@ -160,20 +168,13 @@ def _await(others: list[_Rank]) -> None:
             raise ProcessError(_ending(other, answer))
 
 
-def _rank_main(
-    spec: RunSpec,
-    checkpoint: Path | None,
-    rank: int,
-    environment: dict[str, str],
-    answers: Connection,
-) -> None:
+def _rank_main(work: Work, rank: int, environment: dict[str, str], answers: Connection) -> None:
     """Run in the process of a rank other than the first."""
     threading.Thread(target=_die_with_first_rank, daemon=True).start()
     logging.getLogger().handlers.clear()  # run.log is rank 0's
     os.environ.update(environment)
     try:
-        from project.training.execute import follow
-
+        spec, checkpoint, follow = work
         count = int(environment["WORLD_SIZE"])
         answers.send(READY)
         follow(spec, checkpoint, Processes(rank, count))

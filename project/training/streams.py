@@ -31,9 +31,7 @@ class SeededLoader:
         epoch: Returns the epoch that begins.
     """
 
-    def __init__(
-        self, loader: Any, seed: int, prefix: str, epoch: Callable[[], int]
-    ) -> None:
+    def __init__(self, loader: Any, seed: int, prefix: str, epoch: Callable[[], int]) -> None:
         self.loader = loader
         self._seed = seed
         self._prefix = prefix

@@ -20,8 +20,8 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from project.launchers.ray.request import ClusterError, Request
 from project.launchers.ray.probe import differences, installed
+from project.launchers.ray.request import ClusterError, Request
 from project.runs.provenance import PACKAGES
 
 CONNECT_TIMEOUT = 3.0

@@ -16,13 +16,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from project.launchers.experiment import Job
-from project.launchers.pool import SweepInterrupted
 from project.launchers.local.processes import ProcessPool
-from project.runs.atomic import write_bytes
+from project.launchers.pool import SweepInterrupted
 from project.runs.archive import RunArchive, pack, unpack
+from project.runs.atomic import write_bytes
 from project.runs.lifecycle import RunSpec
 from project.runs.record import RECORD
-
 
 
 @dataclass(frozen=True)

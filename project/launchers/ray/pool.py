@@ -17,6 +17,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayError, RayTaskError
 
+from project.config.errors import ConflictError
 from project.launchers.experiment import Experiment, Job, JobFailedError
 from project.launchers.pool import (
     LOCKED_EXIT_CODE,
@@ -30,7 +31,6 @@ from project.launchers.ray.cluster import fitting_nodes, slots
 from project.launchers.ray.data import SharedData
 from project.launchers.ray.node import Assignment, Begun, Finished, Snapshot
 from project.launchers.ray.request import RaySettings
-from project.config.errors import ConflictError
 from project.runs.archive import ArchivedFile, CorruptArchiveError, RunArchive, pack, unpack
 from project.runs.directory import config_text, move_to_trash
 from project.runs.lock import locked, log_path
@@ -223,7 +223,9 @@ class RayPool(Pool):
                 file.write(message.log)
             self._back(flight)
             self._idle.append(flight.worker)
-            yield JobEnd(flight.job, message.pid, message.exit_code, message.timed_out, log, log_start)
+            yield JobEnd(
+                flight.job, message.pid, message.exit_code, message.timed_out, log, log_start
+            )
 
     def _without_message(self, flight: _InFlight, error: Exception) -> Iterator[JobEnd]:
         """The stream has broken off: by our own wish, by a mistake there, or with the node."""
