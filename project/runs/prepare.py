@@ -7,7 +7,7 @@ from typing import Any
 from project.config.compose import options
 from project.config.identity import IGNORED, OBSERVERS, identify
 from project.config.instantiate import locate
-from project.config.keys import check_chosen, check_keys
+from project.config.keys import SETTLED, check_chosen, check_keys
 from project.config.schema import validate_train
 from project.runs.code import fingerprint, targets_of
 from project.runs.lifecycle import RunSpec
@@ -49,6 +49,9 @@ def prepare_run(config: dict[str, Any], typed: str = "", overrides: Sequence[str
 def prepare_data(config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Let the data's own `prepare` function settle what its section leaves open.
 
+    Keys of the model that are null take what the settled section says under the same name: how
+    many classes there are, how large the images are.
+
     Returns:
         The configuration, and facts about the data: `dataset`, `fetched_from`, `source`.
     """
@@ -56,7 +59,11 @@ def prepare_data(config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
     if section.get("prepare") is None:
         return config, {}
     settled, facts = locate("data.prepare", section["prepare"])(section)
-    return config | {"data": settled}, facts
+    model = config.get("model")
+    if model is not None:
+        found = {key: settled[key] for key in SETTLED if key in settled}
+        model = {key: found.get(key) if each is None else each for key, each in model.items()}
+    return config | {"data": settled, "model": model}, facts
 
 
 def deciding_targets(config: dict[str, Any]) -> list[str]:

@@ -19,6 +19,7 @@ from project.config.errors import ConfigurationError
 from project.config.identity import seeds_of
 from project.config.schema import TrainConfig, validate_train
 from project.config.schema import Trainer as TrainerSection
+from project.data.file_digest import file_digest
 from project.runs.directory import RunDirectory
 from project.runs.interruption import StopFlag
 from project.runs.lifecycle import Result, RunSpec
@@ -38,7 +39,7 @@ from project.training.components import (
     build_components,
     build_loggers,
 )
-from project.training.observed import DataDigests, Predictions, file_digest
+from project.training.observed import DataDigests, Predictions
 from project.training.processes import Processes, launch_processes
 from project.training.recorder import RunRecorder
 from project.training.streams import Streams
