@@ -1,6 +1,7 @@
 """One real forward and backward pass before anything trains: an unfit net is found in seconds."""
 
 import json
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,9 @@ def _try_last_batch(components: Components, config: dict[str, Any]) -> None:
 
     batch = apply_to_collection(next(iter(loader)), torch.Tensor, cut)
     try:
-        _trainer(config).fit(components.task, train_dataloaders=_OneBatch(batch))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*but have no `val_dataloader`.*")
+            _trainer(config).fit(components.task, train_dataloaders=_OneBatch(batch))
     except Exception as error:
         raise ConfigurationError(
             f"the last training batch of an epoch has {last} example{'s' * (last != 1)} "

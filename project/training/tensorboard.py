@@ -42,6 +42,7 @@ class RunTensorBoardLogger(TensorBoardLogger):
             default_hp_metric=False,
             purge_step=first_step,
         )
+        self._has_row = False
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Write scalars, at once: the dashboard and a resumed run can read them."""
@@ -49,8 +50,14 @@ class RunTensorBoardLogger(TensorBoardLogger):
         self.experiment.flush()
 
     def log_hyperparams(self, params: Any, metrics: Any = None, step: int | None = None) -> None:
-        """Write the run's row of the HParams tab."""
-        self._add(_session_start(params, time.time()), 0)
+        """Write the run's row of the HParams tab, once.
+
+        Lightning hands over what a module saves of itself (`save_hyperparameters`) in fit and in
+        test: it would take the place of the run's settings, of which it is a part.
+        """
+        if not self._has_row:
+            self._has_row = True
+            self._add(_session_start(params, time.time()), 0)
 
     def log_layout(self, metrics: list[str]) -> None:
         """Write which curves share a chart in the Custom Scalars tab.
