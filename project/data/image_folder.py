@@ -1,7 +1,7 @@
 """A folder of images, a folder in it for each class. Imports no torch.
 
-    FOLDER/cat/1.png, FOLDER/dog/2.jpg, ...                splits are drawn
-    FOLDER/train/cat/1.png, ..., FOLDER/test/cat/2.png     as the folders say; perhaps FOLDER/val
+FOLDER/cat/1.png, FOLDER/dog/2.jpg, ...                splits are drawn
+FOLDER/train/cat/1.png, ..., FOLDER/test/cat/2.png     as the folders say; perhaps FOLDER/val
 """
 
 import os
@@ -81,7 +81,9 @@ def listed(root: Path) -> tuple[list[str], dict[str, list[tuple[Path, int]]]]:
     classes = _folders(places["train"])
     if len(classes) < 2:
         shown = f"one class ({classes[0]})" if classes else "no folders"
-        raise DataError(f"{places['train']} holds {shown}; it must hold one for each class, two or more")
+        raise DataError(
+            f"{places['train']} holds {shown}; it must hold one for each class, two or more"
+        )
     return classes, {name: _images(place, classes) for name, place in places.items()}
 
 

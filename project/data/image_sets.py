@@ -132,9 +132,7 @@ class ImageSet(LightningDataModule):
         pools = pools | {"train": left}
         val, left = self._draw("val", self.val_images, pools)
         train, _ = self._draw("train", self.train_images, pools | {"train": left})
-        self.train, self.val, self.test = (
-            Images(pool, self.levels) for pool in (train, val, test)
-        )
+        self.train, self.val, self.test = (Images(pool, self.levels) for pool in (train, val, test))
         self._normalise()
         self._is_set_up = True
 

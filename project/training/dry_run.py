@@ -9,18 +9,24 @@ from typing import Any
 import torch
 from lightning_utilities.core.apply_func import apply_to_collection
 from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import LearningRateMonitor
 from pytorch_lightning.plugins.environments import LightningEnvironment
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch.utils.data import DataLoader
 
 from project import seeding
 from project.config.errors import ConfigurationError
 from project.config.identity import seeds_of
+from project.config.schema import Trainer as TrainerSection
 from project.config.schema import validate_train
 from project.config.source import is_own
 from project.runs.lifecycle import RunSpec
 from project.training.components import Components, build_callbacks, build_components
 from project.training.execute import check_devices, quiet_lightning
 from project.training.streams import SeededLoader, Streams
+
+
+STAGES = {"train": "training", "val": "validation", "test": "test"}
 
 
 def dry_run_variants(specs: Sequence[RunSpec], here: bool) -> None:
@@ -40,8 +46,10 @@ def dry_run_variants(specs: Sequence[RunSpec], here: bool) -> None:
         if key in seen:
             continue
         seen.add(key)
+        trainer = validate_train(spec.config).trainer
         if here:
-            check_devices(validate_train(spec.config).trainer)
+            check_devices(trainer)
+        _check_trainer(trainer, here)
         dry_run(spec.config)
 
 
@@ -58,7 +66,7 @@ def dry_run(config: dict[str, Any]) -> None:
     quiet_lightning()
     torch.set_num_threads(section.threads)
     components = build_components(config)
-    build_callbacks(config)
+    _check_callbacks(config)
     seeding.start(seeds_of(config)["data"], "data")
     try:
         _pass_batches(components, config)
@@ -70,6 +78,16 @@ def dry_run(config: dict[str, Any]) -> None:
             f"{_what(config)} does not work on a batch of data={config['data']['name']}: "
             f"{type(error).__name__}: {error}{_where(error)}"
         ) from error
+
+
+def _check_callbacks(config: dict[str, Any]) -> None:
+    has_logger = any(each is not None for each in (config.get("logger") or {}).values())
+    for callback in build_callbacks(config):
+        if isinstance(callback, LearningRateMonitor) and not has_logger:
+            raise ConfigurationError(
+                "callbacks.lr_monitor hands the learning rate to loggers, and there is none; leave "
+                "it out, or choose logger=tensorboard"
+            )
 
 
 def _trainer(config: dict[str, Any]) -> Trainer:
@@ -98,12 +116,46 @@ def _arguments(arguments: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in arguments.items() if key in kept and key != "precision"}
 
 
+def _check_trainer(section: TrainerSection, here: bool) -> None:
+    """Let Lightning judge the values of its own arguments, before anything is written."""
+    if section.arguments.get("limit_train_batches") in (0, 0.0):
+        raise ConfigurationError("trainer.limit_train_batches=0: there is nothing to train on")
+    accelerator = section.accelerator if here else "cpu"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what it warns of, it says when the run begins
+            Trainer(
+                **section.arguments,
+                accelerator=accelerator,
+                devices=1,
+                logger=False,
+                enable_checkpointing=False,
+                plugins=[LightningEnvironment()],
+            )
+    except (ValueError, TypeError, MisconfigurationException) as error:
+        raise ConfigurationError(f"trainer: Lightning refuses it: {error}") from None
+
+
 def _pass_batches(components: Components, config: dict[str, Any]) -> None:
     trainer, name = _trainer(config), config["metric"]["name"]
     trainer.fit(components.task, datamodule=components.data)
-    _require(trainer.callback_metrics, f"val/{name}", config, _has_validation(components))
+    if trainer.fit_loop.total_batch_idx < 0:
+        _require_batch(components, "train", config)
+    if _has_validation(components):
+        _require_metric(trainer, components, "val", config)
     trainer.test(components.task, datamodule=components.data, verbose=False)
-    _require(trainer.callback_metrics, f"test/{name}", config, True)
+    _require_metric(trainer, components, "test", config)
+
+
+def _require_batch(components: Components, stage: str, config: dict[str, Any]) -> None:
+    """Refuse data of which a stage has a loader that yields nothing."""
+    loaders = getattr(components.data, f"{stage}_dataloader")()
+    each = [loaders] if isinstance(loaders, SeededLoader) else list(loaders)
+    if not each or any(next(iter(loader), None) is None for loader in each):
+        raise ConfigurationError(
+            f"data={config['data']['name']}: the {STAGES[stage]} loader yields no batch; is the "
+            "split empty?"
+        )
 
 
 class _OneBatch:
@@ -162,13 +214,18 @@ def _has_validation(components: Components) -> bool:
     return not (isinstance(loaders, list) and not loaders)
 
 
-def _require(metrics: Any, name: str, config: dict[str, Any], needed: bool) -> None:
-    if needed and name not in metrics:
-        known = ", ".join(sorted(metrics)) or "nothing"
-        raise ConfigurationError(
-            f"task={config['task']['name']} logs no {name}, by which metric.name="
-            f"{config['metric']['name']} says that it is judged; it logs {known}"
-        )
+def _require_metric(
+    trainer: Trainer, components: Components, stage: str, config: dict[str, Any]
+) -> None:
+    name, metrics = f"{stage}/{config['metric']['name']}", trainer.callback_metrics
+    if name in metrics:
+        return
+    _require_batch(components, stage, config)
+    known = ", ".join(sorted(metrics)) or "nothing"
+    raise ConfigurationError(
+        f"task={config['task']['name']} logs no {name}, by which metric.name="
+        f"{config['metric']['name']} says that it is judged; it logs {known}"
+    )
 
 
 def _what(config: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.plugins.environments import LightningEnvironment
-from pytorch_lightning.utilities.exceptions import SIGTERMException
+from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
 
 from project import seeding
 from project.config.errors import ConfigurationError
@@ -135,6 +135,8 @@ class _Training:
             # Lightning notices SIGTERM too, and would end the process with exit code 0.
             self.stop.check()
             raise
+        except MisconfigurationException as error:
+            raise ConfigurationError(f"Lightning refuses it: {error}") from error
         except (RuntimeError, KeyError, ValueError) as error:
             if self.checkpoint is not None and not fits(task, self.checkpoint):
                 raise CheckpointError(
@@ -284,8 +286,9 @@ def check_devices(trainer: TrainerSection) -> None:
     """Raise ConfigurationError if the devices that were asked for are not there."""
     asked = f"trainer.devices={trainer.devices}"
     if trainer.accelerator in ("gpu", "cuda", "mps"):
-        is_there = torch.accelerator.is_available()
-        if not is_there:
+        kinds = {"cuda": ("cuda",), "mps": ("mps",)}.get(trainer.accelerator, ("cuda", "mps"))
+        current = torch.accelerator.current_accelerator(check_available=True)
+        if current is None or current.type not in kinds:
             raise ConfigurationError(
                 f"trainer.accelerator={trainer.accelerator}: torch sees none on this machine; use "
                 "trainer=cpu"

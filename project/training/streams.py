@@ -72,15 +72,28 @@ class SeededLoaders(LightningDataModule):
 
     def train_dataloader(self) -> Any:
         """Return the training loaders, each process with its own part of the batches."""
+        self._require("train")
         return self._seeded(super().train_dataloader(), "")
 
     def val_dataloader(self) -> Any:
         """Return the validation loaders; every process validates on all of them."""
-        return self._seeded(super().val_dataloader(), "val/")
+        return self._seeded(super().val_dataloader(), "val/") if self._has("val") else []
 
     def test_dataloader(self) -> Any:
         """Return the test loaders."""
+        self._require("test")
         return self._seeded(super().test_dataloader(), "test/")
+
+    def _has(self, stage: str) -> bool:
+        name = f"{stage}_dataloader"
+        return getattr(_own_class(self), name) is not getattr(LightningDataModule, name)
+
+    def _require(self, stage: str) -> None:
+        if not self._has(stage):
+            raise ConfigurationError(
+                f"{_own_class(self).__name__} has no {stage}_dataloader(); a LightningDataModule "
+                "must give loaders for training and test"
+            )
 
     def _seeded(self, loaders: Any, prefix: str) -> Any:
         numbers = itertools.count()
@@ -88,7 +101,7 @@ class SeededLoaders(LightningDataModule):
         def wrap(loader: Any) -> Any:
             if getattr(loader, "persistent_workers", False):
                 raise ConfigurationError(
-                    f"{type(self).__mro__[2].__name__}: a loader keeps its workers between epochs, "
+                    f"{_own_class(self).__name__}: a loader keeps its workers between epochs, "
                     "and a resumed run could not give them their random state back; set "
                     "persistent_workers=False"
                 )
@@ -103,10 +116,19 @@ class SeededLoaders(LightningDataModule):
         if isinstance(loaders, list | tuple | dict):
             kinds = (DataLoader, _Iterable)
             return apply_to_collection(loaders, kinds, wrap)
+        if loaders is None:
+            raise ConfigurationError(
+                f"{_own_class(self).__name__}: {prefix[:-1] or 'train'}_dataloader() gives None"
+            )
         return wrap(loaders)
 
     def _current_epoch(self) -> int:
         return 0 if self.trainer is None else self.trainer.current_epoch
+
+
+def _own_class(data: SeededLoaders) -> type:
+    """Return the class that `with_streams` was given."""
+    return type(data).__mro__[2]
 
 
 class _IterableType(type):
