@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from project.cli.habits import ANSWERS, REFUSED
-from project.config.compose import refuse_shadowing, study_words
+from project.config.compose import refuse_same_names, refuse_shadowing, study_words
 from project.config.errors import ConfigurationError
 
 # Values that may hold what Hydra's grammar has no place for: paths, globs, labels, sentences.
@@ -59,6 +59,7 @@ def read_arguments(typed: Sequence[str], config_name: str, sweeps: bool) -> Argu
     words = [_readable(word) for word in typed]
     folders = _config_dirs(words)
     refuse_shadowing(folders)
+    refuse_same_names(words, folders)
     for word in words:
         key = word.partition("=")[0].lstrip("+")
         if key in REFUSED and "=" in word:

@@ -1,8 +1,23 @@
 """Packages that only some choices need: missing ones are named with the command that installs them."""
 
 import importlib.util
+from typing import Any
 
 from project.config.errors import ConfigurationError
+
+# Loggers by the package that they write for, and the extra of this project that installs it.
+LOGGERS = {
+    "project.training.loggers.RunWandbLogger": ("wandb", "wandb"),
+    "project.training.loggers.RunMLFlowLogger": ("mlflow", "mlflow"),
+}
+
+
+def check_loggers(loggers: dict[str, Any]) -> None:
+    """Refuse loggers whose package is not installed; raises ConfigurationError."""
+    for name, section in loggers.items():
+        if section is not None and section["_target_"] in LOGGERS:
+            package, extra = LOGGERS[section["_target_"]]
+            require(f"logger.{name}", (package,), extra)
 
 
 def require(what: str, packages: tuple[str, ...], extra: str) -> None:

@@ -8,6 +8,7 @@ from project.config.compose import options
 from project.config.identity import IGNORED, OBSERVERS, identify
 from project.config.instantiate import locate
 from project.config.keys import SETTLED, check_chosen, check_keys
+from project.config.packages import check_loggers
 from project.config.schema import validate_train
 from project.runs.code import fingerprint, targets_of
 from project.runs.lifecycle import RunSpec
@@ -30,6 +31,7 @@ def prepare_run(config: dict[str, Any], typed: str = "", overrides: Sequence[str
     check_chosen(config, options)
     checked = validate_train(config)
     check_keys(config)
+    check_loggers(config["logger"])
     config, facts = prepare_data(config)
     return RunSpec(
         command="train",

@@ -43,7 +43,6 @@ from project.training.observed import DataDigests, Predictions
 from project.training.processes import Processes, launch_processes
 from project.training.recorder import RunRecorder
 from project.training.streams import Streams
-from project.training.tensorboard import RunTensorBoardLogger
 
 log = logging.getLogger(__name__)
 
@@ -248,14 +247,13 @@ class _Training:
             )
 
     def _finish_loggers(self, metrics: dict[str, float]) -> None:
+        """Let each logger that has an end of a run say so; a fault is a warning."""
         for logger in self.loggers:
-            if isinstance(logger, RunTensorBoardLogger):
+            if callable(finish := getattr(logger, "finish", None)):
                 try:
-                    logger.log_layout(sorted(metrics))
-                    logger.finish(self.spec.run.name, self._settings(), metrics)
+                    finish(self.spec.run.name, self._settings(), metrics)
                 except Exception:
-                    log.warning("the card of the run could not be written", exc_info=True)
-            logger.finalize("success")
+                    log.warning("%s could not end the run", type(logger).__name__, exc_info=True)
 
     def data_facts(self) -> dict[str, Any]:
         """What is known of the data once they have been read."""

@@ -73,13 +73,14 @@ class RunTensorBoardLogger(TensorBoardLogger):
         self.experiment.add_custom_scalars({"train and validation": charts})
 
     def finish(self, title: str, params: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
-        """Write the card of a completed run, and that it has succeeded.
+        """Write the layout and the card of a completed run, and that it has succeeded.
 
         Args:
             title: The card's heading.
             params: The run's settings.
             metrics: Its final values, `<stage>/<name>`.
         """
+        self.log_layout(sorted(metrics))
         self.experiment.add_text("card", card(title, params, metrics))
         self._add(_session_end(time.time()), 0)
         self.experiment.flush()
