@@ -18,7 +18,8 @@ from project.config.schema import validate_train
 from project.config.source import is_own
 from project.runs.lifecycle import RunSpec
 from project.training.components import Components, build_callbacks, build_components
-from project.training.execute import check_devices, quiet_lightning
+from project.training.devices import check_devices
+from project.training.lightning_messages import quiet_lightning
 from project.training.streams import SeededLoader, Streams
 
 
