@@ -5,6 +5,8 @@ import warnings
 
 IGNORED = (
     ".*does not have many workers.*",
+    # A data module may have no validation examples on purpose.
+    ".*Total length of `list` across ranks is zero.*",
     # Curves are written once an epoch.
     ".*smaller than the logging interval.*",
     # Lightning 2.6 uses a class that torch 2.14 means to remove.

@@ -115,7 +115,12 @@ class RunRecorder(Checkpoint):
         for config in trainer.lr_scheduler_configs:
             due = trainer.current_epoch % config.frequency == 0
             value = known.get(str(config.monitor))
-            if config.reduce_on_plateau and config.interval == "epoch" and due and value is not None:
+            if (
+                config.reduce_on_plateau
+                and config.interval == "epoch"
+                and due
+                and value is not None
+            ):
                 pl_module.lr_scheduler_step(config.scheduler, torch.tensor(value))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -125,7 +125,12 @@ class SeededLoaders(LightningDataModule):
 
 def with_streams(data_class: type[LightningDataModule]) -> type[LightningDataModule]:
     """Return a subclass of a data module's class whose loaders draw from streams."""
-    return type(data_class.__name__, (SeededLoaders, data_class), {})
+    lacking = {
+        name: getattr(LightningDataModule, name)
+        for name in ("train_dataloader", "val_dataloader", "test_dataloader")
+        if getattr(data_class, name) is getattr(LightningDataModule, name)
+    }
+    return type(data_class.__name__, (SeededLoaders, data_class), lacking)
 
 
 class StridedSampler(Sampler[Any]):

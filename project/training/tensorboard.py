@@ -43,10 +43,16 @@ class RunTensorBoardLogger(TensorBoardLogger):
             purge_step=first_step,
         )
         self._is_described = False
+        self._epoch_step: int | None = None
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Write scalars, at once: the dashboard and a resumed run can read them."""
-        super().log_metrics({tag(name): value for name, value in metrics.items()}, step)
+        scalars = {tag(name): value for name, value in metrics.items()}
+        if "epoch" in scalars:  # Lightning adds it to each call, of which a step may have several
+            if step == self._epoch_step:
+                del scalars["epoch"]
+            self._epoch_step = step
+        super().log_metrics(scalars, step)
         self.experiment.flush()
 
     def log_hyperparams(self, params: Any, metrics: Any = None, step: int | None = None) -> None:

@@ -57,7 +57,9 @@ class Points(LightningDataModule):
 
     def setup(self, stage: str) -> None:
         shift = noise()
-        self.parts = {name: NoisyPoints(20, self.scale + shift) for name in ("train", "val", "test")}
+        self.parts = {
+            name: NoisyPoints(20, self.scale + shift) for name in ("train", "val", "test")
+        }
 
     def _loader(self, part: str, shuffle: bool) -> DataLoader[Any]:
         options: dict[str, Any] = {
@@ -118,7 +120,9 @@ class Own(LightningModule):
         self.of_batch = noise()
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        loss = self._loss(batch, "train") * self.factor * (1 + 0.01 * (self.of_epoch + self.of_batch))
+        loss = (
+            self._loss(batch, "train") * self.factor * (1 + 0.01 * (self.of_epoch + self.of_batch))
+        )
         self.log("train/loss", loss, on_step=True, on_epoch=True, batch_size=8)
         return loss
 
