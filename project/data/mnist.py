@@ -205,7 +205,7 @@ def _prepared_5k(root: Path, reason: str = "") -> Prepared:
 
 
 def _tensors(images: "np.ndarray", labels: "np.ndarray") -> Digits:
-    """Return a split whose images are the file's own bytes: a copy takes as long as a validation."""
+    """Return a split whose images are the file's own bytes: a copy would take its time."""
     import torch
 
     with warnings.catch_warnings():

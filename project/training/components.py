@@ -106,11 +106,11 @@ def _refuse_unused(config: dict[str, Any], given: dict[str, Any]) -> None:
                 f"{group} is given, but task={config['task']['name']} takes none: its file can say "
                 f"`override /{group}: none`"
             )
-        if takes and given[name] is None and parameters[name].default is inspect.Parameter.empty:
-            if name != "scheduler":
-                raise ConfigurationError(
-                    f"task={config['task']['name']} needs {group}=NAME, a file of conf/{group}"
-                )
+        is_missing = takes and given[name] is None and name != "scheduler"
+        if is_missing and parameters[name].default is inspect.Parameter.empty:
+            raise ConfigurationError(
+                f"task={config['task']['name']} needs {group}=NAME, a file of conf/{group}"
+            )
 
 
 def build_data(config: dict[str, Any], data_folder: str | None = None) -> LightningDataModule:

@@ -73,7 +73,7 @@ def execute(spec: RunSpec, stop: StopFlag) -> Result:
 
 
 def follow(spec: RunSpec, checkpoint: Path | None, processes: Processes) -> None:
-    """Do the work of a process other than the first: the same training, of which it keeps nothing."""
+    """Do the work of a process other than the first: the same training, which leaves nothing."""
     config = validate_train(spec.config)
     _Training(spec, config, checkpoint, processes, StopFlag()).fit()
 
@@ -130,7 +130,7 @@ class _Training:
         )
 
     def fit(self) -> Trainer:
-        """Train until the last epoch; raises CheckpointError where the checkpoint is another net's."""
+        """Train until the last epoch; raises CheckpointError for a checkpoint of another net."""
         data, task = self.components.data, self.components.task
         seeding.start(self.seeds["data"], "data")
         last = [self.origin, self.recorder, StopAtBatchBoundary(self.stop)]

@@ -26,7 +26,7 @@ class OriginCheck(Callback):
         spec: The run.
 
     Attributes:
-        facts: `device`, and `source`, the SHA-256 of the data files (None where they are not known).
+        facts: `device`, and `source`, the SHA-256 of the data files, None where nobody knows.
     """
 
     def __init__(self, spec: RunSpec) -> None:
@@ -58,7 +58,7 @@ class OriginCheck(Callback):
 
 
 def source_digest(data: Any) -> str | None:
-    """Return the SHA-256 of the files that a data module lists as `files`; None where it has none."""
+    """Return the SHA-256 of the files that a data module lists as `files`; None without any."""
     files = getattr(data, "files", None)
     return None if files is None else file_digest(files)
 

@@ -1,7 +1,7 @@
-"""Random streams under Lightning: what loaders, steps and nets draw is a function of seed and place.
+"""Random streams under Lightning: what loaders, steps and hooks draw is a function of the place.
 
-Code that draws from the global generators (a shuffling DataLoader, worker processes, augmentation in
-a dataset, dropout) draws from a stream of its own here, so that a resumed run is bit-identical.
+Code that draws from the global generators (a shuffling DataLoader, worker processes, augmentation
+in a dataset, dropout) draws from a stream of its own here, so that a resumed run is bit-identical.
 """
 
 import itertools
@@ -19,11 +19,12 @@ from project.config.errors import ConfigurationError
 
 
 class SeededLoader:
-    """A loader whose every pass begins at `order/<epoch>`, and every batch at `fetch/<epoch>/<n>`.
+    """A loader: every pass begins at `order/<epoch>`, and every batch at `fetch/<epoch>/<n>`.
 
     The streams are opened at the first `next` and not by a callback at the epoch's start: Lightning
-    makes the first iterator earlier, and a resumed run would differ. A loader that is passed through
-    again within an epoch (a short one beside a long one, a second validation) gets a new order.
+    makes the first iterator earlier, and a resumed run would differ. A loader that is passed
+    through again within an epoch (a short one beside a long one, a second validation) gets a new
+    order.
 
     Args:
         loader: Any loader; its attributes stay reachable.
@@ -120,7 +121,10 @@ class SeededLoaders(LightningDataModule):
 
     def _current_epoch(self) -> int:
         # Not `current_epoch`, which a resumed run sets only after it has made its first iterator.
-        return 0 if self.trainer is None else self.trainer.fit_loop.epoch_progress.current.processed
+        if self.trainer is None:
+            return 0
+        progress: Any = self.trainer.fit_loop.epoch_progress
+        return progress.current.processed
 
 
 def with_streams(data_class: type[LightningDataModule]) -> type[LightningDataModule]:

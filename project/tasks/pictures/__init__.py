@@ -50,9 +50,9 @@ class PairPictures(Callback):
             )
             drawn = pictures(answers, pl_module)
             for logger in trainer.loggers:
-                show = getattr(logger.experiment, "add_image", None)
-                for name, pixels in drawn.items() if callable(show) else ():
-                    show(name, pixels, trainer.global_step, dataformats="HWC")
+                writer: Any = getattr(logger, "experiment", None)
+                for name, pixels in drawn.items() if hasattr(writer, "add_image") else ():
+                    writer.add_image(name, pixels, trainer.global_step, dataformats="HWC")
         except Exception:
             log.warning("the pictures of the test could not be drawn", exc_info=True)
         self._batches.clear()
