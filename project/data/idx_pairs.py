@@ -6,7 +6,7 @@ from typing import Literal
 
 import torch
 
-from project.data.idx_files import folder_of, read
+from project.data.idx_folder import folder_of, read
 from project.data.mnist import Digits
 from project.data.pairs import DigitPairsData
 

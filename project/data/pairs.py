@@ -26,8 +26,10 @@ Batch = tuple[Tensor, Tensor, Tensor]
 class Pairs(Dataset[Batch]):
     """N pairs in memory; an index tensor takes out a whole batch at once.
 
-    images: (N, 2, H, W) float32; target: (N,) int64, 1 where the first digit is lesser than or
-    equal to the second, else 0; digits: (N, 2) int64, the classes.
+    Attributes:
+        images: (N, 2, H, W) float32.
+        digits: (N, 2) int64, the classes.
+        target: (N,) int64, 1 where the first digit is lesser than or equal to the second, else 0.
     """
 
     def __init__(self, images: Tensor, digits: Tensor) -> None:
@@ -43,7 +45,7 @@ class Pairs(Dataset[Batch]):
 
 
 def targets(digits: Tensor) -> Tensor:
-    """Classes (N, 2) to (N,): 1 where the first is lesser than or equal to the second, else 0."""
+    """Return (N,) of classes (N, 2): 1 where the first is at most as large as the second, else 0."""
     return (digits[:, 0] <= digits[:, 1]).long()
 
 
@@ -67,6 +69,12 @@ class BatchIndexSampler(Sampler[Tensor]):
 
     The order of an epoch is a function of (seed, epoch) alone, so a run that is resumed in epoch 7
     sees the pairs as one that came there by itself. Lightning calls `set_epoch`.
+
+    Args:
+        pairs: How many there are.
+        batch_size: How many make a batch.
+        seed: Of the order.
+        shuffle: Whether every epoch has an order of its own.
     """
 
     def __init__(self, pairs: int, batch_size: int, seed: int, shuffle: bool) -> None:
@@ -77,6 +85,7 @@ class BatchIndexSampler(Sampler[Tensor]):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
+        """Let the next pass be that of an epoch."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -230,6 +239,7 @@ class DigitPairsData(LightningDataModule):
         return self._digests[stage]
 
     def train_dataloader(self) -> DataLoader[Batch]:
+        """Return the training pairs in batches."""
         arguments = len(self.train), self.batch_size, self.order_seed
         if self.resample_pairs:
             # A new pairing in every epoch is a new order as well, whatever `shuffle` says.
@@ -237,14 +247,17 @@ class DigitPairsData(LightningDataModule):
         return _loader(self.train, BatchIndexSampler(*arguments, self.shuffle))
 
     def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
+        """Return the validation pairs in order; no loader where there are none."""
         return self._in_order(self.val) if len(self.val) else []
 
     def test_dataloader(self) -> DataLoader[Batch]:
+        """Return the test pairs in order."""
         return self._in_order(self.test)
 
     def transfer_batch_to_device(
         self, batch: Batch, device: torch.device, dataloader_idx: int
     ) -> Batch:
+        """Move a batch."""
         # What is in its place already need not be walked through, which Lightning does.
         if batch[0].device == device:
             return batch

@@ -24,24 +24,24 @@ MAX_OVERHEAD = 0.01
 class RunCSVLogger(Logger):
     """metrics.csv in the run directory: a row for each step at which something was logged.
 
-    The file is always whole. A resumed run keeps the rows up to its checkpoint; what Lightning logs
-    of that step again is the same.
+    The file is always whole.
 
     Args:
         directory: The run directory.
-        first_step: The step of the checkpoint; None for a run that begins.
+        first_step: Everything from this step on that an earlier session wrote is void; it is
+            written again.
     """
 
-    def __init__(self, directory: str | Path, first_step: int | None = None) -> None:
+    def __init__(self, directory: str | Path, first_step: int = 0) -> None:
         super().__init__()
         self._path = Path(directory) / METRICS
         self._rows: dict[int, dict[str, Any]] = {}
         self._next_time = 0.0
-        if first_step is not None and self._path.exists():
+        if first_step and self._path.exists():
             with open(self._path, encoding="utf-8", newline="") as file:
                 for row in csv.DictReader(file):
                     step = int(row.pop("step"))
-                    if step <= first_step:
+                    if step < first_step:
                         self._rows[step] = {name: each for name, each in row.items() if each}
 
     @property
@@ -114,7 +114,9 @@ class RunWandbLogger(WandbLogger):
             settings=wandb.Settings(silent=True, console="off"),
         )
 
-    def finish(self, title: str, params: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
+    def finish(
+        self, title: str, params: Mapping[str, Any], metrics: Mapping[str, float], step: int
+    ) -> None:
         """Put the run's final values into its summary, and end it."""
         self.experiment.summary.update(dict(metrics))
         self.experiment.finish()
