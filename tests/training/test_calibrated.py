@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from project.data.pairs import PairsDataModule
+from project.data.mnist_pairs import MnistPairs
 from project.models import Basic, Siamese
 from project.seeding import initialise
 from project.training.calibrated import CalibratedNet, calibrate
 
-MakePairs = Callable[..., PairsDataModule]
+MakePairs = Callable[..., MnistPairs]
 
 
 def ready(net: nn.Module) -> nn.Module:
@@ -19,15 +19,15 @@ def ready(net: nn.Module) -> nn.Module:
     return net.eval()
 
 
-def siamese(auxiliary_on: str = "logits") -> nn.Module:
-    return ready(Siamese([4, 6], 8, 8, True, 0.2, 0.2, "both", auxiliary_on))  # type: ignore[arg-type]
+def siamese(auxiliary_input: str = "logits") -> nn.Module:
+    return ready(Siamese([4, 6], 8, 8, True, 0.2, 0.2, "both", auxiliary_input))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("normalise", [True, False])
 def test_plain_pixels_lead_to_the_scores_of_the_runs_own_pairs(
     make_pairs: MakePairs, normalise: bool
 ) -> None:
-    """Bit for bit: with the mean and deviation of the training pairs, if the run had them."""
+    """Bit for bit: with the mean and std of the training pairs, if the run had them."""
     own, plain = make_pairs(normalise=normalise), make_pairs(normalise=False)
     own.setup()
     plain.setup()
@@ -41,14 +41,14 @@ def test_plain_pixels_lead_to_the_scores_of_the_runs_own_pairs(
         assert torch.equal(a, b)
 
 
-@pytest.mark.parametrize("auxiliary_on", ["logits", "probabilities"])
+@pytest.mark.parametrize("auxiliary_input", ["logits", "probabilities"])
 def test_probabilities_are_probabilities_and_answers_stay(
-    make_pairs: MakePairs, auxiliary_on: str
+    make_pairs: MakePairs, auxiliary_input: str
 ) -> None:
-    data, net = make_pairs(), siamese(auxiliary_on)
+    data, net = make_pairs(), siamese(auxiliary_input)
     data.setup()
     calibration = calibrate(net, data)
-    assert calibration.digits_as_logarithms == (auxiliary_on == "probabilities")
+    assert calibration.digits_as_logarithms == (auxiliary_input == "probabilities")
     calibrated = CalibratedNet(net, data, calibration)
     with torch.inference_mode():
         raw = net(data.val.images)

@@ -5,11 +5,12 @@ import pytest
 import torch
 from torch import nn
 
-from project.building import build_net
-from project.composition import CONFIGURATION_FOLDER, compose_values
+from project.config.compose import compose, options
+from project.models import Siamese
 from project.seeding import initialise
 from project.training.calibrated import CalibratedNet, Calibration
-from project.training.portable import (
+from project.training.components import build_net
+from project.training.onnx_export import (
     TOLERANCE,
     exported,
     in_batches,
@@ -19,12 +20,11 @@ from project.training.portable import (
     to_onnx,
     to_pt2,
 )
-from tests.training.small_runs import siamese
 
 
 def calibrated(inner: nn.Module) -> CalibratedNet:
     class Data:
-        mean, deviation = torch.tensor(33.0), torch.tensor(78.0)
+        mean, std = torch.tensor(33.0), torch.tensor(78.0)
 
     with torch.inference_mode():
         digits = inner.eval()(pixels(2)).digits
@@ -35,7 +35,7 @@ def calibrated(inner: nn.Module) -> CalibratedNet:
 @pytest.fixture(scope="module")
 def net() -> CalibratedNet:
     """Small, with everything that a graph can get wrong: batch norm, dropout, a normalisation."""
-    inner = siamese()
+    inner = Siamese([4, 6], 8, 8, True, 0.2, 0.2, "both", "probabilities")
     initialise(inner, seed=0)
     for module in inner.modules():
         if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
@@ -126,10 +126,10 @@ def test_batches_of_several_sizes_hold_all_pairs() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(path.stem for path in CONFIGURATION_FOLDER.glob("model/*")))
+@pytest.mark.parametrize("name", sorted(options("model").keys() - {"none"}))
 def test_every_net_of_the_project_can_be_exported(name: str) -> None:
-    inner = build_net(compose_values("train", [f"model={name}"])["model"])
-    initialise(inner, seed=0)
+    inner = build_net(compose("train", [f"model={name}"]))
+    assert inner is not None
     net = calibrated(inner.eval())
     with torch.inference_mode():
         expected = net(pixels(30))
