@@ -1,16 +1,16 @@
 """python -m project.runs: see, compare and keep runs.
 
     python -m project.runs list                         every variant: seeds, status, validation
-    python -m project.runs list where='optimizer.lr>0.1 and model=ws_al*'   some; --json for machines
+    python -m project.runs list where='optimizer.lr>0.1 and model=ws_al*'   --json for machines
     python -m project.runs show RUN                     a run: result, command as typed, files
     python -m project.runs diff A B                     two runs or variants: in what they differ
     python -m project.runs tag RUN... add=WORD          words of your own; remove=WORD
     python -m project.runs note RUN text='...'          a sentence of your own
-    python -m project.runs prune --failed               what would go to outputs/trash; --yes does it
+    python -m project.runs prune --failed               what would go to the trash; --yes does it
     python -m project.runs du                           sizes
 
 RUN is a directory, a name `<variant>/seed_<k>`, a variant, or a glob. Prune takes --failed,
---checkpoints, --old-code or where=, and spares what is at work and what the last report cites.
+--checkpoints, --old-code or where=; it spares what is at work and what the last report cites.
 paths.outputs=FOLDER names another output folder. torch is never imported.
 """
 
@@ -94,7 +94,7 @@ def _fits(name: str, pattern: str) -> bool:
 
 
 def read_request(words: Sequence[str], keys: Sequence[str], flags: Sequence[str]) -> Request:
-    """Sort the words after a subcommand; raises ConfigurationError for one that it does not take."""
+    """Sort the words after a subcommand; raises ConfigurationError for an unknown one."""
     request = Request([], {}, set())
     for word in words:
         key, equals, value = word.partition("=")
