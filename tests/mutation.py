@@ -1,4 +1,4 @@
-"""Mutation testing: single lines of project/ are changed, and the tests that mirror them must notice.
+"""Mutation testing: single lines of project/ are changed, and their tests must notice.
 
     python -m tests.mutation --count 60 --seed 0           the checkout that it stands in
     python -m tests.mutation --count 60 --seed 0 --root ../other --python ../other/.venv/bin/python
