@@ -90,9 +90,11 @@ class Data(Named):
 
     Attributes:
         prepare: A function that settles what the section leaves open before the run is named.
+        dataset: What such a function has found; it becomes a part of the run's name.
     """
 
     prepare: str | None = None
+    dataset: Name | None = None
 
 
 class Optimizer(Target):
