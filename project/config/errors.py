@@ -72,11 +72,6 @@ def _line(problem: Any, key: str, parts: Sequence[str], values: dict[str, Any], 
         return f"unknown key '{key}'{suggest(key, known)}"
     if problem["type"] == "missing":
         return f"{key}: is missing"
-    if problem["type"] == "string_pattern_mismatch":
-        return (
-            f"{key}={problem['input']}: must begin with a letter or digit and hold only "
-            "letters, digits, '.', '_' and '-', at most 64"
-        )
     rule = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if not parts:  # a rule between sections names its keys itself
         return rule
