@@ -64,10 +64,10 @@ def read_arguments(typed: Sequence[str], config_name: str, sweeps: bool) -> Argu
         if key in REFUSED and "=" in word:
             raise ConfigurationError(f"{key} does nothing here: {ANSWERS[key]}")
     is_sweep = any(word in MULTIRUN for word in words)
-    if sweeps and not is_sweep and (study := _study(words)) is not None:
-        if study_words(config_name, study, folders):
-            words.append("-m")
-            is_sweep = True
+    study = None if is_sweep or not sweeps else _study(words)
+    if study is not None and study_words(config_name, study, folders):
+        words.append("-m")
+        is_sweep = True
     return Arguments(words, folders, is_sweep)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from project.cli.arguments import Arguments, read_arguments, typed_override
 from project.config.compose import CONF, settle
+from project.runs.code import clear_cache
 from project.runs.lifecycle import typed_command as typed_command
 
 if TYPE_CHECKING:
@@ -96,8 +97,10 @@ def is_hydras(error: BaseException) -> bool:
 
 def prepare_process() -> None:
     """Make the working directory importable, signals errors, and any text printable."""
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    working = str(Path.cwd())
+    if working not in sys.path:
+        sys.path.insert(0, working)
+    clear_cache()
     signal.signal(signal.SIGTERM, _terminate)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

@@ -132,7 +132,7 @@ def settle(
 
 def expand_path(value: Any) -> Any:
     """Return a path with `~` and `$VARIABLES` replaced; other values as they are."""
-    return os.path.expandvars(os.path.expanduser(value)) if isinstance(value, str) else value
+    return str(Path(os.path.expandvars(value)).expanduser()) if isinstance(value, str) else value
 
 
 def _typed_target(section: str, values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:

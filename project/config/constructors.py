@@ -5,6 +5,7 @@ packages on the way.
 """
 
 import ast
+import functools
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,15 +64,23 @@ class Parameters:
 NOTHING = Parameters()  # of a class without a constructor
 
 
+@functools.lru_cache(maxsize=1024)
 def find_definition(dotted: str) -> Definition | None:
     """Find the class or function that `dotted` names; None where reading cannot tell."""
     return _find(dotted, MAX_HOPS)
 
 
+@functools.lru_cache(maxsize=1024)
 def constructor_parameters(dotted: str) -> Parameters | None:
     """Return what the class or function `dotted` takes; None where reading cannot tell."""
     definition = find_definition(dotted)
     return None if definition is None else _parameters(definition, MAX_HOPS)
+
+
+def clear_cache() -> None:
+    """Forget what has been found, so that files are read anew."""
+    find_definition.cache_clear()
+    constructor_parameters.cache_clear()
 
 
 def _find(dotted: str, hops: int) -> Definition | None:
@@ -82,7 +91,7 @@ def _find(dotted: str, hops: int) -> Definition | None:
         name = ".".join(parts[:split])
         if module_path(name) is not None:
             module = find_module(name)
-            return module and _look_up(".".join(parts[split:]), module, hops)
+            return None if module is None else _look_up(".".join(parts[split:]), module, hops)
     return None
 
 
@@ -114,12 +123,14 @@ def _parameters(definition: Definition, hops: int) -> Parameters | None:
 
 def _method(node: ast.ClassDef, name: str) -> ast.FunctionDef | None:
     """Return the method that a class defines last, overloads for type checkers left out."""
-    found = None
-    for statement in statements(node.body):
-        if isinstance(statement, ast.FunctionDef) and statement.name == name:
-            if not any("overload" in ast.unparse(each) for each in statement.decorator_list):
-                found = statement
-    return found
+    methods = [
+        each
+        for each in statements(node.body)
+        if isinstance(each, ast.FunctionDef)
+        and each.name == name
+        and not any("overload" in ast.unparse(decorator) for decorator in each.decorator_list)
+    ]
+    return methods[-1] if methods else None
 
 
 def _inherited(definition: Definition, hops: int) -> Parameters | None:

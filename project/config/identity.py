@@ -1,4 +1,4 @@
-"""Which run is this? A *variant* is a configuration without its seed; a *run* is a variant at a seed.
+"""Which run is this? A *variant* is a configuration without its seed, a *run* a variant at a seed.
 
 The variant's hash covers the whole configuration but for what cannot change the result (IGNORED and
 the lists below). A key whose value equals the literal default in the constructor of a class of this

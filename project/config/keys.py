@@ -1,4 +1,4 @@
-"""The keys of a section that names a class, held against the class's constructor without importing it."""
+"""The keys of a section that names a class, held against its constructor, which is not imported."""
 
 import re
 from collections.abc import Callable, Iterator

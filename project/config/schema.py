@@ -14,7 +14,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from project.config.errors import format_validation_error
 
 
-
 def _plain_name(value: str) -> str:
     # The name becomes a directory: nothing that could lead out of it.
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", value):

@@ -7,7 +7,6 @@ a run's identity can be known without running anybody's code.
 import ast
 import functools
 import importlib.util
-import os
 import sys
 import sysconfig
 from collections.abc import Iterator, Sequence
@@ -25,41 +24,47 @@ def module_path(name: str) -> Path | None:
         return None
     if spec is None:
         return None
-    origin = spec.origin if spec.has_location else None
-    folders = list(spec.submodule_search_locations or [])
+    path = Path(spec.origin) if spec.has_location and spec.origin is not None else None
+    folders = [Path(each) for each in spec.submodule_search_locations or []]
     for part in rest:
-        origin, folders = _submodule(part, folders)
-        if origin is None and not folders:
+        path, folders = _submodule(part, folders)
+        if path is None and not folders:
             return None
-    return Path(origin) if origin is not None and origin.endswith(".py") else None
+    return path if path is not None and path.suffix == ".py" else None
 
 
-def _submodule(name: str, folders: Sequence[str]) -> tuple[str | None, list[str]]:
+def _submodule(name: str, folders: Sequence[Path]) -> tuple[Path | None, list[Path]]:
     """Return the file of a module in a package's folders, and its own folders."""
     for folder in folders:
-        package = os.path.join(folder, name)
-        if os.path.isfile(init := os.path.join(package, "__init__.py")):
+        package = folder / name
+        if (init := package / "__init__.py").is_file():
             return init, [package]
-        if os.path.isfile(module := f"{package}.py"):
+        if (module := folder / f"{name}.py").is_file():
             return module, []
-    return None, [place for folder in folders if os.path.isdir(place := os.path.join(folder, name))]
+    return None, [package for folder in folders if (package := folder / name).is_dir()]
+
+
+def place_in_project(path: Path) -> Path | None:
+    """Return a file's place below the package `project`; None where it lies elsewhere."""
+    path = path.resolve()
+    return path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else None
 
 
 def is_own(path: Path) -> bool:
     """Whether the file is this project's or the user's, not installed and not Python's."""
-    path = Path(os.path.abspath(path))
-    if path.is_relative_to(PROJECT):
+    if place_in_project(path) is not None:
         return True
+    # Not resolved: an installed package may be a link.
+    path = path.absolute()
     if any(path.is_relative_to(place) for place in _installed_places()):
         return False
     return not {"site-packages", "dist-packages"}.intersection(path.parts)
 
 
 @functools.cache
-def _installed_places() -> frozenset[str]:
-    return frozenset(
-        sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")
-    )
+def _installed_places() -> frozenset[Path]:
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    return frozenset(Path(sysconfig.get_path(name)) for name in names)
 
 
 def is_standard_library(module: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 from project.config.constructors import Definition, find_definition
 from project.config.errors import ConflictError
-from project.config.source import PROJECT, is_own, is_standard_library, module_path
+from project.config.source import is_own, is_standard_library, module_path, place_in_project
 
 # Where the classes of a section may come from, and those that their arguments describe (NESTED).
 NESTED = "nested"
@@ -129,11 +129,11 @@ def _why_not(target: Any, kind: str, code: CodeOnRecord) -> str | None:
         name = f"{definition.module}.{definition.node.name}"
         if name in CALLBACKS:
             return None
-    elif definition.path.is_relative_to(PROJECT):
+    elif place_in_project(definition.path) is not None:
         kind = "data" if kind == "prepare" else kind
         trusted = _is_within(definition.module, PARTS[kind])
         return None if trusted else f"does not belong into {kind}"
-    if is_own(definition.path) and not definition.path.is_relative_to(PROJECT):
+    if is_own(definition.path) and place_in_project(definition.path) is None:
         return _why_not_own(definition, code)
     if _is_within(definition.module, LIBRARIES.get(kind, ())):
         return None
@@ -164,7 +164,7 @@ def _why_not_imported(module: str, code: CodeOnRecord) -> str | None:
     """Return why a module must not be imported; None if it may be."""
     path = module_path(module)
     assert path is not None  # a definition has been found in it
-    if path.is_relative_to(PROJECT):
+    if place_in_project(path) is not None:
         return None
     if not is_own(path) or is_standard_library(module):
         trusted = {package.partition(".")[0] for each in LIBRARIES.values() for package in each}

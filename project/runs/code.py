@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from project.config import constructors
 from project.config.source import (
     PROJECT,
     Module,
@@ -22,6 +23,7 @@ from project.config.source import (
     is_own,
     is_standard_library,
     module_path,
+    place_in_project,
 )
 
 # Of this project, what decides results and is named by configurations.
@@ -78,7 +80,8 @@ def file_of(definition: str) -> Path | None:
 
 
 def clear_cache() -> None:
-    """Forget the fingerprints that this process has taken, so that files are read anew."""
+    """Forget what this process has read of code, so that files are read anew."""
+    constructors.clear_cache()
     _definitions.cache_clear()
     _platform_digest.cache_clear()
 
@@ -104,8 +107,8 @@ def _platform_digest() -> str:
 
 
 def _decides(module: str, path: Path) -> bool:
-    if path.is_relative_to(PROJECT):
-        place = path.relative_to(PROJECT)
+    place = place_in_project(path)
+    if place is not None:
         return place.parts[0] in DECIDING and place.as_posix() not in NOT_DECIDING
     return is_own(path) and not is_standard_library(module)
 
