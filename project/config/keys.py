@@ -48,6 +48,10 @@ class KeysError(ConfigurationError):
         self.key = key
 
 
+class UnknownKeyError(KeysError):
+    """A section has a key that its class lacks."""
+
+
 def arguments(kind: str, section: dict[str, Any]) -> dict[str, Any]:
     """Return the keys of a section that belong to its class."""
     platform = PLATFORM[kind] | {"_target_"}
@@ -121,14 +125,8 @@ def check_keys(config: dict[str, Any]) -> None:
         if known is not None and key not in known.defaults:
             names = {f"trainer.{name}" for name in (*known.defaults, *schema.Trainer.model_fields)}
             names -= {f"trainer.{name}" for name in schema.OWNED_TRAINER_KEYS}
-            text = f"unknown key 'trainer.{key}'{_nearest(f'trainer.{key}', names)}"
-            raise KeysError(text, "trainer", key)
-
-
-def _nearest(key: str, known: set[str]) -> str:
-    """Leave out the list where nothing is near and the list is long."""
-    text = suggest(key, known)
-    return text if "did you mean" in text or len(known) < 15 else ""
+            text = f"unknown key 'trainer.{key}'{suggest(f'trainer.{key}', names)}"
+            raise UnknownKeyError(text, "trainer", key)
 
 
 def _check_section(kind: str, place: str, section: dict[str, Any]) -> None:
@@ -145,7 +143,7 @@ def _check_section(kind: str, place: str, section: dict[str, Any]) -> None:
         if key not in parameters.defaults and not parameters.open:
             known = {f"{place}.{each}" for each in free}
             nearest = suggest(f"{place}.{key}", known)
-            raise KeysError(f"unknown key '{place}.{key}' for {name}{nearest}", kind, key)
+            raise UnknownKeyError(f"unknown key '{place}.{key}' for {name}{nearest}", kind, key)
     for key in sorted(free):
         if parameters.defaults[key] is REQUIRED and key not in given:
             raise KeysError(f"{place}.{key}: is missing ({name} needs it)", kind, key)
