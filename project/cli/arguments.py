@@ -8,6 +8,7 @@ from pathlib import Path
 from project.cli.habits import ANSWERS, REFUSED
 from project.config.compose import (
     expand_path,
+    quote,
     refuse_shadowing,
     study_choices,
     study_words,
@@ -26,10 +27,18 @@ OPEN_SECTIONS = (
 )  # fmt: skip
 MULTIRUN = ("-m", "--multirun")
 CONFIG_DIR = ("-cd", "--config-dir")
+CONFIG_NAME = ("-cn", "--config-name")
+CONFIG_PATH = ("-cp", "--config-path")
+# What the files of `conf/` say of Hydra, for a root that does not, as the config.yaml of a run.
+OUR_HYDRA = (
+    "hydra/launcher=local", "hydra/sweeper=grid", "hydra/job_logging=none",
+    "hydra/hydra_logging=none", "hydra.output_subdir=null", "hydra.run.dir=.", "hydra.sweep.dir=.",
+    "hydra.sweep.subdir=.",
+)  # fmt: skip
 # Flags of Hydra that take the next word as their value.
 WITH_VALUE = (
-    *CONFIG_DIR, "-cn", "--config-name", "-cp", "--config-path", "-p", "--package", "-c", "--cfg",
-    "-i", "--info", "--experimental-rerun",
+    *CONFIG_DIR, *CONFIG_NAME, *CONFIG_PATH, "-p", "--package", "-c", "--cfg", "-i", "--info",
+    "--experimental-rerun",
 )  # fmt: skip
 
 
@@ -80,7 +89,14 @@ def read_arguments(typed: Sequence[str], config_name: str, sweeps: bool) -> Argu
         key = word.partition("=")[0].lstrip("+")
         if key in REFUSED and "=" in word:
             raise ConfigurationError(f"{key} does nothing here: {ANSWERS[key]}")
+    if any(_flag(word) in CONFIG_PATH for word in words):
+        raise ConfigurationError(
+            "--config-path would hide the platform's files: use --config-dir FOLDER, and "
+            "--config-name NAME for a root of your own"
+        )
     is_sweep = any(word in MULTIRUN for word in words)
+    if any(_flag(word) in CONFIG_NAME for word in words):
+        words += OUR_HYDRA
     if sweeps and (study := _study(words)) is not None:
         typed_keys = {word.partition("=")[0] for word in words}
         chosen = study_choices(study, folders)
@@ -107,8 +123,11 @@ def _quoted(key: str, value: str, word: str) -> str:
     plain = re.fullmatch(r"[\w/.,+@%$*?-]*|'.*'|\".*\"", value, re.ASCII | re.DOTALL)
     if key.lstrip("+") not in FREE_TEXT or plain or "\\" in value:
         return word
-    quote = '"' if "'" in value else "'"
-    return word if quote in value else f"{key}={quote}{value}{quote}"
+    return f"{key}={quote(value)}"
+
+
+def _flag(word: str) -> str:
+    return word.partition("=")[0] if word.startswith("-") else ""
 
 
 def _expand_config_dirs(words: list[str]) -> list[Path]:

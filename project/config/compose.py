@@ -20,6 +20,8 @@ PROJECT = Path(__file__).resolve().parents[1]
 CONF = PROJECT / "conf" if (PROJECT / "conf").is_dir() else PROJECT.parent / "conf"
 # A seed that no run has: what is held fixed shows, as it does not follow.
 UNUSED_SEED = 2**32 - 1
+# Words that Hydra's grammar reads as values of other types.
+NO_STRINGS = ("true", "false", "null", "nan", "inf")
 # Keys of a model's file from which `optimizer.lr` and the task's keys are taken.
 SERVED = ("learning_rates", "task")
 # How a value begins that is a path with something to replace, whatever its key.
@@ -280,6 +282,14 @@ def spell(value: Any) -> str:
         return "{" + ",".join(f"{key}:{spell(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(spell, value)) + "]"
-    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z_][\w./-]*", value, re.ASCII):
-        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-    return value if isinstance(value, str) else json.dumps(value)
+    if not isinstance(value, str):
+        return json.dumps(value)
+    is_plain = re.fullmatch(r"[A-Za-z_][\w./-]*", value, re.ASCII)
+    return value if is_plain and value.lower() not in NO_STRINGS else quote(value)
+
+
+def quote(text: str) -> str:
+    """Return a text in quotes, which Hydra reads as it is."""
+    # A backslash is one, except before a quote.
+    text = re.sub(r"(\\*)'", r"\1\1\\'", re.sub(r"(\\+)\Z", r"\1\1", text))
+    return f"'{text}'"

@@ -17,7 +17,7 @@ from project.runs.log import LogFile, log_failure
 from project.runs.origin import check_stored, check_unchanged, platform_notice
 from project.runs.provenance import provenance, uncommitted_changes
 from project.runs.record import COMPLETED, FAILED, INTERRUPTED, RUNNING, SCHEMA, write_record
-from project.runs.spec import Execute, RunSpec
+from project.runs.spec import Execute, Result, RunSpec
 
 
 class ExitedError(Exception):
@@ -95,7 +95,7 @@ def run(spec: RunSpec, execute: Execute) -> dict[str, Any]:
             with suppress(OSError):
                 session.write(FAILED, error=f"{type(error).__name__}: {error}", **diverged)
             raise
-    session.sources |= result.machine | {"data": spec.data | result.data}
+    session.add_facts(result)
     return session.write(
         COMPLETED,
         parameters=result.parameters,
@@ -123,6 +123,13 @@ class _Session:
             self.sources["code_accepted"] = True
         if self.sources["git"]["dirty"] and (diff := uncommitted_changes()):
             write_text(spec.directory.path / "code.diff", diff)
+
+    def add_facts(self, result: Result) -> None:
+        """Add what is known once the run has been executed."""
+        machine = dict(result.machine)
+        self.sources["device"] = machine.pop("device", "cpu")
+        self.sources["machine"] |= machine
+        self.sources["data"] = self.spec.data | result.data
 
     def seconds(self) -> float:
         """Return how long it has taken so far."""

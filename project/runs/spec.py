@@ -60,7 +60,7 @@ class Result:
         training_seconds: Over all sessions, without start-up and the final test.
         facts: Further keys of the run record, such as `epochs`.
         data: Further keys of its provenance of data, such as `test`.
-        machine: Further keys of its provenance, such as `device`.
+        machine: `device`, and further keys of its provenance of the machine.
     """
 
     parameters: int
