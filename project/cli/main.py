@@ -54,6 +54,7 @@ def report_error(error: BaseException, config_name: str, arguments: Arguments) -
     """Print what the user can act on; return the exit code. A bug is raised again."""
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
 
     if isinstance(error, BrokenPipeError):
         leave_pipe()
@@ -66,6 +67,8 @@ def report_error(error: BaseException, config_name: str, arguments: Arguments) -
 
         code = 2
         message = explain(error, config_name, arguments)
+    elif isinstance(error, YAMLError):  # in a file of the user's; it names file and line
+        code, message = 2, str(error)
     elif isinstance(error, KeyboardInterrupt):
         code, message = 130, "interrupted by SIGINT"
     elif isinstance(error, OSError) and error.errno is not None:

@@ -226,11 +226,13 @@ def check_types(place: str, target: Callable[..., Any], keys: dict[str, Any]) ->
 def _broken_rule(place: str, value: Any, error: ValidationError) -> str:
     """Return a line about the first value inside of `value` that breaks a rule."""
     problem = error.errors()[-1]
+    if problem["type"] == "missing":  # an item of a tuple
+        return f"{place}={value}: has too few values"
     for part in problem["loc"]:
         if isinstance(part, int) and isinstance(value, list):
             place, value = f"{place}.{part}", value[part]
     rule = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return f"{place}={value}: {rule}"
+    return f"{place}={value}: {rule.replace('valid array', 'valid list')}"
 
 
 def _plain(hint: Any) -> Any:
