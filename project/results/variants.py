@@ -123,7 +123,7 @@ def group(
 
 def _by_code(runs: list[RunRecord]) -> dict[str | None, list[RunRecord]]:
     """Return the runs by the fingerprint of their code; what was accepted joins the most."""
-    strict = [run for run in runs if run.code and run.config.get("code") != "accept"]
+    strict = [run for run in runs if run.code and not run.origin("code_accepted")]
     counts = Counter(run.code for run in strict)
     most = counts.most_common(1)[0][0] if counts else None
     apart: dict[str | None, list[RunRecord]] = defaultdict(list)

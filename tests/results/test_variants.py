@@ -130,7 +130,7 @@ def test_runs_of_other_code_are_a_variant_of_their_own_unless_accepted(tmp_path:
         write_run(tmp_path, seed=seed)
     other = {"code": {"digest": "0dd" + "0" * 61}}
     write_run(tmp_path, seed=3, origin=other)
-    write_run(tmp_path, seed=4, origin=other, code="accept")
+    write_run(tmp_path, seed=4, origin=other | {"code_accepted": True})
     write_run(tmp_path, seed=5, status="running", origin={"code": None})
     name = read(tmp_path)[0].variant
     found = variants(tmp_path)
