@@ -1,23 +1,21 @@
-"""What a publication reports, from conf/reference/*.yaml: its numbers and its claims."""
+"""What the publication reports, from conf/reference/*.yaml: its numbers and its claims."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import yaml
-
-EPFL_2020 = Path(__file__).resolve().parents[2] / "conf" / "reference" / "epfl_2020.yaml"
+Side = str | tuple[str, str]
 
 
 @dataclass(frozen=True)
 class ReportedRow:
-    """Mean and standard deviation of the test error, as shares of 1.
+    """Mean and std of the test error, as shares of 1, and the learning rate.
 
-    lr: its learning rate. Where given: parameters, and seconds of training.
+    Where given: the number of parameters, and the seconds of training.
     """
 
     mean: float
-    deviation: float
+    std: float
     parameters: int | None
     seconds: float | None
     lr: float
@@ -27,18 +25,21 @@ class ReportedRow:
 class Claim:
     """The quantity of `smaller` is smaller than that of `larger`.
 
-    quantity: `error`, `gap`, `seconds`, each of one arm, or `gain`, of an arm over another.
+    Attributes:
+        quantity: `error`, `gap`, `seconds`, each of one model, or `gain`, of a model over another.
+        smaller: A model, or two for a gain.
+        larger: The same.
     """
 
     quantity: str
-    smaller: str | tuple[str, str]
-    larger: str | tuple[str, str]
+    smaller: Side
+    larger: Side
 
     @property
-    def rows(self) -> list[str]:
-        """The rows that it speaks of, each once."""
+    def models(self) -> list[str]:
+        """The models that it speaks of, each once."""
         sides = [
-            side if isinstance(side, tuple) else (side,) for side in (self.smaller, self.larger)
+            each if isinstance(each, tuple) else (each,) for each in (self.smaller, self.larger)
         ]
         return list(dict.fromkeys(name for side in sides for name in side))
 
@@ -62,7 +63,7 @@ class DiskResults:
 
 @dataclass(frozen=True)
 class Reference:
-    """rows: by the model's name."""
+    """The publication; rows by the model's name."""
 
     rows: dict[str, ReportedRow]
     findings: tuple[Finding, ...]
@@ -72,20 +73,20 @@ class Reference:
     def models(self) -> list[str]:
         """Every model that a row or a claim speaks of."""
         claims = [claim for finding in self.findings for claim in finding.claims]
-        return list(dict.fromkeys([*self.rows, *(name for each in claims for name in each.rows)]))
+        return list(dict.fromkeys([*self.rows, *(name for each in claims for name in each.models)]))
 
 
-def read_reference(path: Path = EPFL_2020) -> Reference:
-    """Raises OSError, yaml.YAMLError, KeyError or TypeError: the file is part of the project."""
-    content: dict[str, Any] = yaml.safe_load(path.read_text())
+def parse_reference(content: Mapping[str, Any]) -> Reference:
+    """Return the content of conf/reference/epfl_2020.yaml, with shares for percentages.
+
+    Raises:
+        KeyError, TypeError, ValueError: The file, which is part of the project, is not as it was.
+    """
     disk = content["disk"]
     return Reference(
         rows={
             model: ReportedRow(
-                row["mean"] / 100,
-                row["deviation"] / 100,
-                row.get("parameters"),
-                row.get("seconds"),
+                row["mean"] / 100, row["std"] / 100, row.get("parameters"), row.get("seconds"),
                 row["lr"],
             )
             for model, row in content["rows"].items()
@@ -101,10 +102,10 @@ def read_reference(path: Path = EPFL_2020) -> Reference:
             for finding in content["findings"]
         ),
         disk=DiskResults(disk["best_lr"], disk["error"] / 100, tuple(disk["suitable_lrs"])),
-    )
+    )  # fmt: skip
 
 
-def _side(names: str | list[str]) -> str | tuple[str, str]:
+def _side(names: str | list[str]) -> Side:
     if isinstance(names, str):
         return names
     improved, base = names

@@ -1,0 +1,251 @@
+"""A report, from run directories to <outputs>/report, in the order of its steps."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from project.config.errors import ConfigurationError
+from project.report import page, tables
+from project.report.caveats import caveats_of, left_out
+from project.report.figures.style import styled
+from project.report.folder import NAME, TENSORBOARD, new_report
+from project.report.missing_runs import Gap, Overrides, find_absent, find_gaps, refusal
+from project.report.results_table import Table, headline, make_table
+from project.report.sections import ComposeSettings, Context, load_sections, sections_of
+from project.report.selection import PlannedVariant, choose_planned, find_baseline, tables_of
+from project.report.tensorboard import write_aggregates
+from project.results.metrics import Metric, named_metric, own_metric
+from project.results.reading import read_last_sweep, read_runs
+from project.results.records import Problem, RunRecord
+from project.results.text import seed_list
+from project.results.variants import Settings, Variant, group
+from project.results.where import where
+from project.runs.atomic import write_text
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the report is to be about.
+
+    Attributes:
+        outputs: The output folder.
+        runs: Globs for names of runs or variants; none: all.
+        where: A condition on the runs.
+        study: The name of a study.
+        planned: The variants of that study.
+        last: Whether the runs of the sweep typed last are meant.
+        baseline: The label, folder or model of a variant.
+        metric: In the place of the metric that the runs are judged by.
+        metrics: Further ones that are shown.
+        columns: Of the tables in files, and those that the page shows at first.
+        strict: Whether missing and damaged runs are refused.
+        mix_code: Whether runs of other code are averaged, and not set apart.
+        sections: Of the page, by name.
+        reference: What a publication reports.
+        overrides: From a configuration to words of a command.
+        compose_settings: From words of a command to the settings of its variant.
+    """
+
+    outputs: Path
+    runs: Sequence[str] = ()
+    where: str | None = None
+    study: str | None = None
+    planned: Sequence[PlannedVariant] = ()
+    last: bool = False
+    baseline: str | None = None
+    metric: str | None = None
+    metrics: Sequence[str] = ()
+    columns: Sequence[str] = ()
+    strict: bool = False
+    mix_code: bool = False
+    sections: Sequence[str] = ()
+    reference: dict[str, Any] | None = None
+    overrides: Overrides = lambda command, config: None
+    compose_settings: ComposeSettings = lambda words: None
+
+    @property
+    def subject(self) -> str:
+        """What the report is about, as its title."""
+        parts = [f"study {self.study}"] * bool(self.study) + ["the last sweep"] * self.last
+        parts += [f"runs {', '.join(self.runs)}"] * bool(self.runs)
+        parts += [f"where {self.where}"] * bool(self.where)
+        return f"Report: {', '.join(parts) or 'all runs'}"
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What was read and chosen.
+
+    Attributes:
+        variants: By the title of their table.
+        gaps: What is missing of them, by the same.
+        said: Of what was left out.
+    """
+
+    variants: dict[str, list[Variant]]
+    gaps: dict[str, list[Gap]]
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def all_variants(self) -> list[Variant]:
+        """Of all tables."""
+        return [each for own in self.variants.values() for each in own]
+
+
+def make_report(request: Request) -> Path:
+    """Write <outputs>/report and print its tables.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        ConfigurationError, MissingRunsError, ConflictError, CorruptRunError, OSError.
+    """
+    functions = load_sections(request.sections)
+    gathered = gather(request)
+    named = find_baseline(gathered.all_variants, request.baseline) if request.baseline else None
+    made = {title: _table(title, own, request, named) for title, own in gathered.variants.items()}
+    for table in made.values():
+        tables.choose_columns(table, request.columns)
+    chapters = []
+    with styled():
+        for number, (title, table) in enumerate(made.items()):
+            context = Context(
+                table, request.outputs, number, request.reference, request.compose_settings
+            )
+            notices = gathered.said * (number == 0) + caveats_of(table, gathered.gaps[title])
+            chapters.append(page.Chapter(table, notices, sections_of(functions, context)))
+    with new_report(request.outputs) as folder:
+        write(folder, chapters, request)
+    every = [each.table for each in chapters]
+    tables.terminal(every, [each.notices for each in chapters], request.columns)
+    for table in every:
+        print(headline(table))
+    return request.outputs / NAME / "index.html"
+
+
+def gather(request: Request) -> Gathered:
+    """Read and choose the runs.
+
+    Raises:
+        ConfigurationError: There are none.
+        MissingRunsError: Some are missing or damaged, and `strict` asks for all.
+    """
+    runs, problems = read_runs(request.outputs, request.runs, histories=True)
+    runs, said, missing = _chosen(request, runs)
+    problems = _chosen_problems(request, problems)
+    if not any(run.metrics for run in runs):
+        if problems:
+            raise refusal([], problems, request.outputs, request.overrides)
+        raise _nothing(request, runs)
+    variants = tables_of(group(runs, _defaults(request.compose_settings), request.mix_code))
+    gaps = {title: find_gaps(own, request.planned) for title, own in variants.items()}
+    first = next(iter(variants))
+    everyone = [each for own in variants.values() for each in own]
+    gaps[first] += find_absent(everyone, request.planned)
+    found = [gap for own in gaps.values() for gap in own]
+    if (found or problems or missing) and request.strict:
+        raise refusal(found, problems, request.outputs, request.overrides, missing)
+    missed = [f"Missing of the last sweep: {', '.join(missing[:8])}."] * bool(missing)
+    return Gathered(variants, gaps, said + missed + left_out(problems))
+
+
+def _chosen(
+    request: Request, runs: list[RunRecord]
+) -> tuple[list[RunRecord], list[str], list[str]]:
+    """Return the runs that are meant, what is said of others, and names that are not there."""
+    said: list[str] = []
+    missing: list[str] = []
+    if request.last:
+        sweep = read_last_sweep(request.outputs)
+        if sweep is None:
+            raise ConfigurationError(f"last=true: no sweep has been made in {request.outputs}")
+        names = set(sweep["runs"])
+        missing = sorted(names - {run.name for run in runs})
+        runs = [run for run in runs if run.name in names]
+    if request.where is not None:
+        runs = where(request.where, runs)
+    if request.study is not None:
+        runs, foreign = choose_planned(runs, request.planned)
+        if foreign:
+            said.append(
+                f"Left out: seeds {seed_list(foreign)}, which study {request.study} does not plan "
+                "and not all of its variants have."
+            )
+    return runs, said, missing
+
+
+def _chosen_problems(request: Request, problems: list[Problem]) -> list[Problem]:
+    """Return the damaged runs that may be meant."""
+    if request.last and (sweep := read_last_sweep(request.outputs)):
+        problems = [each for each in problems if each.name in sweep["runs"]]
+    if request.study is not None:
+        prefixes = tuple(f"{plan.model}-" for plan in request.planned)
+        problems = [each for each in problems if each.name.startswith(prefixes)]
+    return problems
+
+
+def _nothing(request: Request, runs: Sequence[RunRecord]) -> ConfigurationError:
+    asked = "".join(
+        f" {words}"
+        for given, words in (
+            (request.study, f"of study {request.study}"),
+            (request.last, "of the last sweep"),
+            (request.runs, f"that match runs={','.join(request.runs)}"),
+            (request.where, f"where {request.where}"),
+        )
+        if given
+    )
+    begun = f" ({len(runs)} were begun)" if runs else ""
+    hint = "make some with `python -m project.train`"
+    if request.study is not None:
+        hint = (
+            "the study as it stands in conf/study is meant; runs with other settings on the "
+            "command line are chosen with runs=GLOB or last=true"
+        )
+    elif request.runs:
+        hint = "globs are held against names like ws_al-0123abcd/seed_0 and ws_al-0123abcd"
+    place = request.outputs / "runs"
+    return ConfigurationError(f"no completed runs{asked} under {place}{begun}; {hint}")
+
+
+def _defaults(compose: ComposeSettings) -> Callable[[dict[str, Any]], Settings | None]:
+    """Return what gives the settings of a configuration's model, task and data by themselves."""
+    composed = cache(compose)
+
+    def defaults(config: Mapping[str, Any]) -> Settings | None:
+        names = {key: (config.get(key) or {}) for key in ("model", "task", "data")}
+        if not all(isinstance(each, dict) for each in names.values()) or "trainer" not in config:
+            return None
+        return composed(tuple(f"{key}={each['name']}" for key, each in names.items()
+                              if "name" in each))  # fmt: skip
+
+    return defaults
+
+
+def _table(title: str, variants: list[Variant], request: Request, named: Variant | None) -> Table:
+    runs = [run for each in variants for run in each.runs]
+    if not runs:
+        runs = [each.first for each in variants]
+    metric = own_metric(runs) if request.metric is None else named_metric(request.metric, runs)
+    others = [named_metric(name, runs) for name in request.metrics]
+    different: list[Metric] = [each for each in others if each.name != metric.name]
+    return make_table(title, variants, metric, different, named)
+
+
+def write(folder: Path, chapters: Sequence[page.Chapter], request: Request) -> None:
+    """Write everything that a report consists of into the empty `folder`."""
+    every = [each.table for each in chapters]
+    notices = [each.notices for each in chapters]
+    variants = [row.variant for table in every for row in table.rows]
+    write_text(folder / "results.csv", tables.results_csv(variants))
+    write_text(folder / "table.csv", tables.table_csv(every))
+    write_text(folder / "table.md", tables.markdown(every, notices, request.columns))
+    write_text(folder / "table.tex", tables.latex(every, request.columns))
+    page.write_figures(chapters, folder / "figures")
+    write_text(folder / "index.html", page.render(chapters, request.subject, request.columns))
+    for table in every:
+        own = [row.variant for row in table.rows]
+        write_aggregates(own, folder / TENSORBOARD, table.metric.name)
