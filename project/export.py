@@ -1,9 +1,9 @@
 """python -m project.export: a trained net as ONNX and torch.export files, with a model card.
 
     python -m project.export best                the run of the lowest validation error
-    python -m project.export run=DIRECTORY       this run, as outputs/runs/<arm>/seed=<k>
+    python -m project.export run=DIRECTORY       this run, as outputs/runs/<variant>/seed_<k>
 
-Writes <paths.outputs>/export/<arm>/seed=<k>/: model.onnx, model.pt2, export.json, model-card.md.
+Writes <paths.outputs>/export/<variant>/seed_<k>/: model.onnx, model.pt2, export.json, model-card.md.
 Each file is held against the checkpoint on 1,000 of the run's own pairs, none of them a test pair;
 where an answer differs, nothing is written. Nor is anything overwritten.
 """
@@ -14,19 +14,20 @@ import importlib.util
 import json
 import os
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from project import command
-from project.runs.directory import RefusedError
+from project.cli import main as cli
+from project.config.errors import ConflictError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from project.data.pairs import PairsDataModule
-    from project.trained import TrainedRun
+    from project.data.mnist_pairs import MnistPairs
+    from project.training.load_run import LoadedRun
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 PARITY_PAIRS = 1000
@@ -57,22 +58,24 @@ def check_packages() -> None:
 
 def export(words: Sequence[str]) -> None:
     """Export the run that `words` name, and say what came of it."""
+    from project.config.errors import ConfigurationError
     from project.model_card import model_card
-    from project.refusing import ConfigurationError
-    from project.trained import read_words
+    from project.training.load_run import read_run_words
 
-    asked = read_words(words)
+    asked = read_run_words(words)
     if asked.others:
         raise ConfigurationError(f"unknown word {asked.others[0]!r}; see --help")
     check_packages()
-    trained = asked.open()
+    trained, why = asked.open()
+    if why:
+        print(f"run={trained.directory}: {why}", file=sys.stderr)
     files, facts = converted(trained, asked.data)
     card = model_card(trained, facts)
     contents = files | {
         "export.json": (json.dumps(facts, indent=2) + "\n").encode(),
         "model-card.md": card.encode(),
     }
-    folder = asked.outputs / "export" / trained.run.name
+    folder = asked.outputs / "export" / trained.name
     new = write_folder(folder, contents)
     for name, each in facts["files"].items():
         print(
@@ -84,14 +87,14 @@ def export(words: Sequence[str]) -> None:
 
 
 def converted(
-    trained: "TrainedRun", data_folder: str | None
+    trained: "LoadedRun", data_folder: str | None
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
     """The net's files by name, and what export.json says about them; raises ParityError."""
     import torch
 
     from project.training.calibrated import CalibratedNet, calibrate
     from project.training.checkpoint import LAST
-    from project.training.portable import (
+    from project.training.onnx_export import (
         exported,
         in_batches,
         parity,
@@ -120,7 +123,7 @@ def converted(
             )
     facts = {
         "schema": SCHEMA,
-        "run": trained.run.name,
+        "run": trained.name,
         "checkpoint_sha256": sha256((trained.directory / LAST).read_bytes()),
         "input": "pairs: float32 (N, 2, 14, 14), pixels in [0, 255], ink 255",
         "outputs": list(calibrated.output_names),
@@ -131,7 +134,7 @@ def converted(
     return files, facts
 
 
-def own_pairs(data: "PairsDataModule") -> "Tensor":
+def own_pairs(data: "MnistPairs") -> "Tensor":
     """The validation pairs, filled up with training pairs to 1,000; no test pair."""
     import torch
 
@@ -152,7 +155,7 @@ def versions() -> dict[str, str]:
 def write_folder(folder: Path, contents: dict[str, bytes]) -> bool:
     """Write the files into a new folder, all or none; False if they are there, byte for byte.
 
-    Raises RefusedError where the folder holds anything else.
+    Raises ConflictError where the folder holds anything else.
     """
     from project.runs.atomic import replacing, sync_directory
 
@@ -187,7 +190,7 @@ def _refuse_others(folder: Path, contents: dict[str, bytes]) -> None:
         name for name in there.keys() | contents.keys() if there.get(name) != contents.get(name)
     )
     if differing:
-        raise RefusedError(
+        raise ConflictError(
             f"{folder} holds another export ({', '.join(differing)} would change); move it away, "
             "or choose another paths.outputs"
         )
@@ -203,7 +206,7 @@ def main() -> None:
     )
     parser.add_argument("words", nargs="*", help="best or run=DIRECTORY")
     arguments = parser.parse_args()
-    command.run_plain(lambda: export(arguments.words))
+    cli.run_plain(lambda: export(arguments.words))
 
 
 if __name__ == "__main__":

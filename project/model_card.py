@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from project.report.choosing import seed_list
-from project.report.numbers import interval, mean_and_deviation, percent
-from project.report.runs import StoredRun, read_runs
-from project.report.statistics import FEWEST_PAIRS, summarise
-from project.runs.directory import COMPLETED
-from project.trained import TrainedRun
+from project.config.identity import seeds_of
+from project.results.reading import read_runs
+from project.results.records import RunRecord
+from project.results.statistics import MIN_PAIRS, summarise
+from project.results.text import seed_list
+from project.runs.record import COMPLETED
+from project.training.load_run import LoadedRun
 
 ERRORS = {
     "test/error": "test error",
@@ -24,24 +25,28 @@ IMAGES_MODULE = "project/data/images.py"
 
 @dataclass(frozen=True)
 class Seeds:
-    """The runs of an arm that stand beside one of it. others: how many did not complete."""
+    """The runs of a variant at other seeds.
 
-    completed: list[StoredRun]
+    Attributes:
+        completed: Those that are completed, the run itself among them.
+        others: How many are not.
+    """
+
+    completed: list[RunRecord]
     others: int
 
 
-def seeds_of_arm(trained: TrainedRun) -> Seeds | None:
-    """None where the run does not stand in an outputs folder, in the directory of its name."""
+def seeds_of_variant(trained: LoadedRun) -> Seeds | None:
+    """Return None where the run does not stand in an outputs folder, in the directory of its name."""
     directory = trained.directory.resolve()
-    if not str(directory).endswith(str(Path("runs", trained.run.name))):
+    if not str(directory).endswith(str(Path("runs", trained.name))):
         return None
-    arm = directory.parent.name
-    runs, problems = read_runs(directory.parents[2], arm)
+    runs, problems = read_runs(directory.parents[2], [directory.parent.name])
     completed = [run for run in runs if run.status == COMPLETED]
     return Seeds(completed, len(runs) - len(completed) + len(problems))
 
 
-def model_card(trained: TrainedRun, facts: dict[str, Any]) -> str:
+def model_card(trained: LoadedRun, facts: dict[str, Any]) -> str:
     """Markdown. facts: what export.json holds."""
     sections = (
         _head(trained, facts), _errors(trained), _data(trained), _use(facts), _limits(trained),
@@ -54,14 +59,14 @@ def _table(header: str, rows: list[str]) -> list[str]:
     return [header, "|" + "---|" * (header.count("|") - 1), *rows]
 
 
-def _head(trained: TrainedRun, facts: dict[str, Any]) -> list[str]:
+def _head(trained: LoadedRun, facts: dict[str, Any]) -> list[str]:
     files = [
         f"| `{name}` | {each['score_difference']:.1e} | {each['probability_difference']:.1e} | "
         f"{each['differing_answers']} of {each['pairs']} | `{each['sha256']}` |"
         for name, each in facts["files"].items()
     ]
     return [
-        f"# {trained.run.name}",
+        f"# {trained.name}",
         "",
         "Two images of digits in; out comes whether the first digit is lesser than or equal to the "
         "second.",
@@ -78,63 +83,62 @@ def _head(trained: TrainedRun, facts: dict[str, Any]) -> list[str]:
     ]
 
 
-def _errors(trained: TrainedRun) -> list[str]:
-    metrics, seeds = trained.record["metrics"], seeds_of_arm(trained)
+def _errors(trained: LoadedRun) -> list[str]:
+    metrics, seeds = trained.record["metrics"], seeds_of_variant(trained)
     completed = seeds.completed if seeds else []
     rows = []
     for metric, name in ERRORS.items():
         if metric not in metrics:
             continue
-        row = f"| {name} | {percent(metrics[metric])} % | "
+        row = f"| {name} | {percent(metrics[metric])} | "
         values = [run.metrics[metric] for run in completed if metric in run.metrics]
         if len(values) > 1:
-            arm = summarise(values)
-            row += f"{mean_and_deviation(arm.mean, arm.deviation)} % | {interval(arm.interval)} % "
-            row += f"| {arm.n} |"
+            summary = summarise(values)
+            low, high = summary.ci or (summary.mean, summary.mean)
+            row += f"{percent(summary.mean)} ± {percent(summary.std or 0)} | "
+            row += f"{percent(low)} to {percent(high)} | {summary.n} |"
         else:
             row += "| | 1 |"
         rows.append(row)
-    header = "| | this run | its arm, mean ± deviation | 95 % interval of the mean | n |"
+    header = "| | this run | its variant, mean ± std | 95 % CI of the mean | n |"
     lines = ["## Errors", "", *_table(header, rows), ""]
-    fixed = [
-        f"{source} {seed}" for source, seed in _seeds(trained).items() if seed != trained.run.seed
-    ]
-    held = f"with {', '.join(fixed)} for all of them"
-    held = held if fixed else "each with data and weights of its own"
+    held = {k: v for k, v in (trained.config.get("seeds") or {}).items() if v is not None}
+    fixed = ", ".join(f"{source} {seed}" for source, seed in held.items())
+    how = f"with {fixed} for all of them" if fixed else "each with data and weights of its own"
     if len(completed) > 1:
+        listed = seed_list([run.seed for run in completed])
         lines.append(
-            "The arm is this configuration over the seeds "
-            f"{seed_list([run.seed for run in completed])}, {held}; Student's t, divisor n - 1."
+            f"The variant is this configuration over the seeds {listed}, {how}; Student's t, "
+            "divisor n - 1."
         )
-        if len(completed) < FEWEST_PAIRS:
-            lines.append(f"Under {FEWEST_PAIRS} seeds such an interval is exploratory.")
+        if len(completed) < MIN_PAIRS:
+            lines.append(f"Under {MIN_PAIRS} seeds such an interval is exploratory.")
     else:
-        lines.append("One seed has no interval: how far another would lie from it, nobody knows.")
+        lines.append("One seed has no interval: nothing says how far another would lie from it.")
     if seeds and seeds.others:
         lines.append(f"{seeds.others} more of its runs did not complete or cannot be read.")
     return [
         *lines,
         "A run that was picked from several for its low validation error is expected to err more "
-        "often than that figure says: expect the arm's mean.",
+        "often than that figure says: expect the variant's mean.",
     ]
 
 
-def _seeds(trained: TrainedRun) -> dict[str, int]:
-    # Runs of before the seeds were split have no such section.
-    same = dict.fromkeys(("data", "init", "order"), trained.run.seed)
-    return trained.config.get("seeds", same)
+def percent(value: float) -> str:
+    """Return a share in percent."""
+    return f"{100 * value:.2f} %"
 
 
-def _data(trained: TrainedRun) -> list[str]:
+def _data(trained: LoadedRun) -> list[str]:
     data, config = trained.record["provenance"]["data"], trained.config["data"]
-    named = ", ".join(f"{source} {seed}" for source, seed in _seeds(trained).items())
+    named = ", ".join(f"{source} {seed}" for source, seed in seeds_of(trained.config).items())
     return [
         "## Data",
         "",
-        f"- `{data['dataset']}`, SHA-256 `{data['sha256']}`",
+        f"- `{data['dataset']}`, SHA-256 `{data['source']}`",
         f"- {config['train_pairs']:,} training, {config['val_pairs']:,} validation and "
         f"{config['test_pairs']:,} test pairs, 14x14 pixels each digit; no digit in two of them",
-        f"- seed {trained.run.seed} ({named})",
+        f"- seed {trained.record['seed']} ({named})",
         f"- {trained.config['trainer']['max_epochs']} epochs, batches of {config['batch_size']}, "
         f"`{trained.config['optimizer']['_target_']}`, learning rate "
         f"{trained.config['optimizer']['lr']}",
@@ -181,7 +185,7 @@ def _use(facts: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _limits(trained: TrainedRun) -> list[str]:
+def _limits(trained: LoadedRun) -> list[str]:
     dataset = trained.record["provenance"]["data"]["dataset"]
     return [
         "## Limits",
@@ -199,7 +203,7 @@ def _limits(trained: TrainedRun) -> list[str]:
     ]
 
 
-def _origin(trained: TrainedRun, facts: dict[str, Any]) -> list[str]:
+def _origin(trained: LoadedRun, facts: dict[str, Any]) -> list[str]:
     provenance = trained.record["provenance"]
     git, machine = provenance["git"], provenance["machine"]
     changed = " with uncommitted changes" if git["dirty"] else ""

@@ -1,7 +1,7 @@
 """python -m project.predict: two images of digits, and which of them is larger.
 
     python -m project.predict best a.png b.png              the run of the lowest validation error
-    python -m project.predict run=DIRECTORY a.png b.png     this run, as outputs/runs/<arm>/seed=<k>
+    python -m project.predict run=DIRECTORY a.png b.png     this run, as outputs/runs/<variant>/seed_<k>
     python -m project.predict best FOLDER                   its images two by two, by name
     python -m project.predict best pairs.csv --json         a pair in each line: first,second
 
@@ -17,22 +17,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from project import command
+from project.cli import main as cli
 
 if TYPE_CHECKING:
-    from project.trained import TrainedRun
     from project.training.calibrated import Calibration
+    from project.training.load_run import LoadedRun
 
 
 def predict(words: Sequence[str], as_json: bool) -> None:
     """Answer, on stdout, what `words` ask. Every image is read before the first answer."""
     from project.data.image_files import file_pairs, read_digits
-    from project.trained import read_words
+    from project.training.load_run import read_run_words
 
-    asked = read_words(words)
+    asked = read_run_words(words)
     pairs = file_pairs([Path(word) for word in asked.others])
     digits = read_digits(pairs)
-    trained = asked.open()
+    trained, why = asked.open()
+    if why:
+        print(f"run={trained.directory}: {why}", file=sys.stderr)
     calibration, answers = answer(trained, asked.data, digits)
     facts = [
         {"first": str(first), "second": str(second), **each}
@@ -48,7 +50,7 @@ def predict(words: Sequence[str], as_json: bool) -> None:
 
 
 def answer(
-    trained: "TrainedRun", data_folder: str | None, digits: Any
+    trained: "LoadedRun", data_folder: str | None, digits: Any
 ) -> tuple["Calibration", list[dict[str, Any]]]:
     """What the run's net says about N pairs of digits (N, 2, 28, 28), calibrated.
 
@@ -57,7 +59,7 @@ def answer(
     """
     import torch
 
-    from project.data.pairs import downsample
+    from project.data.mnist_pairs import downsample
     from project.training.calibrated import CalibratedNet, calibrate
 
     net, data = trained.net(), trained.data(data_folder)
@@ -85,7 +87,7 @@ def answer(
 
 
 def report(
-    trained: "TrainedRun", calibration: "Calibration", answers: list[dict[str, Any]]
+    trained: "LoadedRun", calibration: "Calibration", answers: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """The answers for a machine."""
     return {
@@ -130,7 +132,7 @@ def main() -> None:
     parser.add_argument("words", nargs="*", help="best or run=DIRECTORY, then images")
     parser.add_argument("--json", action="store_true", help="for machines, unrounded")
     arguments = parser.parse_intermixed_args()
-    command.run_plain(lambda: predict(arguments.words, arguments.json))
+    cli.run_plain(lambda: predict(arguments.words, arguments.json))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """python -m project.projector RUN: the ten features of a run's test digits, for TensorBoard.
 
-    python -m project.projector outputs/runs/ws_al_bn_do-419b4345/seed=0
+    python -m project.projector outputs/runs/ws_al_bn_do-419b4345/seed_0
 
 Each of the two digits of a test pair is a point, with its image, its class and what the net read.
 `make dashboard`, started after this, has a tab Projector; "Color by: digit" shows the classes.
@@ -9,7 +9,7 @@ Each of the two digits of a test pair is a point, with its image, its class and 
 import argparse
 from pathlib import Path
 
-from project import command
+from project.cli import main as cli
 
 
 class ProjectorError(Exception):
@@ -20,10 +20,10 @@ class ProjectorError(Exception):
 
 def show(directory: Path) -> Path:
     """Write the run's projector files; returns their folder."""
-    from project.trained import open_run
+    from project.training.load_run import load_run
 
-    trained = open_run(directory)
-    from project.training.dashboard.projector import digit_features, write_projector
+    trained = load_run(directory)
+    from project.tasks.projector import digit_features, write_projector
 
     net, pairs = trained.net(), trained.data().test
     try:
@@ -47,7 +47,7 @@ def main() -> None:
         print(show(arguments.run))
         print('start `make dashboard` anew: tab Projector, "Color by: digit"')
 
-    command.run_plain(task)
+    cli.run_plain(task)
 
 
 if __name__ == "__main__":

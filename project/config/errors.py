@@ -63,12 +63,12 @@ def format_validation_error(
     return ConfigurationError("\n".join(lines.values()))
 
 
-def _line(
-    problem: Any, key: str, parts: Sequence[str], values: dict[str, Any], prefix: str
-) -> str:
+def _line(problem: Any, key: str, parts: Sequence[str], values: dict[str, Any], prefix: str) -> str:
     if problem["type"] == "extra_forbidden":
         own = ".".join(parts)
-        known = {prefix + each for each in _all_keys(values) if not f"{own}.".startswith(f"{each}.")}
+        known = {
+            prefix + each for each in _all_keys(values) if not f"{own}.".startswith(f"{each}.")
+        }
         return f"unknown key '{key}'{suggest(key, known)}"
     if problem["type"] == "missing":
         return f"{key}: is missing"

@@ -146,12 +146,14 @@ class Run:
     """One variant at one seed.
 
     Attributes:
-        prefix: The variant's name before its hash: model, and data where they are named.
+        model: The model's name, or that of a task that brings its own net.
+        data: The data's name where runs are named by it, else None.
         settings: What decides the result, canonical.
         seed: The run's seed.
     """
 
-    prefix: str
+    model: str
+    data: str | None
     settings: dict[str, Any]
     seed: int
 
@@ -163,12 +165,12 @@ class Run:
 
     @property
     def variant(self) -> str:
-        """`<prefix>-<hash>`: the name of the folder that holds the variant's runs."""
-        return f"{self.prefix}-{self.hash}"
+        """`<model>-<hash>` or `<model>-<data>-<hash>`: the folder that holds the variant's runs."""
+        return "-".join(filter(None, (self.model, self.data, self.hash)))
 
     @property
     def name(self) -> str:
-        """`<prefix>-<hash>/seed_<k>`: the run's place under `<outputs>/runs`."""
+        """`<variant>/seed_<k>`: the run's place under `<outputs>/runs`."""
         return f"{self.variant}/seed_{self.seed}"
 
     def directory(self, outputs: Path) -> Path:
@@ -179,18 +181,18 @@ class Run:
 def identify(config: dict[str, Any]) -> Run:
     """Return the run that a resolved configuration of project.train describes."""
     model = config.get("model") or {}
-    prefix = [model.get("name") or config["task"]["name"]]
     data = config["data"]
     name = data.get("dataset") if data["name"] in UNNAMED_DATA else data["name"]
-    if name not in (None, "mnist"):
-        prefix.append(name)
-    return Run("-".join(prefix), identity_settings(config), config["seed"])
+    return Run(
+        model=model.get("name") or config["task"]["name"],
+        data=None if name in (None, "mnist") else name,
+        settings=identity_settings(config),
+        seed=config["seed"],
+    )
 
 
 def seeds_of(config: dict[str, Any]) -> dict[str, int]:
     """Return the seed of each source of chance: the run's, or the one at which it is held."""
     seeds = config.get("seeds") or {}
     chosen = {name: seeds.get(name) for name in SEED_SOURCES}
-    return {
-        name: config["seed"] if seed is None else seed for name, seed in chosen.items()
-    }
+    return {name: config["seed"] if seed is None else seed for name, seed in chosen.items()}

@@ -8,7 +8,7 @@ constructor.
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from project.config.errors import format_validation_error
 
@@ -137,15 +137,6 @@ class Trainer(Section):
     devices: Annotated[int, Field(ge=1)] = 1
     threads: Annotated[int, Field(ge=1, le=1024)] = 1
     __pydantic_extra__: dict[str, Annotated[Any, AfterValidator(require_finite)]]  # type: ignore[bad-override]
-
-    @model_validator(mode="after")
-    def _own_keys(self) -> "Trainer":
-        for key in self.model_extra or {}:
-            if key in OWNED_TRAINER_KEYS:
-                raise ValueError(
-                    f"trainer.{key} belongs to the platform: {OWNED_TRAINER_KEYS[key]}"
-                )
-        return self
 
     @property
     def arguments(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from project.data.originals import ORIGINALS, UnavailableError, checksum, packed_path, unpack
+from project.data.mnist_files import ORIGINALS, UnavailableError, checksum, packed_path, unpack
 
 logger = logging.getLogger(__name__)
 

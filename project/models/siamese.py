@@ -39,7 +39,7 @@ class Siamese(nn.Module):
 
     auxiliary: where the digits are named as well, for the auxiliary loss: `late`, the 10 outputs
         that go to the head; `early`, a linear layer right after the convolutions; `both`; `none`.
-    auxiliary_on: what the auxiliary cross-entropy receives. `probabilities` are softmaxed outputs:
+    auxiliary_input: what the auxiliary cross-entropy receives. `probabilities` are softmaxed outputs:
         cross-entropy then applies softmax a second time, as the report almost certainly did.
         `logits` is the correct form. The head receives probabilities either way.
     dropout_conv: probability of dropping a channel after each convolution: one number for both, or
@@ -55,7 +55,7 @@ class Siamese(nn.Module):
         dropout_conv: float | Sequence[float],
         dropout_linear: float,
         auxiliary: Literal["early", "late", "both", "none"],
-        auxiliary_on: Literal["probabilities", "logits"],
+        auxiliary_input: Literal["probabilities", "logits"],
     ) -> None:
         super().__init__()
         for name, width in (
@@ -68,11 +68,11 @@ class Siamese(nn.Module):
         _check_probability("dropout_linear", dropout_linear)
         if auxiliary not in AUXILIARY_POSITIONS:
             raise ValueError(f"auxiliary must be one of {AUXILIARY_POSITIONS}, got {auxiliary!r}")
-        if auxiliary_on not in AUXILIARY_INPUTS:
+        if auxiliary_input not in AUXILIARY_INPUTS:
             raise ValueError(
-                f"auxiliary_on must be one of {AUXILIARY_INPUTS}, got {auxiliary_on!r}"
+                f"auxiliary_input must be one of {AUXILIARY_INPUTS}, got {auxiliary_input!r}"
             )
-        self.auxiliary_on = auxiliary_on
+        self.auxiliary_input = auxiliary_input
         self.late = auxiliary in ("late", "both")
         self.convolutions = Convolutions(1, channels, batch_norm, (conv1, conv2))
         features = self.convolutions.features
@@ -98,7 +98,7 @@ class Siamese(nn.Module):
         digits = []
         if self.early is not None:
             early = self.early(features)
-            digits.append(early.softmax(1) if self.auxiliary_on == "probabilities" else early)
+            digits.append(early.softmax(1) if self.auxiliary_input == "probabilities" else early)
         if self.late:
-            digits.append(probabilities if self.auxiliary_on == "probabilities" else logits)
+            digits.append(probabilities if self.auxiliary_input == "probabilities" else logits)
         return Prediction(comparison, tuple(output.view(-1, 2, 10) for output in digits))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from project.runs.atomic import write_text
-from project.runs.directory import DamagedRunError
+from project.runs.record import CorruptRunError
 
 FOLDER = "tuning"
 HISTORY = "trials.json"
@@ -66,7 +66,7 @@ class History:
 
 
 def read_histories(outputs: Path) -> list[History]:
-    """Of every study under `outputs`, by name; raises DamagedRunError."""
+    """Of every study under `outputs`, by name; raises CorruptRunError."""
     return [_read(path) for path in sorted((outputs / FOLDER).glob(f"*/{HISTORY}"))]
 
 
@@ -76,6 +76,6 @@ def _read(path: Path) -> History:
         trials = [Trial(**each) for each in values.pop("trials")]
         return History(**values, trials=trials)
     except (OSError, ValueError, TypeError, LookupError) as error:
-        raise DamagedRunError(
+        raise CorruptRunError(
             f"{path} cannot be read ({error}); move it away: the study's next trial writes it anew"
         ) from None

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from project.data.pairs import PairsDataModule
-from project.models import Prediction
-from project.training.temperature import are_probabilities, fit_temperature, logarithms
+from project.data.mnist_pairs import MnistPairs
+from project.models.prediction import Prediction
+from project.training.calibration import are_probabilities, fit_temperature, logarithms
 
 
 class Calibration(NamedTuple):
@@ -22,7 +22,7 @@ class Calibration(NamedTuple):
     digits_as_logarithms: bool
 
 
-def calibrate(net: nn.Module, data: PairsDataModule) -> Calibration:
+def calibrate(net: nn.Module, data: MnistPairs) -> Calibration:
     """The temperatures of `net` on the run's validation pairs: a tenth of a second."""
     pairs = data.val if len(data.val) else data.train  # either shows what the outputs are
     with torch.inference_mode():
@@ -47,18 +47,18 @@ def calibrate(net: nn.Module, data: PairsDataModule) -> Calibration:
 class CalibratedNet(nn.Module):
     """Pairs (N, 2, 14, 14) of pixels in [0, 255], ink 255, to what `answers` gives.
 
-    net: maps pairs as the run's own data give them, with their mean and deviation.
+    net: maps pairs as the run's own data give them, with their mean and std.
     """
 
     mean: Tensor
-    deviation: Tensor
+    std: Tensor
 
-    def __init__(self, net: nn.Module, data: PairsDataModule, calibration: Calibration) -> None:
+    def __init__(self, net: nn.Module, data: MnistPairs, calibration: Calibration) -> None:
         super().__init__()
         self.net = net
         self.calibration = calibration
         self.register_buffer("mean", data.mean)
-        self.register_buffer("deviation", data.deviation)
+        self.register_buffer("std", data.std)
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -67,7 +67,7 @@ class CalibratedNet(nn.Module):
         return names[:2] if self.calibration.digits is None else names
 
     def forward(self, pairs: Tensor) -> tuple[Tensor, ...]:
-        return self.answers(self.net((pairs - self.mean) / self.deviation))
+        return self.answers(self.net((pairs - self.mean) / self.std))
 
     def answers(self, prediction: Prediction) -> tuple[Tensor, ...]:
         """The net's prediction, calibrated.

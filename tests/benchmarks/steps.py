@@ -18,7 +18,7 @@ from project.data.pairs import PairsDataModule
 from project.runs.identity import Run
 from project.seeding import initialise, seed_noise
 from project.training.fit import Training, fit
-from project.training.interruption import StopFlag
+from project.runs.interruption import StopFlag
 from project.training.module import PairClassifier
 from tests.benchmarks.timing import Ratio, take_turns
 

@@ -12,7 +12,7 @@ from torch import nn
 from project.data.pairs import PairsDataModule
 from project.runs.identity import Run
 from project.training.fit import Outcome, Training, fit
-from project.training.interruption import StopFlag
+from project.runs.interruption import StopFlag
 from project.training.module import Augmentation, ScheduleFactory
 from tests.training.small_runs import EPOCHS, Train, siamese
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from project.models import Siamese
 from project.training.fit import Outcome
-from project.training.interruption import StopFlag
+from project.runs.interruption import StopFlag
 
 EPOCHS = 3
 BATCHES = 3  # in an epoch: 40 pairs, 16 at a time

@@ -15,7 +15,7 @@ from project.seeding import initialise
 from project.training import recording
 from project.training.checkpoint import LAST, PREVIOUS, AtomicCheckpointIO, CheckpointError
 from project.training.fit import parameter_count
-from project.training.interruption import Interrupted
+from project.runs.interruption import Interrupted
 from project.training.module import NonFiniteLossError, PairClassifier
 from tests.training.small_runs import (
     BATCHES,

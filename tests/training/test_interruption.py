@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from project.training.interruption import Interrupted, StopFlag
+from project.runs.interruption import Interrupted, StopFlag
 
 
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

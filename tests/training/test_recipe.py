@@ -11,7 +11,7 @@ from project.building import schedule_factory
 from project.training.augmentation import Deformation
 from project.training.averaging import AveragedWeights
 from project.training.checkpoint import LAST, AtomicCheckpointIO
-from project.training.interruption import Interrupted
+from project.runs.interruption import Interrupted
 from project.training.module import PairClassifier
 from tests.dashboards.server import curves
 from tests.training.small_runs import BATCHES, EPOCHS, Killed, StopAfter, Train

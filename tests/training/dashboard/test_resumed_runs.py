@@ -13,7 +13,7 @@ from tensorboard.summary.writer import event_file_writer
 from project.training.checkpoint import LAST
 from project.training.dashboard.writer import DashboardWriter
 from project.training.fit import Outcome
-from project.training.interruption import Interrupted
+from project.runs.interruption import Interrupted
 from project.training.recording import EpochRecorder
 from tests.dashboards.server import Curve, curves, dashboard, pictures
 from tests.training.small_runs import BATCHES, EPOCHS, RARELY, Killed, StopAfter, Train

@@ -14,7 +14,7 @@ from torch import Tensor
 from project.data.pairs import Batch
 from project.training.distributed.classifier import DistributedClassifier
 from project.training.distributed.ranks import RankError
-from project.training.interruption import Interrupted
+from project.runs.interruption import Interrupted
 from tests.training.small_runs import BATCHES, StopAfter, Train
 from tests.training.test_fit import assert_same_run
 

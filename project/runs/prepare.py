@@ -1,0 +1,82 @@
+"""From a composed configuration to a run that has a name: checked once, data in place."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from project.config.compose import options
+from project.config.identity import IGNORED, OBSERVERS, identify
+from project.config.instantiate import locate
+from project.config.keys import check_chosen, check_keys
+from project.config.schema import validate_train
+from project.runs.code import fingerprint, targets_of
+from project.runs.lifecycle import RunSpec
+
+# What a command asks for once; a stored configuration that is used again does not ask for it.
+NOT_STORED: dict[str, Any] = {"rerun": False, "verify": None, "code": None, "trust_code": False}
+
+
+def prepare_run(config: dict[str, Any], typed: str = "", overrides: Sequence[str] = ()) -> RunSpec:
+    """Check a resolved configuration, see what data there is, and name the run.
+
+    Args:
+        config: Plain values, as `project.config.compose` gives them.
+        typed: The command as it was typed, for the record.
+        overrides: The words that led to the configuration, for the record.
+
+    Raises:
+        ConfigurationError: Naming the key and the rule that is broken.
+    """
+    check_chosen(config, options)
+    checked = validate_train(config)
+    check_keys(config)
+    config, facts = prepare_data(config)
+    return RunSpec(
+        command="train",
+        config=config | NOT_STORED,
+        run=identify(config),
+        outputs=Path(checked.paths.outputs),
+        threads=checked.trainer.threads,
+        data={"name": config["data"]["name"], **facts},
+        code=fingerprint(deciding_targets(config)),
+        typed=typed,
+        overrides=tuple(overrides),
+        rerun=checked.rerun,
+        accepts_code=checked.code == "accept",
+    )
+
+
+def prepare_data(config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Let the data's own `prepare` function settle what its section leaves open.
+
+    Returns:
+        The configuration, and facts about the data: `dataset`, `fetched_from`, `source`.
+    """
+    section = config["data"]
+    if section.get("prepare") is None:
+        return config, {}
+    settled, facts = locate("data.prepare", section["prepare"])(section)
+    return config | {"data": settled}, facts
+
+
+def deciding_targets(config: dict[str, Any]) -> list[str]:
+    """Return the names of the classes that decide a run's result."""
+    sections = {key: value for key, value in config.items() if key not in IGNORED}
+    callbacks = config.get("callbacks") or {}
+    sections["callbacks"] = {
+        name: each for name, each in callbacks.items() if each["_target_"] not in OBSERVERS
+    }
+    return targets_of(sections)
+
+
+def files_to_send(config: dict[str, Any]) -> dict[str, bytes]:
+    """Return what the data folder of another machine has to hold, by path in it.
+
+    The module of the data's `prepare` function may have a function `files_to_send` that says so.
+    """
+    prepare = config["data"].get("prepare")
+    if prepare is None:
+        return {}
+    module = locate("data.prepare", prepare.rpartition(".")[0])
+    function = getattr(module, "files_to_send", None)
+    return function(config["data"]) if function is not None else {}

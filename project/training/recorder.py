@@ -1,0 +1,169 @@
+"""What a run writes while it trains: history.csv, the checkpoint, log lines, curves of training."""
+
+import csv
+import io
+import logging
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import Checkpoint
+
+from project.runs.atomic import write_text
+from project.runs.directory import HISTORY
+from project.training.checkpoint import LAST
+
+log = logging.getLogger(__name__)
+
+Row = dict[str, float]
+
+
+def history_csv(rows: list[Row]) -> str:
+    """Return a line for each epoch; floats in their shortest exact spelling.
+
+    Equal runs give equal bytes. A metric that was not logged in an epoch leaves its cell empty.
+    """
+    text = io.StringIO()
+    names = ["epoch", "lr", *sorted({name for row in rows for name in row} - {"epoch", "lr"})]
+    writer = csv.DictWriter(text, fieldnames=names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+class RunRecorder(Checkpoint):
+    """Writes last.ckpt and history.csv after the first epoch, the last, and some between.
+
+    Between, writing takes at most `max_overhead` of the time. The rows travel in the checkpoint: a
+    resumed run rewrites history.csv from it, so the file never holds an epoch that the weights have
+    not seen, and hands the last row to the loggers again, which may have missed it.
+
+    Two things that Lightning loses between an epoch's checkpoint and the next epoch are replayed:
+    the wish of a callback to stop, and the step of a scheduler that watches a metric.
+
+    Lightning calls a `Checkpoint` callback after all others, when the epoch's metrics are complete.
+
+    Args:
+        directory: The run directory.
+        max_overhead: The share of the time that checkpoints may take; 1 is after every epoch.
+    """
+
+    def __init__(self, directory: Path, max_overhead: float) -> None:
+        self.directory = directory
+        self.max_overhead = max_overhead
+        self._next_time = -math.inf
+        self.rows: list[Row] = []
+        self.curves: Row = {}
+        self.should_stop = False
+        self.seconds = 0.0
+        self._resumed = False
+        self._learning_rate = math.nan
+        self._gradient_norm = math.nan
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resumed run needs."""
+        return {
+            "rows": self.rows,
+            "curves": self.curves,
+            "should_stop": self.should_stop,
+            "seconds": self.seconds,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over the state of the checkpoint's epoch."""
+        self.rows = state_dict["rows"]
+        self.curves = state_dict["curves"]
+        self.should_stop = state_dict["should_stop"]
+        self.seconds = state_dict["seconds"]
+        self._resumed = True
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Go on where the checkpoint was written."""
+        # Not on_train_start: Lightning leaves that out for a run that was killed after its last
+        # epoch, which still has to be tested, and may lack that epoch in its history.csv.
+        if self._resumed:
+            trainer.should_stop = self.should_stop
+            self._write_history()
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Replay the step of schedulers that watch a metric, which comes after the checkpoint."""
+        self._last_time = time.monotonic()
+        if self._resumed:
+            self._replay_plateau_steps(trainer)
+            self._resumed = False
+
+    def _replay_plateau_steps(self, trainer: Trainer) -> None:
+        row = self.rows[-1]
+        for config in trainer.lr_scheduler_configs:
+            due = trainer.current_epoch % config.frequency == 0
+            if not (config.reduce_on_plateau and config.interval == "epoch" and due):
+                continue
+            value = row.get(str(config.monitor))
+            if value is not None:
+                config.scheduler.step(torch.tensor(value))
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Note the learning rate of an epoch's last step."""
+        if trainer.is_last_batch and trainer.optimizers:
+            # After it the schedule has set the rate of a step that is not of this epoch.
+            self._learning_rate = trainer.optimizers[0].param_groups[0]["lr"]
+
+    def on_before_optimizer_step(
+        self, trainer: Trainer, pl_module: LightningModule, optimizer: Any
+    ) -> None:
+        """Measure the gradients of an epoch's last step; of every step it would take too long."""
+        if trainer.is_last_batch:
+            gradients = [each.grad for each in pl_module.parameters() if each.grad is not None]
+            self._gradient_norm = float(torch.nn.utils.get_total_norm(gradients))
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Add the epoch's row; write the checkpoint and history.csv if it is time."""
+        now = time.monotonic()
+        elapsed, self._last_time = now - self._last_time, now
+        self.seconds += elapsed
+        metrics = {
+            name: float(value)
+            for name, value in sorted(trainer.callback_metrics.items())
+            if value.numel() == 1
+        }
+        epoch = trainer.current_epoch + 1
+        self.rows.append({"epoch": epoch, "lr": self._learning_rate} | metrics)
+        self.curves = {
+            "training/learning_rate": self._learning_rate,
+            "training/seconds_per_epoch": elapsed,
+            "training/gradient_norm": self._gradient_norm,
+        }
+        self.should_stop = trainer.should_stop
+        if now >= self._next_time or epoch == trainer.max_epochs or self.should_stop:
+            trainer.save_checkpoint(self.directory / LAST)
+            if trainer.is_global_zero:
+                self._write_history()
+            written = time.monotonic()
+            self._next_time = written + (written - now) * (1 / self.max_overhead - 1)
+        self.log_curves(trainer)
+        log.info("epoch %d/%s  %s", epoch, trainer.max_epochs, _line(metrics))
+
+    def log_curves(self, trainer: Trainer) -> None:
+        """Hand learning rate, time and gradient norm of the last epoch to the loggers."""
+        for logger in trainer.loggers:
+            logger.log_metrics(self.curves, step=max(0, trainer.global_step - 1))
+
+    def log_last_row(self, trainer: Trainer, step: int) -> None:
+        """Hand the last epoch to the loggers again, which may have missed it before a kill."""
+        metrics = {name: each for name, each in self.rows[-1].items() if "/" in name}
+        for logger in trainer.loggers:
+            logger.log_metrics(metrics | self.curves, step=step)
+
+    def _write_history(self) -> None:
+        write_text(self.directory / HISTORY, history_csv(self.rows))
+
+
+def _line(metrics: Row) -> str:
+    """Return an epoch's main metrics for the log: losses, and what is no part of another."""
+    shown = {name: value for name, value in metrics.items() if "_" not in name.split("/")[-1]}
+    return "  ".join(f"{name} {value:.4f}" for name, value in (shown or metrics).items())

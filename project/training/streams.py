@@ -1,0 +1,227 @@
+"""Random streams under Lightning: what loaders, steps and nets draw is a function of seed and place.
+
+Code that draws from the global generators (a shuffling DataLoader, worker processes, augmentation in
+a dataset, dropout) draws from a stream of its own here, so that a resumed run is bit-identical.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from lightning_utilities.core.apply_func import apply_to_collection
+from pytorch_lightning import LightningDataModule, LightningModule, Trainer
+from pytorch_lightning.callbacks import Callback
+from torch.utils.data import DataLoader, Sampler
+
+from project import seeding
+from project.config.errors import ConfigurationError
+
+
+class SeededLoader:
+    """A loader whose every pass begins at `order/<epoch>`, and every batch at `fetch/<epoch>/<n>`.
+
+    The streams are opened at the first `next` and not by a callback at the epoch's start: Lightning
+    makes the first iterator earlier, and a resumed run would differ.
+
+    Args:
+        loader: Any loader; its attributes stay reachable.
+        seed: The seed of the streams.
+        prefix: Before the streams' names: empty for training, else the stage.
+        epoch: Returns the epoch that begins.
+    """
+
+    def __init__(self, loader: Any, seed: int, prefix: str, epoch: Callable[[], int]) -> None:
+        self.loader = loader
+        self._seed = seed
+        self._prefix = prefix
+        self._epoch = epoch
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the loader's batches."""
+        epoch = self._epoch()
+        seeding.start(self._seed, f"{self._prefix}order", epoch)
+        batches = iter(self.loader)
+        for number in itertools.count():
+            seeding.start(self._seed, f"{self._prefix}fetch/{epoch}", number)
+            try:
+                batch = next(batches)
+            except StopIteration:
+                return
+            yield batch
+
+    def __len__(self) -> int:
+        """Return the number of batches; raises TypeError where the loader has none."""
+        return len(self.loader)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the loader itself has by that name."""
+        if name == "loader":  # while it is being copied
+            raise AttributeError(name)
+        return getattr(self.loader, name)
+
+
+class SeededLoaders(LightningDataModule):
+    """Gives the loaders of the data module that it is mixed with their streams.
+
+    Attributes:
+        stream_seed: The seed of the streams; set before the trainer runs.
+    """
+
+    stream_seed: int = 0
+
+    def train_dataloader(self) -> Any:
+        """Return the training loaders, each process with its own part of the batches."""
+        return self._seeded(super().train_dataloader(), "")
+
+    def val_dataloader(self) -> Any:
+        """Return the validation loaders; every process validates on all of them."""
+        return self._seeded(super().val_dataloader(), "val/")
+
+    def test_dataloader(self) -> Any:
+        """Return the test loaders."""
+        return self._seeded(super().test_dataloader(), "test/")
+
+    def _seeded(self, loaders: Any, prefix: str) -> Any:
+        numbers = itertools.count()
+
+        def wrap(loader: Any) -> Any:
+            if getattr(loader, "persistent_workers", False):
+                raise ConfigurationError(
+                    f"{type(self).__mro__[2].__name__}: a loader keeps its workers between epochs, "
+                    "and a resumed run could not give them their random state back; set "
+                    "persistent_workers=False"
+                )
+            number = next(numbers)
+            ranks = 1 if self.trainer is None or prefix else self.trainer.world_size
+            if ranks > 1:
+                assert self.trainer is not None
+                loader = strided(loader, self.trainer.global_rank, ranks)
+            name = f"{number}/{prefix}" if number else prefix
+            return SeededLoader(loader, self.stream_seed, name, self._current_epoch)
+
+        if isinstance(loaders, list | tuple | dict):
+            kinds = (DataLoader, _Iterable)
+            return apply_to_collection(loaders, kinds, wrap)
+        return wrap(loaders)
+
+    def _current_epoch(self) -> int:
+        return 0 if self.trainer is None else self.trainer.current_epoch
+
+
+class _IterableType(type):
+    def __instancecheck__(cls, instance: object) -> bool:
+        is_collection = isinstance(instance, list | tuple | dict | str)
+        return hasattr(instance, "__iter__") and not is_collection
+
+
+class _Iterable(metaclass=_IterableType):
+    """Anything that can be iterated over and is no collection of such things."""
+
+
+def with_streams(data_class: type[LightningDataModule]) -> type[LightningDataModule]:
+    """Return a subclass of a data module's class whose loaders draw from streams."""
+    return type(data_class.__name__, (SeededLoaders, data_class), {})
+
+
+class StridedSampler(Sampler[Any]):
+    """Every n-th item of another sampler: the part of one of n processes.
+
+    All processes see the same order, so the n-th step of all of them together works on the items
+    that one process with batches n times as large would have. Where the items cannot be shared out
+    evenly the first ones are repeated, so that no process waits for another for ever.
+
+    Args:
+        sampler: Yields the items for all processes, in the same order in each of them.
+        rank: Which process this is.
+        ranks: How many there are.
+    """
+
+    def __init__(self, sampler: Any, rank: int, ranks: int) -> None:
+        self.sampler = sampler
+        self.rank = rank
+        self.ranks = ranks
+
+    def set_epoch(self, epoch: int) -> None:
+        """Pass the epoch on to the sampler; Lightning calls this."""
+        if callable(set_epoch := getattr(self.sampler, "set_epoch", None)):
+            set_epoch(epoch)
+
+    def __len__(self) -> int:
+        """Return the number of items of each process."""
+        return -(-len(self.sampler) // self.ranks)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield this process's items."""
+        items = list(self.sampler)
+        wanted = len(self) * self.ranks
+        yield from itertools.islice(itertools.cycle(items), self.rank, wanted, self.ranks)
+
+
+def strided(loader: Any, rank: int, ranks: int) -> DataLoader[Any]:
+    """Return a loader of the same data for one of several processes.
+
+    Raises:
+        ConfigurationError: The loader is no DataLoader over a data set with indices.
+    """
+    if not isinstance(loader, DataLoader) or isinstance(
+        loader.dataset, torch.utils.data.IterableDataset
+    ):
+        raise ConfigurationError(
+            "trainer.devices: only a torch DataLoader over a data set with indices can be shared "
+            f"out among processes, not {type(loader).__name__}; use trainer.devices=1"
+        )
+    options: dict[str, Any] = {
+        name: getattr(loader, name)
+        for name in (
+            "num_workers", "collate_fn", "pin_memory", "timeout", "worker_init_fn", "generator",
+            "prefetch_factor", "multiprocessing_context",
+        )
+    }  # fmt: skip
+    if loader.batch_size is None and loader.batch_sampler is None:
+        # The sampler itself yields whole batches.
+        options |= {"batch_size": None, "sampler": StridedSampler(loader.sampler, rank, ranks)}
+    elif loader.batch_size is None:
+        options |= {"batch_sampler": StridedSampler(loader.batch_sampler, rank, ranks)}
+    else:
+        options |= {
+            "batch_size": loader.batch_size,
+            "drop_last": loader.drop_last,
+            "sampler": StridedSampler(loader.sampler, rank, ranks),
+        }
+    return DataLoader(loader.dataset, **options)
+
+
+class Streams(Callback):
+    """Puts the global generators at the start of a stream before whatever may draw from them.
+
+    It stands before all other callbacks. `noise/<n>` counts batches, not steps of the optimizer;
+    processes other than the first have their rank appended.
+
+    Args:
+        seed: The seed of the streams.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def _start(self, trainer: Trainer, name: str, index: int) -> None:
+        rank = trainer.global_rank
+        if rank:
+            seeding.start(self.seed, f"{name}/{index}", rank)
+        else:
+            seeding.start(self.seed, name, index)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Open `epoch/<epoch>`, for hooks at an epoch's beginning."""
+        self._start(trainer, "epoch", trainer.current_epoch)
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Open `noise/<n>`, for the training step."""
+        self._start(trainer, "noise", trainer.fit_loop.total_batch_idx)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Open `epoch_end/<epoch>`, for hooks at an epoch's end."""
+        self._start(trainer, "epoch_end", trainer.current_epoch)
