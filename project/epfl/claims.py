@@ -13,7 +13,7 @@ from typing import Literal
 from project.epfl.reference import Claim, Finding, Side
 from project.report.formatting import MINUS, Quantity, p_value, p_words, plain
 from project.report.sections import Cell, PageTable
-from project.results.comparisons import why_not_paired
+from project.results.comparisons import paired_runs, why_not_paired
 from project.results.metrics import Metric
 from project.results.records import RunRecord
 from project.results.statistics import (
@@ -24,7 +24,7 @@ from project.results.statistics import (
     smallest_possible_p_value,
 )
 from project.results.text import seed_words
-from project.results.variants import Settings, Variant
+from project.results.variants import Settings, Variant, departures
 
 ERROR = Metric("error", "min")
 PERCENT = Quantity(ERROR, percent=True, digits=2)
@@ -107,23 +107,18 @@ def rows_of(
     Args:
         variants: Ours.
         settings: Of each row's model, as its file gives them. A variant that was made of another
-            model's file with the same settings will do, and so will another data set.
+            model's file with the same settings will do.
     """
     found: dict[str, Variant] = {}
     for row, wanted in settings.items():
         alike = [
             each
             for each in variants
-            if each.runs and wanted is not None and _without_data(each.identity)
-            == _without_data(wanted)
-        ]  # fmt: skip
+            if each.runs and wanted is not None and not departures(each.identity, wanted)
+        ]
         if alike:
             found[row] = min(alike, key=lambda each: each.first.model != row)
     return found
-
-
-def _without_data(settings: Settings) -> Settings:
-    return {key: value for key, value in settings.items() if key != "data.dataset"}
 
 
 def judge(findings: Sequence[Finding], rows: Mapping[str, Variant]) -> list[Judgement]:
@@ -145,7 +140,7 @@ def compare_claim(claim: Claim, rows: Mapping[str, Variant]) -> Part:
         return replace(part, reason=not_run(missing, rows))
     variants = [rows[name] for name in claim.models]
     reasons = [why_not_paired(each, variants[0], ERROR.test) for each in variants[1:]]
-    seeds = sorted(set.intersection(*(set(each.seeds) for each in variants)))
+    seeds = common_seeds(variants)
     if any(reasons) or not seeds:
         reason = next((reason for reason in reasons if reason), "no seed in common")
         return replace(part, verdict="not comparable", reason=reason)
@@ -153,6 +148,13 @@ def compare_claim(claim: Claim, rows: Mapping[str, Variant]) -> Part:
         _values(claim.quantity, side, rows, seeds) for side in (claim.smaller, claim.larger)
     )
     return replace(part, paired=compare_paired(smaller, larger))
+
+
+def common_seeds(variants: Sequence[Variant]) -> list[int]:
+    """Return the seeds at which all variants were tested on the same examples."""
+    first, *others = variants
+    paired = [{run.seed for run, _ in paired_runs(each, first)} for each in others]
+    return sorted(set.intersection(set(first.seeds), *paired))
 
 
 def not_run(models: Sequence[str], rows: Mapping[str, Variant]) -> str:

@@ -7,7 +7,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from project.epfl.claims import ERROR, PERCENT, Judgement, Part, Verdict, conclude, correct
+from project.epfl.claims import (
+    ERROR,
+    PERCENT,
+    Judgement,
+    Part,
+    Verdict,
+    common_seeds,
+    conclude,
+    correct,
+)
 from project.epfl.reference import DiskResults
 from project.results.comparisons import paired_runs, why_not_paired
 from project.results.statistics import MIN_PAIRS, compare_paired, summarise
@@ -16,7 +25,7 @@ from project.results.variants import Variant
 # What variants of the report's part 2 differ in; those that differ in anything else are no figure.
 COMPARED = ("activation", "lr")
 DISTANCE = "distance of the test error from its median"
-COMMAND = "python -m project.disk -m study=disk_learning_rate"
+COMMAND = "python -m project.disk study=disk_learning_rate"
 
 
 @dataclass(frozen=True)
@@ -149,7 +158,7 @@ def _compare_activations(
         return _not_run(f"tanh below ReLU: {quantity}")
     rates = ", ".join(f"{lr:g}" for lr in pairs)
     words = f"tanh below ReLU: {quantity}, mean over the rates {rates}"
-    seeds = sorted(set.intersection(*(set(each.seeds) for pair in pairs.values() for each in pair)))
+    seeds = common_seeds([each for pair in pairs.values() for each in pair])
     if not seeds:
         return Part(words, verdict="not comparable", reason="no seed in common")
     means = []

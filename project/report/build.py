@@ -1,6 +1,6 @@
 """A report, from run directories to <outputs>/report, in the order of its steps."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -215,12 +215,11 @@ def _defaults(compose: ComposeSettings) -> Callable[[dict[str, Any]], Settings |
     """Return what gives the settings of a configuration's model, task and data by themselves."""
     composed = cache(compose)
 
-    def defaults(config: Mapping[str, Any]) -> Settings | None:
-        names = {key: (config.get(key) or {}) for key in ("model", "task", "data")}
-        if not all(isinstance(each, dict) for each in names.values()) or "trainer" not in config:
+    def defaults(config: dict[str, Any]) -> Settings | None:
+        if "trainer" not in config:  # of a command with a configuration of its own
             return None
-        return composed(tuple(f"{key}={each['name']}" for key, each in names.items()
-                              if "name" in each))  # fmt: skip
+        named = {key: (config.get(key) or {}).get("name") for key in ("model", "task", "data")}
+        return composed(tuple(f"{key}={name}" for key, name in named.items() if name))
 
     return defaults
 

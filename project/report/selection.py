@@ -7,7 +7,7 @@ from typing import Any
 
 from project.config.errors import ConfigurationError
 from project.results.records import RunRecord
-from project.results.variants import Settings, Variant, group, identity_of
+from project.results.variants import Settings, Variant, departures, group, identity_of
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class PlannedVariant:
     def describes(self, variant: Variant) -> bool:
         """Whether the variant is the one that is planned."""
         named = not self.config.get("model") or variant.first.model == self.model
-        return named and variant.identity == self.identity
+        return named and not departures(variant.identity, self.identity)
 
 
 def choose_planned(

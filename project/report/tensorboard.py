@@ -19,6 +19,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[missing
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from project.results.variants import Variant
+from project.runs.tags import tag
 
 # TensorBoard reads every file with `tfevents` in its name; its own writers add time and machine.
 EVENTS = "events.out.tfevents.aggregate"
@@ -82,7 +83,7 @@ def aggregate(
             if factor:
                 ends = ends + factor * values.std(axis=0, ddof=1)
             for epoch, value in zip(steps, ends.tolist(), strict=True):
-                scalars[epoch][name] = value
+                scalars[epoch][tag(name)] = value
         aggregates[edge] = dict(scalars)
     return aggregates
 

@@ -174,7 +174,7 @@ def labels_of(
             own, usual = settings[key], defaults[key]
             said = {name for name in differing if repr(own.get(name, ABSENT)) != most[name]}
             if usual is not None:
-                said |= set(differing_keys([identities[key], usual]))
+                said |= set(departures(identities[key], usual))
             others = [settings[other] for other in family] + ([usual] if usual else [])
             labels[key] = " ".join([prefix, *_words(own, others, said, usual)])
     taken = Counter(labels.values())
@@ -238,6 +238,18 @@ def differing_keys(settings: Sequence[Settings]) -> list[str]:
     """Return the keys that have not the same value everywhere, in their order."""
     keys = dict.fromkeys(key for each in settings for key in each)
     return [key for key in keys if len({repr(each.get(key, ABSENT)) for each in settings}) > 1]
+
+
+def departures(own: Settings, plan: Settings) -> list[str]:
+    """Return the keys in which a variant departs from a plan.
+
+    Args:
+        own: The variant's identity.
+        plan: That of a configuration whose data may be left open: what they turn out to be, and
+            how much of them is taken where that is null, is no departure.
+    """
+    left_open = {key for key, value in plan.items() if value is None and key.startswith("data.")}
+    return [key for key in differing_keys([plan, own]) if key not in left_open | {"data.dataset"}]
 
 
 def differences(a: Settings, b: Settings) -> dict[str, tuple[str, str]]:

@@ -144,11 +144,11 @@ def write_disk_run(
 ) -> Path:
     """Write a run of project.disk and return its directory."""
     config = copy.deepcopy(DISK_CONFIG) | {"seed": seed} | settings
-    run = Run(f"disk_{config['activation']}", identity_settings(config), seed)
+    run = Run(f"disk_{config['activation']}", None, identity_settings(config), seed)
     data = {"dataset": "disk", "test": f"test {seed}", "train": f"train {seed}"}
     metrics = {f"{stage}/error": error for stage in ("train", "val", "test")}
     metrics |= {f"{stage}/accuracy": 1 - error for stage in ("train", "val", "test")}
-    written = {"command": "disk", "model": run.prefix, "task": "disk", "data": "disk"}
+    written = {"command": "disk", "model": run.model, "task": "disk", "data": "disk"}
     failure = {"diverged": True, "error": DIVERGED} if diverged else {"error": "RuntimeError: no"}
     directory = _write(
         outputs, run, config, written | {"parameters": 1427}, status, metrics,
