@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from project.epfl.reference import Claim, Finding, Side
+from project.epfl.reference import Claim, Finding, Side, models
 from project.report.formatting import MINUS, Quantity, p_value, p_words, plain
 from project.report.sections import Cell, PageTable
 from project.results.comparisons import paired_runs, why_not_paired
@@ -29,17 +29,14 @@ from project.results.variants import Settings, Variant, departures
 ERROR = Metric("error", "min")
 PERCENT = Quantity(ERROR, percent=True, digits=2)
 USUAL_SEEDS = 10
-QUANTITIES: dict[str, Callable[[RunRecord], float]] = {
-    "error": lambda run: run.metrics["test/error"],
-    "gain": lambda run: run.metrics["test/error"],
-    "gap": lambda run: run.metrics["test/error"] - run.metrics["train/error"],
-    "seconds": lambda run: run.seconds or 0.0,
-}
-NAMES = {
-    "error": "test error",
-    "gain": "gain in test error",
-    "gap": "test error minus that of training in its last epoch, with dropout",
-    "seconds": "training time",
+QUANTITIES: dict[str, tuple[str, Callable[[RunRecord], float]]] = {
+    "error": ("test error", lambda run: run.metrics["test/error"]),
+    "gain": ("gain in test error", lambda run: run.metrics["test/error"]),
+    "gap": (
+        "test error minus that of training in its last epoch, with dropout",
+        lambda run: run.metrics["test/error"] - run.metrics["train/error"],
+    ),
+    "seconds": ("training time", lambda run: run.seconds or 0.0),
 }
 RULE = (
     "A claim says that a quantity is smaller for one variant than for another at the same seeds. "
@@ -61,7 +58,7 @@ class Part:
 
     Attributes:
         claim: In words.
-        quantity: As of `Claim`.
+        quantity: One of `QUANTITIES`.
         paired: The smaller side against the larger one; None with a `reason`.
         p_value: Holm-corrected; None below six seeds.
         verdict: On the claim.
@@ -123,30 +120,40 @@ def rows_of(
 
 def judge(findings: Sequence[Finding], rows: Mapping[str, Variant]) -> list[Judgement]:
     """Return a verdict for every finding; Holm's correction is over all their claims."""
-    parts = [[compare_claim(claim, rows) for claim in finding.claims] for finding in findings]
-    corrected = iter(correct([part for own in parts for part in own]))
-    return [
-        conclude(finding.says, [next(corrected) for _ in own])
-        for finding, own in zip(findings, parts, strict=True)
-    ]
+    return judge_parts(
+        [(each.says, [compare_claim(claim, rows) for claim in each.smaller]) for each in findings]
+    )
+
+
+def judge_parts(parts: Sequence[tuple[str, Sequence[Part]]]) -> list[Judgement]:
+    """Return a verdict for every finding, whose parts are corrected over all of them."""
+    every = [part.paired for _, own in parts for part in own if part.paired]
+    adjusted = iter(holm([each.p_value for each in every if each.p_value is not None]))
+    return [conclude(says, [_judged(part, adjusted) for part in own]) for says, own in parts]
+
+
+def _judged(part: Part, adjusted: Iterable[float]) -> Part:
+    if part.paired is None:
+        return part
+    p = None if part.paired.exploratory else next(iter(adjusted))
+    return replace(part, p_value=p, verdict=verdict_on(part.paired, p))
 
 
 def compare_claim(claim: Claim, rows: Mapping[str, Variant]) -> Part:
     """Return the claim's paired comparison, not yet corrected for the others."""
-    words = f"{_words(claim.smaller)} below {_words(claim.larger)}: {NAMES[claim.quantity]}"
-    part = Part(words, claim.quantity)
-    missing = [name for name in claim.models if name not in rows]
+    quantity, *sides = claim
+    below, above = (side if isinstance(side, str) else " over ".join(side) for side in sides)
+    part = Part(f"{below} below {above}: {QUANTITIES[quantity][0]}", quantity)
+    missing = [name for name in models(claim) if name not in rows]
     if missing:
         return replace(part, reason=not_run(missing, rows))
-    variants = [rows[name] for name in claim.models]
+    variants = [rows[name] for name in models(claim)]
     reasons = [why_not_paired(each, variants[0], ERROR.test) for each in variants[1:]]
     seeds = common_seeds(variants)
     if any(reasons) or not seeds:
         reason = next((reason for reason in reasons if reason), "no seed in common")
         return replace(part, verdict="not comparable", reason=reason)
-    smaller, larger = (
-        _values(claim.quantity, side, rows, seeds) for side in (claim.smaller, claim.larger)
-    )
+    smaller, larger = (_values(quantity, side, rows, seeds) for side in sides)
     return replace(part, paired=compare_paired(smaller, larger))
 
 
@@ -157,15 +164,11 @@ def common_seeds(variants: Sequence[Variant]) -> list[int]:
     return sorted(set.intersection(set(first.seeds), *paired))
 
 
-def not_run(models: Sequence[str], rows: Mapping[str, Variant]) -> str:
+def not_run(names: Sequence[str], rows: Mapping[str, Variant]) -> str:
     """Say that they are missing, and with which command they are run at the seeds of the others."""
     seeds = max((each.seeds for each in rows.values()), key=len, default=list(range(USUAL_SEEDS)))
-    words = shlex.join([f"model={','.join(models)}", f"seed={seed_words(seeds)}"])
+    words = shlex.join([f"model={','.join(names)}", f"seed={seed_words(seeds)}"])
     return f"not run: python -m project.train -m {words}"
-
-
-def _words(side: Side) -> str:
-    return side if isinstance(side, str) else f"{side[0]} over {side[1]}"
 
 
 def _values(
@@ -174,26 +177,13 @@ def _values(
     """Return the quantity at each of `seeds`; of (improved, base) how much smaller it became."""
 
     def of(name: str) -> list[float]:
-        by_seed = {run.seed: QUANTITIES[quantity](run) for run in rows[name].runs}
+        by_seed = {run.seed: QUANTITIES[quantity][1](run) for run in rows[name].runs}
         return [by_seed[seed] for seed in seeds]
 
     if isinstance(side, str):
         return of(side)
     improved, base = side
     return [before - after for before, after in zip(of(base), of(improved), strict=True)]
-
-
-def correct(parts: Sequence[Part]) -> list[Part]:
-    """Return the parts with Holm's p-values over all of them, and their verdicts."""
-    tested = [part.paired.p_value for part in parts if part.paired]
-    adjusted = iter(holm([p for p in tested if p is not None]))
-    corrected = []
-    for part in parts:
-        if part.paired is not None:
-            p = None if part.paired.exploratory else next(adjusted)
-            part = replace(part, p_value=p, verdict=verdict_on(part.paired, p))
-        corrected.append(part)
-    return corrected
 
 
 def verdict_on(paired: Paired, p: float | None) -> Verdict:
@@ -222,12 +212,8 @@ def in_reported_stds(mean: float, reported_mean: float, reported_std: float) -> 
 
 def judgement_table(judgements: Sequence[Judgement], more_rules: str = "") -> list[str | PageTable]:
     """Return the rule, and a row for each finding: verdict, and what it rests on."""
-    tested = [
-        part.paired.n
-        for judgement in judgements
-        for part in judgement.parts
-        if part.paired is not None and not part.paired.exploratory
-    ]
+    paired = [part.paired for each in judgements for part in each.parts if part.paired]
+    tested = [each.n for each in paired if not each.exploratory]
     lowest = smallest_possible_p_value(max(tested, default=0), len(tested))
     if tested and lowest >= SIGNIFICANCE:
         more_rules += (
@@ -236,10 +222,10 @@ def judgement_table(judgements: Sequence[Judgement], more_rules: str = "") -> li
         )
     rows = []
     for each in judgements:
-        lines = [
+        first, *more = (
             f"{part.claim}: {part.evidence}" + f" ({part.verdict})" * (len(each.parts) > 1)
             for part in each.parts
-        ]
-        rows.append([each.says, Cell(each.verdict), Cell(lines[0], tuple(lines[1:]))])
+        )
+        rows.append([each.says, each.verdict, Cell(first, tuple(more))])
     table = PageTable("findings", ("finding", "verdict", "what it rests on"), rows)
     return [f"{RULE} {more_rules}".strip(), table]

@@ -15,7 +15,7 @@ from project.epfl.claims import (
     Verdict,
     common_seeds,
     conclude,
-    correct,
+    judge_parts,
 )
 from project.epfl.reference import DiskResults
 from project.results.comparisons import paired_runs, why_not_paired
@@ -84,10 +84,7 @@ def judge_disk(study: RateStudy, reported: DiskResults) -> list[Judgement]:
         "ReLU errs more than tanh": [_compare_activations(tanh, relu, spread=False)],
         "ReLU varies more than tanh": [_compare_activations(tanh, relu, spread=True)],
     }
-    corrected = iter(correct([part for parts in compared.values() for part in parts]))
-    best_error, least_std, *found = (
-        conclude(says, [next(corrected) for _ in parts]) for says, parts in compared.items()
-    )
+    best_error, least_std, *found = judge_parts([*compared.items()])
     over_rates = [_over_stable(each, others) for each in (best_error, least_std)]
     suitable = [_suitable(lr, tanh, reported.best_lr) for lr in reported.suitable_lrs]
     return [_reaches(best, reported), *over_rates, *suitable, *found]
@@ -180,7 +177,7 @@ def _of_runs(variant: Variant) -> str:
 
 def _reaches(variant: Variant | None, reported: DiskResults) -> Judgement:
     """Judge whether the 95 % CI of our mean lies at or below the reported error."""
-    says = f"tanh at {reported.best_lr:g} reaches an error of {PERCENT.value(reported.error)} %"
+    says = f"tanh at {reported.best_lr:g} reaches an error of {reported.error:.2f} %"
     words = "mean test error, with its 95 % CI"
     if variant is None or not variant.runs:
         return conclude(says, [_not_run(words)])
@@ -188,9 +185,9 @@ def _reaches(variant: Variant | None, reported: DiskResults) -> Judgement:
     verdict: Verdict = "undecided"
     if summary.n < MIN_PAIRS or summary.ci is None:
         verdict = "exploratory"
-    elif summary.ci[1] <= reported.error:
+    elif 100 * summary.ci[1] <= reported.error:
         verdict = "holds"
-    elif summary.ci[0] > reported.error:
+    elif 100 * summary.ci[0] > reported.error:
         verdict = "fails"
     evidence = f"{PERCENT.value(summary.mean)} % ({PERCENT.ci(summary.ci)}), n = {summary.n}"
     return conclude(says, [Part(words, verdict=verdict, reason=evidence)])

@@ -19,7 +19,7 @@ from project.epfl.figures import (
     draw_pairs,
     draw_predictions,
 )
-from project.epfl.reference import Reference, parse_reference
+from project.epfl.reference import Reference
 from project.report.figures.seeds import draw_seeds
 from project.report.figures.style import counts
 from project.report.formatting import NONE, p_words
@@ -38,7 +38,11 @@ def _reference(context: Context, task: str) -> Reference | None:
     """Return the publication, where the table is about that task and has runs."""
     if context.reference is None or context.table.metric != ERROR or not context.variants:
         return None
-    return parse_reference(context.reference) if context.variants[0].first.task == task else None
+    return (
+        Reference.model_validate(context.reference)
+        if context.variants[0].first.task == task
+        else None
+    )
 
 
 def _rows(context: Context, reference: Reference) -> dict[str, Variant]:
@@ -62,7 +66,7 @@ def published(context: Context) -> Section | None:
         return None
     lines: list[list[str | Cell]] = []
     for model, reported in reference.rows.items():
-        said = f"{PERCENT.value(reported.mean)} ± {PERCENT.value(reported.std)} %"
+        said = f"{reported.mean:.2f} ± {reported.std:.2f} %"
         if model not in rows:
             lines.append([model, said, not_run([model], rows), NONE, NONE])
             continue
@@ -71,7 +75,7 @@ def published(context: Context) -> Section | None:
         size = f"{variant.first.parameters:,}"
         if reported.parameters is not None:
             size += f" (reported {reported.parameters:,})"
-        away = in_reported_stds(ours.mean, reported.mean, reported.std)
+        away = in_reported_stds(100 * ours.mean, reported.mean, reported.std)
         cells = (f"{_mean(ours)} ({ours.n})", away, size)
         lines.append([link(variant, model), said, *(link(variant, cell) for cell in cells)])
     header = ("net", "reported", "here (n)", "difference in reported stds", "parameters")
@@ -83,8 +87,9 @@ def published(context: Context) -> Section | None:
     for model, reported in reference.rows.items():
         if reported.seconds is not None:
             note += f" The published report took {reported.seconds:g} s to train {model}."
-    means = {rows[name].label: each.mean for name, each in reference.rows.items() if name in rows}
     drawn = [rows[name] for name in reference.rows if name in rows]
+    means = {rows[name].label: each.mean / 100 for name, each in reference.rows.items()
+             if name in rows}  # fmt: skip
     caption = (
         "Test error of every seed (dots), with the mean (diamond) and its 95 % CI (bar), and the "
         "means of the published report (circles)."

@@ -27,22 +27,11 @@ from project.runs.atomic import write_text
 
 @dataclass(frozen=True)
 class Request:
-    """What the report is to be about.
+    """What the report is to be about: keys of conf/report.yaml, which explains them.
 
     Attributes:
-        outputs: The output folder.
-        runs: Globs for names of runs or variants; none: all.
-        where: A condition on the runs.
-        study: The name of a study.
-        planned: The variants of that study.
-        last: Whether the runs of the sweep typed last are meant.
-        baseline: The label, folder or model of a variant.
-        metric: In the place of the metric that the runs are judged by.
-        metrics: Further ones that are shown.
-        columns: Of the tables in files, and those that the page shows at first.
-        strict: Whether missing and damaged runs are refused.
+        planned: The variants of the study.
         mix_code: Whether runs of other code are averaged, and not set apart.
-        sections: Of the page, by name.
         reference: What a publication reports.
         overrides: From a configuration to words of a command.
         compose_settings: From words of a command to the settings of its variant.

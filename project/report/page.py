@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 from project.report import tables
 from project.report.caveats import version_of
 from project.report.figures.style import save
-from project.report.formatting import counted, seconds
+from project.report.formatting import NONE, counted, seconds
 from project.report.results_table import Row, Table, answer, headline
 from project.report.sections import Cell, Illustration, PageTable, Section
 from project.results.comparisons import paired_runs
@@ -68,7 +68,7 @@ def render(chapters: Sequence[Chapter], subject: str, keys: Sequence[str] = ()) 
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True,
                               lstrip_blocks=True)  # fmt: skip
-    environment.filters["breakable"] = breakable
+    environment.filters |= {"breakable": breakable, "label": label}
     template = environment.from_string((HERE / "page.html.jinja").read_text(encoding="utf-8"))
     script = (HERE / "page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(f"\n{script}".encode()).digest()).decode()
@@ -88,6 +88,11 @@ def render(chapters: Sequence[Chapter], subject: str, keys: Sequence[str] = ()) 
     )
 
 
+def label(cell: str | Cell) -> str:
+    """Return the text of a cell without its notes."""
+    return cell if isinstance(cell, str) else cell.text
+
+
 def breakable(text: str) -> Markup:
     """Return the text, which may be broken after the marks that join a key's words."""
     return Markup(re.sub(r"([._=,/])(?=[A-Za-z])", r"\1<wbr>", str(escape(text))))
@@ -105,49 +110,44 @@ def made_of(all_tables: Sequence[Table]) -> str:
     return " · ".join(parts)
 
 
+# Columns of which the page shows what stands in others too, in smaller letters.
+UNDER = {"test": ["test_ci"], "median": ["best", "worst"], "difference": ["difference_ci"]}
+NOTES = {
+    "validation": ("mean ± std",), "test": ("mean ± std", "95 % CI"),
+    "median": ("best to worst",), "difference": ("to the baseline", "95 % CI"),
+    "detectable": ("with 80 % power",),
+}  # fmt: skip
+
+
 def main_table(table: Table, keys: Sequence[str]) -> PageTable:
-    """Return the table of the page; a CI stands under its mean, and all else can be chosen."""
-    folded = {"test_ci": "test", "difference_ci": "difference", "best": "median", "worst": "median"}
-    columns = [each for key, each in tables.columns_of(table).items() if key not in folded]
-    under = {"test": "test_ci", "difference": "difference_ci"}
+    """Return the table of the page, in which a CI stands under its mean."""
     every = tables.columns_of(table)
+    above = {key: column for column, own in UNDER.items() for key in own}
+    columns = [each for key, each in every.items() if key not in above]
     rows = []
     for row in table.rows:
         cells = []
         for column in columns:
-            notes: tuple[str, ...] = ()
-            text = column.text(row)
+            text = tables.cell(column, row)
+            under = [every[key].text(row) for key in UNDER.get(column.key, ())]
+            notes = [" to ".join(under)] if under and under[0] != NONE else []
             if column.key == "variant":
-                text, *words = text.split(" ")
-                notes = (*words, *["baseline"] * row.is_baseline)
-            elif column.key == "median":
-                notes = (f"{every['best'].text(row)} to {every['worst'].text(row)}",)
-            elif column.key in under and (row.test if column.key == "test" else row.paired):
-                notes = (every[under[column.key]].text(row),)
-            elif column.key == "difference" and not row.is_baseline:
+                text, *notes = [*text.split(" "), *["baseline"] * row.is_baseline]
+            elif column.key == "difference" and row.paired is None:
                 text = row.reason
-            value = column.value(row) if column.value else row.variant.label
-            cells.append(Cell(text, notes, (row.variant.anchor,), value))
+            sort = row.variant.label if column.key == "variant" else column.number(row)
+            cells.append(Cell(text, tuple(notes), (row.variant.anchor,), sort))
         rows.append(cells)
-    chosen = {folded.get(key, key) for key in keys or tables.SHOWN}
-    chosen |= {"variant"} | ({other.metric.name for other in table.others} if not keys else set())
+    others = [each.metric.name for each in table.others]
+    chosen = {"variant", *(above.get(key, key) for key in keys or [*tables.SHOWN, *others])}
     return PageTable(
         caption=f"{table.title}: table",
-        header=[_header(column) for column in columns],
+        header=[Cell(column.header, NOTES.get(column.key, ())) for column in columns],
         rows=rows,
         keys=[column.key for column in columns],
         hidden=[column.key for column in columns if column.key not in chosen],
         marked=next((k for k, row in enumerate(table.rows) if row.is_baseline), None),
     )
-
-
-def _header(column: tables.Column) -> Cell:
-    notes = {
-        "validation": ("mean ± std",), "test": ("mean ± std", "95 % CI"),
-        "median": ("best to worst",), "difference": ("to the baseline", "95 % CI"),
-        "detectable": ("with 80 % power",),
-    }  # fmt: skip
-    return Cell(column.header, notes.get(column.key, ()))
 
 
 def power_sentence(table: Table) -> str:
@@ -177,7 +177,8 @@ def run_tables(table: Table) -> list[dict[str, Any]]:
     return [
         {
             "row": row,
-            "count": f"{tables.count(row)} run{'s' * (len(row.variant.runs) != 1)}",
+            "count": counted(row.runs, "run") + f", {row.variant.diverged} diverged" * bool(
+                row.variant.diverged),
             "settings": [f"{key}={shown(row.variant.settings[key])}" for key in keys
                          if key in row.variant.settings],
             "runs": _run_table(row, table),

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from project.report.formatting import Quantity, counted, p_words, quantity_of
+from project.report.formatting import NONE, Quantity, counted, p_words, quantity_of
 from project.results.comparisons import compare_variants, paired_runs, why_not_paired
 from project.results.metrics import Metric, best_by_validation
 from project.results.records import RunRecord
@@ -47,6 +47,17 @@ class Row:
     @property
     def is_baseline(self) -> bool:
         return self.reason == "baseline"
+
+    @property
+    def runs(self) -> int:
+        """How many completed."""
+        return len(self.variant.runs)
+
+    @property
+    def epochs(self) -> str:
+        """How many were trained: `25`, or `12 to 25`."""
+        lengths = sorted(run.epochs for run in self.variant.runs if run.epochs is not None)
+        return " to ".join(map(str, dict.fromkeys([*lengths[:1], *lengths[-1:]]))) or NONE
 
     @property
     def seconds(self) -> Summary | None:

@@ -6,7 +6,7 @@ path, or by its name alone if it is one of `project.report.standard`.
 
 import importlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,12 +26,12 @@ ComposeSettings = Callable[[Sequence[str]], Settings | None]
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table.
+    """A cell of a table that is more than text.
 
     Attributes:
         text: What is read first.
         notes: Smaller lines under it.
-        links: Anchors of variants to whose runs the text leads; with several, by its words.
+        links: Anchors of variants to whose runs the text leads; several by its words, `10 + 10`.
         sort: What a sorted column goes by, in the place of the text.
     """
 
@@ -43,15 +43,15 @@ class Cell:
 
 @dataclass(frozen=True)
 class PageTable:
-    """A table of a section: text, or cells; the first cell of a row names it.
+    """A table of a section; the first cell of a row names it.
 
     Attributes:
         caption: What it holds, for those who do not see it.
         header: The columns.
         rows: Their cells.
-        keys: Names of columns that can be chosen.
+        keys: Names of columns, if they can be chosen.
         hidden: Keys of the columns that are not shown at first.
-        marked: The row that stands out.
+        marked: The place of the row that stands out.
     """
 
     caption: str
@@ -63,27 +63,10 @@ class PageTable:
 
     kind = "table"
 
-    @property
-    def cells(self) -> list[list[Cell]]:
-        """The rows, all of cells."""
-        return [[each if isinstance(each, Cell) else Cell(each) for each in row]
-                for row in self.rows]  # fmt: skip
-
-    @property
-    def columns(self) -> list[Cell]:
-        """The header, all of cells."""
-        return [each if isinstance(each, Cell) else Cell(each) for each in self.header]
-
 
 @dataclass(frozen=True)
 class Illustration:
-    """A figure of the page, and figures/<name>.png and .svg.
-
-    Attributes:
-        name: Of its files.
-        figure: The figure.
-        caption: What is seen, with n and what the bars are.
-    """
+    """A figure of the page, and files of that name; its caption says n and what bars are."""
 
     name: str
     figure: "Figure"
@@ -94,17 +77,11 @@ class Illustration:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page.
-
-    Attributes:
-        anchor: Its address on the page.
-        title: Its heading.
-        parts: Paragraphs, tables and figures in their order.
-    """
+    """A part of the page: its address, its heading, and paragraphs, tables and figures."""
 
     anchor: str
     title: str
-    parts: Sequence[str | PageTable | Illustration] = field(default=())
+    parts: Sequence[str | PageTable | Illustration] = ()
 
 
 @dataclass(frozen=True)

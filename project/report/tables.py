@@ -40,59 +40,59 @@ class Column:
     Attributes:
         key: How it is chosen: `columns=[variant,test]`.
         header: What stands above it.
-        text: A row's cell.
-        value: What it is sorted by; None: its text.
+        path: Where a row holds its value: `test.median`.
+        form: From the value to text.
     """
 
     key: str
     header: str
-    text: Callable[[Row], str]
-    value: Callable[[Row], float | None] | None = None
+    path: str
+    form: Callable[[Any], str]
+
+    def text(self, row: Row) -> str:
+        """Return a row's cell."""
+        return self.form(self._value(row))
+
+    def number(self, row: Row) -> float | None:
+        """Return what a row is sorted by."""
+        value = self._value(row)
+        value = getattr(value, "mean", value)
+        return value if isinstance(value, int | float) else None
+
+    def _value(self, row: Row) -> Any:
+        value: Any = row
+        for name in self.path.split("."):
+            value = value.get(name) if isinstance(value, dict) else getattr(value, name, None)
+        return value
 
 
 def columns_of(table: Table) -> dict[str, Column]:
     """Return all columns of the table by their keys."""
-    quantity, sign = table.quantity, table.metric.sign
-
-    def summary(key: str, header: str, name: str, form: Callable[[Any], str]) -> Column:
-        value = lambda row: getattr(row.test, name, None)  # noqa: E731
-        return Column(key, header, lambda row: form(value(row)), value)
-
-    def paired(key: str, header: str, name: str, form: Callable[[Any], str]) -> Column:
-        value = lambda row: getattr(row.paired, name, None)  # noqa: E731
-        return Column(key, header, lambda row: form(value(row)), value)
-
-    best, worst = ("lowest", "highest") if sign > 0 else ("highest", "lowest")
-    mean = lambda part: lambda row: getattr(getattr(row, part), "mean", None)  # noqa: E731
+    quantity = table.quantity
+    ends = ("lowest", "highest")[:: table.metric.sign]
     columns = [
-        Column("variant", "variant", lambda row: row.variant.label),
-        Column("n", "n", count, lambda row: len(row.variant.runs)),
-        Column("validation", quantity.header("validation"),
-               lambda row: quantity.mean_std(row.validation), mean("validation")),
-        Column("test", quantity.header(), lambda row: quantity.mean_std(row.test), mean("test")),
-        summary("test_ci", "95 % CI", "ci", quantity.ci),
-        summary("median", "median", "median", quantity.value),
-        summary("best", "best", best, quantity.value),
-        summary("worst", "worst", worst, quantity.value),
+        Column("variant", "variant", "variant.label", str),
+        Column("n", "n", "runs", str),
+        Column("validation", quantity.header("validation"), "validation", quantity.mean_std),
+        Column("test", quantity.header(), "test", quantity.mean_std),
+        Column("test_ci", "95 % CI", "test.ci", quantity.ci),
+        Column("median", "median", "test.median", quantity.value),
+        Column("best", "best", f"test.{ends[0]}", quantity.value),
+        Column("worst", "worst", f"test.{ends[1]}", quantity.value),
         *(
-            Column(other.metric.name, other.header(),
-                   lambda row, other=other: other.mean_std(row.others.get(other.metric.name)),
-                   lambda row, other=other: getattr(
-                       row.others.get(other.metric.name), "mean", None))
-            for other in table.others
+            Column(each.metric.name, each.header(), f"others.{each.metric.name}", each.mean_std)
+            for each in table.others
         ),
-        Column("difference", "difference", lambda row: difference(row, table), mean("paired")),
-        paired("difference_ci", "its 95 % CI", "ci", quantity.difference_ci),
-        Column("p", "p (Holm)", p_value, lambda row: row.p_value),
-        paired("d_z", "d_z", "d_z", formatting.plain),
-        paired("p_better", "P(better)", "p_better", formatting.plain),
-        paired("detectable", "detectable", "detectable", quantity.value),
-        Column("parameters", "parameters", lambda row: thousands(row.variant.first.parameters),
-               lambda row: row.variant.first.parameters),
-        Column("epochs", "epochs", epochs, lambda row: row.variant.first.epochs),
-        Column("seconds", "training, s", lambda row: formatting.seconds(
-            row.seconds.mean if row.seconds else None), mean("seconds")),
-    ]  # fmt: skip
+        Column("difference", "difference", "paired.mean", quantity.difference),
+        Column("difference_ci", "its 95 % CI", "paired.ci", quantity.difference_ci),
+        Column("p", "p (Holm)", "p_value", formatting.p_value),
+        Column("d_z", "d_z", "paired.d_z", formatting.plain),
+        Column("p_better", "P(better)", "paired.p_better", formatting.plain),
+        Column("detectable", "detectable", "paired.detectable", quantity.value),
+        Column("parameters", "parameters", "variant.first.parameters", thousands),
+        Column("epochs", "epochs", "epochs", str),
+        Column("seconds", "training, s", "seconds.mean", formatting.seconds),
+    ]
     return {column.key: column for column in columns}
 
 
@@ -109,30 +109,17 @@ def choose_columns(table: Table, keys: Sequence[str]) -> list[Column]:
     return [columns[key] for key in keys or columns]
 
 
-def count(row: Row) -> str:
-    """`20`, or `45 + 5 diverged`."""
-    diverged = row.variant.diverged
-    return f"{len(row.variant.runs)}" + (f" + {diverged} diverged" if diverged else "")
-
-
-def difference(row: Row, table: Table) -> str:
-    """The mean difference; with its n where that is not the variant's."""
-    if row.paired is None:
-        return "baseline" if row.is_baseline else NONE
-    partly = row.paired.n != len(row.variant.runs)
-    return table.quantity.difference(row.paired.mean) + f" (n = {row.paired.n})" * partly
-
-
-def p_value(row: Row) -> str:
-    """Holm's; `exploratory` below six seeds."""
-    exploratory = row.paired is not None and row.paired.exploratory
-    return "exploratory" if exploratory else formatting.p_value(row.p_value)
-
-
-def epochs(row: Row) -> str:
-    """How many were trained: `25`, or `12 to 25`."""
-    lengths = sorted({run.epochs for run in row.variant.runs if run.epochs is not None})
-    return " to ".join(str(each) for each in dict.fromkeys([*lengths[:1], *lengths[-1:]])) or NONE
+def cell(column: Column, row: Row) -> str:
+    """Return a cell's text; some say more than their value."""
+    if column.key == "n" and row.variant.diverged:
+        return f"{row.runs} + {row.variant.diverged} diverged"
+    if column.key == "difference":
+        partly = row.paired is not None and row.paired.n != row.runs
+        text = "baseline" if row.is_baseline else column.text(row)
+        return text + (f" (n = {row.paired.n})" if partly and row.paired else "")
+    if column.key == "p" and row.paired is not None and row.paired.exploratory:
+        return "exploratory"
+    return column.text(row)
 
 
 def thousands(number: int | None) -> str:
@@ -142,7 +129,7 @@ def thousands(number: int | None) -> str:
 def frame_of(table: Table, keys: Sequence[str] = ()) -> pandas.DataFrame:
     """Return the table as text, one row for each variant."""
     columns = choose_columns(table, keys)
-    rows = [[column.text(row) for column in columns] for row in table.rows]
+    rows = [[cell(column, row) for column in columns] for row in table.rows]
     return pandas.DataFrame(rows, columns=[column.header for column in columns], dtype=str)
 
 

@@ -22,7 +22,7 @@ from project.epfl.claims import (
 )
 from project.epfl.reference import Claim, Finding
 from project.report.formatting import MINUS
-from project.report.sections import PageTable
+from project.report.sections import Cell, PageTable
 from project.results.statistics import compare_paired, holm
 from project.results.variants import Variant, departures, identity_of
 from tests.results.stored_runs import (
@@ -44,7 +44,7 @@ def rows(outputs: Path, **errors: Sequence[float] | dict[int, float]) -> dict[st
 
 
 def judge_one(claims: list[Claim], own: dict[str, Variant]) -> Judgement:
-    (judgement,) = judge([Finding("It is so", tuple(claims))], own)
+    (judgement,) = judge([Finding(says="It is so", smaller=claims)], own)
     return judgement
 
 
@@ -61,7 +61,7 @@ def test_a_claim_is_judged_by_the_difference_and_its_p_value(
     tmp_path: Path, smaller: list[float], larger: list[float], verdict: str
 ) -> None:
     own = rows(tmp_path, ws_al=smaller, basic=larger)
-    judged = judge_one([Claim("error", "ws_al", "basic")], own)
+    judged = judge_one([("error", "ws_al", "basic")], own)
     (part,) = judged.parts
     assert (judged.verdict, part.verdict) == (verdict, verdict)
     assert part.paired == compare_paired(smaller, larger)
@@ -71,17 +71,17 @@ def test_a_claim_is_judged_by_the_difference_and_its_p_value(
 def test_p_values_are_corrected_over_all_claims_of_all_findings(tmp_path: Path) -> None:
     own = rows(tmp_path, ws_al=LOW, basic=HIGH, resnet=[*LOW[1:], LOW[0]])
     pairs = [("ws_al", "basic"), ("ws_al", "resnet"), ("resnet", "basic")]
-    judged = judge([Finding(each[0], (Claim("error", *each),)) for each in pairs], own)
-    raw = [compare_claim(Claim("error", *each), own).paired for each in pairs]
+    judged = judge([Finding(says=each[0], smaller=[("error", *each)]) for each in pairs], own)
+    raw = [compare_claim(("error", *each), own).paired for each in pairs]
     adjusted = holm([each.p_value for each in raw if each and each.p_value])
     assert [each.parts[0].p_value for each in judged] == adjusted
     assert adjusted[0] == pytest.approx(3 * 2 / 2**7)
-    evidence = judge_one([Claim("error", "ws_al", "basic")], own).parts[0].evidence
+    evidence = judge_one([("error", "ws_al", "basic")], own).parts[0].evidence
     assert evidence == f"{MINUS}8.93 points ({MINUS}10.26 to {MINUS}7.59), p = 0.016, n = 7"
 
 
 def test_lying_between_needs_both_parts(tmp_path: Path) -> None:
-    claims = [Claim("error", "ws_al_bn_do", "resnet"), Claim("error", "resnet", "basic")]
+    claims = [("error", "ws_al_bn_do", "resnet"), ("error", "resnet", "basic")]
     middle = [0.05, 0.052, 0.049, 0.055, 0.048, 0.051, 0.05]
     own = rows(tmp_path, ws_al_bn_do=LOW, resnet=middle, basic=HIGH)
     assert judge_one(claims, own).verdict == "holds"
@@ -117,7 +117,7 @@ def test_overfitting_is_test_minus_training_error(tmp_path: Path) -> None:
         metrics = {"train/error": 0.08, "val/error": error, "test/error": error}
         write_run(tmp_path, "best", seed, metrics=metrics)
     own["best"] = variant(tmp_path, "best")
-    judged = judge_one([Claim("gap", "best", "basic")], own)
+    judged = judge_one([("gap", "best", "basic")], own)
     paired = judged.parts[0].paired
     assert paired is not None
     assert paired.mean == pytest.approx(-0.08)
@@ -126,7 +126,7 @@ def test_overfitting_is_test_minus_training_error(tmp_path: Path) -> None:
 
 def test_a_gain_is_how_much_less_the_first_errs_than_the_second(tmp_path: Path) -> None:
     own = rows(tmp_path, basic=[error + 0.01 for error in HIGH], ws_al=HIGH, best=LOW)
-    claim = Claim("gain", ("ws_al", "basic"), ("best", "ws_al"))
+    claim = ("gain", ("ws_al", "basic"), ("best", "ws_al"))
     part = compare_claim(claim, own)
     gains = [high - low for high, low in zip(HIGH, LOW, strict=True)]
     assert part.paired is not None
@@ -146,7 +146,7 @@ def test_training_times_are_compared_in_seconds(tmp_path: Path, slow: float, evi
     for directory in write_variant(tmp_path, LOW, "resnet"):
         change_record(directory, seconds={"training": slow})
     own["resnet"] = variant(tmp_path, "resnet")
-    judged = judge_one([Claim("seconds", "basic", "resnet")], own)
+    judged = judge_one([("seconds", "basic", "resnet")], own)
     assert (judged.verdict, judged.parts[0].evidence) == ("holds", evidence)
 
 
@@ -154,12 +154,12 @@ def test_only_seeds_that_all_variants_have_on_the_same_examples_count(tmp_path: 
     own = rows(tmp_path, ws_al={0: 0.1, 1: 0.2, 5: 0.9, 8: 0.5}, basic={1: 0.3, 0: 0.2, 7: 0.9})
     write_run(tmp_path, "basic", 8, origin={"data": {"test": "others"}})
     own["basic"] = variant(tmp_path, "basic")
-    part = compare_claim(Claim("error", "ws_al", "basic"), own)
+    part = compare_claim(("error", "ws_al", "basic"), own)
     assert part.paired == compare_paired([0.1, 0.2], [0.2, 0.3])
 
 
 def test_a_missing_variant_is_named_with_the_command_that_runs_it(tmp_path: Path) -> None:
-    claims = [Claim("error", "ws_al", "ws_al_early"), Claim("error", "ws_al", "basic")]
+    claims = [("error", "ws_al", "ws_al_early"), ("error", "ws_al", "basic")]
     judged = judge_one(claims, rows(tmp_path, ws_al=LOW, basic=HIGH))
     assert judged.verdict == "not run"
     assert [part.verdict for part in judged.parts] == ["not run", "holds"]
@@ -185,14 +185,14 @@ def test_variants_that_do_not_pair_are_not_compared(
     own = rows(tmp_path, ws_al=LOW)
     write_variant(tmp_path, HIGH, "basic", **change)
     own["basic"] = variant(tmp_path, "basic")
-    judged = judge_one([Claim("error", "ws_al", "basic")], own)
+    judged = judge_one([("error", "ws_al", "basic")], own)
     assert judged.verdict == "not comparable"
     assert judged.parts[0].paired is None
     assert reason in judged.parts[0].evidence
 
 
 def test_variants_without_a_common_seed_are_not_compared(tmp_path: Path) -> None:
-    judged = judge_one([Claim("error", "a", "b")], rows(tmp_path, a={0: 0.1}, b={1: 0.1}))
+    judged = judge_one([("error", "a", "b")], rows(tmp_path, a={0: 0.1}, b={1: 0.1}))
     assert (judged.verdict, judged.parts[0].evidence) == ("not comparable", "no seed in common")
 
 
@@ -234,7 +234,7 @@ def test_findings_that_so_few_seeds_cannot_decide_are_said_to_be_so() -> None:
     assert rule.endswith(" More.")
     assert isinstance(table, PageTable)
     evidence = f"a below b: {MINUS}11.67 points ({MINUS}15.95 to {MINUS}7.38), p = 0.062, n = 6"
-    assert [cell.text for cell in table.cells[0]] == ["it helps", "undecided", evidence]
+    assert table.rows == [["it helps", "undecided", Cell(evidence)]]
     both, _ = judgement_table([Judgement("it helps", "undecided", (part, part))])
     assert isinstance(both, str)
     assert "With 6 seeds and 2 claims no p can be below 0.062: more seeds are needed" in both

@@ -12,7 +12,7 @@ from project.epfl.reference import DiskResults
 from project.results.statistics import compare_paired
 from tests.results.stored_runs import variants, write_disk_run, write_disk_variant, write_table
 
-REPORTED = DiskResults(0.1, 0.0209, (0.5, 0.05))
+REPORTED = DiskResults(best_lr=0.1, error=2.09, suitable_lrs=[0.5, 0.05])
 BEST = [0.018, 0.017, 0.019, 0.02, 0.016, 0.018, 0.0185]
 SAME = [0.017, 0.019, 0.0195, 0.018, 0.016, 0.0175, 0.019]
 WORSE = [0.1, 0.12, 0.11, 0.09, 0.13, 0.105, 0.1]

@@ -17,7 +17,7 @@ from project.epfl.figures import (
     draw_predictions,
 )
 from project.report.formatting import MINUS, NONE
-from project.report.sections import PageTable, Section
+from project.report.sections import Cell, PageTable, Section
 from project.results.metrics import Metric
 from project.results.statistics import summarise
 from project.results.variants import Settings
@@ -61,7 +61,9 @@ def test_the_publications_rows_stand_beside_ours_and_the_missing_have_their_comm
     assert ws_al[2] == "not run: python -m project.train -m model=ws_al seed=0,1"
     assert len(others) == 4
     (table,) = (part for part in section.parts if isinstance(part, PageTable))
-    assert table.cells[0][2].links == (variant(tmp_path, "basic").anchor,)
+    own = table.rows[0][2]
+    assert isinstance(own, Cell)
+    assert own.links == (variant(tmp_path, "basic").anchor,)
     assert "The published report took 11.1 s to train ws_al_bn_do." in text_of(section)
     (figure,) = figures_of(section)
     drawn = lines(figure.figure.axes[0])

@@ -41,9 +41,9 @@ def cells(section: Section) -> list[list[str]]:
     """Return the text of the section's tables, by row, the header first; notes after the text."""
     tables = [part for part in section.parts if isinstance(part, PageTable)]
     return [
-        [" ".join([cell.text, *cell.notes]) for cell in row]
+        [each if isinstance(each, str) else " ".join([each.text, *each.notes]) for each in row]
         for table in tables
-        for row in [table.columns, *table.cells]
+        for row in [table.header, *table.rows]
     ]
 
 

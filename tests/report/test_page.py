@@ -70,7 +70,7 @@ def test_every_number_leads_to_the_runs_of_its_variant(tmp_path: Path) -> None:
     inner = [link[1:] for link in found.links if link.startswith("#")]
     assert set(inner) <= set(found.anchors)
     table = table_of(tmp_path)
-    columns = page.main_table(table, ()).columns
+    columns = page.main_table(table, ()).header
     for row in table.rows:
         assert inner.count(row.variant.anchor) == len(columns)
 

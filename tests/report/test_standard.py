@@ -8,7 +8,7 @@ import pytest
 
 from project.config.errors import ConfigurationError
 from project.report import standard
-from project.report.sections import load_sections
+from project.report.sections import Cell, PageTable, load_sections
 from project.results.metrics import Metric
 from tests.report.figures.drawn import bars
 from tests.report.made import cells, figures_of, made, text_of
@@ -101,8 +101,10 @@ def test_costs_lead_to_all_variants_behind_a_line(tmp_path: Path) -> None:
     change_record(slow, seconds={"training": 100.0})
     section = made(tmp_path, standard.costs)["costs"]
     assert cells(section)[1] == ["ws_al", "75,908", "14.0", "14.0 to 100", "1 + 2"]
-    (table,) = (part for part in section.parts if hasattr(part, "cells"))
-    assert len(table.cells[0][-1].links) == 2  # type: ignore[union-attr]
+    (table,) = (part for part in section.parts if isinstance(part, PageTable))
+    behind = table.rows[0][-1]
+    assert isinstance(behind, Cell)
+    assert len(behind.links) == 2
     assert "on a processor, b; threads of a run: 1, 4." in text_of(section)
 
 
