@@ -20,16 +20,16 @@ CODE_DIGITS = 8
 
 @dataclass(frozen=True)
 class Variant:
-    """A configuration without its seed, and its runs.
+    """A configuration without its seed, and its runs by seed.
 
     Attributes:
         label: The model, and the settings that set it apart: `ws_al optimizer.lr=0.2`.
         name: The name of its folder.
-        settings: What decides the result, with dotted keys: those that any of the variants that it
-            was grouped with has in its identity.
-        identity: Those in its own identity alone: without what is as by its class's default.
-        runs: The completed runs by seed.
-        unfinished: Those that failed, were interrupted or are running, by seed.
+        settings: What decides the result: the keys of its identity, and of those of the variants
+            that it was grouped with.
+        identity: Its own: without what is as by its class's default.
+        runs: The completed runs.
+        unfinished: Those that failed, were interrupted or are running.
         code: The fingerprint of its code where runs of other code have been set apart from it.
     """
 
@@ -241,12 +241,10 @@ def differing_keys(settings: Sequence[Settings]) -> list[str]:
 
 
 def departures(own: Settings, plan: Settings) -> list[str]:
-    """Return the keys in which a variant departs from a plan.
+    """Return the keys in which a variant departs from a planned one, by the identities of both.
 
-    Args:
-        own: The variant's identity.
-        plan: That of a configuration whose data may be left open: what they turn out to be, and
-            how much of them is taken where that is null, is no departure.
+    A plan may leave its data open: what they turn out to be, and how much of them is taken where
+    that is null, is no departure.
     """
     left_open = {key for key, value in plan.items() if value is None and key.startswith("data.")}
     return [key for key in differing_keys([plan, own]) if key not in left_open | {"data.dataset"}]
