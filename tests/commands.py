@@ -1,4 +1,4 @@
-"""Typing a command of the project as a user would, in a process of its own, on few real digits."""
+"""Commands typed as a user would, in processes of their own, on few real digits."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ SMALL = (
 
 
 def command(module: str, outputs: Path, *words: str) -> list[str]:
-    """`python -m <module> <words> paths...`"""
+    """Return `python -m <module> <words> paths...`."""
     folders = [f"paths.outputs={outputs}"]
     if module == "project.train":
         folders.append(f"paths.data={outputs / 'data'}")
@@ -35,8 +35,3 @@ def train(
         text=True,
         timeout=timeout,
     )
-
-
-def run_directories(outputs: Path) -> list[Path]:
-    """The run directories under `outputs`, sorted."""
-    return sorted(path for path in outputs.glob("runs/*/seed=*") if path.is_dir())
