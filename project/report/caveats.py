@@ -190,12 +190,19 @@ def _code(table: Table) -> list[str]:
     mixed = sorted(name for name, digests in versions.items() if len(digests) > 1)
     if mixed:
         found.append(f"Compared across versions of the code: {listed(mixed)} changed in between.")
+    found += _mixed("versions of the platform", table.runs, _platform)
     commits = _mixed("commits", table.runs, version_of)
     dirty = sum(bool(run.origin("git", "dirty")) for run in table.runs)
     if dirty and not commits:
         share = f"all {dirty}" if dirty == len(table.runs) else f"{dirty} of {len(table.runs)}"
         commits = [f"Made by code with uncommitted changes: {share} runs."]
     return found + commits
+
+
+def _platform(run: RunRecord) -> str | None:
+    """Return the beginning of the fingerprint of the code that carries a run out."""
+    digest = run.origin("code", "platform")
+    return None if digest is None else str(digest)[:8]
 
 
 def _data(table: Table) -> list[str]:

@@ -48,7 +48,7 @@ def write_figures(chapters: Sequence[Chapter], folder: Path) -> None:
     for chapter in chapters:
         for part in (part for section in chapter.sections for part in section.parts):
             if isinstance(part, Illustration):
-                files = save(part.figure, folder / part.name)
+                files = save(part.figure, folder / part.file)
                 smaller = min(files, key=lambda path: path.stat().st_size)
                 content = base64.b64encode(smaller.read_bytes()).decode()
                 size = (round(PIXELS_PER_INCH * each) for each in part.figure.get_size_inches())

@@ -5,6 +5,7 @@ path, or by its name alone if it is one of `project.report.standard`.
 """
 
 import importlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -73,6 +74,11 @@ class Illustration:
     caption: str
 
     kind = "figure"
+
+    @property
+    def file(self) -> str:
+        """The name, as that of a file in one folder: a search's name may hold anything."""
+        return re.sub(r"[^\w.=-]", "_", self.name, flags=re.ASCII)
 
 
 @dataclass(frozen=True)

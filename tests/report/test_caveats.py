@@ -47,6 +47,10 @@ def test_runs_of_one_origin_and_enough_seeds_need_no_notice(tmp_path: Path) -> N
         ({"threads": 4}, "Mixed numbers of threads: 1 (6), 4 (6)"),
         ({"versions": {"torch": "2.15.0"}}, "Mixed versions of torch: 2.14.1 (6), 2.15.0 (6)"),
         (
+            {"code": {"platform": "ab" * 32}},
+            "Mixed versions of the platform: unknown (6), abababab",
+        ),
+        (
             {"code": {"definitions": {"lab.Siamese": "0" * 64}}},
             "Compared across versions of the code: lab.Siamese changed in between.",
         ),

@@ -116,13 +116,17 @@ def test_every_run_is_listed_with_its_numbers_and_origin(tmp_path: Path) -> None
 
 def test_the_page_needs_nothing_from_elsewhere(tmp_path: Path) -> None:
     write_two(tmp_path)
-    figure = Illustration("extra", Figure((2, 2)), "a caption.")
+    figure = Illustration("../extra", Figure((2, 2)), "a caption.")
     text = page_of(tmp_path, sections=(Section("extra", "Extra", ["text", figure]),))
     found = Links(text)
     assert [address[:22] for address in found.loaded] in (
         ["data:image/svg+xml;bas"], ["data:image/png;base64,"],
     )  # fmt: skip
     assert found.scripts == 1
+    assert "figures/.._extra.svg" in found.links
+    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == [
+        ".._extra.png", ".._extra.svg",
+    ]  # fmt: skip
     assert not re.search(r"https?:|@import|url\(", text)
     assert re.search(r"default-src 'none'; .* script-src 'sha256-[\w+/=]{44}'", text)
 

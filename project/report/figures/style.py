@@ -37,6 +37,7 @@ SERIES = (
 # Where ticks of a logarithmic axis may stand.
 TICKS = tuple(digit * 10.0**power for power in range(-6, 7) for digit in (1, 2, 5))
 STYLE = {
+    "text.parse_math": False,  # labels are text, whatever `$` a setting holds
     "svg.hashsalt": "report",  # element names by content, not by chance
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
     "font.size": 10,

@@ -64,7 +64,7 @@ def test_of_too_many_variants_the_first_are_shown_and_long_labels_are_whole(tmp_
     figure = draw_seeds(variants(tmp_path), PERCENT)
     assert len(figure.axes[0].get_yticklabels()) == MAX_VARIANTS
     assert f"the first {MAX_VARIANTS} of {MAX_VARIANTS + 2} variants" in figure.get_suptitle()
-    long: dict[str, Any] = {"model__dropout": [0.1, 0.25], "model__on": "logits" * 4}
+    long: dict[str, Any] = {"model__dropout": [0.1, 0.25], "model__on": r"$\logits$" * 4}
     write_variant(tmp_path / "two", GOOD, **long)
     write_variant(tmp_path / "two", GOOD)
     with styled():
