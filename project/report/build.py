@@ -1,7 +1,7 @@
 """A report, from run directories to <outputs>/report, in the order of its steps."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,14 @@ from project.report import page, tables
 from project.report.caveats import caveats_of, left_out
 from project.report.figures.style import styled
 from project.report.folder import NAME, TENSORBOARD, new_report
+from project.report.formatting import listed
 from project.report.missing_runs import Gap, Overrides, find_absent, find_gaps, refusal
 from project.report.results_table import Table, headline, make_table
 from project.report.sections import ComposeSettings, Context, load_sections, sections_of
 from project.report.selection import PlannedVariant, choose_planned, find_baseline, tables_of
 from project.report.tensorboard import write_aggregates
-from project.results.metrics import Metric, named_metric, own_metric
+from project.results.metrics import named_metric, own_metric
 from project.results.reading import read_last_sweep, read_runs
-from project.results.records import Problem, RunRecord
 from project.results.text import seed_list
 from project.results.variants import Settings, Variant, group
 from project.results.where import where
@@ -63,26 +63,6 @@ class Request:
         return f"Report: {', '.join(parts) or 'all runs'}"
 
 
-@dataclass(frozen=True)
-class Gathered:
-    """What was read and chosen.
-
-    Attributes:
-        variants: By the title of their table.
-        gaps: What is missing of them, by the same.
-        said: Of what was left out.
-    """
-
-    variants: dict[str, list[Variant]]
-    gaps: dict[str, list[Gap]]
-    said: list[str] = field(default_factory=list)
-
-    @property
-    def all_variants(self) -> list[Variant]:
-        """Of all tables."""
-        return [each for own in self.variants.values() for each in own]
-
-
 def make_report(request: Request) -> Path:
     """Write <outputs>/report and print its tables.
 
@@ -93,58 +73,39 @@ def make_report(request: Request) -> Path:
         ConfigurationError, MissingRunsError, ConflictError, CorruptRunError, OSError.
     """
     functions = load_sections(request.sections)
-    gathered = gather(request)
-    named = find_baseline(gathered.all_variants, request.baseline) if request.baseline else None
-    made = {title: _table(title, own, request, named) for title, own in gathered.variants.items()}
-    for table in made.values():
+    variants, gaps, said = gather(request)
+    everyone = [each for own in variants.values() for each in own]
+    named = find_baseline(everyone, request.baseline) if request.baseline else None
+    made = [_table(title, own, request, named) for title, own in variants.items()]
+    for table in made:
         tables.choose_columns(table, request.columns)
     chapters = []
     with styled():
-        for number, (title, table) in enumerate(made.items()):
+        for number, table in enumerate(made):
             context = Context(
                 table, request.outputs, number, request.reference, request.compose_settings
             )
-            notices = gathered.said * (number == 0) + caveats_of(table, gathered.gaps[title])
+            notices = said * (number == 0) + caveats_of(table, gaps[table.title])
             chapters.append(page.Chapter(table, notices, sections_of(functions, context)))
     with new_report(request.outputs) as folder:
         write(folder, chapters, request)
-    every = [each.table for each in chapters]
-    tables.terminal(every, [each.notices for each in chapters], request.columns)
-    for table in every:
+    tables.terminal(made, [each.notices for each in chapters], request.columns)
+    for table in made:
         print(headline(table))
     return request.outputs / NAME / "index.html"
 
 
-def gather(request: Request) -> Gathered:
+def gather(request: Request) -> tuple[dict[str, list[Variant]], dict[str, list[Gap]], list[str]]:
     """Read and choose the runs.
+
+    Returns:
+        The variants and what is missing of them by the title of their table, and what to say.
 
     Raises:
         ConfigurationError: There are none.
         MissingRunsError: Some are missing or damaged, and `strict` asks for all.
     """
     runs, problems = read_runs(request.outputs, request.runs, histories=True)
-    runs, said, missing = _chosen(request, runs)
-    problems = _chosen_problems(request, problems)
-    if not any(run.metrics for run in runs):
-        if problems:
-            raise refusal([], problems, request.outputs, request.overrides)
-        raise _nothing(request, runs)
-    variants = tables_of(group(runs, _defaults(request.compose_settings), request.mix_code))
-    gaps = {title: find_gaps(own, request.planned) for title, own in variants.items()}
-    first = next(iter(variants))
-    everyone = [each for own in variants.values() for each in own]
-    gaps[first] += find_absent(everyone, request.planned)
-    found = [gap for own in gaps.values() for gap in own]
-    if (found or problems or missing) and request.strict:
-        raise refusal(found, problems, request.outputs, request.overrides, missing)
-    missed = [f"Missing of the last sweep: {', '.join(missing[:8])}."] * bool(missing)
-    return Gathered(variants, gaps, said + missed + left_out(problems))
-
-
-def _chosen(
-    request: Request, runs: list[RunRecord]
-) -> tuple[list[RunRecord], list[str], list[str]]:
-    """Return the runs that are meant, what is said of others, and names that are not there."""
     said: list[str] = []
     missing: list[str] = []
     if request.last:
@@ -152,42 +113,40 @@ def _chosen(
         if sweep is None:
             raise ConfigurationError(f"last=true: no sweep has been made in {request.outputs}")
         names = set(sweep["runs"])
-        missing = sorted(names - {run.name for run in runs})
+        missing = sorted(names - {each.name for each in (*runs, *problems)})
         runs = [run for run in runs if run.name in names]
+        problems = [each for each in problems if each.name in names]
     if request.where is not None:
         runs = where(request.where, runs)
     if request.study is not None:
         runs, foreign = choose_planned(runs, request.planned)
-        if foreign:
-            said.append(
-                f"Left out: seeds {seed_list(foreign)}, which study {request.study} does not plan "
-                "and not all of its variants have."
-            )
-    return runs, said, missing
-
-
-def _chosen_problems(request: Request, problems: list[Problem]) -> list[Problem]:
-    """Return the damaged runs that may be meant."""
-    if request.last and (sweep := read_last_sweep(request.outputs)):
-        problems = [each for each in problems if each.name in sweep["runs"]]
-    if request.study is not None:
         prefixes = tuple(f"{plan.model}-" for plan in request.planned)
         problems = [each for each in problems if each.name.startswith(prefixes)]
-    return problems
+        said += [
+            f"Left out: seeds {seed_list(foreign)}, which study {request.study} does not plan and "
+            "not all of its variants have."
+        ] * bool(foreign)
+    if not any(run.metrics for run in runs):
+        if problems:
+            raise refusal([], problems, request.outputs, request.overrides)
+        raise _nothing(request, len(runs))
+    every = group(runs, _defaults(request.compose_settings), request.mix_code)
+    variants = tables_of(every)
+    gaps = {title: find_gaps(own, request.planned) for title, own in variants.items()}
+    gaps[next(iter(gaps))] += find_absent(every, request.planned)
+    found = [gap for own in gaps.values() for gap in own]
+    if (found or problems or missing) and request.strict:
+        raise refusal(found, problems, request.outputs, request.overrides, missing)
+    said += [f"Missing of the last sweep: {listed(missing)}."] * bool(missing)
+    return variants, gaps, said + left_out(problems)
 
 
-def _nothing(request: Request, runs: Sequence[RunRecord]) -> ConfigurationError:
-    asked = "".join(
-        f" {words}"
-        for given, words in (
-            (request.study, f"of study {request.study}"),
-            (request.last, "of the last sweep"),
-            (request.runs, f"that match runs={','.join(request.runs)}"),
-            (request.where, f"where {request.where}"),
-        )
-        if given
-    )
-    begun = f" ({len(runs)} were begun)" if runs else ""
+def _nothing(request: Request, begun: int) -> ConfigurationError:
+    """Return the refusal of a report on nothing, of which so many runs were begun."""
+    asked = f" of study {request.study}" if request.study else ""
+    asked += " of the last sweep" * request.last
+    asked += f" that match runs={','.join(request.runs)}" if request.runs else ""
+    asked += f" where {request.where}" if request.where else ""
     hint = "make some with `python -m project.train`"
     if request.study is not None:
         hint = (
@@ -196,8 +155,8 @@ def _nothing(request: Request, runs: Sequence[RunRecord]) -> ConfigurationError:
         )
     elif request.runs:
         hint = "globs are held against names like ws_al-0123abcd/seed_0 and ws_al-0123abcd"
-    place = request.outputs / "runs"
-    return ConfigurationError(f"no completed runs{asked} under {place}{begun}; {hint}")
+    place = f"{request.outputs / 'runs'}" + (f" ({begun} were begun)" if begun else "")
+    return ConfigurationError(f"no completed runs{asked} under {place}; {hint}")
 
 
 def _defaults(compose: ComposeSettings) -> Callable[[dict[str, Any]], Settings | None]:
@@ -214,13 +173,12 @@ def _defaults(compose: ComposeSettings) -> Callable[[dict[str, Any]], Settings |
 
 
 def _table(title: str, variants: list[Variant], request: Request, named: Variant | None) -> Table:
-    runs = [run for each in variants for run in each.runs]
-    if not runs:
-        runs = [each.first for each in variants]
+    completed = [run for each in variants for run in each.runs]
+    runs = completed or [each.first for each in variants]
     metric = own_metric(runs) if request.metric is None else named_metric(request.metric, runs)
     others = [named_metric(name, runs) for name in request.metrics]
-    different: list[Metric] = [each for each in others if each.name != metric.name]
-    return make_table(title, variants, metric, different, named)
+    others = [each for each in others if each.name != metric.name]
+    return make_table(title, variants, metric, others, named)
 
 
 def write(folder: Path, chapters: Sequence[page.Chapter], request: Request) -> None:

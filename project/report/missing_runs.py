@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from project.report.formatting import counted
+from project.report.formatting import counted, listed
 from project.report.selection import PlannedVariant
 from project.results.records import Problem
 from project.results.text import seed_list, seed_words
@@ -30,14 +30,7 @@ class MissingRunsError(Exception):
 
 @dataclass(frozen=True)
 class Gap:
-    """What a variant lacks.
-
-    Attributes:
-        label: The variant's.
-        command: What runs it: `train` or another.
-        config: Its resolved configuration.
-        seeds: Those without a completed run, each with what stands there instead.
-    """
+    """The seeds of a variant without a completed run, each with what stands there instead."""
 
     label: str
     command: str
@@ -97,17 +90,12 @@ def refusal(
 ) -> MissingRunsError:
     """Return what to raise: every gap with the command that closes it, every damaged run.
 
-    Args:
-        gaps: What variants lack.
-        problems: What cannot be read.
-        outputs: The output folder.
-        overrides: From a configuration to words to type.
-        missing: Names of runs that are not there at all.
+    `missing` are names of runs that are not there at all.
     """
     lines = [f"not there: {name}" for name in missing[:MAX_SHOWN]]
     if problems:
         lines.append(f"{counted(len(problems), 'run')} cannot be read:")
-        lines += _shortened([f"  {problem}" for problem in problems], len(problems))
+        lines.append(listed((f"  {problem}" for problem in problems), "\n", MAX_SHOWN))
     if gaps:
         lack = "lack" if len(gaps) > 1 else "lacks"
         lines.append(
@@ -115,8 +103,8 @@ def refusal(
             "study have; these commands complete them:"
         )
         # Composing takes a moment for each: only those that are shown.
-        shown = [f"  {gap}\n    {completing(gap, outputs, overrides)}" for gap in gaps[:MAX_SHOWN]]
-        lines += _shortened(shown, len(gaps))
+        lines += [f"  {gap}\n    {completing(gap, outputs, overrides)}" for gap in gaps[:MAX_SHOWN]]
+        lines += [f"  and {len(gaps) - MAX_SHOWN} more"] * (len(gaps) > MAX_SHOWN)
     lines.append("Or leave out strict=true: what is there is shown with its n.")
     return MissingRunsError("\n".join(lines), exit_code=3 if problems else 4)
 
@@ -129,8 +117,3 @@ def completing(gap: Gap, outputs: Path, overrides: Overrides) -> str:
     place = [f"paths.outputs={outputs}"] if outputs != Path("outputs") else []
     seeds = f"seed={seed_words(list(gap.seeds))}"
     return f"python -m project.{gap.command} -m {shlex.join([*words, *place, seeds])}"
-
-
-def _shortened(lines: Sequence[str], total: int) -> list[str]:
-    more = [f"  and {total - MAX_SHOWN} more"] if total > MAX_SHOWN else []
-    return [*lines[:MAX_SHOWN], *more]

@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from project.report.build import Request, gather
 from project.report.figures.style import styled
 from project.report.formatting import Quantity, quantity_of
 from project.report.results_table import Table, make_table
@@ -55,11 +54,6 @@ def text_of(section: Section) -> str:
 def figures_of(section: Section) -> list[Any]:
     """Return the section's illustrations."""
     return [part for part in section.parts if not isinstance(part, str | PageTable)]
-
-
-def gathered(outputs: Path, **request: Any) -> Any:
-    """Return what a report with such a request is about."""
-    return gather(Request(outputs, **request))
 
 
 def words(text: str) -> str:
