@@ -20,7 +20,7 @@ from project.results.statistics import (
     SIGNIFICANCE,
     Paired,
     compare_paired,
-    holm,
+    correct,
     smallest_possible_p_value,
 )
 from project.results.text import seed_words
@@ -127,16 +127,13 @@ def judge(findings: Sequence[Finding], rows: Mapping[str, Variant]) -> list[Judg
 
 def judge_parts(parts: Sequence[tuple[str, Sequence[Part]]]) -> list[Judgement]:
     """Return a verdict for every finding, whose parts are corrected over all of them."""
-    every = [part.paired for _, own in parts for part in own if part.paired]
-    adjusted = iter(holm([each.p_value for each in every if each.p_value is not None]))
-    return [conclude(says, [_judged(part, adjusted) for part in own]) for says, own in parts]
-
-
-def _judged(part: Part, adjusted: Iterable[float]) -> Part:
-    if part.paired is None:
-        return part
-    p = None if part.paired.exploratory else next(iter(adjusted))
-    return replace(part, p_value=p, verdict=verdict_on(part.paired, p))
+    every = [part for _, own in parts for part in own]
+    p_values = correct([part.paired for part in every])
+    judged = (
+        replace(part, p_value=p, verdict=verdict_on(part.paired, p)) if part.paired else part
+        for part, p in zip(every, p_values, strict=True)
+    )
+    return [conclude(says, [next(judged) for _ in own]) for says, own in parts]
 
 
 def compare_claim(claim: Claim, rows: Mapping[str, Variant]) -> Part:

@@ -27,7 +27,7 @@ from project.report.sections import Cell, Context, Illustration, PageTable, Sect
 from project.report.studies import find_sweeps
 from project.results.comparisons import compare_variants, why_not_paired
 from project.results.metrics import best_by_validation
-from project.results.statistics import Summary, holm, summarise
+from project.results.statistics import Summary, correct, summarise
 from project.results.variants import Variant
 
 __all__ = ["disk", "findings", "published", "softmax_twice"]
@@ -125,15 +125,16 @@ def softmax_twice(context: Context) -> Section | None:
         None if reason else compare_variants(once, twice, ERROR)
         for (_, twice, once), reason in zip(pairs, reasons, strict=True)
     ]
-    tested = [each.p_value for each in compared if each and each.p_value is not None]
-    adjusted = iter(holm(tested))
     lines = []
-    for (name, twice, once), reason, each in zip(pairs, reasons, compared, strict=True):
+    p_values = correct(compared)
+    for (name, twice, once), reason, each, p in zip(
+        pairs, reasons, compared, p_values, strict=True
+    ):
         cells, n = reason, NONE
         if each is not None:
-            n, p = str(each.n), "" if each.p_value is None else f", {p_words(next(adjusted))}"
+            n, told = str(each.n), "" if p is None else f", {p_words(p)}"
             ends = f" ({PERCENT.difference_ci(each.ci)})" if each.ci else ""
-            cells = f"{PERCENT.difference(each.mean)} points{ends}{p}"
+            cells = f"{PERCENT.difference(each.mean)} points{ends}{told}"
         means = [link(variant, _mean(_summary(variant))) for variant in (twice, once)]
         lines.append([name, *means, link(once, cells), n])
     title = "Softmax once or twice"

@@ -13,7 +13,7 @@ from project.results.statistics import (
     SIGNIFICANCE,
     Paired,
     Summary,
-    holm,
+    correct,
     smallest_possible_p_value,
     summarise,
 )
@@ -126,12 +126,10 @@ def make_table(
     is_named = any(each is named for each in variants)
     baseline = named if is_named else best_by_validation(variants, metric)
     rows = [_row(each, baseline, metric, others) for each in variants]
-    tested = [k for k, row in enumerate(rows) if row.paired and row.paired.p_value is not None]
-    with_runs = sum(bool(each.runs) for each in variants)
-    family = len(tested) if is_named else math.comb(with_runs, 2)
-    p_values = [row.paired.p_value for row in rows if row.paired and row.paired.p_value is not None]
-    for k, p in zip(tested, holm(p_values, family), strict=True):
-        rows[k] = replace(rows[k], p_value=p)
+    tested = sum(bool(row.paired and not row.paired.exploratory) for row in rows)
+    family = tested if is_named else math.comb(sum(bool(each.runs) for each in variants), 2)
+    p_values = correct([row.paired for row in rows], family)
+    rows = [replace(row, p_value=p) for row, p in zip(rows, p_values, strict=True)]
     rows.sort(key=lambda row: _place(row, metric))
     return Table(
         title=title,

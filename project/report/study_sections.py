@@ -13,7 +13,7 @@ from project.report.studies import (
 )
 from project.results.comparisons import why_not_paired
 from project.results.metrics import Metric
-from project.results.statistics import holm, summarise
+from project.results.statistics import correct, summarise
 from project.results.text import shown
 from project.runs.trials import COMPLETE, History, read_histories
 
@@ -28,8 +28,7 @@ def ablations(context: Context) -> list[Section]:
 def _ablation(study: Ablation, context: Context) -> Section:
     quantity, metric = context.quantity, context.table.metric
     compared = study.compared(metric)
-    tested = [each.p_value for each in compared.values() if each.p_value is not None]
-    adjusted = iter(holm(tested))
+    p_values = dict(zip(compared, correct(list(compared.values())), strict=True))
     rows = []
     for change, variant in study.changed.items():
         summary = summarise(variant.values(metric.test) or [])
@@ -39,7 +38,7 @@ def _ablation(study: Ablation, context: Context) -> Section:
             reason = why_not_paired(variant, study.whole, metric.test)
             cells += [reason, NONE, NONE, str(summary.n)]
         else:
-            p = "exploratory" if each.p_value is None else p_value(next(adjusted))
+            p = "exploratory" if each.exploratory else p_value(p_values[change])
             cells += [
                 quantity.difference(each.mean),
                 quantity.difference_ci(each.ci),

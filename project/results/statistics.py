@@ -250,3 +250,10 @@ def holm(p_values: Sequence[float], family: int | None = None) -> list[float]:
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(1, np.maximum.accumulate(factors * p[order]))
     return adjusted.tolist()
+
+
+def correct(paired: Sequence[Paired | None], family: int | None = None) -> list[float | None]:
+    """Return Holm's p-value of each comparison; None where there is no p-value."""
+    tested = [each.p_value for each in paired if each is not None and each.p_value is not None]
+    adjusted = iter(holm(tested, family))
+    return [next(adjusted) if each and each.p_value is not None else None for each in paired]
