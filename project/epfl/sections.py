@@ -46,7 +46,7 @@ def _reference(context: Context, task: str) -> Reference | None:
 
 
 def _rows(context: Context, reference: Reference) -> dict[str, Variant]:
-    settings = {name: context.compose_settings([f"model={name}"]) for name in reference.models}
+    settings = {name: context.compose_settings((f"model={name}",)) for name in reference.models}
     return rows_of(context.variants, settings)
 
 

@@ -11,6 +11,7 @@ Reads run directories only, and writes outputs/report. torch is never imported.
 import re
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -88,7 +89,8 @@ def execute(config: dict[str, Any], words: Sequence[str]) -> None:
     print(make_report(request))
 
 
-def compose_settings(words: Sequence[str]) -> Settings | None:
+@cache
+def compose_settings(words: tuple[str, ...]) -> Settings | None:
     """Return the settings that words of project.train lead to; None where there is no such file."""
     from hydra.errors import HydraException
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -161,13 +160,12 @@ def _nothing(request: Request, begun: int) -> ConfigurationError:
 
 def _defaults(compose: ComposeSettings) -> Callable[[dict[str, Any]], Settings | None]:
     """Return what gives the settings of a configuration's model, task and data by themselves."""
-    composed = cache(compose)
 
     def defaults(config: dict[str, Any]) -> Settings | None:
         if "trainer" not in config:  # of a command with a configuration of its own
             return None
         named = {key: (config.get(key) or {}).get("name") for key in ("model", "task", "data")}
-        return composed(tuple(f"{key}={name}" for key, name in named.items() if name))
+        return compose(tuple(f"{key}={name}" for key, name in named.items() if name))
 
     return defaults
 

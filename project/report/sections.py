@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 STANDARD = "project.report.standard"
 # From the words of a command line of project.train to the settings of its variant.
-ComposeSettings = Callable[[Sequence[str]], Settings | None]
+ComposeSettings = Callable[[tuple[str, ...]], Settings | None]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """The page's sections on both parts: what the variants allow, with links to the runs behind."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +42,7 @@ def made_of(outputs: Path) -> dict[str, Section]:
         if each.settings.get("optimizer.lr") == 1
     }
 
-    def compose(words: Sequence[str]) -> Settings | None:
+    def compose(words: tuple[str, ...]) -> Settings | None:
         return own.get(words[0].removeprefix("model="))
 
     return made(outputs, *ALL, reference=CONTENT, compose_settings=compose)
