@@ -135,7 +135,7 @@ def gather(request: Request) -> tuple[dict[str, list[Variant]], dict[str, list[G
     gaps[next(iter(gaps))] += find_absent(every, request.planned)
     found = [gap for own in gaps.values() for gap in own]
     if (found or problems or missing) and request.strict:
-        raise refusal(found, problems, request.outputs, request.overrides, missing)
+        raise refusal(found, problems, request.outputs, request.overrides, request.study, missing)
     said += [f"Missing of the last sweep: {listed(missing)}."] * bool(missing)
     return variants, gaps, said + left_out(problems)
 

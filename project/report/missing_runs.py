@@ -36,6 +36,7 @@ class Gap:
     command: str
     config: Mapping[str, Any]
     seeds: dict[int, str]
+    planned: bool = False  # and never begun
 
     def __str__(self) -> str:
         """`ws_al: seeds 3, 4 missing; seed 7 failed`."""
@@ -75,7 +76,13 @@ def find_absent(variants: Sequence[Variant], planned: Sequence[PlannedVariant]) 
     prefixes = {key: plan.model for key, plan in keys.items()}
     labels = labels_of(prefixes, identities, identities, dict.fromkeys(keys))
     return [
-        Gap(labels[key], plan.command, plan.config, dict.fromkeys(plan.seeds, "missing"))
+        Gap(
+            labels[key],
+            plan.command,
+            plan.config,
+            dict.fromkeys(plan.seeds, "missing"),
+            planned=True,
+        )
         for key, plan in keys.items()
         if not any(plan.describes(each) for each in variants)
     ]
@@ -86,6 +93,7 @@ def refusal(
     problems: Sequence[Problem],
     outputs: Path,
     overrides: Overrides,
+    study: str | None = None,
     missing: Sequence[str] = (),
 ) -> MissingRunsError:
     """Return what to raise: every gap with the command that closes it, every damaged run.
@@ -103,17 +111,21 @@ def refusal(
             "study have; these commands complete them:"
         )
         # Composing takes a moment for each: only those that are shown.
-        lines += [f"  {gap}\n    {completing(gap, outputs, overrides)}" for gap in gaps[:MAX_SHOWN]]
+        lines += [
+            f"  {gap}\n    {completing(gap, outputs, overrides, study)}" for gap in gaps[:MAX_SHOWN]
+        ]
         lines += [f"  and {len(gaps) - MAX_SHOWN} more"] * (len(gaps) > MAX_SHOWN)
     lines.append("Or leave out strict=true: what is there is shown with its n.")
     return MissingRunsError("\n".join(lines), exit_code=3 if problems else 4)
 
 
-def completing(gap: Gap, outputs: Path, overrides: Overrides) -> str:
-    """Return what to type to make the runs of `gap`."""
+def completing(gap: Gap, outputs: Path, overrides: Overrides, study: str | None) -> str:
+    """Return what to type to make the runs of `gap`; of a planned variant, the study itself."""
+    place = [f"paths.outputs={outputs}"] if outputs != Path("outputs") else []
+    if gap.planned:
+        return shlex.join(["python", "-m", f"project.{gap.command}", f"study={study}", *place])
     words = overrides(gap.command, dict(gap.config))
     if words is None:
         return f"(no command of today's conf/ leads to the settings of {gap.label})"
-    place = [f"paths.outputs={outputs}"] if outputs != Path("outputs") else []
     seeds = f"seed={seed_words(list(gap.seeds))}"
     return f"python -m project.{gap.command} -m {shlex.join([*words, *place, seeds])}"
