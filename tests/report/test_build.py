@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from project.config.compose import compose, study_variants
 from project.report.__main__ import main
 from project.report.folder import new_report
 from tests.results.stored_runs import (
     change_record,
+    write_composed,
     write_disk_run,
     write_run,
     write_variant,
@@ -215,6 +218,39 @@ def test_runs_are_chosen_by_globs_conditions_or_the_last_sweep(
     found = [line.split()[0] for line in out.splitlines() if line.startswith((" good", " bad"))]
     assert found == rows
     assert ("! Missing of the last sweep: bad-00000000/seed_9." in out) is (words == ["last=true"])
+
+
+def test_a_study_is_its_variants_at_their_common_seeds_and_no_other_run(
+    tmp_path: Path, report: Report
+) -> None:
+    folders = [
+        write_composed(tmp_path, each.config, range(10))
+        for each in study_variants("train", "auxiliary_position")
+    ]
+    # Of other studies:
+    write_composed(tmp_path, compose("train", ["model=ws_al"]), [10, 11])
+    write_composed(tmp_path, compose("train", ["model=ws_al", "optimizer.lr=0.7"]), [0])
+    write_composed(tmp_path, compose("train", ["model=basic"]), [0])
+    code, out, _ = report("study=auxiliary_position", "strict=true")
+    assert code == 0
+    assert "basic" not in out
+    assert "0.7" not in out
+    assert len(re.findall(r"^ *ws_al.* 10 ", out, re.MULTILINE)) == 8
+    # The runs chose the baseline: 8 variants are 28 pairs, which need more seeds than 10.
+    assert "10 seeds are too few for 28 comparisons." in out
+    assert "! Left out: seeds 10, 11, which study auxiliary_position does not plan" in out
+    assert (
+        "<h1>Report: study auxiliary_<wbr>position</h1>"
+        in (tmp_path / "report/index.html").read_text()
+    )
+    shutil.rmtree(folders[-1])
+    code, _, err = report("study=auxiliary_position", "strict=true")
+    assert code == 4
+    assert re.search(
+        r"ws_al_bn_do model.auxiliary=\w+: seeds 0 to 9 missing\n"
+        rf"    python -m project.train study=auxiliary_position paths.outputs={tmp_path}\n",
+        err,
+    ), err
 
 
 def test_any_metric_is_judged_by_and_others_are_columns(tmp_path: Path, report: Report) -> None:
