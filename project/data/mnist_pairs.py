@@ -1,6 +1,5 @@
 """Pairs of digits as a LightningDataModule: drawn by named streams, served whole from memory."""
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +12,6 @@ from project.data.digests import ExampleDigest
 from project.data.mnist import Digits, Mnist, check_enough, load_mnist
 from project.seeding import generator
 
-log = logging.getLogger(__name__)
-
 # Pairs in a batch of validation or test: few batches, whose maps still fit into the cache.
 EVALUATION_BATCH = 250
 
@@ -25,8 +22,10 @@ Batch = tuple[Tensor, Tensor, Tensor]
 class Pairs(Dataset[Batch]):
     """N pairs in memory; an index tensor takes out a whole batch at once.
 
-    images: (N, 2, 14, 14) float32; target: (N,) int64, 1 where the first digit is lesser than or
-    equal to the second, else 0; digits: (N, 2) int64, the classes.
+    Attributes:
+        images: (N, 2, 14, 14) float32.
+        digits: (N, 2) int64, the classes.
+        target: (N,) int64, 1 where the first digit is lesser than or equal to the second, else 0.
     """
 
     def __init__(self, images: Tensor, digits: Tensor) -> None:
@@ -42,7 +41,7 @@ class Pairs(Dataset[Batch]):
 
 
 def targets(digits: Tensor) -> Tensor:
-    """Classes (N, 2) to (N,): 1 where the first is lesser than or equal to the second, else 0."""
+    """Return (N,) of classes (N, 2): 1 where the first is at most as large as the second, else 0."""
     return (digits[:, 0] <= digits[:, 1]).long()
 
 
@@ -66,6 +65,12 @@ class BatchIndexSampler(Sampler[Tensor]):
 
     The order of an epoch is a function of (seed, epoch) alone, so a run that is resumed in epoch 7
     sees the pairs as one that came there by itself. Lightning calls `set_epoch`.
+
+    Args:
+        pairs: How many there are.
+        batch_size: How many make a batch.
+        seed: Of the order.
+        shuffle: Whether every epoch has an order of its own.
     """
 
     def __init__(self, pairs: int, batch_size: int, seed: int, shuffle: bool) -> None:
@@ -76,6 +81,7 @@ class BatchIndexSampler(Sampler[Tensor]):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
+        """Let the next pass be that of an epoch."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -100,7 +106,7 @@ class PairResampler(BatchIndexSampler):
 
 
 def downsample(images: Tensor) -> Tensor:
-    """(N, 28, 28) bytes to (N, 14, 14) float32 in [0, 255] by a 2x2 mean."""
+    """Return (N, 14, 14) float32 in [0, 255] of (N, 28, 28) bytes, by a 2x2 mean."""
     if images.shape[1:] != (28, 28):
         raise ValueError(f"digits must be (N, 28, 28), got {tuple(images.shape)}")
     return torch.nn.functional.avg_pool2d(images.float().unsqueeze(1), 2).squeeze(1)
@@ -114,6 +120,19 @@ class MnistPairs(LightningDataModule):
     test pairs come from its test digits (`pairs/test`). With `normalise`, every pixel is shifted
     and scaled by the mean and std of the training pairs' pixels, else it stays in [0, 255].
     With `resample_pairs`, the digits of the training pairs make other pairs in every epoch.
+
+    Args:
+        root: The data folder.
+        seed: Of the digits that are drawn.
+        order_seed: Of the order of the training pairs.
+        source: Where the digits come from if they are not there: see `project.data.mnist`.
+        train_pairs: Number of training pairs.
+        val_pairs: Number of validation pairs.
+        test_pairs: Number of test pairs.
+        batch_size: Pairs in a training batch.
+        shuffle: Whether the training pairs have a new order in every epoch.
+        normalise: Whether pixels are shifted and scaled.
+        resample_pairs: Whether every epoch has new training pairs.
     """
 
     def __init__(
@@ -193,6 +212,7 @@ class MnistPairs(LightningDataModule):
         return self._digests[stage]
 
     def train_dataloader(self) -> DataLoader[Batch]:
+        """Return the training pairs in batches."""
         arguments = len(self.train), self.batch_size, self.order_seed
         if self.resample_pairs:
             # A new pairing in every epoch is a new order as well, whatever `shuffle` says.
@@ -200,14 +220,17 @@ class MnistPairs(LightningDataModule):
         return _loader(self.train, BatchIndexSampler(*arguments, self.shuffle))
 
     def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
+        """Return the validation pairs in order; no loader where there are none."""
         return self._in_order(self.val) if len(self.val) else []
 
     def test_dataloader(self) -> DataLoader[Batch]:
+        """Return the test pairs in order."""
         return self._in_order(self.test)
 
     def transfer_batch_to_device(
         self, batch: Batch, device: torch.device, dataloader_idx: int
     ) -> Batch:
+        """Move a batch."""
         # What is in its place already need not be walked through, which Lightning does.
         if batch[0].device == device:
             return batch

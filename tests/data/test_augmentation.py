@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import affine_grid, grid_sample
 
-from project.seeding import seed_noise
-from project.training.augmentation import Deformation
+from project import seeding
+from project.data.augmentation import Deformation
 
 NOTHING: dict[str, float] = {
     "rotation": 0.0,
@@ -45,7 +46,7 @@ def test_moving_by_nothing_changes_nothing(pairs: Tensor) -> None:
 
 
 def test_a_shift_moves_each_digit_by_its_own_number_of_pixels(pairs: Tensor) -> None:
-    seed_noise(0, 0)
+    seeding.start(0, "noise", 0)
     moved = (centre(noise(shift=2.0)(pairs)) - centre(pairs)).flatten(0, 1)
     assert moved.abs().max() < 2.05
     assert moved.abs().amax(0).min() > 1.8  # rows and columns, both
@@ -73,13 +74,16 @@ def test_the_map_is_the_rotation_and_scaling_times_the_shear(
     amounts: dict[str, float], expected: list[list[float]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch, "rand", lambda *shape: torch.ones(*shape))
-    images = torch.zeros(1, 1, 14, 14, dtype=torch.float64)
-    found = noise(**amounts)._maps(images)[0, :, :2]
-    assert torch.allclose(found, torch.tensor(expected, dtype=torch.float64), atol=1e-6)
+    image = torch.randn(1, 1, 14, 14, dtype=torch.float64)
+    theta = torch.tensor([[[*row, 0.0] for row in expected]], dtype=torch.float64)
+    places = affine_grid(theta, [1, 1, 14, 14], align_corners=False)
+    wanted = grid_sample(image, places, padding_mode="border", align_corners=False)
+    found = noise(**amounts)(image.expand(1, 2, 14, 14))
+    assert torch.allclose(found, wanted.expand(1, 2, 14, 14), rtol=0, atol=1e-5)
 
 
 def test_gamma_is_a_power_of_the_ink_and_leaves_paper_and_darkest_pixel(pairs: Tensor) -> None:
-    seed_noise(0, 0)
+    seeding.start(0, "noise", 0)
     inked = noise(gamma=2.0)(pairs).flatten(0, 1)
     plain = pairs.flatten(0, 1)
     for extreme in (Tensor.amin, Tensor.amax):
@@ -101,14 +105,14 @@ def test_gamma_leaves_an_empty_image_as_it_is() -> None:
 
 
 def test_the_background_comes_in_and_no_zeros(pairs: Tensor) -> None:
-    seed_noise(0, 0)
+    seeding.start(0, "noise", 0)
     moved = noise(rotation=30.0, shift=3.0, scale=0.3, shear=20.0, elastic=1.0)(pairs)
     assert moved[..., 13, 0].abs().min() > 0.3
 
 
 def test_the_noise_of_a_step_is_that_of_its_stream(pairs: Tensor) -> None:
     def draw(step: int) -> Any:
-        seed_noise(7, step)
+        seeding.start(7, "noise", step)
         return noise(rotation=10.0, shift=1.0)(pairs)
 
     assert torch.equal(draw(3), draw(3))
@@ -116,9 +120,10 @@ def test_the_noise_of_a_step_is_that_of_its_stream(pairs: Tensor) -> None:
 
 
 def test_dents_move_no_place_further_than_they_may_and_neighbours_alike() -> None:
-    seed_noise(0, 0)
-    images = torch.zeros(50, 1, 14, 14, dtype=torch.float64)
-    dents = noise(elastic=1.5)._dents(images) * 14 / 2  # in pixels
-    assert 1.4 < dents.abs().max() <= 1.5
-    assert dents.diff(dim=1).abs().max() <= 2 * 1.5 * 3 / 13 + 1e-9  # three steps of 13 pixels
-    assert dents.std((1, 2)).min() > 0.1
+    """Of an image whose grey levels are its columns, the change is the displacement."""
+    seeding.start(0, "noise", 0)
+    columns = torch.arange(14, dtype=torch.float64).expand(50, 2, 14, 14)
+    dents = (noise(elastic=1.5)(columns) - columns)[..., 2:-2]
+    assert 1.3 < dents.abs().max() <= 1.5
+    assert dents.diff(dim=-2).abs().max() <= 2 * 1.5 * 3 / 13 + 1e-9  # three steps of 13 pixels
+    assert dents.std((-2, -1)).min() > 0.05

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from project.data.mnist import DataError, Digits, Mnist
-from project.data.pairs import IndexBatches, Pairs, PairsDataModule, downsample
+from project.data.mnist_pairs import BatchIndexSampler, Pairs, MnistPairs, downsample
 
-Make = Callable[..., PairsDataModule]
+Make = Callable[..., MnistPairs]
 
 
 def numbered_digits(count: int, first: int) -> Digits:
@@ -36,7 +36,7 @@ def numbered(make_pairs: Make, serve_mnist: Callable[[Mnist], None]) -> Make:
     """Makes data modules of digits that can be told apart: 0-599 for training, 600-899 for test."""
     serve_mnist(Mnist(numbered_digits(600, 0), numbered_digits(300, 600), "mnist", "0" * 64))
 
-    def make(**changes: Any) -> PairsDataModule:
+    def make(**changes: Any) -> MnistPairs:
         data = make_pairs(**({"normalise": False} | changes))
         data.setup()
         return data
@@ -44,7 +44,7 @@ def numbered(make_pairs: Make, serve_mnist: Callable[[Mnist], None]) -> Make:
     return make
 
 
-def contents(data: PairsDataModule) -> list[Tensor]:
+def contents(data: MnistPairs) -> list[Tensor]:
     return [
         tensor
         for pairs in (data.train, data.val, data.test)
@@ -199,7 +199,7 @@ def test_exactly_as_many_pairs_as_there_are_can_be_had(make_pairs: Make) -> None
 def batches(
     seed: int = 0, epoch: int = 0, shuffle: bool = True, pairs: int = 10
 ) -> list[list[int]]:
-    sampler = IndexBatches(pairs, batch_size=4, seed=seed, shuffle=shuffle)
+    sampler = BatchIndexSampler(pairs, batch_size=4, seed=seed, shuffle=shuffle)
     sampler.set_epoch(epoch)
     return [batch.tolist() for batch in sampler]
 
@@ -221,7 +221,7 @@ def test_shuffling_is_a_permutation_that_depends_on_seed_and_epoch_only() -> Non
 
 
 def test_the_order_of_an_epoch_does_not_depend_on_the_epochs_before() -> None:
-    sampler = IndexBatches(10, batch_size=4, seed=0, shuffle=True)
+    sampler = BatchIndexSampler(10, batch_size=4, seed=0, shuffle=True)
     for epoch in range(3):
         sampler.set_epoch(epoch)
         visited = [batch.tolist() for batch in sampler]
@@ -230,7 +230,7 @@ def test_the_order_of_an_epoch_does_not_depend_on_the_epochs_before() -> None:
 
 @given(pairs=st.integers(0, 30), batch_size=st.integers(1, 12), shuffle=st.booleans())
 def test_the_length_is_the_number_of_batches(pairs: int, batch_size: int, shuffle: bool) -> None:
-    sampler = IndexBatches(pairs, batch_size, seed=0, shuffle=shuffle)
+    sampler = BatchIndexSampler(pairs, batch_size, seed=0, shuffle=shuffle)
     drawn = list(sampler)
     assert len(sampler) == len(drawn)
     assert all(1 <= len(batch) <= batch_size for batch in drawn)
@@ -242,7 +242,7 @@ def test_the_length_is_the_number_of_batches(pairs: int, batch_size: int, shuffl
 def test_a_batch_of_the_loader_is_the_pairs_at_the_samplers_indices(make_pairs: Make) -> None:
     data = make_pairs(seed=3)
     data.setup()
-    order = list(IndexBatches(40, batch_size=16, seed=3, shuffle=True))
+    order = list(BatchIndexSampler(40, batch_size=16, seed=3, shuffle=True))
     loaded = list(data.train_dataloader())
     assert [len(target) for _, target, _ in loaded] == [16, 16, 8]
     for index, batch in zip(order, loaded, strict=True):
@@ -270,7 +270,7 @@ def test_serving_pairs_draws_nothing_from_the_default_generator(make_pairs: Make
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_the_order_has_a_seed_of_its_own(make_pairs: Callable[..., PairsDataModule]) -> None:
+def test_the_order_has_a_seed_of_its_own(make_pairs: Callable[..., MnistPairs]) -> None:
     data = make_pairs(seed=1)
     data.setup()
     same_digits_other_order = make_pairs(seed=1)
@@ -283,7 +283,7 @@ def test_the_order_has_a_seed_of_its_own(make_pairs: Callable[..., PairsDataModu
     assert not torch.equal(*orders)
 
 
-def batches_of(data: PairsDataModule, epoch: int) -> list[list[list[int]]]:
+def batches_of(data: MnistPairs, epoch: int) -> list[list[list[int]]]:
     """The numbers of the digits in the training batches of an epoch."""
     loader = data.train_dataloader()
     loader.sampler.set_epoch(epoch)  # type: ignore[union-attr]
@@ -295,7 +295,7 @@ def batches_of(data: PairsDataModule, epoch: int) -> list[list[list[int]]]:
 def test_digits_that_are_paired_anew_are_the_training_digits_once_in_every_epoch(
     numbered: Make,
 ) -> None:
-    plain, data = numbered(), numbered(re_pair=True)
+    plain, data = numbered(), numbered(resample_pairs=True)
     digits = sorted(numbers_of(plain.train))
     epochs = [batches_of(data, epoch) for epoch in range(3)]
     for batches in epochs:
@@ -310,7 +310,7 @@ def test_digits_that_are_paired_anew_are_the_training_digits_once_in_every_epoch
 
 
 def test_targets_and_classes_are_those_of_the_new_pairs(numbered: Make) -> None:
-    for images, target, digits in numbered(re_pair=True).train_dataloader():
+    for images, target, digits in numbered(resample_pairs=True).train_dataloader():
         numbers = (images[:, :, 0, 0] + 256 * images[:, :, 0, 1]).long()
         assert torch.equal(digits, numbers % 10)
         assert torch.equal(target, (digits[:, 0] <= digits[:, 1]).long())
