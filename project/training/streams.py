@@ -99,6 +99,11 @@ class SeededLoaders(LightningDataModule):
                 return {key: wrap(each) for key, each in loader.items()}
             if isinstance(loader, list | tuple):
                 return [wrap(each) for each in loader]
+            if loader is None:
+                stage = prefix.rstrip("/") or "train"
+                raise ConfigurationError(
+                    f"{type(self).__name__}: {stage}_dataloader() gives None, no loader"
+                )
             number = next(numbers)
             name = f"{number}/{prefix}" if number else prefix
             return SeededLoader(self._own_part(loader, prefix), self.stream_seed, name, epoch)
