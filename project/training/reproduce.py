@@ -77,10 +77,10 @@ def reproduce(directory: Path, words: Sequence[str], trust_code: bool = False) -
     given = [word.partition("=")[2] for word in words if word.startswith("paths.data=")]
     with TemporaryDirectory(prefix="verify-") as scratch:
         repeated = _repeat(loaded.config, Path(scratch), given[0] if given else None, directory)
-    differences = list(_differences(stored, repeated))
+    found = list(differences(stored, repeated))
     environment = _environment(stored.provenance, repeated.provenance)
-    if differences:
-        lines = "\n  ".join([*differences, *environment])
+    if found:
+        lines = "\n  ".join([*found, *environment])
         raise DifferentError(f"{directory} is not the same when it is repeated:\n  {lines}")
     counts = f"{len(stored.metrics)} metrics, {len(stored.history.splitlines()) - 1} epochs"
     print(f"{loaded.name}: the same bits when repeated ({counts}, {len(stored.tensors)} tensors)")
@@ -135,7 +135,7 @@ def _named_tensors(node: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
             yield from _named_tensors(value, f"{name}.{key}")
 
 
-def _differences(stored: StoredResult, repeated: StoredResult) -> Iterator[str]:
+def differences(stored: StoredResult, repeated: StoredResult) -> Iterator[str]:
     """Yield a line for each of metrics, history and weights that differs."""
     for name in sorted(stored.metrics.keys() | repeated.metrics.keys()):
         was, now = stored.metrics.get(name), repeated.metrics.get(name)
