@@ -20,7 +20,7 @@ from project.config.identity import seeds_of
 from project.config.schema import validate_train
 from project.config.source import is_own
 from project.runs.interruption import StopFlag
-from project.runs.lifecycle import RunSpec
+from project.runs.spec import RunSpec
 from project.training.callbacks import StopAtBatchBoundary
 from project.training.components import Components, build_callbacks, build_components
 from project.training.devices import check_devices

@@ -8,7 +8,8 @@ from pytorch_lightning.callbacks import Callback
 
 from project.config.errors import ConflictError
 from project.data.file_digest import file_digest
-from project.runs.lifecycle import RunSpec, check_variant
+from project.runs.origin import check_variant
+from project.runs.spec import RunSpec
 
 RULES = {
     "device": "go on where there is one, or pass rerun=true",

@@ -63,6 +63,10 @@ class SeededLoader:
         """Return the number of batches; raises TypeError where the loader has none."""
         return len(self.loader)
 
+    def at(self, epoch: int) -> "SeededLoader":
+        """Return the same loader for one epoch, whatever a trainer does."""
+        return SeededLoader(self.loader, self._seed, self._prefix, lambda: epoch)
+
     def __getattr__(self, name: str) -> Any:
         """Return what the loader itself has by that name."""
         if name == "loader":  # while it is being copied
