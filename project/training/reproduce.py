@@ -23,7 +23,7 @@ from project.runs.prepare import prepare_run
 from project.runs.record import RECORD, CorruptRunError, completed_record
 from project.training.checkpoint import LAST, AtomicCheckpointIO
 from project.training.execute import execute
-from project.training.load_run import data_section, default_data_folder, load_run
+from project.training.load_run import data_folder, data_section, load_run
 
 ALLOWED = ("verify=", "paths.", "trust_code=", "code=")
 
@@ -92,7 +92,7 @@ def _repeat(
     config: dict[str, Any], scratch: Path, data: str | None, directory: Path
 ) -> StoredResult:
     """Carry out a stored configuration, but for what only observes, in a scratch folder."""
-    folder = data or default_data_folder(directory)
+    folder = data or data_folder(config, directory)
     paths = {"outputs": str(scratch), "data": folder}
     try:
         changed = {
