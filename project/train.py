@@ -33,8 +33,7 @@ def execute(config: dict[str, Any], words: Sequence[str]) -> dict[str, float]:
     if config["verify"] is not None:
         from project.training.reproduce import reproduce
 
-        paths = config["paths"]
-        return reproduce(Path(config["verify"]), words, paths["data"], config["trust_code"])
+        return reproduce(Path(config["verify"]), words, trust_code=config["trust_code"])
     return carry_out(prepare_run(config, cli.typed_command(), words))["metrics"]
 
 

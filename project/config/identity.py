@@ -197,10 +197,13 @@ def identify(config: dict[str, Any]) -> Run:
     """Return the run that a resolved configuration of project.train describes."""
     model = config.get("model") or {}
     data = config["data"]
-    name = data.get("dataset") if data["name"] in UNNAMED_DATA else data["name"]
+    name = data["name"]
+    if name in UNNAMED_DATA:
+        # Other digits than MNIST's (`mnist_5k`) are told apart even there.
+        name = None if data.get("dataset") in (None, "mnist") else data["dataset"]
     return Run(
         model=model.get("name") or config["task"]["name"],
-        data=None if name in (None, "mnist") else name,
+        data=name,
         settings=identity_settings(config),
         seed=config["seed"],
     )

@@ -8,7 +8,8 @@ from project.config.compose import options
 from project.config.errors import ConfigurationError
 from project.config.identity import IGNORED, deciding_callbacks, identify
 from project.config.instantiate import locate
-from project.config.keys import check_chosen, check_keys
+from project.config.keys import SETTLED, check_chosen, check_keys
+from project.config.packages import check_loggers
 from project.config.schema import validate_train
 from project.runs.code import fingerprint, targets_of
 from project.runs.spec import RunSpec
@@ -31,6 +32,7 @@ def prepare_run(config: dict[str, Any], typed: str = "", overrides: Sequence[str
     check_chosen(config, options)
     checked = validate_train(config)
     check_keys(config)
+    check_loggers(config["logger"])
     config, facts = prepare_data(config)
     validate_train(config)  # what has been settled is part of the run's name
     targets = deciding_targets(config)
@@ -53,6 +55,9 @@ def prepare_run(config: dict[str, Any], typed: str = "", overrides: Sequence[str
 def prepare_data(config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Let the data's own `prepare` function settle what its section leaves open.
 
+    Keys of the model that are null take what the settled section says under the same name: how
+    many classes there are, how large the images are.
+
     Returns:
         The configuration, and facts about the data: `dataset`, `fetched_from`, `source`.
 
@@ -69,7 +74,11 @@ def prepare_data(config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
             f"the data, two dictionaries, not {type(result).__name__}"
         )
     settled, facts = result
-    return config | {"data": settled}, facts
+    model = config.get("model")
+    if model is not None:
+        found = {key: settled[key] for key in SETTLED if key in settled}
+        model = {key: found.get(key) if each is None else each for key, each in model.items()}
+    return config | {"data": settled, "model": model}, facts
 
 
 def deciding_targets(config: dict[str, Any]) -> list[str]:
