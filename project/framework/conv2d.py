@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Conv2d(Windowed):
     """y[n, o, r, s] = b[o] + sum_{c, i, j} W[o, c, i, j] x[n, c, stride r + i, stride s + j].
 
-    Maps (N, C, H, W) to (N, O, H', W'), x framed by `padding` zeros. W (O, C, k, k), b (O,).
+    Maps (N, C, H, W) to (N, O, H', W'), x padded with zeros. W (O, C, k, k), b (O,).
 
     Written as a matrix, it is a linear layer: the windows (N H' W', k k C), a row for each, times
     W^T (k k C, O). README.md derives the backward pass with a picture.
@@ -92,10 +92,11 @@ class Conv2d(Windowed):
         self.weight_gradient.add_(kernels_gradient.permute(3, 2, 0, 1))
         if self.bias is not None:
             self.bias_gradient.add_(gradient.sum(0))
-        windows_gradient = gradient.mm(self._kernels).view(-1, *self._counts, k * k, channels)
+        windows_gradient = maps_of(gradient.mm(self._kernels), len(self._input), *self._counts)
         input_gradient = self.zeros(self._input)
-        for place, tap in enumerate(self.taps(input_gradient, self._counts)):
-            tap.add_(windows_gradient[:, :, :, place].permute(0, 3, 1, 2))
+        taps = self.taps(input_gradient, self._counts)
+        for tap, share in zip(taps, windows_gradient.split(channels, dim=1), strict=True):
+            tap.add_(share)
         return self.inside(input_gradient)
 
     def _windows_of(self, x: Tensor) -> Tensor:

@@ -69,11 +69,14 @@ class Module(Stateful):
 
     def tensors(self) -> dict[str, Tensor]:
         """The tensors of the state by their path, as in "blocks.0.conv1.weight"."""
-        return {
-            _join(name, path): tensor
-            for name, child in self.children()
-            for path, tensor in child.tensors().items()
-        }
+        tensors: dict[str, Tensor] = {}
+        for name, child in self.children():
+            for path, tensor in child.tensors().items():
+                joined = _join(name, path)
+                if joined in tensors:
+                    raise ValueError(f"{type(self).__name__} has two tensors named {joined!r}")
+                tensors[joined] = tensor
+        return tensors
 
     def initialise(self, streams: Callable[[str], Generator]) -> None:
         """Draw all parameters anew, those of the module at a path from `streams(path)`."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Windowed(Module):
     """A module each of whose outputs sees one window of its input, k = kernel_size pixels square.
 
-    The maps are first framed by `padding` pixels of value 0. Window (r, s) then begins at pixel
+    The maps are first padded with `padding` zeros on each side. Window (r, s) then begins at pixel
     (stride * r, stride * s). Pixels at the bottom and at the right that do not fill a window any
     more are left out, as in torch.
     """
@@ -65,8 +65,8 @@ class Windowed(Module):
     def zeros(self, x: Tensor) -> Tensor:
         """Zeros in the shape that x (N, C, H, W) has when padded, channels side by side."""
         images, channels, height, width = x.shape
-        frame = 2 * self.padding
-        zeros = empty(images, height + frame, width + frame, channels, dtype=x.dtype).zero_()
+        more = 2 * self.padding
+        zeros = empty(images, height + more, width + more, channels, dtype=x.dtype).zero_()
         return zeros.permute(0, 3, 1, 2)
 
     def inside(self, padded: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ class Windowed(Module):
         return padded[:, :, self.padding : -self.padding, self.padding : -self.padding]
 
     def pad(self, x: Tensor) -> Tensor:
-        """x (N, C, H, W) to (N, C, H + 2 padding, W + 2 padding), framed by zeros."""
+        """x (N, C, H, W) to (N, C, H + 2 padding, W + 2 padding), with zeros around."""
         if self.padding == 0:
             return x
         padded = self.zeros(x)

@@ -103,6 +103,19 @@ def test_evaluation_gives_the_bits_of_training():
     assert all(torch.equal(a, b) for a, b in zip(*passes, strict=True))
 
 
+def test_evaluation_does_not_keep_the_windows():
+    def bytes_kept(layer: Conv2d) -> int:
+        kept = [each.untyped_storage() for each in vars(layer).values() if torch.is_tensor(each)]
+        return sum({each.data_ptr(): each.nbytes() for each in kept}.values())
+
+    layer, x = conv(4, 1, 3), gaussian(8, 4, 16, 16, seed=0)
+    layer.forward(x)
+    windows = 8 * 14 * 14 * 9 * 4 * 8
+    assert bytes_kept(layer) > windows
+    layer.eval().forward(x)
+    assert bytes_kept(layer) < windows / 4
+
+
 def test_a_missing_number_is_seen_in_every_window_that_it_is_in_and_in_no_other():
     x = torch.zeros(1, 1, 5, 5)
     x[0, 0, 1, 1] = torch.nan

@@ -212,3 +212,12 @@ def test_a_module_without_its_own_passes_says_so():
         Module().reset_parameters()
     assert Module().param() == []
     assert Module().state() == {}
+
+
+def test_two_tensors_of_one_name_are_refused():
+    class Twice(Module):
+        def children(self) -> list[tuple[str, Module]]:
+            return [("", Linear(1, 1)), ("", Linear(1, 1))]
+
+    with pytest.raises(ValueError, match="Twice has two tensors named 'weight'"):
+        Twice().state()
