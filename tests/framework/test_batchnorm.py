@@ -59,7 +59,8 @@ def test_in_evaluation_batchnorm_and_its_gradients_equal_torch(data, rows, featu
 @CLAIM
 @given(
     data=st.data(),
-    shape=st.tuples(st.integers(1, 3), st.integers(1, 3), sizes, st.integers(2, 5)),
+    # Of two values dL/dx is 0 but for rounding, divided by a std that may be as small as it likes.
+    shape=st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(2, 5), st.integers(2, 5)),
     training=st.booleans(),
     seed=seeds,
 )

@@ -19,8 +19,8 @@ def ready(net: nn.Module) -> nn.Module:
     return net.eval()
 
 
-def siamese(auxiliary_on: str = "logits") -> nn.Module:
-    return ready(Siamese([4, 6], 8, 8, True, 0.2, 0.2, "both", auxiliary_on))  # type: ignore[arg-type]
+def siamese(auxiliary_input: str = "logits") -> nn.Module:
+    return ready(Siamese([4, 6], 8, 8, True, 0.2, 0.2, "both", auxiliary_input))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("normalise", [True, False])
@@ -41,14 +41,14 @@ def test_plain_pixels_lead_to_the_scores_of_the_runs_own_pairs(
         assert torch.equal(a, b)
 
 
-@pytest.mark.parametrize("auxiliary_on", ["logits", "probabilities"])
+@pytest.mark.parametrize("auxiliary_input", ["logits", "probabilities"])
 def test_probabilities_are_probabilities_and_answers_stay(
-    make_pairs: MakePairs, auxiliary_on: str
+    make_pairs: MakePairs, auxiliary_input: str
 ) -> None:
-    data, net = make_pairs(), siamese(auxiliary_on)
+    data, net = make_pairs(), siamese(auxiliary_input)
     data.setup()
     calibration = calibrate(net, data)
-    assert calibration.digits_as_logarithms == (auxiliary_on == "probabilities")
+    assert calibration.digits_as_logarithms == (auxiliary_input == "probabilities")
     calibrated = CalibratedNet(net, data, calibration)
     with torch.inference_mode():
         raw = net(data.val.images)

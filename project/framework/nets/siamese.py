@@ -38,10 +38,10 @@ class Branch(Module):
         hidden: int,
         batch_norm: bool,
         auxiliary: str,
-        auxiliary_on: str,
+        auxiliary_input: str,
     ) -> None:
         self.late = auxiliary in ("late", "both")
-        self.on_probabilities = auxiliary_on == "probabilities"
+        self.on_probabilities = auxiliary_input == "probabilities"
         self.convolutions = convolutions
         self.digit = Sequential(
             digit1=layers.linear(convolutions.features, hidden),
@@ -99,7 +99,7 @@ class Siamese(Module):
 
     auxiliary: where the digits are named as well, for the auxiliary loss: `late`, the 10 outputs
         that go to the head; `early`, a linear layer right after the convolutions; `both`; `none`.
-    auxiliary_on: what the auxiliary cross-entropy receives. `probabilities` are softmaxed outputs:
+    auxiliary_input: what the auxiliary cross-entropy receives. `probabilities` are softmaxed outputs:
         cross-entropy then applies softmax a second time, as the report almost certainly did.
         `logits` is the correct form. The head receives probabilities either way.
     dropout_conv: probability of dropping a channel after each convolution: one number for both, or
@@ -115,7 +115,7 @@ class Siamese(Module):
         dropout_conv: float | Sequence[float],
         dropout_linear: float,
         auxiliary: Literal["early", "late", "both", "none"],
-        auxiliary_on: Literal["probabilities", "logits"],
+        auxiliary_input: Literal["probabilities", "logits"],
         *,
         generator: Generator | None = None,
         dtype: torch_dtype | None = None,
@@ -129,11 +129,11 @@ class Siamese(Module):
         dropouts = _one_each("dropout_conv", dropout_conv)
         _check_probability("dropout_linear", dropout_linear)
         _check_one_of("auxiliary", auxiliary, AUXILIARY_POSITIONS)
-        _check_one_of("auxiliary_on", auxiliary_on, AUXILIARY_INPUTS)
+        _check_one_of("auxiliary_input", auxiliary_input, AUXILIARY_INPUTS)
         layers = Layers(generator, dtype)
         convolutions = Convolutions(layers, 1, channels, batch_norm, dropouts)
         self.branch = Shared(
-            Branch(layers, convolutions, hidden_digit, batch_norm, auxiliary, auxiliary_on)
+            Branch(layers, convolutions, hidden_digit, batch_norm, auxiliary, auxiliary_input)
         )
         self.head = Sequential(
             join=Flatten(),

@@ -18,7 +18,7 @@ _SIAMESE: dict[str, Any] = {
     "dropout_conv": 0.0,
     "dropout_linear": 0.0,
     "auxiliary": "late",
-    "auxiliary_on": "probabilities",
+    "auxiliary_input": "probabilities",
 }
 _DROPOUT = {"dropout_conv": [0.1, 0.2]}
 
@@ -39,9 +39,9 @@ OTHERS: dict[str, tuple[str, dict[str, Any]]] = {
     "none": ("Siamese", _SIAMESE | _SMALL | {"auxiliary": "none", "dropout_linear": 0.5}),
     "early logits": (
         "Siamese",
-        _SIAMESE | _SMALL | {"auxiliary": "early", "auxiliary_on": "logits"},
+        _SIAMESE | _SMALL | {"auxiliary": "early", "auxiliary_input": "logits"},
     ),
-    "both logits": ("Siamese", _SIAMESE | _SMALL | {"auxiliary": "both", "auxiliary_on": "logits"}),
+    "both logits": ("Siamese", _SIAMESE | _SMALL | {"auxiliary": "both", "auxiliary_input": "logits"}),
     "growing resnet": ("ResNet", {"channels": [3, 4, 6], "blocks": [1, 2, 1]}),
 }
 ALL = REPORT | OTHERS

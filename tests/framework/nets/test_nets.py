@@ -82,7 +82,7 @@ def test_a_missing_pixel_is_seen_in_its_pairs_comparison_and_in_no_other(name):
         ("both", {"dropout_conv": 1.0}, r"dropout_conv must be in \[0, 1\), got 1\.0"),
         ("both", {"dropout_linear": -0.1}, r"dropout_linear must be in \[0, 1\), got -0\.1"),
         ("both", {"auxiliary": "middle"}, r"one of \('early', 'late', .* got 'middle'"),
-        ("both", {"auxiliary_on": "x"}, r"one of \('probabilities', 'logits'\), got 'x'"),
+        ("both", {"auxiliary_input": "x"}, r"one of \('probabilities', 'logits'\), got 'x'"),
         ("resnet", {"blocks": [1, 2]}, r"equally long .* channels=\[32\], blocks=\[1, 2\]"),
         ("resnet", {"blocks": [0]}, r"positive numbers, got channels=\[32\], blocks=\[0\]"),
     ],

@@ -7,7 +7,8 @@ import torch
 
 from project import models
 from project.framework import load, nets, save
-from project.seeding import generator, seed_noise
+from project import seeding
+from project.seeding import generator
 from tests.framework.batches import LAYOUTS, gaussian
 from tests.framework.nets.report_nets import ALL, REPORT, both_nets, outputs_of
 from tests.framework.parity import assert_parity, assert_same_named_gradients, assert_same_state
@@ -55,7 +56,7 @@ def test_outputs_gradients_and_statistics_equal_torch(name, training):
     ours.train(training)
     theirs.train(training)
     pairs = gaussian(6, 2, 14, 14, seed=0)
-    seed_noise(0, 3)
+    seeding.start(0, "noise", 3)
     with torch.enable_grad():
         leaf = pairs.clone().requires_grad_()
         expected = outputs_of(theirs, leaf)

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from project.data.mnist import load_mnist
-from project.data.pairs import downsample, targets
+from project.data.pairs import scaled, targets
 from project.framework import Adadelta
-from project.seeding import generator, seed_noise
+from project import seeding
+from project.seeding import generator
 from tests.commands import ROOT
 from tests.conftest import synthetic_digits
 from tests.framework.nets.report_nets import both_nets, outputs_of, report_loss, torch_loss
@@ -30,7 +31,7 @@ class Digits:
 def pairs_of(images: Tensor, labels: Tensor, pairs: int, seed: int) -> Digits:
     """Pairs of digits drawn from `images` (M, 28, 28) by the stream `pairs/train`."""
     order = torch.randperm(len(labels), generator=generator(seed, "pairs/train"))[: 2 * pairs]
-    pixels = downsample(images[order]).view(-1, 2, 14, 14).double()
+    pixels = scaled(images[order], 14).view(-1, 2, 14, 14).double()
     digits = labels[order].view(-1, 2)
     return Digits((pixels - pixels.mean()) / pixels.std(), targets(digits), digits)
 
@@ -50,7 +51,7 @@ def assert_same_losses(data: Digits, epochs: int, seed: int) -> list[float]:
             optimizer.gradient_reset()
             ours.backward(loss.backward())
             optimizer.step()
-            seed_noise(seed, len(losses))
+            seeding.start(seed, "noise", len(losses))
             with torch.enable_grad():
                 expected = torch_loss(outputs_of(theirs, pairs), target, digits)
                 torch_optimizer.zero_grad()
