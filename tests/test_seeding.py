@@ -20,7 +20,7 @@ def siamese(**changes: Any) -> Siamese:
         "dropout_conv": 0.0,
         "dropout_linear": 0.0,
         "auxiliary": "late",
-        "auxiliary_on": "probabilities",
+        "auxiliary_input": "probabilities",
     }
     return Siamese(**(arguments | changes))
 
