@@ -15,6 +15,8 @@ from project.runs.code import fingerprint, targets_of
 from project.runs.initial import SENT_NAME, initial_checkpoint, settle_initial
 from project.runs.spec import RunSpec
 
+# Below the output folder: runs of `debug=...`, made anew each time, which no reader of runs sees.
+DEBUG = "debug"
 # What a command asks for once; a stored configuration that is used again does not ask for it.
 NOT_STORED: dict[str, Any] = {"rerun": False, "verify": None, "code": None, "trust_code": False}
 
@@ -37,19 +39,20 @@ def prepare_run(config: dict[str, Any], typed: str = "", overrides: Sequence[str
     config, facts = prepare_data(settle_initial(config))
     validate_train(config)  # what has been settled is part of the run's name
     targets = deciding_targets(config)
+    outputs, is_scratch = Path(checked.paths.outputs), checked.debug is not None
     return RunSpec(
         command="train",
         config=config | NOT_STORED,
         run=identify(config),
-        outputs=Path(checked.paths.outputs),
+        outputs=outputs / DEBUG if is_scratch else outputs,
         threads=checked.trainer.threads,
         data={"name": config["data"]["name"], **facts},
         code=fingerprint(targets),
         targets=tuple(targets),
         typed=typed,
         overrides=tuple(overrides),
-        rerun=checked.rerun,
-        accepts_code=checked.code == "accept",
+        rerun=checked.rerun or is_scratch,
+        accepts_code=checked.code == "accept" or is_scratch,
     )
 
 

@@ -129,6 +129,7 @@ def build_data(config: dict[str, Any], data_folder: str | None = None) -> Lightn
     given = {"seed": seeds["data"], "order_seed": seeds["order"]}
     data = call("data", "data", target, arguments("data", section), given)
     data.stream_seed = seeds["order"]
+    data.repeats_first_batch = config.get("debug") == "overfit"
     return data
 
 
