@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from project.models import Basic, ResNet, Siamese
 from project.seeding import generator, initialise, start, stream_key
