@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from project.cli import main as cli
-from project.runs.lifecycle import RunSpec, check_stored, check_variant, load_or_run
+from project.runs.lifecycle import load_or_run
+from project.runs.origin import check_stored, check_variant
 from project.runs.prepare import prepare_run
 from project.runs.record import COMPLETED
+from project.runs.spec import RunSpec
 
 
 def execute(config: dict[str, Any], words: Sequence[str]) -> dict[str, float]:
@@ -32,13 +34,21 @@ def execute(config: dict[str, Any], words: Sequence[str]) -> dict[str, float]:
         from project.training.reproduce import reproduce
 
         return reproduce(Path(config["verify"]), words, trust_code=config["trust_code"])
-    spec = prepare_run(config, cli.typed_command(), words)
+    return carry_out(prepare_run(config, cli.typed_command(), words))["metrics"]
+
+
+def carry_out(spec: RunSpec) -> dict[str, Any]:
+    """Carry out a prepared run that no launcher has checked, or find it done.
+
+    Returns:
+        The run's record.
+    """
     check_variant(spec)
     if needs_training(spec):
         from project.training.dry_run import dry_run_variants
 
         dry_run_variants([spec], here=True)
-    return execute_spec(spec)
+    return load_or_run(spec, _train)
 
 
 def needs_training(spec: RunSpec) -> bool:

@@ -82,6 +82,7 @@ class PosteriorNet(nn.Module):
                 )
             stages.append(ConvolutionStage(width, wider, pool, pad))
             width = wider
+        self.digit_outputs = ("logits",)  # of `Prediction.digits`
         self.convolutions = nn.Sequential(*stages)
         self.linear = nn.Linear(width, 10)
         self.comparison: nn.Module | None = None

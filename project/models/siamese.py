@@ -82,6 +82,9 @@ class Siamese(nn.Module):
         self.auxiliary_input = auxiliary_input
         self.late = auxiliary in ("late", "both")
         self.convolutions = Convolutions(1, channels, batch_norm, (conv1, conv2))
+        # Of `Prediction.digits`, which of them are probabilities and which logits.
+        positions = {"none": 0, "both": 2}.get(auxiliary, 1)
+        self.digit_outputs = (auxiliary_input,) * positions
         features = self.convolutions.features
         self.early = nn.Linear(features, 10) if auxiliary in ("early", "both") else None
         self.digit1 = nn.Linear(features, hidden_digit)

@@ -11,7 +11,9 @@ def check_devices(trainer: Trainer) -> None:
     """Raise ConfigurationError if the devices that were asked for are not there."""
     asked = f"trainer.devices={trainer.devices}"
     if trainer.accelerator in ("gpu", "cuda", "mps"):
-        if not torch.accelerator.is_available():
+        current = torch.accelerator.current_accelerator(check_available=True)
+        wanted = ("cuda", "mps") if trainer.accelerator == "gpu" else (trainer.accelerator,)
+        if current is None or current.type not in wanted:
             raise ConfigurationError(
                 f"trainer.accelerator={trainer.accelerator}: torch sees none on this machine; use "
                 "trainer=cpu"

@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 from lightning_utilities.core.apply_func import apply_to_collection
-from pytorch_lightning import Trainer
-from pytorch_lightning.callbacks import Callback
+from lightning_utilities.core.overrides import is_overridden
+from pytorch_lightning import LightningDataModule, Trainer
+from pytorch_lightning.callbacks import Callback, LearningRateMonitor
 from pytorch_lightning.plugins.environments import LightningEnvironment
 from torch.utils.data import DataLoader
 
@@ -19,7 +20,7 @@ from project.config.identity import seeds_of
 from project.config.schema import validate_train
 from project.config.source import is_own
 from project.runs.interruption import StopFlag
-from project.runs.lifecycle import RunSpec
+from project.runs.spec import RunSpec
 from project.training.callbacks import StopAtBatchBoundary
 from project.training.components import Components, build_callbacks, build_components
 from project.training.devices import check_devices
@@ -73,6 +74,8 @@ def dry_run(config: dict[str, Any]) -> Components:
     torch.set_num_threads(validate_train(config).trainer.threads)
     components = build_components(config)
     callbacks = build_callbacks(config)
+    _check_callbacks(callbacks, config)
+    _check_loaders(components, config)
     with StopFlag() as stop, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the run will say them again
         seeding.start(seeds_of(config)["data"], "data")
@@ -91,10 +94,30 @@ def dry_run(config: dict[str, Any]) -> Components:
     return components
 
 
+def _check_callbacks(callbacks: Sequence[Callback], config: dict[str, Any]) -> None:
+    """Refuse a callback that would have nobody to tell."""
+    loggers = [each for each in config["logger"].values() if each is not None]
+    if not loggers and any(isinstance(each, LearningRateMonitor) for each in callbacks):
+        raise ConfigurationError(
+            "callbacks.lr_monitor: there is no logger that could get the learning rate; leave it "
+            "out, or choose logger=tensorboard"
+        )
+
+
+def _check_loaders(components: Components, config: dict[str, Any]) -> None:
+    """Refuse a data module that lacks one of the two loaders that every run needs."""
+    for name in ("train_dataloader", "test_dataloader"):
+        if not is_overridden(name, components.data, LightningDataModule):
+            raise ConfigurationError(
+                f"data={config['data']['name']}: {type(components.data).__name__} has no {name}()"
+            )
+
+
 def _check_trainer(config: dict[str, Any]) -> None:
     """Let Lightning check the arguments of its Trainer."""
     arguments = dict(validate_train(config).trainer.arguments)
-    arguments.pop("profiler", None)  # it would write
+    if arguments.get("limit_train_batches") in (0, 0.0):
+        raise ConfigurationError("trainer.limit_train_batches=0: there is nothing to train on")
     try:
         Trainer(**_quiet_arguments(), **arguments)
     except Exception as error:
@@ -134,12 +157,12 @@ def _trainer(config: dict[str, Any], stop: StopFlag, val_batches: int = 1) -> Tr
 def _pass_batches(
     components: Components, callbacks: Sequence[Callback], config: dict[str, Any], stop: StopFlag
 ) -> None:
-    trainer, name = _trainer(config, stop), config["metric"]["name"]
+    trainer = _trainer(config, stop)
     trainer.fit(components.task, datamodule=components.data)
     if trainer.fit_loop.total_batch_idx < 0:
-        raise _no_batch("training", config)
-    if trainer.num_val_batches and sum(trainer.num_val_batches):
-        _require(trainer.callback_metrics, f"val/{name}", config)
+        raise _no_batch("train", config)
+    if trainer.num_val_batches:
+        _require(trainer, "val", components, config)
     for callback in callbacks:
         monitor = getattr(callback, "monitor", None)
         if isinstance(monitor, str) and monitor not in trainer.callback_metrics:
@@ -148,21 +171,32 @@ def _pass_batches(
                 f"{_logged(trainer.callback_metrics, config)}"
             )
     trainer.test(components.task, datamodule=components.data, verbose=False)
-    if not sum(trainer.num_test_batches):
-        raise _no_batch("test", config)
-    _require(trainer.callback_metrics, f"test/{name}", config)
+    _require(trainer, "test", components, config)
 
 
 def _no_batch(stage: str, config: dict[str, Any]) -> ConfigurationError:
-    return ConfigurationError(f"data={config['data']['name']}: the {stage} loader yields no batch")
+    return ConfigurationError(
+        f"data={config['data']['name']}: {stage}_dataloader() yields no batch; is the split empty?"
+    )
 
 
-def _require(metrics: Mapping[str, Any], name: str, config: dict[str, Any]) -> None:
-    if name not in metrics:
-        raise ConfigurationError(
-            f"metric.name={config['metric']['name']}: there is no {name}; "
-            f"{_logged(metrics, config)}"
-        )
+def _require(
+    trainer: Trainer, stage: str, components: Components, config: dict[str, Any]
+) -> None:
+    """Refuse a stage that has not logged the metric, or whose loader yields nothing."""
+    name = config["metric"]["name"]
+    if f"{stage}/{name}" in trainer.callback_metrics:
+        return
+    loaders = getattr(components.data, f"{stage}_dataloader")()
+    each = loaders if isinstance(loaders, list) else [loaders]
+    if stage == "val" and not each:
+        return  # none is asked for
+    if not each or any(next(iter(loader), None) is None for loader in each):
+        raise _no_batch(stage, config)
+    raise ConfigurationError(
+        f"metric.name={name}: there is no {stage}/{name}; "
+        f"{_logged(trainer.callback_metrics, config)}"
+    )
 
 
 def _logged(metrics: Mapping[str, Any], config: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from project.config.identity import seeds_of
 from project.config.schema import TrainConfig, validate_train
 from project.runs.directory import RunDirectory
 from project.runs.interruption import StopFlag
-from project.runs.lifecycle import Result, RunSpec
+from project.runs.spec import Result, RunSpec
 from project.training.best_checkpoint import BestCheckpoint
 from project.training.callbacks import ProgressBar, StopAtBatchBoundary, StopOnDivergence
 from project.training.checkpoint import (
@@ -49,7 +49,6 @@ from project.training.origin import OriginCheck
 from project.training.processes import Processes, launch_processes
 from project.training.recorder import RunRecorder, last_values
 from project.training.streams import Streams
-from project.training.tensorboard import RunTensorBoardLogger
 
 log = logging.getLogger(__name__)
 
@@ -236,13 +235,13 @@ class _Training:
             )
 
     def _finish_loggers(self, settings: dict[str, Any], metrics: dict[str, float]) -> None:
+        """Let each logger that knows of the end of a run say so; a fault is a warning."""
         for logger in self.loggers:
-            if isinstance(logger, RunTensorBoardLogger):
+            if callable(finish := getattr(logger, "finish", None)):
                 try:
-                    logger.log_layout(sorted(metrics))
-                    logger.finish(self.spec.run.name, settings, metrics, self.recorder.step + 1)
+                    finish(self.spec.run.name, settings, metrics, self.recorder.step + 1)
                 except Exception:
-                    log.warning("the card of the run could not be written", exc_info=True)
+                    log.warning("logger %s: finish failed", type(logger).__name__, exc_info=True)
             logger.finalize("success")
 
     def _facts(self, trainer: Trainer, tested_epoch: int) -> dict[str, Any]:

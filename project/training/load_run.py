@@ -3,13 +3,15 @@
 What a trained net is used for (predicting, exporting, showing, evaluating) begins here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from project.config.errors import ConfigurationError, ConflictError
-from project.config.identity import OBSERVERS, identify
-from project.config.trust import check_trusted
+from project.config.identity import deciding_callbacks, identify
+from project.config.schema import validate_train
+from project.config.trust import CodeOnRecord, check_trusted
 from project.runs.code import changed_definitions, fingerprint
 from project.runs.prepare import deciding_targets, prepare_data
 from project.runs.record import (
@@ -190,28 +192,25 @@ def load_run(
             f"{directory} holds no completed run, but one that is {record['status']}; the command "
             "that began it completes it"
         )
-    check_record(directory, record)
-    sections = {name: record["config"].get(name) for name in SECTIONS}
-    if with_callbacks:
-        sections["callbacks"] = deciding_callbacks(record["config"])
-    check_code(directory, record, sections, trust_code, accept_code)
+    try:
+        validate_train(record["config"])
+    except ConfigurationError as error:
+        raise CorruptRunError(
+            f"{directory}: its configuration is none of this version:\n{error}"
+        ) from None
+    now = fingerprint(deciding_targets(record["config"]))
+    if not trust_code:
+        sections = (*SECTIONS, "callbacks") if with_callbacks else SECTIONS
+        check_sections(directory, record, now["definitions"], sections)
+    if check_same_code(directory, record, now, accept_code):
+        # Other code may have other defaults, and so give the run another name.
+        check_name(directory, record)
     return LoadedRun(directory, record)
 
 
-def deciding_callbacks(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the callbacks of a configuration that can change a result."""
-    callbacks = config.get("callbacks") or {}
-    return {name: each for name, each in callbacks.items() if each["_target_"] not in OBSERVERS}
-
-
-def check_record(directory: Path, record: dict[str, Any]) -> None:
+def check_name(directory: Path, record: dict[str, Any]) -> None:
     """Raise CorruptRunError unless a record's configuration is that of its name."""
-    try:
-        run = identify(record["config"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise CorruptRunError(
-            f"{directory}: its configuration cannot be read ({type(error).__name__}: {error})"
-        ) from None
+    run = identify(record["config"])
     if run.name != record["name"]:
         raise CorruptRunError(
             f"{directory}: its configuration describes {run.name}, but its record is of "
@@ -219,34 +218,46 @@ def check_record(directory: Path, record: dict[str, Any]) -> None:
         )
 
 
-def check_code(
-    directory: Path,
-    record: dict[str, Any],
-    sections: dict[str, Any],
-    trust_code: bool,
-    accept_code: bool,
+def check_sections(
+    directory: Path, record: dict[str, Any], now: dict[str, str], sections: Sequence[str]
 ) -> None:
-    """Raise ConflictError where a run's code must not be trusted, or is other code now.
+    """Raise ConflictError where a record's sections name what must not be trusted.
 
     Args:
         directory: The run directory.
-        record: Its run.json.
-        sections: What will be built.
-        trust_code: Whether to trust it all.
-        accept_code: Whether it may be other code.
+        record: Its record.
+        now: Fingerprints of the definitions that there are.
+        sections: The names of the sections that are going to be built.
+    """
+    config = record["config"] | {"callbacks": deciding_callbacks(record["config"]["callbacks"])}
+    recorded = (record["provenance"].get("code") or {}).get("definitions") or {}
+    code = CodeOnRecord(recorded, now, output_folder(directory))
+    check_trusted({name: config.get(name) for name in sections}, code)
+
+
+def check_same_code(
+    directory: Path, record: dict[str, Any], now: dict[str, Any], accept_code: bool
+) -> bool:
+    """Hold a run's code against the code that there is; returns whether it is the same.
+
+    Raises:
+        ConflictError: It is not, and that is not accepted.
     """
     stored = record["provenance"].get("code") or {}
-    now = fingerprint(deciding_targets(record["config"]))
-    if not trust_code:
-        parents = directory.resolve().parents
-        outputs = parents[2] if len(parents) > 2 else directory
-        check_trusted(sections, stored.get("definitions", {}), now["definitions"], outputs)
-    if stored.get("digest") != now["digest"] and not accept_code:
-        changed = changed_definitions(stored, now)
-        names = ", ".join(name.replace(":", ".") for name in changed[:5])
-        more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
-        raise ConflictError(
-            f"{directory} was trained by other code than there is now ({names}{more}); check out "
-            "the commit that its run.json names, or pass code=accept to use its weights all the "
-            "same"
-        )
+    if stored.get("digest") == now["digest"]:
+        return True
+    if accept_code:
+        return False
+    changed = changed_definitions(stored, now)
+    names = ", ".join(name.replace(":", ".") for name in changed[:5])
+    more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
+    raise ConflictError(
+        f"{directory} was trained by other code than there is now ({names}{more}); check out the "
+        "commit that its run.json names, or pass code=accept to use its weights all the same"
+    )
+
+
+def output_folder(directory: Path) -> Path:
+    """Return the output folder that holds a run directory, `<outputs>/runs/<variant>/seed_<k>`."""
+    parents = directory.resolve().parents
+    return parents[2] if len(parents) > 3 else directory.resolve()

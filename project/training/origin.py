@@ -7,8 +7,9 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Callback
 
 from project.config.errors import ConflictError
-from project.runs.lifecycle import RunSpec, check_variant
-from project.training.observed import file_digest
+from project.data.file_digest import file_digest
+from project.runs.origin import check_variant
+from project.runs.spec import RunSpec
 
 RULES = {
     "device": "go on where there is one, or pass rerun=true",

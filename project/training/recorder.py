@@ -28,8 +28,13 @@ def history_csv(rows: list[Row]) -> str:
 
     Equal runs give equal bytes. A metric that was not logged in an epoch leaves its cell empty.
     """
+    return table_csv(rows, ["epoch", "lr"])
+
+
+def table_csv(rows: list[Row], first: list[str]) -> str:
+    """Return rows as CSV: the columns `first`, then the others by name."""
     text = io.StringIO()
-    names = ["epoch", "lr", *sorted({name for row in rows for name in row} - {"epoch", "lr"})]
+    names = [*first, *sorted({name for row in rows for name in row} - set(first))]
     writer = csv.DictWriter(text, fieldnames=names, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
@@ -172,6 +177,10 @@ class RunRecorder(Checkpoint):
 
     def _save(self, trainer: Trainer) -> None:
         began = time.monotonic()
+        # What a logger holds back would be missing after a resume from here.
+        for logger in trainer.loggers:
+            if callable(flush := getattr(logger, "flush", None)):
+                flush()
         trainer.save_checkpoint(self.directory / LAST)
         if trainer.is_global_zero:
             self._write_history()

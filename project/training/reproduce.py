@@ -16,18 +16,14 @@ import torch
 from torch import Tensor
 
 from project.config.errors import ConfigurationError
+from project.config.identity import deciding_callbacks
 from project.runs.directory import HISTORY
 from project.runs.lifecycle import run
 from project.runs.prepare import prepare_run
 from project.runs.record import RECORD, CorruptRunError, completed_record
 from project.training.checkpoint import LAST, AtomicCheckpointIO
 from project.training.execute import execute
-from project.training.load_run import (
-    data_section,
-    deciding_callbacks,
-    default_data_folder,
-    load_run,
-)
+from project.training.load_run import data_section, default_data_folder, load_run
 
 ALLOWED = ("verify=", "paths.", "trust_code=", "code=")
 
@@ -81,10 +77,10 @@ def reproduce(directory: Path, words: Sequence[str], trust_code: bool = False) -
     given = [word.partition("=")[2] for word in words if word.startswith("paths.data=")]
     with TemporaryDirectory(prefix="verify-") as scratch:
         repeated = _repeat(loaded.config, Path(scratch), given[0] if given else None, directory)
-    differences = list(_differences(stored, repeated))
+    found = list(differences(stored, repeated))
     environment = _environment(stored.provenance, repeated.provenance)
-    if differences:
-        lines = "\n  ".join([*differences, *environment])
+    if found:
+        lines = "\n  ".join([*found, *environment])
         raise DifferentError(f"{directory} is not the same when it is repeated:\n  {lines}")
     counts = f"{len(stored.metrics)} metrics, {len(stored.history.splitlines()) - 1} epochs"
     print(f"{loaded.name}: the same bits when repeated ({counts}, {len(stored.tensors)} tensors)")
@@ -102,7 +98,7 @@ def _repeat(
         changed = {
             "paths": paths,
             "data": data_section(config, folder),
-            "callbacks": deciding_callbacks(config),
+            "callbacks": deciding_callbacks(config["callbacks"]),
             "logger": {},
         }
         spec = prepare_run(config | changed)
@@ -139,7 +135,7 @@ def _named_tensors(node: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
             yield from _named_tensors(value, f"{name}.{key}")
 
 
-def _differences(stored: StoredResult, repeated: StoredResult) -> Iterator[str]:
+def differences(stored: StoredResult, repeated: StoredResult) -> Iterator[str]:
     """Yield a line for each of metrics, history and weights that differs."""
     for name in sorted(stored.metrics.keys() | repeated.metrics.keys()):
         was, now = stored.metrics.get(name), repeated.metrics.get(name)

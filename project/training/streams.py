@@ -63,6 +63,10 @@ class SeededLoader:
         """Return the number of batches; raises TypeError where the loader has none."""
         return len(self.loader)
 
+    def at(self, epoch: int) -> "SeededLoader":
+        """Return the same loader for one epoch, whatever a trainer does."""
+        return SeededLoader(self.loader, self._seed, self._prefix, lambda: epoch)
+
     def __getattr__(self, name: str) -> Any:
         """Return what the loader itself has by that name."""
         if name == "loader":  # while it is being copied
@@ -99,6 +103,11 @@ class SeededLoaders(LightningDataModule):
                 return {key: wrap(each) for key, each in loader.items()}
             if isinstance(loader, list | tuple):
                 return [wrap(each) for each in loader]
+            if loader is None:
+                stage = prefix.rstrip("/") or "train"
+                raise ConfigurationError(
+                    f"{type(self).__name__}: {stage}_dataloader() gives None, no loader"
+                )
             number = next(numbers)
             name = f"{number}/{prefix}" if number else prefix
             return SeededLoader(self._own_part(loader, prefix), self.stream_seed, name, epoch)

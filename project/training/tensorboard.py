@@ -80,7 +80,7 @@ class RunTensorBoardLogger(TensorBoardLogger):
     def finish(
         self, title: str, params: Mapping[str, Any], metrics: Mapping[str, float], step: int
     ) -> None:
-        """Write the card of a completed run, and that it has succeeded.
+        """Write the layout and the card of a completed run, and that it has succeeded.
 
         Args:
             title: The card's heading.
@@ -88,6 +88,7 @@ class RunTensorBoardLogger(TensorBoardLogger):
             metrics: Its final values, `<stage>/<name>`.
             step: How many steps were trained.
         """
+        self.log_layout(sorted(metrics))
         self.experiment.add_text("card", card(title, params, metrics), step)
         self._add(_session_end(time.time()), 0)
         self.experiment.flush()
