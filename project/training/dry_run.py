@@ -175,8 +175,9 @@ def _pass_batches(
 
 
 def _no_batch(stage: str, config: dict[str, Any]) -> ConfigurationError:
+    named = {"train": "training", "val": "validation", "test": "test"}[stage]
     return ConfigurationError(
-        f"data={config['data']['name']}: {stage}_dataloader() yields no batch; is the split empty?"
+        f"data={config['data']['name']}: the {named} loader yields no batch; is the split empty?"
     )
 
 

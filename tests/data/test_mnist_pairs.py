@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from project.data.mnist import DataError, Digits, Mnist
-from project.data.mnist_pairs import BatchIndexSampler, Pairs, MnistPairs, downsample
+from project.data.mnist_pairs import MnistPairs
+from project.data.pairs import BatchIndexSampler, Pairs, scaled
 
 Make = Callable[..., MnistPairs]
 
@@ -80,12 +81,21 @@ def test_pixels_are_the_mean_of_two_by_two() -> None:
     expected[0, 0, 0] = 2.75
     expected[0, 1, 0] = 255.0
     expected[0, 13, 13] = 0.25
-    assert torch.equal(downsample(image), expected)
+    assert torch.equal(scaled(image, 14), expected)
 
 
 def test_digits_of_another_size_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"digits must be \(N, 28, 28\), got \(3, 14, 14\)"):
-        downsample(torch.zeros(3, 14, 14, dtype=torch.uint8))
+    with pytest.raises(DataError) as error:
+        scaled(torch.zeros(3, 20, 20, dtype=torch.uint8), 14)
+    assert str(error.value) == (
+        "data.image_size=14 takes digits of 14x14 or 28x28 pixels, and these have 20x20"
+    )
+
+
+@pytest.mark.parametrize("size", [14, 28])
+def test_digits_of_the_size_that_is_asked_for_stay_as_they_are(size: int) -> None:
+    images = torch.arange(2 * size**2).view(2, size, size).to(torch.uint8)
+    assert torch.equal(scaled(images, size), images.float())
 
 
 def test_no_digit_is_used_twice_and_none_of_the_test_is_seen_in_training(numbered: Make) -> None:

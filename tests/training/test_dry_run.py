@@ -94,8 +94,7 @@ MISTAKES: dict[str, tuple[str, Any, str]] = {
     "no test loader": (
         "Points.test_dataloader",
         LightningDataModule.test_dataloader,
-        "task=classify with model=net does not work on a batch of data=points: "
-        "MisconfigurationException: `test_dataloader` must be implemented",
+        "data=points: Points has no test_dataloader()",
     ),
     "no file": (
         "Points.setup",

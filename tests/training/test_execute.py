@@ -198,7 +198,7 @@ def test_a_failing_logger_is_a_warning_in_the_log_and_changes_no_bit(tmp_path: P
     ("place", "warning"),
     [
         ("project.tasks.pictures.draw_mistakes", "the pictures of the test could not be drawn"),
-        ("project.training.tensorboard.card", "the card of the run could not be written"),
+        ("project.training.tensorboard.card", "logger RunTensorBoardLogger: finish failed"),
     ],
 )
 def test_a_failing_picture_or_card_is_a_warning_in_the_log(
