@@ -14,7 +14,7 @@ def suggest_check(command: str, seconds_left: float | None) -> None:
     """
     if command == "train" and seconds_left is not None and seconds_left > LONG_SECONDS:
         print(
-            f"about {seconds_left / 3600:.1f} hours are left: `python -m project.check`, typed with "
-            "the same words, says in a minute whether the experiment is fit for them",
+            f"about {seconds_left / 3600:.1f} hours are left: `python -m project.check`, typed "
+            "with the same words, says in a minute whether the experiment is fit for them",
             file=sys.stderr,
         )
