@@ -3,9 +3,10 @@
     python -m project.export best                the run of the lowest validation error
     python -m project.export run=DIRECTORY       this run, as outputs/runs/<variant>/seed_<k>
 
-Writes <paths.outputs>/export/<variant>/seed_<k>/: model.onnx, model.pt2, export.json, model-card.md.
-Each file is held against the checkpoint on 1,000 of the run's own pairs, none of them a test pair;
-where an answer differs, nothing is written. Nor is anything overwritten.
+Writes model.onnx, model.pt2, export.json and model-card.md to
+<paths.outputs>/export/<variant>/seed_<k>/. Each file is held against the checkpoint on 1,000 of the
+run's own pairs, none of them a test pair; where an answer differs, nothing is written. Nor is
+anything overwritten.
 """
 
 import argparse
@@ -60,7 +61,7 @@ def export(words: Sequence[str]) -> None:
     """Export the run that `words` name, and say what came of it."""
     from project.config.errors import ConfigurationError
     from project.model_card import model_card
-    from project.training.load_run import read_run_words
+    from project.training.run_words import read_run_words
 
     asked = read_run_words(words)
     if asked.others:
@@ -89,11 +90,10 @@ def export(words: Sequence[str]) -> None:
 def converted(
     trained: "LoadedRun", data_folder: str | None
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """The net's files by name, and what export.json says about them; raises ParityError."""
+    """Return the net's files by name, and what export.json says about them; raises ParityError."""
     import torch
 
-    from project.training.calibrated import CalibratedNet, calibrate
-    from project.training.checkpoint import LAST
+    from project.training.calibrated import CalibratedNet, calibrate, open_pairs
     from project.training.onnx_export import (
         exported,
         in_batches,
@@ -104,13 +104,13 @@ def converted(
         to_pt2,
     )
 
-    net, data = trained.net(), trained.data(data_folder)
+    data, net = open_pairs(trained, data_folder), trained.net()
     calibration = calibrate(net, data)
     calibrated = CalibratedNet(net, data, calibration).eval()
     # From the checkpoint and the pairs as the run had them: not from what is exported.
     with torch.inference_mode():
         expected = calibrated.answers(trained.net()(own_pairs(data)))
-    batches = in_batches(own_pairs(trained.data(data_folder, normalise=False)))
+    batches = in_batches(own_pairs(open_pairs(trained, data_folder, normalise=False)))
     program = exported(calibrated)
     files = {"model.onnx": to_onnx(program, calibrated.output_names), "model.pt2": to_pt2(program)}
     described = {}
@@ -124,7 +124,7 @@ def converted(
     facts = {
         "schema": SCHEMA,
         "run": trained.name,
-        "checkpoint_sha256": sha256((trained.directory / LAST).read_bytes()),
+        "checkpoint_sha256": sha256(trained.checkpoint.read_bytes()),
         "input": "pairs: float32 (N, 2, 14, 14), pixels in [0, 255], ink 255",
         "outputs": list(calibrated.output_names),
         "calibration": calibration._asdict(),
@@ -135,18 +135,19 @@ def converted(
 
 
 def own_pairs(data: "MnistPairs") -> "Tensor":
-    """The validation pairs, filled up with training pairs to 1,000; no test pair."""
+    """Return the validation pairs, filled up with training pairs to 1,000; no test pair."""
     import torch
 
     return torch.cat([data.val.images, data.train.images])[:PARITY_PAIRS]
 
 
 def sha256(content: bytes) -> str:
+    """Return the SHA-256 in hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
 
 
 def versions() -> dict[str, str]:
-    """Of the packages that have made and checked the files."""
+    """Return the versions of the packages that have made and checked the files."""
     from importlib.metadata import version
 
     return {name: version(name) for name in ("torch", *PACKAGES)}
@@ -197,7 +198,7 @@ def _refuse_others(folder: Path, contents: dict[str, bytes]) -> None:
 
 
 def main() -> None:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(
         prog="project.export",
         usage="python -m project.export (best | run=DIRECTORY) [paths.outputs=FOLDER]",

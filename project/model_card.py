@@ -37,7 +37,7 @@ class Seeds:
 
 
 def seeds_of_variant(trained: LoadedRun) -> Seeds | None:
-    """Return None where the run does not stand in an outputs folder, in the directory of its name."""
+    """Return the other seeds; None where the run is not in the folder that its name says."""
     directory = trained.directory.resolve()
     if not str(directory).endswith(str(Path("runs", trained.name))):
         return None
@@ -217,6 +217,6 @@ def _origin(trained: LoadedRun, facts: dict[str, Any]) -> list[str]:
         f"- trained by commit `{git['commit']}`{changed}",
         f"- with {listed(provenance['versions'])}",
         f"- on {machine['system']}, {machine['processor']}, {provenance['threads']} thread(s)",
-        f"- `last.ckpt` SHA-256 `{facts['checkpoint_sha256']}`",
+        f"- `{trained.checkpoint.name}` SHA-256 `{facts['checkpoint_sha256']}`",
         f"- exported with {listed(facts['versions'])}",
     ]

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from project.cli import main as cli
-from project.runs.lifecycle import RunSpec, check_stored, check_variant, load_or_run
+from project.runs.lifecycle import load_or_run
+from project.runs.origin import check_stored, check_variant
 from project.runs.prepare import prepare_run
 from project.runs.record import COMPLETED
+from project.runs.spec import RunSpec
 
 
 def execute(config: dict[str, Any], words: Sequence[str]) -> dict[str, float]:

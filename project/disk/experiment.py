@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from project.config.identity import Run, canonical
 from project.disk.schema import validate_disk
 from project.runs.code import fingerprint
-from project.runs.lifecycle import Result, RunSpec, check_variant, load_or_run, typed_command
+from project.runs.lifecycle import load_or_run, typed_command
+from project.runs.origin import check_variant
+from project.runs.spec import Result, RunSpec
 
 if TYPE_CHECKING:
     from project.runs.interruption import StopFlag
@@ -50,6 +52,7 @@ def prepare_run(config: dict[str, Any], words: Sequence[str] = ()) -> RunSpec:
         threads=1,
         data={"name": DATA, "dataset": DATA, "fetched_from": "generated"},
         code=fingerprint(TARGETS),
+        targets=TARGETS,
         typed=typed_command(),
         overrides=tuple(words),
         rerun=checked.rerun,

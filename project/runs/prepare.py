@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from project.config.compose import options
-from project.config.identity import IGNORED, OBSERVERS, identify
+from project.config.errors import ConfigurationError
+from project.config.identity import IGNORED, deciding_callbacks, identify
 from project.config.instantiate import locate
-from project.config.keys import check_chosen, check_keys
+from project.config.keys import SETTLED, check_chosen, check_keys
+from project.config.packages import check_loggers
 from project.config.schema import validate_train
 from project.runs.code import fingerprint, targets_of
-from project.runs.lifecycle import RunSpec
+from project.runs.spec import RunSpec
 
 # What a command asks for once; a stored configuration that is used again does not ask for it.
 NOT_STORED: dict[str, Any] = {"rerun": False, "verify": None, "code": None, "trust_code": False}
@@ -30,7 +32,10 @@ def prepare_run(config: dict[str, Any], typed: str = "", overrides: Sequence[str
     check_chosen(config, options)
     checked = validate_train(config)
     check_keys(config)
+    check_loggers(config["logger"])
     config, facts = prepare_data(config)
+    validate_train(config)  # what has been settled is part of the run's name
+    targets = deciding_targets(config)
     return RunSpec(
         command="train",
         config=config | NOT_STORED,
@@ -38,7 +43,8 @@ def prepare_run(config: dict[str, Any], typed: str = "", overrides: Sequence[str
         outputs=Path(checked.paths.outputs),
         threads=checked.trainer.threads,
         data={"name": config["data"]["name"], **facts},
-        code=fingerprint(deciding_targets(config)),
+        code=fingerprint(targets),
+        targets=tuple(targets),
         typed=typed,
         overrides=tuple(overrides),
         rerun=checked.rerun,
@@ -49,23 +55,36 @@ def prepare_run(config: dict[str, Any], typed: str = "", overrides: Sequence[str
 def prepare_data(config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Let the data's own `prepare` function settle what its section leaves open.
 
+    Keys of the model that are null take what the settled section says under the same name: how
+    many classes there are, how large the images are.
+
     Returns:
         The configuration, and facts about the data: `dataset`, `fetched_from`, `source`.
+
+    Raises:
+        ConfigurationError: It returns anything else.
     """
     section = config["data"]
     if section.get("prepare") is None:
         return config, {}
-    settled, facts = locate("data.prepare", section["prepare"])(section)
-    return config | {"data": settled}, facts
+    result = locate("data.prepare", section["prepare"])(section)
+    if not (isinstance(result, tuple) and [type(each) for each in result] == [dict, dict]):
+        raise ConfigurationError(
+            f"data.prepare={section['prepare']}: must return the settled section and facts about "
+            f"the data, two dictionaries, not {type(result).__name__}"
+        )
+    settled, facts = result
+    model = config.get("model")
+    if model is not None:
+        found = {key: settled[key] for key in SETTLED if key in settled}
+        model = {key: found.get(key) if each is None else each for key, each in model.items()}
+    return config | {"data": settled, "model": model}, facts
 
 
 def deciding_targets(config: dict[str, Any]) -> list[str]:
     """Return the names of the classes that decide a run's result."""
     sections = {key: value for key, value in config.items() if key not in IGNORED}
-    callbacks = config.get("callbacks") or {}
-    sections["callbacks"] = {
-        name: each for name, each in callbacks.items() if each["_target_"] not in OBSERVERS
-    }
+    sections["callbacks"] = deciding_callbacks(config.get("callbacks"))
     return targets_of(sections)
 
 

@@ -12,7 +12,7 @@ from tensorboard.plugins.projector.metadata import PLUGIN_ASSETS_NAME, PROJECTOR
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 from torch import nn
 
-from project.data.mnist_pairs import Pairs
+from project.data.pairs import Pairs
 from project.runs.atomic import replacing, write_text
 
 NAME = "digit features"

@@ -1,19 +1,48 @@
 """A trained net as it is used: plain pixels in, probabilities that can be believed out."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
+from project.config.errors import ConfigurationError
 from project.data.mnist_pairs import MnistPairs
 from project.models.prediction import Prediction
 from project.training.calibration import are_probabilities, fit_temperature, logarithms
+from project.training.load_run import LoadedRun
+
+TASK = "project.tasks.digit_pairs.DigitPairs"
+DATA = "project.data.mnist_pairs.MnistPairs"
+
+
+def open_pairs(loaded: LoadedRun, folder: str | None, **changes: Any) -> MnistPairs:
+    """Return the data of a run that compares MNIST pairs.
+
+    Args:
+        loaded: The run.
+        folder: Where its files are; None for the default.
+        changes: To the configuration's section `data`.
+
+    Raises:
+        ConfigurationError: The run does something else.
+    """
+    targets = (loaded.config["task"]["_target_"], loaded.config["data"]["_target_"])
+    if targets != (TASK, DATA):
+        raise ConfigurationError(
+            f"{loaded.directory} is a run of task={loaded.record['task']} on data="
+            f"{loaded.record['data']}; this command is for task=digit_pairs on MNIST pairs"
+        )
+    return cast(MnistPairs, loaded.data(folder, **changes))
 
 
 class Calibration(NamedTuple):
-    """pairs: validation pairs on which it was fitted; with 0 all temperatures are 1.
+    """The temperatures of a net.
 
-    digits: None for a net that names none. digits_as_logarithms: the net gives probabilities.
+    Attributes:
+        pairs: Validation pairs on which they were fitted; with 0 all of them are 1.
+        comparison: That of the comparison.
+        digits: That of the digits; None for a net that names none.
+        digits_as_logarithms: Whether the net gives probabilities.
     """
 
     pairs: int
@@ -23,7 +52,7 @@ class Calibration(NamedTuple):
 
 
 def calibrate(net: nn.Module, data: MnistPairs) -> Calibration:
-    """The temperatures of `net` on the run's validation pairs: a tenth of a second."""
+    """Return the temperatures of `net` on the run's validation pairs: a tenth of a second."""
     pairs = data.val if len(data.val) else data.train  # either shows what the outputs are
     with torch.inference_mode():
         comparison, digits = net(pairs.images)
@@ -47,7 +76,10 @@ def calibrate(net: nn.Module, data: MnistPairs) -> Calibration:
 class CalibratedNet(nn.Module):
     """Pairs (N, 2, 14, 14) of pixels in [0, 255], ink 255, to what `answers` gives.
 
-    net: maps pairs as the run's own data give them, with their mean and std.
+    Args:
+        net: Maps pairs as the run's own data give them.
+        data: The run's data, with the mean and std by which they are normalised.
+        calibration: The net's temperatures.
     """
 
     mean: Tensor
@@ -62,19 +94,21 @@ class CalibratedNet(nn.Module):
 
     @property
     def output_names(self) -> tuple[str, ...]:
-        """What `forward` returns, in its order."""
+        """The names of what `forward` returns, in its order."""
         names = ("comparison", "probability_ordered", "digit_probabilities")
         return names[:2] if self.calibration.digits is None else names
 
     def forward(self, pairs: Tensor) -> tuple[Tensor, ...]:
+        """Return what `answers` says about plain pixels (N, 2, 14, 14)."""
         return self.answers(self.net((pairs - self.mean) / self.std))
 
     def answers(self, prediction: Prediction) -> tuple[Tensor, ...]:
-        """The net's prediction, calibrated.
+        """Return the net's prediction, calibrated.
 
-        Scores of the comparison as the net gives them (N, 2); the probability that the first digit
-        is lesser than or equal to the second (N,); for a net that names the digits, the
-        probabilities of their classes (N, 2, 10).
+        Returns:
+            Scores of the comparison as the net gives them (N, 2); the probability that the first
+            digit is lesser than or equal to the second (N,); for a net that names the digits, the
+            probabilities of their classes (N, 2, 10).
         """
         comparison, temperatures = prediction.comparison, self.calibration
         ordered = (comparison / temperatures.comparison).softmax(1)[:, 1]

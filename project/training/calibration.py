@@ -12,16 +12,23 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-COLDEST, HOTTEST = 1e-3, 1e3
-TINY = 1e-12  # in the place of a probability of 0, which has no logarithm
+MIN_TEMPERATURE, MAX_TEMPERATURE = 1e-3, 1e3
+EPS = 1e-12  # in the place of a probability of 0, which has no logarithm
 
 
 def fit_temperature(scores: Tensor, classes: Tensor) -> float:
-    """The T at which softmax(scores / T) gives the classes the highest likelihood.
+    """Return the T at which softmax(scores / T) gives the classes the highest likelihood.
 
-    scores: (N, C), classes: (N,), N >= 1. The true class counts as (N + 1) / (N + 2) sure and not
-    as certain (Platt 1999): else a net without a mistake on N examples would be sure for ever. The
-    loss is convex in 1 / T, so it has one minimum.
+    The true class counts as (N + 1) / (N + 2) sure and not as certain (Platt 1999): else a net
+    without a mistake on N examples would be sure for ever. The loss is convex in 1 / T, so it has
+    one minimum.
+
+    Args:
+        scores: (N, C), N >= 1.
+        classes: (N,).
+
+    Raises:
+        ValueError: The shapes are others.
     """
     count, choices = scores.shape
     if count == 0 or classes.shape != (count,):
@@ -37,12 +44,12 @@ def fit_temperature(scores: Tensor, classes: Tensor) -> float:
         heated = scores / math.exp(logarithm)
         return cross_entropy(heated, classes, label_smoothing=smoothing).item()
 
-    bounds = (math.log(COLDEST), math.log(HOTTEST))
+    bounds = (math.log(MIN_TEMPERATURE), math.log(MAX_TEMPERATURE))
     return math.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x)
 
 
 def are_probabilities(outputs: Tensor) -> bool:
-    """Whether a net gives probabilities (..., C), as one with `auxiliary_on: probabilities` does.
+    """Whether a net gives probabilities (..., C), as `auxiliary_input: probabilities` has them.
 
     Then their logarithms are its scores.
     """
@@ -51,5 +58,5 @@ def are_probabilities(outputs: Tensor) -> bool:
 
 
 def logarithms(probabilities: Tensor) -> Tensor:
-    """Probabilities to the scores whose softmax they are."""
-    return probabilities.clamp_min(TINY).log()
+    """Return the scores whose softmax the probabilities are."""
+    return probabilities.clamp_min(EPS).log()

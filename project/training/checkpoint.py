@@ -42,7 +42,7 @@ class CheckpointError(Exception):
 
 
 class AtomicCheckpointIO(CheckpointIO):
-    """Lightning's plug-in for writing and reading checkpoints: tensors and plain containers only."""
+    """Lightning's plug-in for checkpoints, which hold tensors and plain containers only."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None

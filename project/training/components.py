@@ -1,8 +1,6 @@
 """The objects that a run consists of, built from its validated configuration."""
 
 import inspect
-import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +13,11 @@ from torch import nn
 from project import seeding
 from project.config.errors import ConfigurationError
 from project.config.identity import seeds_of
-from project.config.instantiate import build, build_function, call, find_class
+from project.config.instantiate import build, build_by_function, call, find_class
 from project.config.keys import arguments
 from project.training.factories import OptimizerFactory, SchedulerFactory
+from project.training.guarded_logger import guarded
 from project.training.streams import with_streams
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,9 @@ def build_task(config: dict[str, Any], net: nn.Module | None) -> LightningModule
         monitor = f"val/{config['metric']['name']}"
         given["scheduler"] = SchedulerFactory(config["scheduler"], monitor)
     if (augmentation := config.get("augmentation")) is not None:
-        given["augmentation"] = build_function("augmentation", "augmentation", augmentation, {})
+        given["augmentation"] = build_by_function(
+            "augmentation", "augmentation", augmentation, Callable, {}
+        )
     else:
         given["augmentation"] = None
     _refuse_unused(config, given)
@@ -109,11 +108,11 @@ def _refuse_unused(config: dict[str, Any], given: dict[str, Any]) -> None:
                 f"{group} is given, but task={config['task']['name']} takes none: its file can say "
                 f"`override /{group}: none`"
             )
-        if takes and given[name] is None and parameters[name].default is inspect.Parameter.empty:
-            if name != "scheduler":
-                raise ConfigurationError(
-                    f"task={config['task']['name']} needs {group}=NAME, a file of conf/{group}"
-                )
+        is_missing = takes and given[name] is None and name != "scheduler"
+        if is_missing and parameters[name].default is inspect.Parameter.empty:
+            raise ConfigurationError(
+                f"task={config['task']['name']} needs {group}=NAME, a file of conf/{group}"
+            )
 
 
 def build_data(config: dict[str, Any], data_folder: str | None = None) -> LightningDataModule:
@@ -138,13 +137,13 @@ def build_callbacks(config: dict[str, Any]) -> list[Callback]:
     ]
 
 
-def build_loggers(config: dict[str, Any], directory: Path, first_step: int | None) -> list[Logger]:
+def build_loggers(config: dict[str, Any], directory: Path, first_step: int) -> list[Logger]:
     """Build the loggers; they get the run directory, and where a resumed run goes on.
 
     Args:
         config: The run's configuration.
         directory: The run directory.
-        first_step: The first global step that is written again; None for a run that begins.
+        first_step: The first step of which a resumed run logs everything once more.
     """
     given = {"save_dir": str(directory), "directory": directory, "first_step": first_step}
     loggers = []
@@ -155,22 +154,3 @@ def build_loggers(config: dict[str, Any], directory: Path, first_step: int | Non
         keys = arguments("logger", section)
         loggers.append(call("logger", f"logger.{name}", target, keys, given | keys))
     return loggers
-
-
-def guarded(logger_class: type[Logger]) -> type[Logger]:
-    """Return a subclass of a logger's class in which a fault is a warning and ends no run."""
-
-    def method(name: str) -> Callable[..., Any]:
-        original = getattr(logger_class, name)
-
-        def wrapper(self: Logger, *given: Any, **named: Any) -> Any:
-            try:
-                return original(self, *given, **named)
-            except Exception:
-                log.warning("logger %s: %s failed", logger_class.__name__, name, exc_info=True)
-                return None
-
-        return wrapper
-
-    names = ("log_metrics", "log_hyperparams", "save", "finalize")
-    return type(logger_class.__name__, (logger_class,), {name: method(name) for name in names})

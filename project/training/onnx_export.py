@@ -23,7 +23,7 @@ BATCHES = (1, 2, 7)
 
 
 def exported(net: CalibratedNet) -> ExportedProgram:
-    """The net's graph, for batches of any size."""
+    """Return the net's graph, for batches of any size."""
     with torch.no_grad():
         program = torch.export.export(
             net.eval(), (torch.zeros(2, 2, 14, 14),), dynamic_shapes=({0: Dim("pairs", min=1)},)
@@ -35,14 +35,14 @@ def exported(net: CalibratedNet) -> ExportedProgram:
 
 
 def to_pt2(program: ExportedProgram) -> bytes:
-    """For `torch.export.load(file).module()`."""
+    """Return the bytes for `torch.export.load(file).module()`."""
     file = io.BytesIO()
     torch.export.save(program, file)
     return file.getvalue()
 
 
 def to_onnx(program: ExportedProgram, names: Sequence[str]) -> bytes:
-    """Input `pairs`; outputs as `names`."""
+    """Return the bytes of an ONNX file with the input `pairs` and outputs by their names."""
     with warnings.catch_warnings():
         # About its own inside: nothing that a user could mend.
         warnings.simplefilter("ignore")
@@ -59,14 +59,14 @@ def to_onnx(program: ExportedProgram, names: Sequence[str]) -> bytes:
 
 
 def run_pt2(content: bytes, batches: Sequence[Tensor]) -> list[Tensor]:
-    """Each output over all batches."""
+    """Return each output over all batches."""
     module = torch.export.load(io.BytesIO(content)).module()
     with torch.inference_mode():
         return _joined([module(batch) for batch in batches])
 
 
 def run_onnx(content: bytes, batches: Sequence[Tensor]) -> list[Tensor]:
-    """The same, by onnxruntime."""
+    """Return each output over all batches, by onnxruntime."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -85,7 +85,7 @@ def _joined(parts: Sequence[Sequence[Tensor]]) -> list[Tensor]:
 
 
 def in_batches(pairs: Tensor) -> list[Tensor]:
-    """All pairs, in batches of several sizes."""
+    """Return all pairs in batches of several sizes."""
     sizes, left = [], len(pairs)
     for size in (*BATCHES, left):
         if min(size, left):
@@ -96,10 +96,14 @@ def in_batches(pairs: Tensor) -> list[Tensor]:
 
 @dataclass(frozen=True)
 class Parity:
-    """How near an exported net's outputs are to the checkpoint's, over `pairs` pairs.
+    """How near an exported net's outputs are to the checkpoint's.
 
-    score_difference: the largest of a score of the comparison; probability_difference: of any
-    calibrated probability. differing_answers: pairs with another comparison or another digit.
+    Attributes:
+        pairs: Over how many pairs.
+        score_difference: The largest of a score of the comparison.
+        probability_difference: The largest of any calibrated probability.
+        differing_answers: Pairs with another comparison or another digit.
+        passed: Whether they are near enough, and no answer differs.
     """
 
     pairs: int
@@ -110,7 +114,7 @@ class Parity:
 
 
 def parity(expected: Sequence[Tensor], got: Sequence[Tensor]) -> Parity:
-    """Outputs of `CalibratedNet.answers`, from the checkpoint and from an exported net."""
+    """Compare outputs of `CalibratedNet.answers`: from the checkpoint, and from an exported net."""
     shapes = [[tuple(each.shape) for each in outputs] for outputs in (expected, got)]
     if shapes[0] != shapes[1]:
         raise ValueError(f"outputs must be {shapes[0]}, got {shapes[1]}")

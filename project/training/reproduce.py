@@ -16,13 +16,14 @@ import torch
 from torch import Tensor
 
 from project.config.errors import ConfigurationError
+from project.config.identity import deciding_callbacks
 from project.runs.directory import HISTORY
 from project.runs.lifecycle import run
 from project.runs.prepare import prepare_run
 from project.runs.record import RECORD, CorruptRunError, completed_record
 from project.training.checkpoint import LAST, AtomicCheckpointIO
 from project.training.execute import execute
-from project.training.load_run import load_run
+from project.training.load_run import data_section, default_data_folder, load_run
 
 ALLOWED = ("verify=", "paths.", "trust_code=", "code=")
 
@@ -62,6 +63,7 @@ def reproduce(directory: Path, words: Sequence[str], trust_code: bool = False) -
         NoRunError: There is no completed run of project.train.
         CorruptRunError: A file of it cannot be read.
         ConflictError: Its code must not be trusted.
+        DataError: Its data cannot be had.
         DifferentError: A bit differs; where the environments differ is said too.
     """
     ignored = [word for word in words if not word.startswith(ALLOWED)]
@@ -70,7 +72,7 @@ def reproduce(directory: Path, words: Sequence[str], trust_code: bool = False) -
             f"verify repeats a run in the configuration that it had: leave out {' '.join(ignored)}"
         )
     # Other code is no reason to refuse: whether it changes a bit is what is asked.
-    loaded = load_run(directory, trust_code=trust_code, accept_code=True)
+    loaded = load_run(directory, trust_code=trust_code, accept_code=True, with_callbacks=True)
     stored = read_result(directory)
     given = [word.partition("=")[2] for word in words if word.startswith("paths.data=")]
     with TemporaryDirectory(prefix="verify-") as scratch:
@@ -90,12 +92,15 @@ def _repeat(
     config: dict[str, Any], scratch: Path, data: str | None, directory: Path
 ) -> StoredResult:
     """Carry out a stored configuration, but for what only observes, in a scratch folder."""
-    paths = {"outputs": str(scratch), "data": data or config["paths"]["data"]}
-    section = config["data"]
-    if data is not None and "root" in section:
-        section = section | {"root": data}
+    folder = data or default_data_folder(directory)
+    paths = {"outputs": str(scratch), "data": folder}
     try:
-        changed = {"paths": paths, "data": section, "logger": {}}
+        changed = {
+            "paths": paths,
+            "data": data_section(config, folder),
+            "callbacks": deciding_callbacks(config["callbacks"]),
+            "logger": {},
+        }
         spec = prepare_run(config | changed)
     except ConfigurationError as error:
         path = directory / RECORD
