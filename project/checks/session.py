@@ -16,7 +16,7 @@ from project.checks.trainers import scratch_trainer
 from project.config.identity import seeds_of
 from project.config.schema import validate_train
 from project.training.components import Components, build_components
-from project.training.execute import quiet_lightning
+from project.training.lightning_messages import quiet_lightning
 
 FIRST_BATCHES = 2
 

@@ -101,7 +101,7 @@ def test_machines_get_every_result() -> None:
     }
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_and_nothing_is_left(number: signal.Signals, tmp_path: Path) -> None:
     command = subprocess.Popen(
