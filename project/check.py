@@ -65,9 +65,6 @@ def check(request: Request) -> bool:
         DataError: The data cannot be had.
     """
     from project.checks.candidate import read_candidate
-    from project.checks.result import FAILED
-    from project.checks.run import run_checks
-    from project.checks.table import as_json, print_table
 
     began = time.monotonic()
     with (
@@ -77,7 +74,13 @@ def check(request: Request) -> bool:
         contextlib.redirect_stdout(sys.stderr),
     ):
         candidate = read_candidate(request.words, Path(scratch), request.is_thorough)
+        # torch and Lightning are imported once it is certain that there is something to check.
+        from project.checks.run import run_checks
+
         results = run_checks(candidate, progress)
+    from project.checks.result import FAILED
+    from project.checks.table import as_json, print_table
+
     title, seconds = candidate.spec.run.name, time.monotonic() - began
     if request.is_json:
         print(as_json(title, results, seconds))
