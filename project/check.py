@@ -103,6 +103,8 @@ def _progress() -> Iterator[Callable[[str], None]]:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)  # what is left to do is to clear up
     # Not KeyboardInterrupt, on which Lightning would end the process with another exit code.
     raise Interrupted(number)
 

@@ -15,6 +15,7 @@ from project.checks.trainers import scratch_trainer
 from project.config.identity import seeds_of
 from project.config.schema import validate_train
 from project.training.components import Components, build_components
+from project.training.devices import check_devices
 from project.training.lightning_messages import quiet_lightning
 
 FIRST_BATCHES = 2
@@ -119,8 +120,10 @@ def begin(candidate: Candidate) -> Session:
     Raises:
         Exception: Whatever the experiment's own code raises.
     """
+    section = validate_train(candidate.config).trainer
+    check_devices(section)
     quiet_lightning()
-    torch.set_num_threads(validate_train(candidate.config).trainer.threads)
+    torch.set_num_threads(section.threads)
     components = build_components(candidate.config)
     probe = Probe()
     trainer = scratch_trainer(candidate, [probe], train=FIRST_BATCHES, evaluation=FIRST_BATCHES)

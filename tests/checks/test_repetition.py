@@ -1,6 +1,6 @@
 """Claims: runs that differ when repeated, that ignore their seed, or that resume otherwise."""
 
-from project.checks.repetition import Repetitions, begun, check_repetition, plan
+from project.checks.repetition import Repetitions, begun_elsewhere, check_repetition, plan
 from project.checks.result import CheckResult, not_checked, ok
 from tests.checks.checking import broken, by_name, session_of
 
@@ -10,7 +10,7 @@ def repeated(*words: str) -> dict[str, CheckResult]:
     with session_of(*words) as session:
         runs = plan(session)
         assert isinstance(runs, Repetitions)
-        with begun(session, runs, is_new=False) as elsewhere:
+        with begun_elsewhere(session, runs, is_new=False) as elsewhere:
             return by_name(check_repetition(session, runs, elsewhere))
 
 
