@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from pytorch_lightning import LightningModule
+from pytorch_lightning import LightningDataModule, LightningModule
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from project.checks.batches import example_count, inputs_of, take, tensors_of
-from project.checks.evaluation import evaluate
 from project.checks.loaders import Repeated, Singly, loaders_of, wrapped
 from project.checks.result import CheckResult, failed, not_checked, ok, percent, shown
 from project.checks.sampling import is_indexed
@@ -139,8 +138,8 @@ def _difference(first: Tensor, second: Tensor) -> float:
 def _compare_metrics(session: Session) -> list[CheckResult]:
     """Test the examples together and one by one where nothing can be asked for its answers."""
 
-    def test(data: Any) -> dict[str, float]:
-        return evaluate(session, scratch_trainer(session.candidate, own=False), "test", data)
+    def test(data: LightningDataModule) -> dict[str, float]:
+        return session.run(scratch_trainer(session.candidate, own=False), "test", data=data)
 
     data = session.data
     together = test(wrapped(data, test=("test", lambda each: Repeated(each, 1, EXAMPLES))))

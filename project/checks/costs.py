@@ -57,6 +57,7 @@ def check_costs(session: Session) -> list[CheckResult]:
     variants = session.candidate.variants
     if len(variants) > 1:
         result, others = _try_others(session)
+        torch.set_num_threads(session.candidate.spec.threads)
         results.append(result)
         costs += others
     return [*results, _time(session.candidate, first, costs), _waiting(session)]
@@ -128,7 +129,7 @@ def _waiting(session: Session) -> CheckResult:
     share = sum(waits) / total if total else 0.0
     seen = f"{percent(share)} of the time, {1000 * _wait(session):.2g} ms a batch"
     if share > MUCH_WAITING and _wait(session) > LONG_WAIT:
-        advice = "workers (num_workers), or examples that are made once and kept in memory"
+        advice = "num_workers: more for slow examples, 0 for examples that are in memory"
         return warning(WAITING, seen, advice)
     return ok(WAITING, seen)
 

@@ -4,7 +4,7 @@ import math
 
 from project.checks.result import CheckResult, failed, not_checked, ok, shown, some, warning
 from project.checks.session import Session
-from project.training.execute import parameter_count
+from project.training.facts import parameter_count
 
 # By how much the first loss may differ from a uniform answer's, as a share of it.
 NEAR = 0.5

@@ -125,11 +125,22 @@ class Probe(Callback):
         self._ended = time.monotonic()
         if self.relus is not None:
             # Watching takes time: this step is not counted.
-            self.relus.end()
-            for hook in self._hooks:
-                hook.remove()
+            self._stop_watching()
         else:
             self.step_seconds.append(self._ended - self._began)
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Watch the layers no longer."""
+        self._stop_watching()
+
+    def _stop_watching(self) -> None:
+        if self.relus is not None:
+            self.relus.end()
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Compare the weights with those at the start, and the schedules with the steps made."""
