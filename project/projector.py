@@ -23,8 +23,10 @@ def show(directory: Path) -> Path:
     from project.training.load_run import load_run
 
     trained = load_run(directory)
+    from project.runs.directory import refuse_link_outside
     from project.tasks.projector import digit_features, write_projector
 
+    refuse_link_outside(directory / "plugins", directory)
     net, pairs = trained.net(), trained.data().test
     try:
         features = digit_features(net, pairs)
