@@ -7,6 +7,7 @@ from typing import Any
 
 from project.config.compose import compose, options, spell
 from project.config.identity import canonical, deciding_callbacks, flatten
+from project.config.schema import validate_train
 from project.runs.prepare import prepare_data
 
 # Which run it is, where it stands, and what the data's own `prepare` finds.
@@ -27,6 +28,8 @@ def overrides_for(
         None where there are none: the files of `conf/` lead to other keys than `wanted` has.
     """
     try:
+        if config_name == "train":
+            validate_train(wanted)  # its names become words, and files are found by them
         words = _groups(wanted, config_dirs) if config_name == "train" else []
         start = compose(config_name, words, config_dirs)
         if config_name == "train":

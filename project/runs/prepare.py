@@ -30,9 +30,10 @@ def prepare_run(config: dict[str, Any], typed: str = "", overrides: Sequence[str
     """
     check_chosen(config, options)
     checked = validate_train(config)
-    check_keys(config)
+    check_keys(config, settled=False)
     config, facts = prepare_data(config)
     validate_train(config)  # what has been settled is part of the run's name
+    check_keys(config)
     targets = deciding_targets(config)
     return RunSpec(
         command="train",
