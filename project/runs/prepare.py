@@ -35,11 +35,12 @@ def prepare_run(config: dict[str, Any], typed: str = "", overrides: Sequence[str
     """
     check_chosen(config, options)
     checked = validate_train(config)
-    check_keys(config)
+    check_keys(config, settled=False)
     check_engine(config)
     check_loggers(config["logger"])
     config, facts = prepare_data(settle_initial(config))
     validate_train(config)  # what has been settled is part of the run's name
+    check_keys(config)
     targets = deciding_targets(config)
     outputs, is_scratch = Path(checked.paths.outputs), checked.debug is not None
     return RunSpec(

@@ -211,11 +211,11 @@ def load_run(
             f"{directory}: its configuration is none of this version:\n{error}"
         ) from None
     now = fingerprint(deciding_targets(record["config"]))
+    is_same_code = check_same_code(directory, record, now, accept_code)
     if not trust_code:
         sections = (*SECTIONS, "callbacks") if with_callbacks else SECTIONS
         check_sections(directory, record, now["definitions"], sections)
-    if check_same_code(directory, record, now, accept_code):
-        # Other code may have other defaults, and so give the run another name.
+    if is_same_code:  # other code may have other defaults, and so give the run another name
         check_name(directory, record)
     return LoadedRun(directory, record)
 
