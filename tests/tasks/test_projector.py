@@ -10,7 +10,7 @@ from google.protobuf import text_format
 from PIL import Image
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
-from project.data.mnist_pairs import Pairs
+from project.data.pairs import Pairs
 from project.models import Basic, Siamese
 from project.seeding import initialise
 from project.tasks.projector import digit_features, sprite, write_projector
