@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from project.cli import main as cli
 
 if TYPE_CHECKING:
-    from project.training.calibrated import Calibration
+    from project.tasks.calibrated_pairs import Calibration
     from project.training.load_run import LoadedRun
 
 
@@ -59,12 +59,14 @@ def answer(
     """
     import torch
 
-    from project.data.mnist_pairs import downsample
-    from project.training.calibrated import CalibratedNet, calibrate, open_pairs
+    from project.data.pairs import scaled
+    from project.tasks.calibrated_pairs import CalibratedNet, calibrate
+    from project.training.open_pairs import open_pairs
 
     data, net = open_pairs(trained, data_folder), trained.net()
     calibration = calibrate(net, data)
-    pixels = downsample(torch.from_numpy(digits).flatten(0, 1)).view(-1, 2, 14, 14)
+    size = data.image_size
+    pixels = scaled(torch.from_numpy(digits).flatten(0, 1), size).view(-1, 2, size, size)
     calibrated = CalibratedNet(net, data, calibration).eval()
     with torch.inference_mode():
         parts = [calibrated(chunk) for chunk in pixels.split(1000)]

@@ -24,7 +24,7 @@ class ProjectorError(Exception):
 def show(words: Sequence[str]) -> Path:
     """Write the projector files of the run that `words` name; return their folder."""
     from project.config.errors import ConfigurationError
-    from project.training.calibrated import open_pairs
+    from project.training.open_pairs import open_pairs
     from project.training.run_words import read_run_words
 
     asked = read_run_words(words)

@@ -12,6 +12,7 @@ import torch
 import project.export
 from project.config.errors import ConfigurationError, ConflictError
 from project.export import MissingPackageError, ParityError, export, sha256, write_folder
+from project.tasks.calibrated_pairs import own_pairs
 from project.training import onnx_export
 from project.training.load_run import load_run
 from tests.conftest import serve, small_digits
@@ -67,14 +68,15 @@ def test_the_record_holds_what_was_checked(folder: Path, run: Path) -> None:
     assert set(facts["files"]) == {"model.onnx", "model.pt2"}
     for name, each in facts["files"].items():
         assert each["sha256"] == sha256((folder / name).read_bytes())
-        assert (each["pairs"], each["differing_answers"], each["passed"]) == (60, 0, True)
-        assert 0 <= each["score_difference"] < 1e-4
+        assert (each["examples"], each["differing_answers"], each["passed"]) == (60, 0, True)
+        assert set(each["differences"]) == set(facts["outputs"])
+        assert all(0 <= difference < 1e-4 for difference in each["differences"].values())
     assert (folder / "model-card.md").read_text().startswith(f"# {facts['run']}\n")
 
 
 def test_parity_is_held_on_no_test_pair(run: Path) -> None:
     data: Any = load_run(run).data()
-    pairs = project.export.own_pairs(data)
+    pairs = own_pairs(data)
     assert torch.equal(pairs, torch.cat([data.val.images, data.train.images]))
 
 
@@ -83,7 +85,7 @@ def converted_before(run: Path, monkeypatch: pytest.MonkeyPatch, folder: Path) -
     """Converting gives the files that are there: it takes seconds."""
     files = {name: (folder / name).read_bytes() for name in ("model.onnx", "model.pt2")}
     facts = json.loads((folder / "export.json").read_text())
-    monkeypatch.setattr(project.export, "converted", lambda loaded, data: (files, facts))
+    monkeypatch.setattr(project.export, "converted", lambda loaded, net: (files, facts))
 
 
 def test_exporting_again_says_that_the_same_bytes_are_there(
@@ -92,7 +94,7 @@ def test_exporting_again_says_that_the_same_bytes_are_there(
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     export([f"run={run}", f"paths.outputs={run.parents[2]}"])
     said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith("model.onnx: largest difference of a score ")
+    assert said[0].startswith("model.onnx: largest difference ")
     assert said[1].endswith("0 of 60 answers differ")
     assert said[2] == f"{folder}: was there already, with the same bytes"
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
@@ -146,7 +148,7 @@ def test_an_unknown_word_is_refused(run: Path) -> None:
 
 def test_a_run_of_another_task_is_refused_in_one_line(tmp_path: Path) -> None:
     directory = train(classify_config(tmp_path))
-    for module in ("project.export", "project.predict", "project.projector"):
+    for module in ("project.predict", "project.projector"):
         words = [] if module != "project.predict" else _images(tmp_path)
         end = type_command(module, f"run={directory}", *words)
         assert (end.exit_code, end.output) == (2, "")

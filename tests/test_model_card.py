@@ -2,27 +2,30 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
+from torch import nn
 
 from project.model_card import model_card
 from project.runs.record import read_record
+from project.tasks.calibrated_pairs import OUTPUTS, Calibration, pairs_card
+from project.tasks.exportable import Exportable
 from project.training.load_run import LoadedRun
 from tests.results.stored_runs import write_run as write_any_run
 
 FACTS: dict[str, Any] = {
     "checkpoint_sha256": "c4" * 32,
     "input": "pairs: float32 (N, 2, 14, 14)",
-    "calibration": {"pairs": 1000, "comparison": 2.0061, "digits": 0.5},
     "files": {
         "model.onnx": {
             "sha256": "0a" * 32,
-            "pairs": 1000,
-            "score_difference": 1.2e-5,
-            "probability_difference": 3e-6,
+            "examples": 1000,
+            "differences": {"comparison": 1.2e-5, "probability_ordered": 3e-6},
             "differing_answers": 0,
         }
     },
@@ -35,10 +38,17 @@ def write_run(outputs: Path, **settings: Any) -> Path:
     return write_any_run(outputs, data__val_pairs=1000, **settings)
 
 
-def card(run: Path, **changes: Any) -> str:
+def card(run: Path, calibration: Calibration = Calibration(1000, 2.0061, 0.5, False)) -> str:
     record = read_record(run)
     assert record is not None
-    return model_card(LoadedRun(run, record), FACTS | changes)
+    counts = {f"{stage}_pairs": 1000 for stage in ("train", "val", "test")}
+    data: Any = SimpleNamespace(dataset="mnist", image_size=14, **counts)
+    text = pairs_card(data, calibration)
+    outputs = OUTPUTS if calibration.digits is not None else OUTPUTS[:2]
+    net = Exportable(
+        nn.Identity(), torch.zeros(2, 2, 14, 14), (), "pairs", FACTS["input"], outputs, text
+    )
+    return model_card(LoadedRun(run, record), net, FACTS)
 
 
 def test_the_variants_mean_has_its_interval_and_its_seeds(tmp_path: Path) -> None:
@@ -91,7 +101,7 @@ def test_it_says_where_the_net_comes_from(tmp_path: Path) -> None:
         "python 3.11.7, torch 2.14.1",
         "exported with torch 2.14.1, onnx 1.23.2",
         "`last.ckpt` SHA-256 `" + "c4" * 32,
-        "| `model.onnx` | 1.2e-05 | 3.0e-06 | 0 of 1000 | `" + "0a" * 32,
+        "| `model.onnx` | 1.2e-05 | 0 of 1000 | `" + "0a" * 32,
         "Temperatures (comparison 2.006, digits 0.500) were fitted on 1,000 validation pairs",
     ):
         assert fact in text, fact
@@ -113,11 +123,13 @@ def test_it_says_where_the_net_must_not_be_trusted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("calibration", "said"),
     [
-        ({"pairs": 0, "comparison": 1.0, "digits": 1.0}, "the probabilities are not calibrated"),
-        ({"pairs": 20, "comparison": 3.0, "digits": None}, r"does not name the digits.*\(comparis"),
+        (Calibration(0, 1.0, 1.0, False), "the probabilities are not calibrated"),
+        (Calibration(20, 3.0, None, False), r"does not name the digits.*\(comparis"),
     ],
 )
-def test_it_claims_no_more_than_there_is(tmp_path: Path, calibration: dict, said: str) -> None:
-    text = card(write_run(tmp_path), calibration=calibration)
+def test_it_claims_no_more_than_there_is(
+    tmp_path: Path, calibration: Calibration, said: str
+) -> None:
+    text = card(write_run(tmp_path), calibration)
     assert re.search(said, text, re.DOTALL)
     assert "digits 1.0" not in text

@@ -15,7 +15,7 @@ from project.data.mnist import Digits, Mnist
 from project.data.mnist_5k import read_halves
 from project.predict import answer, predict, sentence
 from project.runs.record import NoRunError
-from project.training.calibrated import calibrate
+from project.tasks.calibrated_pairs import calibrate
 from project.training.load_run import load_run
 from tests.conftest import SHA256, serve
 from tests.small_runs import record, run_directories, run_siamese, run_small, type_command

@@ -97,6 +97,9 @@ def identity_settings(config: dict[str, Any]) -> dict[str, Any]:
     held = {name: seed for name, seed in (config.get("seeds") or {}).items() if seed is not None}
     if held:
         settings["seeds"] = held
+    if initial := config.get("init_from"):
+        key = "variant" if initial["variant"] is not None else "weights_sha256"
+        settings["init_from"] = {key: initial[key]}
     return canonical({key: value for key, value in settings.items() if value not in (None, {})})
 
 

@@ -187,6 +187,22 @@ class OutputPaths(Section):
     outputs: Annotated[str, Field(min_length=1)]
 
 
+class InitFrom(Section):
+    """The run whose weights another one starts from, once it has been found.
+
+    Attributes:
+        run: The path that was typed.
+        source: The name of the run.
+        weights_sha256: Of its weights.
+        variant: The hash of its variant, where a variant's directory was typed.
+    """
+
+    run: str
+    source: str
+    weights_sha256: str
+    variant: str | None = None
+
+
 class TrainConfig(Section):
     """`conf/train.yaml`, composed and resolved."""
 
@@ -204,6 +220,7 @@ class TrainConfig(Section):
     trainer: Trainer
     checkpoints: Checkpoints
     paths: Paths
+    init_from: Annotated[str, Field(min_length=1)] | InitFrom | None = None
     tags: list[str] = []
     notes: str = ""
     debug: Literal["fast", "overfit", "profile"] | None = None

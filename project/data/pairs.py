@@ -3,8 +3,9 @@
 `DigitPairsData` draws, scales and serves; its subclasses say where the digits come from.
 """
 
+import copy
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from pytorch_lightning import LightningDataModule
@@ -151,6 +152,7 @@ class DigitPairsData(LightningDataModule):
         image_size: Pixels of a digit along each axis.
 
     Attributes:
+        dataset: Which data set the digits are from.
         train, val, test: The pairs, once `setup` has drawn them.
         mean, std: By which every pixel is shifted and scaled.
     """
@@ -179,6 +181,7 @@ class DigitPairsData(LightningDataModule):
         self.normalise = normalise
         self.resample_pairs = resample_pairs
         self.image_size = image_size
+        self.dataset = ""
         self.mean, self.std = torch.zeros(()), torch.ones(())
         self.train: Pairs
         self.val: Pairs
@@ -199,9 +202,9 @@ class DigitPairsData(LightningDataModule):
         """Draw the pairs, once. Raises DataError if there are too few digits."""
         if self._is_set_up:
             return
-        dataset, train_digits, test_digits = self.load_digits()
+        self.dataset, train_digits, test_digits = self.load_digits()
         counts = len(train_digits.labels), len(test_digits.labels)
-        check_enough(dataset, *counts, self.train_pairs, self.val_pairs, self.test_pairs)
+        check_enough(self.dataset, *counts, self.train_pairs, self.val_pairs, self.test_pairs)
         train_order = self._permutation("pairs/train", counts[0])
         chosen = 2 * self.train_pairs
         left = train_order[chosen:].sort().values
@@ -212,6 +215,14 @@ class DigitPairsData(LightningDataModule):
         self.test = self._pair("test", test_digits, test_order[: 2 * self.test_pairs])
         self._normalise()
         self._is_set_up = True
+
+    def plain(self) -> Self:
+        """Return the same pairs with pixels in [0, 255]."""
+        other = copy.copy(self)
+        other.normalise, other._statistics, other._is_set_up = False, None, False
+        other.mean, other.std, other._digests = torch.zeros(()), torch.ones(()), {}
+        other.setup()
+        return other
 
     def _normalise(self) -> None:
         if self._statistics is not None:

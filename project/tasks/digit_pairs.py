@@ -7,7 +7,10 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from project.data.pairs import DigitPairsData
 from project.models.prediction import Prediction
+from project.tasks.calibrated_pairs import pairs_exportable
+from project.tasks.exportable import Exportable
 from project.tasks.supervised import OptimizerFactory, SchedulerFactory, Supervised
 
 DIGITS = 10
@@ -97,6 +100,10 @@ class DigitPairs(Supervised):
         outputs = getattr(self.net, "digit_outputs", ())
         floors = [digit_floor(kind == "probabilities", self.label_smoothing) for kind in outputs]
         return self.auxiliary_weight * 2 * sum(floors)
+
+    def exportable(self, data: DigitPairsData) -> Exportable:
+        """Return the net with its normalisation and its calibration."""
+        return pairs_exportable(self.net, data)
 
     def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """Measure a batch; return what was answered, for the run's predictions and pictures."""

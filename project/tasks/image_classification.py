@@ -6,6 +6,9 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from project.data.image_sets import ImageSet
+from project.tasks.calibrated_images import images_exportable
+from project.tasks.exportable import Exportable
 from project.tasks.supervised import OptimizerFactory, SchedulerFactory, Supervised
 
 # images (N, C, H, W) and classes (N,)
@@ -58,6 +61,10 @@ class ImageClassification(Supervised):
         answers = {"error": (scores, classes), "accuracy": (scores, classes)}
         self.epoch_metrics[stage].add(len(classes), {"loss": loss}, answers)
         return loss, scores
+
+    def exportable(self, data: ImageSet) -> Exportable:
+        """Return the net with its normalisation and its calibration."""
+        return images_exportable(self.net, data)
 
     def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """Measure a batch; return what was answered, for the run's predictions."""

@@ -17,6 +17,7 @@ from project.config.instantiate import build, build_by_function, call, find_clas
 from project.config.keys import arguments
 from project.training.factories import OptimizerFactory, SchedulerFactory
 from project.training.guarded_logger import guarded
+from project.training.initial_weights import load_initial
 from project.training.streams import with_streams
 
 
@@ -49,6 +50,8 @@ def build_components(config: dict[str, Any], data_folder: str | None = None) -> 
     seeding.start(seeds["init"], "init")
     net = build_net(config)
     task = build_task(config, net)
+    if config.get("init_from") is not None:
+        load_initial(config, net, task, data_folder)
     return Components(net, task, build_data(config, data_folder))
 
 
@@ -126,6 +129,7 @@ def build_data(config: dict[str, Any], data_folder: str | None = None) -> Lightn
     given = {"seed": seeds["data"], "order_seed": seeds["order"]}
     data = call("data", "data", target, arguments("data", section), given)
     data.stream_seed = seeds["order"]
+    data.repeats_first_batch = config.get("debug") == "overfit"
     return data
 
 

@@ -11,6 +11,7 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.loggers.logger import DummyLogger
 from pytorch_lightning.plugins.environments import LightningEnvironment
+from pytorch_lightning.profilers import AdvancedProfiler, SimpleProfiler
 from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
 
 from project import seeding
@@ -51,6 +52,8 @@ from project.training.recorder import RunRecorder, last_values
 from project.training.streams import Streams
 
 log = logging.getLogger(__name__)
+
+PROFILERS = {"simple": SimpleProfiler, "advanced": AdvancedProfiler}
 
 
 def execute(spec: RunSpec, stop: StopFlag) -> Result:
@@ -163,8 +166,12 @@ class _Training:
         bar: list[Callback] = [ProgressBar(self.config.metric.name)] if has_bar else []
         # Callbacks may ask whether there are loggers, in any process.
         dummies = [DummyLogger() for each in self.config.logger.values() if each is not None]
+        own = section.arguments | processes.trainer_arguments(section)
+        if (profiler := PROFILERS.get(own.get("profiler"))) is not None:
+            # Else it would go to Lightning's own log.
+            own["profiler"] = profiler(dirpath=self.directory.path, filename="profile")
         return Trainer(
-            **(section.arguments | processes.trainer_arguments(section)),
+            **own,
             max_epochs=section.max_epochs,
             logger=self.loggers if processes.rank == 0 else dummies,
             enable_checkpointing=True,

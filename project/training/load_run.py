@@ -126,7 +126,8 @@ class LoadedRun:
         from project.data.mnist_files import DataError
         from project.training.components import build_data
 
-        section = data_section(self.config, folder or default_data_folder(self.directory)) | changes
+        folder = folder or data_folder(self.config, self.directory)
+        section = data_section(self.config, folder) | changes
         config, facts = prepare_data(self.config | {"data": section})
         stored = self.record["provenance"]["data"].get("source")
         if None not in (stored, facts.get("source")) and stored != facts["source"]:
@@ -141,8 +142,17 @@ class LoadedRun:
         return data
 
 
-def default_data_folder(directory: Path) -> str:
-    """Return where the data of a run directory are by default: `outputs/data`."""
+def data_folder(config: dict[str, Any], directory: Path) -> str:
+    """Return where the data of a run directory are by default: `outputs/data`.
+
+    Raises:
+        ConfigurationError: They lay in a folder of their own, which must be named.
+    """
+    root = config["data"].get("root")
+    if config["data"].get("prepare") and root not in (None, config["paths"]["data"]):
+        raise ConfigurationError(
+            f"{directory}: its data lay in {root}; paths.data=FOLDER says where they are now"
+        )
     parents = directory.absolute().parents
     return str(parents[2] / "data" if len(parents) > 2 else Path("outputs", "data"))
 

@@ -23,7 +23,7 @@ from project.runs.prepare import prepare_run
 from project.runs.record import RECORD, CorruptRunError, completed_record
 from project.training.checkpoint import LAST, AtomicCheckpointIO
 from project.training.execute import execute
-from project.training.load_run import data_section, default_data_folder, load_run
+from project.training.load_run import data_folder, data_section, load_run, output_folder
 
 ALLOWED = ("verify=", "paths.", "trust_code=", "code=")
 
@@ -92,10 +92,11 @@ def _repeat(
     config: dict[str, Any], scratch: Path, data: str | None, directory: Path
 ) -> StoredResult:
     """Carry out a stored configuration, but for what only observes, in a scratch folder."""
-    folder = data or default_data_folder(directory)
+    folder = data or data_folder(config, directory)
     paths = {"outputs": str(scratch), "data": folder}
     try:
         changed = {
+            "init_from": _initial(config, directory),
             "paths": paths,
             "data": data_section(config, folder),
             "callbacks": deciding_callbacks(config["callbacks"]),
@@ -109,6 +110,15 @@ def _repeat(
     with spec.directory.locked():
         run(spec, execute)
     return read_result(spec.directory.path)
+
+
+def _initial(config: dict[str, Any], directory: Path) -> dict[str, Any] | None:
+    """Return `init_from` with the run where it stands beside this one: no stored path is used."""
+    section = config.get("init_from")
+    if section is None:
+        return None
+    source = output_folder(directory) / "runs" / section["source"]
+    return section | {"run": str(source if section["variant"] is None else source.parent)}
 
 
 def read_result(directory: Path) -> StoredResult:

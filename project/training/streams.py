@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+from lightning_utilities.core.apply_func import apply_to_collection
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities import CombinedLoader
@@ -74,14 +75,38 @@ class SeededLoader:
         return getattr(self.loader, name)
 
 
+class FirstBatch:
+    """A loader of one batch, the first of another loader, in every epoch the same.
+
+    Args:
+        loader: The other loader.
+    """
+
+    def __init__(self, loader: SeededLoader) -> None:
+        self.loader = loader
+        self._batch: Any = None
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield a copy of the batch: what works on it in place does so once."""
+        if self._batch is None:
+            self._batch = next(iter(self.loader))
+        yield apply_to_collection(self._batch, torch.Tensor, torch.clone)
+
+    def __len__(self) -> int:
+        """Return the number of batches."""
+        return 1
+
+
 class SeededLoaders(LightningDataModule):
     """Gives the loaders of the data module that it is mixed with their streams.
 
     Attributes:
         stream_seed: The seed of the streams; set before the trainer runs.
+        repeats_first_batch: Whether the first training batch is the only one, in every epoch.
     """
 
     stream_seed: int = 0
+    repeats_first_batch: bool = False
 
     def train_dataloader(self) -> Any:
         """Return the training loaders, each process with its own part of the batches."""
@@ -110,7 +135,9 @@ class SeededLoaders(LightningDataModule):
                 )
             number = next(numbers)
             name = f"{number}/{prefix}" if number else prefix
-            return SeededLoader(self._own_part(loader, prefix), self.stream_seed, name, epoch)
+            own = self._own_part(loader, prefix)
+            seeded = SeededLoader(own, self.stream_seed, name, epoch)
+            return FirstBatch(seeded) if self.repeats_first_batch and not prefix else seeded
 
         if isinstance(loaders, CombinedLoader):
             loaders.flattened = [wrap(each) for each in loaders.flattened]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from project.training.calibration import are_probabilities, fit_temperature, logarithms
+from project.tasks.calibration import are_probabilities, fit_temperature, logarithms
 
 
 def drawn(count: int, choices: int, sure: float) -> tuple[torch.Tensor, torch.Tensor]:

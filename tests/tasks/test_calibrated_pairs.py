@@ -9,7 +9,7 @@ from torch import nn
 from project.data.mnist_pairs import MnistPairs
 from project.models import Basic, Siamese
 from project.seeding import initialise
-from project.training.calibrated import CalibratedNet, calibrate
+from project.tasks.calibrated_pairs import CalibratedNet, calibrate
 
 MakePairs = Callable[..., MnistPairs]
 
@@ -53,7 +53,8 @@ def test_probabilities_are_probabilities_and_answers_stay(
     with torch.inference_mode():
         raw = net(data.val.images)
         comparison, ordered, digits = calibrated.answers(raw)
-    assert calibrated.output_names == ("comparison", "probability_ordered", "digit_probabilities")
+    names = [output.name for output in calibrated.outputs]
+    assert names == ["comparison", "probability_ordered", "digit_probabilities"]
     assert torch.equal(comparison, raw.comparison)
     assert torch.equal(ordered > 0.5, comparison.argmax(1) == 1)
     assert digits.shape == (20, 2, 10)
@@ -79,7 +80,7 @@ def test_a_net_that_names_no_digits_gives_none(make_pairs: MakePairs) -> None:
     calibration = calibrate(net, data)
     assert calibration.digits is None
     calibrated = CalibratedNet(net, data, calibration)
-    assert calibrated.output_names == ("comparison", "probability_ordered")
+    assert [output.name for output in calibrated.outputs] == ["comparison", "probability_ordered"]
     assert len(calibrated(data.val.images)) == 2
 
 
