@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from project.config.compose import compose
+from project.runs.prepare import prepare_run
+from project.runs.spec import RunSpec
 from project.training.checkpoint import LAST, AtomicCheckpointIO
 from project.training.facts import weights_digest
-from tests.small_runs import record, run_directories, run_images, type_command
+from tests.small_runs import IMAGES, record, run_directories, run_images, type_command
 from tests.training.runs import kill_at_each_checkpoint, own_config, result, train
 
 pytest.importorskip("sklearn")
@@ -52,30 +55,29 @@ def test_without_a_step_the_weights_are_those_of_the_other_run(
     assert all(torch.equal(own[name], other[name]) for name in own)
 
 
-def test_a_run_is_known_by_its_weights_and_a_variant_by_its_hash(
-    source: Path, tmp_path: Path
-) -> None:
-    fresh = new_run(tmp_path)
-    of_run = [new_run(tmp_path, f"init_from={source / 'seed_0'}", f"seed={k}") for k in (0, 5)]
-    of_other = new_run(tmp_path, f"init_from={source / 'seed_1'}")
-    of_variant = [new_run(tmp_path, f"init_from={source}", f"seed={seed}") for seed in (0, 1)]
-    variants = [each.parent.name for each in (fresh, of_run[0], of_other, of_variant[0])]
-    assert len(set(variants)) == 4
-    assert of_run[0].parent == of_run[1].parent
-    assert of_variant[0].parent == of_variant[1].parent
-    assert record(fresh)["config"]["init_from"] is None
-    assert record(of_run[1])["config"]["init_from"] == {
+def prepared(*words: str) -> RunSpec:
+    return prepare_run(compose("train", [*IMAGES, *words]))
+
+
+def test_a_run_is_known_by_its_weights_and_a_variant_by_its_hash(source: Path) -> None:
+    of_run = [prepared(f"init_from={source / 'seed_0'}", f"seed={seed}") for seed in (0, 5)]
+    of_other = prepared(f"init_from={source / 'seed_1'}")
+    of_variant = [prepared(f"init_from={source}", f"seed={seed}") for seed in (0, 1)]
+    each = (prepared(), of_run[0], of_other, of_variant[0])
+    assert len({spec.run.variant for spec in each}) == 4
+    assert of_run[0].run.variant == of_run[1].run.variant
+    assert of_variant[0].run.variant == of_variant[1].run.variant
+    assert of_run[1].config["init_from"] == {
         "run": str(source / "seed_0"),
         "source": f"{source.name}/seed_0",
         "weights_sha256": weights_digest(source / "seed_0" / LAST),
         "variant": None,
     }
-    for seed, directory in enumerate(of_variant):
-        section = record(directory)["config"]["init_from"]
+    for seed, spec in enumerate(of_variant):
+        section = spec.config["init_from"]
         assert section["variant"] == record(source / "seed_0")["variant"]
         assert section["source"] == f"{source.name}/seed_{seed}"
         assert section["weights_sha256"] == record(source / f"seed_{seed}")["weights_sha256"]
-    assert record(of_run[0])["metrics"] == record(of_variant[0])["metrics"]
 
 
 def test_where_the_other_run_lies_does_not_matter(source: Path, tmp_path: Path) -> None:
