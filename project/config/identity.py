@@ -32,6 +32,14 @@ IGNORED_KEYS = frozenset(
         "trainer.profiler",
     }
 )  # fmt: skip
+# A float is a share of the batches, of which 1.0 is Lightning's default, and 1 a single batch: they
+# must not be spelt alike.
+SHARES = frozenset(
+    {
+        "trainer.limit_test_batches", "trainer.limit_train_batches", "trainer.limit_val_batches",
+        "trainer.val_check_interval",
+    }
+)  # fmt: skip
 # Callbacks that look at a run and change nothing in it.
 OBSERVERS = frozenset(
     {
@@ -126,6 +134,7 @@ def _section(key: str, value: Any) -> Any:
         for name, each in value.items()
         if f"{key}.{name}" not in IGNORED_KEYS
         and not (name in defaults and _equal(each, defaults[name]))
+        and not (f"{key}.{name}" in SHARES and isinstance(each, float) and each == 1.0)
     }
     return _without_defaults(kept)
 

@@ -102,9 +102,10 @@ def _test(
         plugins=[LightningEnvironment()],
         callbacks=[Streams(seeds["order"]), digests],
     )
+    task = trained.task()
     seeding.start(seeds["data"], "data")
     try:
-        trainer.test(trained.task(), datamodule=data, verbose=False)
+        trainer.test(task, datamodule=data, verbose=False)
     except Exception as error:
         if hasattr(error, "exit_code"):
             raise

@@ -262,7 +262,8 @@ class _Training:
             "tested_epoch": tested_epoch,
             "weights_sha256": weights_digest(tested),
         }
-        if trainer.limit_train_batches not in (1, 1.0):
+        limit = trainer.limit_train_batches  # 1 is a batch, 1.0 all of them
+        if limit != 1.0 or isinstance(limit, int):
             facts["limited"] = True
         return facts
 

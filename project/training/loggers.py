@@ -114,6 +114,12 @@ class RunWandbLogger(WandbLogger):
             settings=wandb.Settings(silent=True, console="off"),
         )
 
+    def finalize(self, status: str) -> None:
+        """End the run there if it has failed: in this process it may go on at once."""
+        super().finalize(status)
+        if status != "success":
+            self.experiment.finish(exit_code=1)
+
     def finish(
         self, title: str, params: Mapping[str, Any], metrics: Mapping[str, float], step: int
     ) -> None:
