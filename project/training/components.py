@@ -1,6 +1,7 @@
 """The objects that a run consists of, built from its validated configuration."""
 
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
