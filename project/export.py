@@ -100,9 +100,7 @@ def exportable(trained: "LoadedRun", data_folder: str | None) -> "Exportable":
     return net_exportable(trained.net(), data, trained.record["metric"]["name"])
 
 
-def converted(
-    trained: "LoadedRun", net: "Exportable"
-) -> tuple[dict[str, bytes], dict[str, Any]]:
+def converted(trained: "LoadedRun", net: "Exportable") -> tuple[dict[str, bytes], dict[str, Any]]:
     """Return the net's files by name, and what export.json says about them; raises ParityError."""
     from project.training.onnx_export import (
         exported,

@@ -17,6 +17,7 @@ from project.runs.record import COMPLETED
 from project.tasks.exportable import Card, Exportable
 from project.training.load_run import LoadedRun
 
+
 @dataclass(frozen=True)
 class Seeds:
     """The runs of a variant at other seeds.

@@ -25,7 +25,7 @@ SETTLED = frozenset({"dataset", "classes", "channels", "image_size"})
 # Keys of these sections that are the platform's own.
 PLATFORM: dict[str, frozenset[str]] = {
     "model": frozenset(schema.Model.model_fields),
-    "task": frozenset(schema.Named.model_fields),
+    "task": frozenset(schema.Task.model_fields),
     "data": frozenset(schema.Data.model_fields) | SETTLED,
     "optimizer": frozenset(schema.Optimizer.model_fields),
     "scheduler": frozenset(schema.Scheduler.model_fields),

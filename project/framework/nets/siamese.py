@@ -126,6 +126,9 @@ class Siamese(Module):
         ):
             if width < 1:
                 raise ValueError(f"{name} must be at least 1, got {width}")
+        # Of the outputs that name digits, which are probabilities and which are logits.
+        places = {"none": 0, "both": 2}.get(auxiliary, 1)
+        self.digit_outputs = (auxiliary_input,) * places
         dropouts = _one_each("dropout_conv", dropout_conv)
         _check_probability("dropout_linear", dropout_linear)
         _check_one_of("auxiliary", auxiliary, AUXILIARY_POSITIONS)
