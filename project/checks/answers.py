@@ -96,6 +96,10 @@ def _answers(output: Any, count: int) -> list[Tensor]:
 def _compare(forward: Forward, batches: Batches) -> list[CheckResult]:
     count = len(batches.single)
     whole = _answers(forward(batches.whole), count)
+    again = _answers(forward(batches.whole), count)
+    if _same_answers(whole, again, "again").status != "ok":
+        reason = "a batch is not answered alike twice, whatever is beside it"
+        return [not_checked(BATCH, reason), not_checked(SINGLE, reason)]
     turned = [each.flip(0) for each in _answers(forward(batches.turned), count)]
     batch = _same_answers(whole, turned, "in another order")
     try:

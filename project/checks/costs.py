@@ -16,7 +16,7 @@ from project.runs.lifecycle import RunSpec
 
 TIME, VARIANTS, WAITING, MEMORY = "time", "other variants", "waiting for data", "memory"
 # A share of the time, and seconds for each batch, that are worth a warning.
-MUCH_WAITING, LONG_WAIT = 0.3, 0.005
+MUCH_WAITING, LONG_WAIT = 0.3, 0.01
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,8 @@ def _own(candidate: Candidate, variant: Variant) -> list[str]:
 
 
 def _time(candidate: Candidate, first: Cost, costs: list[float | None]) -> CheckResult:
-    per_epoch = "" if first.steps is None else f", {first.steps:,} steps an epoch"
+    count = "" if first.steps is None else f"{first.steps:,} step{'s' * (first.steps != 1)}"
+    per_epoch = f", {count} an epoch" if count else ""
     seen = f"{1000 * first.step:.3g} ms a step{per_epoch}"
     if first.run is None:
         return ok(TIME, f"{seen}; how many steps there are the loaders do not know")
