@@ -45,7 +45,7 @@ OWNED_TRAINER_KEYS = {
     "enable_progress_bar": "a bar is shown on a terminal and nowhere else",
     "fast_dev_run": "use debug=fast",
     "logger": "use logger=NAME, a file of conf/logger",
-    "max_steps": "a resumed run would differ; use trainer.max_epochs and trainer.limit_train_batches",
+    "max_steps": "a resumed run would differ; use trainer.max_epochs, trainer.limit_train_batches",
     "max_time": "what is trained would depend on the machine's speed; use trainer.max_epochs",
     "num_nodes": "a run uses the devices of one machine; sweeps use several (hydra/launcher=ray)",
     "num_sanity_val_steps": "every net is tried on a real batch before anything trains",

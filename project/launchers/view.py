@@ -142,7 +142,7 @@ class SweepView:
     def seconds_left(self) -> float | None:
         """An estimate: what is left, at the mean time of each variant's completed runs.
 
-        None before any run is completed; a variant without completed runs counts as the mean of all.
+        None before any run is completed; a variant without completed runs counts as the mean.
         """
         every = [seconds for variant in self._variants.values() for seconds in variant.seconds]
         if not every:

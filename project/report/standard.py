@@ -19,8 +19,8 @@ from project.results.text import shown
 from project.runs.record import FAILED
 
 __all__ = [
-    "ablations", "costs", "engines", "epochs", "error_by_time", "examples", "failed", "searches", "seeds",
-    "sweeps", "variance",
+    "ablations", "costs", "engines", "epochs", "error_by_time", "examples", "failed", "searches",
+    "seeds", "sweeps", "variance",
 ]  # fmt: skip
 MAX_PANELS = 12
 MAX_FAILED = 50

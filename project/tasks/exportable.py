@@ -1,7 +1,7 @@
 """What a task says of its trained net, so that it can be exported with a card.
 
-A task may have a method `exportable(data)` that returns an `Exportable`, given the run's data module,
-set up. Of a task without one the net itself is exported, as it is used on a batch.
+A task may have a method `exportable(data)` that returns an `Exportable`; it gets the run's data
+module, set up. Of a task without one the net itself is exported, as it is used on a batch.
 """
 
 from collections.abc import Iterator, Mapping

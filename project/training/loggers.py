@@ -1,7 +1,7 @@
 """Lightning's loggers for other tools, so that a resumed run continues what it has begun in each.
 
-Which run of wandb or MLflow is this one's stands in the run directory, in `wandb.id` and `mlflow.id`:
-made anew (`rerun=true`) it is another one there too.
+The run directory holds the id of its run in wandb and MLflow (`wandb.id`, `mlflow.id`). With
+`rerun=true` it is a new run there too.
 """
 
 import csv
