@@ -136,6 +136,7 @@ class FrameworkPairs(DigitPairs):
                 f"label_smoothing must be 0 with engine=framework, got {label_smoothing}"
             )
         super().__init__(net, optimizer, None, augmentation, auxiliary_weight)
+        self.inner = net.inner
         self.automatic_optimization = False
         self.losses: framework.LossSum | None = None
         net.share()
@@ -174,6 +175,6 @@ class FrameworkPairs(DigitPairs):
         optimizer: Any = self.optimizers()
         optimizer.zero_grad()
         loss, prediction = self.loss_of(batch, "train")
-        self.net.inner.backward(self._losses(len(prediction.digits)).backward())
+        self.inner.backward(self._losses(len(prediction.digits)).backward())
         optimizer.step()
         return loss

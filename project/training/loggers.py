@@ -102,6 +102,9 @@ class RunWandbLogger(WandbLogger):
     ) -> None:
         import wandb
 
+        # Two runs of one process are two.
+        options: dict[str, Any] = {"reinit": "create_new"} | settings
+
         directory = Path(directory)
         super().__init__(
             name=_run_name(directory),
@@ -109,8 +112,8 @@ class RunWandbLogger(WandbLogger):
             project=project,
             offline=offline,
             id=_stored_id(directory / "wandb.id") or _store_id(directory / "wandb.id", _new_id()),
-            # Two runs of one process are two; and what wandb would print is in its own log.
-            **({"reinit": "create_new"} | settings),
+            **options,
+            # What it would print is in its own log.
             settings=wandb.Settings(silent=True, console="off"),
         )
 
