@@ -44,9 +44,8 @@ def scratch_trainer(
     """
     config = candidate.config
     section = validate_train(config).trainer
-    arguments = {key: value for key, value in section.arguments.items() if key not in WHOLE_RUN}
     return Trainer(
-        **arguments,
+        **{key: value for key, value in section.arguments.items() if key not in WHOLE_RUN},
         accelerator=section.accelerator,
         devices=1,
         max_epochs=epochs,
@@ -65,7 +64,7 @@ def scratch_trainer(
             Streams(seeds_of(config)["order"]),
             *callbacks,
             *(_own_callbacks(config) if own else []),
-        ],
+        ],  # fmt: skip
     )
 
 
