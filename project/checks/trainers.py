@@ -44,6 +44,7 @@ def scratch_trainer(
     """
     config = candidate.config
     section = validate_train(config).trainer
+    kept = _own_callbacks(config) if own else []
     return Trainer(
         **{key: value for key, value in section.arguments.items() if key not in WHOLE_RUN},
         accelerator=section.accelerator,
@@ -60,11 +61,7 @@ def scratch_trainer(
         use_distributed_sampler=False,
         default_root_dir=candidate.scratch,
         plugins=[LightningEnvironment()],
-        callbacks=[
-            Streams(seeds_of(config)["order"]),
-            *callbacks,
-            *(_own_callbacks(config) if own else []),
-        ],  # fmt: skip
+        callbacks=[Streams(seeds_of(config)["order"]), *callbacks, *kept],
     )
 
 
