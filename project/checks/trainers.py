@@ -44,9 +44,9 @@ def scratch_trainer(
     """
     config = candidate.config
     section = validate_train(config).trainer
-    arguments = {key: value for key, value in section.arguments.items() if key not in WHOLE_RUN}
+    kept = _own_callbacks(config) if own else []
     return Trainer(
-        **arguments,
+        **{key: value for key, value in section.arguments.items() if key not in WHOLE_RUN},
         accelerator=section.accelerator,
         devices=1,
         max_epochs=epochs,
@@ -61,11 +61,7 @@ def scratch_trainer(
         use_distributed_sampler=False,
         default_root_dir=candidate.scratch,
         plugins=[LightningEnvironment()],
-        callbacks=[
-            Streams(seeds_of(config)["order"]),
-            *callbacks,
-            *(_own_callbacks(config) if own else []),
-        ],
+        callbacks=[Streams(seeds_of(config)["order"]), *callbacks, *kept],
     )
 
 

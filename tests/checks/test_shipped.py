@@ -17,7 +17,7 @@ from tests.commands import ROOT
 from tests.conftest import synthetic_digits
 from tests.data.small_files import idx
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 IMAGE_MODELS = ("convnet", "mlp", "resnet18", "vit")
 PAIR_MODELS = sorted(

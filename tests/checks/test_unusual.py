@@ -9,6 +9,7 @@ UNUSUAL = "tests.checks.unusual"
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     "words",
     [
