@@ -33,15 +33,22 @@ def execute(config: dict[str, Any], words: Sequence[str]) -> dict[str, float]:
     if config["verify"] is not None:
         from project.training.reproduce import reproduce
 
-        paths = config["paths"]
-        return reproduce(Path(config["verify"]), words, paths["data"], config["trust_code"])
-    spec = prepare_run(config, cli.typed_command(), words)
+        return reproduce(Path(config["verify"]), words, trust_code=config["trust_code"])
+    return carry_out(prepare_run(config, cli.typed_command(), words))["metrics"]
+
+
+def carry_out(spec: RunSpec) -> dict[str, Any]:
+    """Carry out a prepared run that no launcher has checked, or find it done.
+
+    Returns:
+        The run's record.
+    """
     check_variant(spec)
     if needs_training(spec):
         from project.training.dry_run import dry_run_variants
 
         dry_run_variants([spec], here=True)
-    return execute_spec(spec)
+    return load_or_run(spec, _train)
 
 
 def needs_training(spec: RunSpec) -> bool:

@@ -69,6 +69,7 @@ OWNED_TRAINER_KEYS = {
     "enable_progress_bar": "a bar is shown on a terminal and nowhere else",
     "fast_dev_run": "use debug=fast",
     "logger": "use logger=NAME, a file of conf/logger",
+    "max_steps": "a resumed run would differ; use trainer.max_epochs, trainer.limit_train_batches",
     "max_time": "what is trained would depend on the machine's speed; use trainer.max_epochs",
     "num_nodes": "a run uses the devices of one machine; sweeps use several (hydra/launcher=ray)",
     "num_sanity_val_steps": "every net is tried on a real batch before anything trains",
@@ -108,6 +109,7 @@ class Model(Target):
     """`conf/model`.
 
     Attributes:
+        framework_target: The net's twin in the mini framework, for `engine=framework`.
         init: Whether each module's `reset_parameters` draws from its own stream (`by_module`), or
             the net keeps what its constructor has drawn.
         learning_rates: By the name of a file in conf/optimizer; they become `optimizer.lr`.
@@ -115,6 +117,7 @@ class Model(Target):
     """
 
     name: Name
+    framework_target: str | None = None
     init: Literal["constructor", "by_module"] = "constructor"
     learning_rates: dict[str, Annotated[float, Field(gt=0)]] = {}
     task: dict[str, Any] = {}
@@ -124,6 +127,16 @@ class Named(Target):
     """`conf/task` and `conf/data`: they have a name, by default that of their file."""
 
     name: Name
+
+
+class Task(Named):
+    """`conf/task`.
+
+    Attributes:
+        framework_target: The LightningModule for `engine=framework`.
+    """
+
+    framework_target: str | None = None
 
 
 class Data(Named):
@@ -142,9 +155,11 @@ class Optimizer(Target):
     """`conf/optimizer`.
 
     Attributes:
+        framework_target: Its twin in the mini framework, for `engine=framework`.
         no_weight_decay: Kinds of parameters without weight decay, as a group of their own.
     """
 
+    framework_target: str | None = None
     no_weight_decay: list[Literal["bias", "norm"]] = []
 
 
@@ -210,13 +225,30 @@ class OutputPaths(Section):
     outputs: Outputs
 
 
+class InitFrom(Section):
+    """The run whose weights another one starts from, once it has been found.
+
+    Attributes:
+        run: The path that was typed.
+        source: The name of the run.
+        weights_sha256: Of its weights.
+        variant: The hash of its variant, where a variant's directory was typed.
+    """
+
+    run: str
+    source: str
+    weights_sha256: str
+    variant: str | None = None
+
+
 class TrainConfig(Section):
     """`conf/train.yaml`, composed and resolved."""
 
     seed: Seed
     seeds: Seeds
     metric: Metric
-    task: Named
+    engine: Literal["torch", "framework"] = "torch"
+    task: Task
     data: Data
     model: Model | None
     optimizer: Optimizer | None
@@ -227,6 +259,7 @@ class TrainConfig(Section):
     trainer: Trainer
     checkpoints: Checkpoints
     paths: Paths
+    init_from: Annotated[str, Field(min_length=1)] | InitFrom | None = None
     tags: list[Text] = []
     notes: Text = ""
     debug: Literal["fast", "overfit", "profile"] | None = None

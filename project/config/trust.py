@@ -29,10 +29,10 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 PARTS: dict[str, tuple[str, ...]] = {
-    "model": ("project.models",),
+    "model": ("project.models", "project.framework.nets"),
     "task": ("project.tasks",),
     "data": ("project.data",),
-    "optimizer": ("project.training",),
+    "optimizer": ("project.training", "project.framework.optimizers"),
     "scheduler": ("project.training.schedulers",),
     "augmentation": ("project.data.augmentation",),
     NESTED: ("project.models", "project.data.augmentation"),

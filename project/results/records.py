@@ -12,12 +12,7 @@ from project.runs.record import FAILED, WAY_OUT, CorruptRunError
 
 @dataclass(frozen=True)
 class Problem:
-    """A directory that should be a run and cannot be read as one.
-
-    Attributes:
-        directory: The run directory.
-        reason: What is wrong, and the way out.
-    """
+    """A directory that should be a run and cannot be read as one, with the way out."""
 
     directory: Path
     reason: str
@@ -35,10 +30,7 @@ class Problem:
 class RunRecord:
     """One run directory and its run.json; parts are shared between runs and must not be changed.
 
-    Attributes:
-        directory: The run directory.
-        record: The content of run.json.
-        metrics: The finite numbers among its metrics; empty unless the run completed.
+    `metrics` are the finite numbers among its metrics; empty unless the run completed.
     """
 
     directory: Path
@@ -62,10 +54,12 @@ class RunRecord:
 
     @property
     def model(self) -> str:
+        """The name of the model."""
         return printable(str(self.record.get("model") or self.prefix))
 
     @property
     def task(self) -> str:
+        """The name of the task."""
         return printable(str(self.record.get("task")))
 
     @property
@@ -75,6 +69,7 @@ class RunRecord:
 
     @property
     def seed(self) -> int:
+        """The run's seed."""
         return self.record["seed"]
 
     @property
@@ -89,6 +84,7 @@ class RunRecord:
 
     @property
     def parameters(self) -> int | None:
+        """How many parameters were trained; None where the record does not say."""
         return self.record.get("parameters")
 
     @property
@@ -98,6 +94,7 @@ class RunRecord:
 
     @property
     def stopped_early(self) -> bool:
+        """Whether a callback ended the training before its last epoch."""
         return bool(self.record.get("stopped_early"))
 
     @property

@@ -134,6 +134,20 @@ def write_variant(
     return [write_run(outputs, model, seed, error, **more) for seed, error in by_seed.items()]
 
 
+def write_composed(outputs: Path, config: dict[str, Any], seeds: Sequence[int]) -> Path:
+    """Write runs of a configuration that conf/ has today; return their variant's folder."""
+    data = {"dataset": "mnist", "train_pairs": 1000, "val_pairs": 1000, "test_pairs": 1000}
+    for seed in seeds:
+        own = config | {"seed": seed, "data": config["data"] | data}
+        written = {"command": "train", "model": own["model"]["name"], "task": own["task"]["name"]}
+        written |= {"data": own["data"]["name"], "parameters": 75908}
+        metrics = {"val/error": 0.1 + seed / 100, "test/error": 0.1 + seed / 100}
+        sources = provenance()
+        sources["data"] |= {"test": f"test {seed}", "train": f"train {seed}"}
+        _write(outputs, identify(own), own, written, "completed", metrics, sources, {}, {})
+    return identify(own).directory(outputs).parent
+
+
 def write_disk_run(
     outputs: Path,
     seed: int = 0,
