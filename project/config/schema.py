@@ -30,7 +30,31 @@ def _metric_name(value: str) -> str:
     return value
 
 
+def _text(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise ValueError("should be a valid string")
+    return value
+
+
+def _utf8(value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("is no UTF-8, which TensorBoard needs; choose another name") from None
+    return value
+
+
+def _not_empty(value: Any) -> Any:
+    if not value:
+        raise ValueError("must not be empty")
+    return value
+
+
 Name = Annotated[str, AfterValidator(_plain_name)]
+# Not pydantic's own string: a file's name need not be UTF-8, and what is typed need not be either.
+Text = Annotated[Any, AfterValidator(_text)]
+Place = Annotated[Any, AfterValidator(_text), AfterValidator(_not_empty)]
+Outputs = Annotated[Place, AfterValidator(_utf8)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 # More would not fit anywhere; the limit keeps a slip of the keyboard from being an overflow.
 MAX_COUNT = 10_000_000
@@ -191,14 +215,14 @@ class Checkpoints(Section):
 class Paths(Section):
     """Where things are on this machine."""
 
-    outputs: Annotated[str, Field(min_length=1)]
-    data: Annotated[str, Field(min_length=1)]
+    outputs: Outputs
+    data: Place
 
 
 class OutputPaths(Section):
     """The same, of a command that reads no data."""
 
-    outputs: Annotated[str, Field(min_length=1)]
+    outputs: Outputs
 
 
 class InitFrom(Section):
@@ -236,11 +260,11 @@ class TrainConfig(Section):
     checkpoints: Checkpoints
     paths: Paths
     init_from: Annotated[str, Field(min_length=1)] | InitFrom | None = None
-    tags: list[str] = []
-    notes: str = ""
+    tags: list[Text] = []
+    notes: Text = ""
     debug: Literal["fast", "overfit", "profile"] | None = None
     rerun: bool = False
-    verify: str | None = None
+    verify: Text | None = None
     code: Literal["accept"] | None = None
     trust_code: bool = False
 

@@ -46,6 +46,8 @@ def test_a_valid_configuration_is_returned_with_its_values() -> None:
         ("debug", "overfit"),
         ("code", "accept"),
         ("tags", ["a", "b c"]),
+        ("paths.data", "not \udcff utf-8"),
+        ("notes", "nor \udcff this"),
     ],
 )
 def test_values_at_the_edge_of_a_rule_are_allowed(path: str, value: Any) -> None:
@@ -89,7 +91,8 @@ def test_values_at_the_edge_of_a_rule_are_allowed(path: str, value: Any) -> None
         ("metric.name", "a\x1b[31m", "metric.name=a\x1b[31m: must be one word"),
         ("model.init", "zeros", "model.init=zeros: should be 'constructor' or 'by_module'"),
         ("code", "yes", "code=yes: should be 'accept'"),
-        ("paths.data", "", "paths.data=: String should have at least 1 character"),
+        ("paths.data", "", "paths.data=: must not be empty"),
+        ("paths.outputs", "\udcff", "paths.outputs=\udcff: is no UTF-8, which TensorBoard needs;"),
         ("model._target_", "", "model._target_=: String should have at least 1 character"),
     ],
 )

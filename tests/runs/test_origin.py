@@ -176,7 +176,7 @@ def test_an_edited_net_is_noticed_between_two_calls(
     for module, word in (
         ("project.predict", f"run={run}"),
         ("project.export", f"run={run}"),
-        ("project.projector", str(run)),
+        ("project.projector", f"run={run}"),
     ):
         end = type_command(module, word, *(["x.png", "y.png"] if "predict" in module else []))
         assert end.exit_code in (2, 4)

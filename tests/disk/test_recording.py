@@ -9,10 +9,10 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from project.disk.data import Points
+from project.disk.recording import write_outcome
+from project.disk.training import Outcome
 from project.framework import load
-from project.points.data import Points
-from project.points.recording import write_outcome
-from project.points.training import Outcome
 
 TEST_POINTS = Points(torch.tensor([[0.1, 1 / 3], [0.5, 0.5]]), torch.tensor([0, 1]))
 

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 import torch
 
+from project.disk.data import STAGES, Points, draw_points
+from project.disk.training import Outcome, build_net, build_optimizer, fit
 from project.framework import SGD, Adadelta, Adam, Linear, ReLU, Sequential, Tanh
-from project.points.data import STAGES, Points, draw_points
-from project.points.training import NonFiniteLossError, Outcome, build_net, build_optimizer, fit
+from project.runs.lifecycle import DivergedError
 
 
 def never_stop() -> None:
@@ -154,7 +155,7 @@ def test_history_has_a_row_per_epoch_and_no_test_numbers() -> None:
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_naming_epoch_and_step() -> None:
-    with pytest.raises(NonFiniteLossError, match=r"became (inf|nan) in epoch \d+, step \d+; a sm"):
+    with pytest.raises(DivergedError, match=r"became (inf|nan) in epoch \d+, step \d+; a sm"):
         train(lr=1e30)
 
 
@@ -163,12 +164,12 @@ def test_the_step_of_a_bad_loss_is_counted_over_all_epochs() -> None:
     coordinates = bad["train"].coordinates.clone()
     coordinates[:] = math.nan
     bad["train"] = Points(coordinates, bad["train"].labels)
-    with pytest.raises(NonFiniteLossError, match="became nan in epoch 1, step 1;"):
+    with pytest.raises(DivergedError, match="became nan in epoch 1, step 1;"):
         train(stages=bad)
 
 
 def test_a_last_step_that_spoils_the_weights_is_noticed() -> None:
-    with pytest.raises(NonFiniteLossError, match=r"became (inf|nan) in epoch 1, step 1;"):
+    with pytest.raises(DivergedError, match=r"became (inf|nan) in epoch 1, step 1;"):
         train(lr=1e30, max_epochs=1, batch_size=60)
 
 
