@@ -222,6 +222,9 @@ class Counting(Callback):
     def on_train_epoch_end(self, trainer: Any, pl_module: LightningModule) -> None:
         pl_module.log("train/batches", float(self.batches))
 
+    def on_test_epoch_end(self, trainer: Any, pl_module: LightningModule) -> None:
+        pl_module.log("test/batches", float(self.batches))
+
     def state_dict(self) -> dict[str, Any]:
         return {"batches": self.batches}
 
