@@ -20,8 +20,7 @@ ROWS = {
     "ws_al_bn_do": [(5.0, 3.0), (4.9, 5.0)],
     "resnet": [(18.1, 14.8), (18.0, 17.2)],
 }
-MEASURED_WITH = ("2.14", "AVX2")
-SEEDS = len(ROWS["basic"])
+MEASURED_WITH = ("2.14", "AVX512")
 CORRECTED = "ws_al corrected"
 
 # The first test waits for the runs of all; a busy machine may take minutes.
@@ -32,13 +31,17 @@ Errors = dict[str, list[tuple[float, float]]]
 
 @pytest.fixture(scope="module")
 def errors(tmp_path_factory: pytest.TempPathFactory) -> Errors:
-    """Validation and test error of each row by seed, and of the corrected net of one row."""
+    """Validation and test error by seed: of each row, and of the corrected net of one row.
+
+    Four seeds, but two of the residual net, which takes ten times as long.
+    """
     outputs = tmp_path_factory.mktemp("outputs")
     for words in (
-        ("study=epfl_table",),
-        ("-m", "model=ws_al", "model.auxiliary_input=logits"),
+        ("study=epfl_table", "seed=range(2)"),
+        ("-m", "model=basic,ws_al,ws_al_do,ws_al_bn,ws_al_bn_do", "seed=2,3"),
+        ("-m", "model=ws_al", "model.auxiliary_input=logits", "seed=range(4)"),
     ):
-        swept = train(outputs, *words, f"seed=range({SEEDS})", small=False, timeout=1400)
+        swept = train(outputs, *words, small=False, timeout=1400)
         assert swept.returncode == 0, swept.stderr
     found: dict[str, dict[int, tuple[float, float]]] = {}
     for directory in run_directories(outputs):
@@ -55,8 +58,10 @@ def errors(tmp_path_factory: pytest.TempPathFactory) -> Errors:
                 (pytest.approx(0.314), pytest.approx(0.196)),
                 (pytest.approx(0.146), pytest.approx(0.129)),
             ]
-    assert all(len(each) == SEEDS for each in found.values())
-    return {name: [each[seed] for seed in range(SEEDS)] for name, each in found.items()}
+    assert {name: len(each) for name, each in found.items()} == (
+        dict.fromkeys([*ROWS, CORRECTED], 4) | {"resnet": 2}
+    )
+    return {name: [each[seed] for seed in sorted(each)] for name, each in found.items()}
 
 
 def is_measured_here() -> bool:
@@ -74,11 +79,11 @@ def test_a_row_has_the_numbers_that_it_had(errors: Errors, row: str) -> None:
     if not is_measured_here():
         pytest.skip(f"the numbers were taken with {' and '.join(MEASURED_WITH)}")
     rounded = [(round(val, 2), round(test, 2)) for val, test in errors[row]]
-    assert rounded == ROWS[row]
+    assert rounded[:2] == ROWS[row]
 
 
-# Over 20 seeds (README) the means are within 1.2 reported standard deviations. The mean of two
-# seeds strays from that of many by 0.7 of the rows' own, so these margins are three times wider.
+# Over 20 seeds (README) the means are within 1.2 reported standard deviations. The mean of four
+# seeds strays from that of many by half of the rows' own, so these margins are three times wider.
 @pytest.mark.parametrize("row", ROWS)
 def test_a_row_errs_about_as_the_report_says(errors: Errors, row: str) -> None:
     reported = REFERENCE[row]
