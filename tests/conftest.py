@@ -64,6 +64,7 @@ def serve(monkeypatch: pytest.MonkeyPatch, digits: Mnist) -> None:
         return Prepared(digits.dataset, "folder", digits.sha256)
 
     monkeypatch.setattr(mnist_pairs, "load_mnist", load)
+    monkeypatch.setattr(mnist, "load_mnist", load)
     monkeypatch.setattr(mnist, "prepare", prepare)
 
 

@@ -36,6 +36,22 @@ SIAMESE = (
 )
 
 
+# Images to be classified: real ones, which need no network.
+IMAGES = (
+    "task=image_classification",
+    "data=digits8x8",
+    "data.train_images=60",
+    "data.val_images=30",
+    "data.test_images=40",
+    "data.batch_size=20",
+    "model=mlp",
+    "model.hidden=[8]",
+    "trainer.max_epochs=2",
+    "checkpoints.max_overhead=1",
+    "logger=none",
+)
+
+
 @dataclass(frozen=True)
 class CommandEnd:
     """What a user sees of a command that has ended."""
@@ -71,6 +87,11 @@ def run_small(outputs: Path, *words: str) -> CommandEnd:
 def run_siamese(outputs: Path, *words: str) -> CommandEnd:
     """Carry out the small run of a net that names the digits."""
     return type_command("project.train", *SIAMESE, f"paths.outputs={outputs}", *words)
+
+
+def run_images(outputs: Path, *words: str) -> CommandEnd:
+    """Carry out the small run of a net that classifies images."""
+    return type_command("project.train", *IMAGES, f"paths.outputs={outputs}", *words)
 
 
 def run_directories(outputs: Path) -> list[Path]:

@@ -26,9 +26,18 @@ IGNORED = frozenset(
 # Keys of sections. What a data source led to stands in the section as `dataset`.
 IGNORED_KEYS = frozenset(
     {
-        "data.name", "data.prepare", "data.source", "data.root", "model.name", "task.name",
+        "data.name", "data.prepare", "data.source", "data.root", "model.framework_target",
+        "model.name", "optimizer.framework_target", "task.framework_target", "task.name",
         "trainer.enable_model_summary", "trainer.enable_progress_bar", "trainer.log_every_n_steps",
         "trainer.profiler",
+    }
+)  # fmt: skip
+# A float is a share of the batches, of which 1.0 is Lightning's default, and 1 a single batch: they
+# must not be spelt alike.
+SHARES = frozenset(
+    {
+        "trainer.limit_test_batches", "trainer.limit_train_batches", "trainer.limit_val_batches",
+        "trainer.val_check_interval",
     }
 )  # fmt: skip
 # Callbacks that look at a run and change nothing in it.
@@ -94,6 +103,8 @@ def identity_settings(config: dict[str, Any]) -> dict[str, Any]:
     Sources of chance that are held at a seed of their own are part of it, as `seeds`.
     """
     settings = {key: _section(key, value) for key, value in config.items() if key not in IGNORED}
+    if settings.get("engine") == "torch":
+        del settings["engine"]
     held = {name: seed for name, seed in (config.get("seeds") or {}).items() if seed is not None}
     if held:
         settings["seeds"] = held
@@ -123,6 +134,7 @@ def _section(key: str, value: Any) -> Any:
         for name, each in value.items()
         if f"{key}.{name}" not in IGNORED_KEYS
         and not (name in defaults and _equal(each, defaults[name]))
+        and not (f"{key}.{name}" in SHARES and isinstance(each, float) and each == 1.0)
     }
     return _without_defaults(kept)
 

@@ -39,8 +39,12 @@ class Deformation:
     gamma: float = 1.0
 
     def __call__(self, pairs: Tensor) -> Tensor:
-        """Map pairs (N, 2, H, W) to pairs of the same shape; the digits of a pair move apart."""
-        images = pairs.flatten(0, 1).unsqueeze(1)
+        """Map pairs (N, 2, H, W), or images (N, C, H, W), to what has the same shape.
+
+        The digits of a pair move apart, the channels of a colour image together.
+        """
+        is_colour = pairs.shape[1] > 2
+        images = pairs if is_colour else pairs.flatten(0, 1).unsqueeze(1)
         places = affine_grid(self._maps(images), list(images.shape), align_corners=False)
         if self.elastic:
             places = places + self._dents(images)
@@ -50,7 +54,7 @@ class Deformation:
         return moved.view_as(pairs)
 
     def _maps(self, images: Tensor) -> Tensor:
-        """Return maps (2 N, 2, 3) from places of the new image to places of the old one, in [-1, 1]."""
+        """Return maps (2 N, 2, 3) from pixels of the new image to pixels of the old, in [-1, 1]."""
         turn, lean, size, right, down = _uniform(5, len(images)).to(images)
         turn = turn * math.radians(self.rotation)
         lean = (lean * math.radians(self.shear)).tan()

@@ -43,6 +43,11 @@ def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     size = section.get("resize")
     if size is None:
         size = _side(root, next(iter(files.values()))[0][0])
+    asked = section.get("image_size", size)
+    if asked != size:
+        raise ConfigurationError(
+            f"data.image_size={asked}: the images have {size}; data.resize={asked} scales them"
+        )
     settled = with_shape(section, len(classes), section["channels"], size)
     paths = [path for split in files.values() for path, _ in split]
     facts = {

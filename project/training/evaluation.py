@@ -50,9 +50,7 @@ def evaluate(
         DataError: The data cannot be had.
     """
     quiet_lightning()
-    config, facts = prepare_data(
-        trained.config | {"data": section, "logger": {}, "callbacks": {}}
-    )
+    config, facts = prepare_data(trained.config | {"data": section, "logger": {}, "callbacks": {}})
     check_keys(config)
     trainer = validate_train(config).trainer
     check_devices(trainer)
@@ -104,9 +102,10 @@ def _test(
         plugins=[LightningEnvironment()],
         callbacks=[Streams(seeds["order"]), digests],
     )
+    task = trained.task()
     seeding.start(seeds["data"], "data")
     try:
-        trainer.test(trained.task(), datamodule=data, verbose=False)
+        trainer.test(task, datamodule=data, verbose=False)
     except Exception as error:
         if hasattr(error, "exit_code"):
             raise
@@ -116,9 +115,7 @@ def _test(
             f"{type(error).__name__}: {reason}"
         ) from error
     metrics = {
-        name: float(value)
-        for name, value in trainer.callback_metrics.items()
-        if value.numel() == 1
+        name: float(value) for name, value in trainer.callback_metrics.items() if value.numel() == 1
     }
     name = f"test/{trained.record['metric']['name']}"
     if name not in metrics:

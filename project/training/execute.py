@@ -167,7 +167,7 @@ class _Training:
         # Callbacks may ask whether there are loggers, in any process.
         dummies = [DummyLogger() for each in self.config.logger.values() if each is not None]
         own = section.arguments | processes.trainer_arguments(section)
-        if (profiler := PROFILERS.get(own.get("profiler"))) is not None:
+        if (profiler := PROFILERS.get(str(own.get("profiler")))) is not None:
             # Else it would go to Lightning's own log.
             own["profiler"] = profiler(dirpath=self.directory.path, filename="profile")
         return Trainer(
@@ -262,7 +262,8 @@ class _Training:
             "tested_epoch": tested_epoch,
             "weights_sha256": weights_digest(tested),
         }
-        if trainer.limit_train_batches not in (1, 1.0):
+        limit = trainer.limit_train_batches  # 1 is a batch, 1.0 all of them
+        if limit != 1.0 or isinstance(limit, int):
             facts["limited"] = True
         return facts
 

@@ -45,6 +45,13 @@ def test_moving_by_nothing_changes_nothing(pairs: Tensor) -> None:
     assert torch.allclose(noise()(pairs), pairs, rtol=0, atol=1e-12)
 
 
+def test_the_channels_of_a_colour_image_move_together(pairs: Tensor) -> None:
+    grey = pairs[:, :1]
+    moved = noise(rotation=9.0, shift=2.0, elastic=1.0, gamma=2.0)(grey.expand(-1, 3, -1, -1))
+    assert not torch.equal(moved[:, :1], grey)
+    assert torch.equal(moved, moved[:, :1].expand(-1, 3, -1, -1))
+
+
 def test_a_shift_moves_each_digit_by_its_own_number_of_pixels(pairs: Tensor) -> None:
     seeding.start(0, "noise", 0)
     moved = (centre(noise(shift=2.0)(pairs)) - centre(pairs)).flatten(0, 1)
