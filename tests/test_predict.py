@@ -27,9 +27,9 @@ IMAGES = TEST[0]  # from which the runs take their test pairs
 @pytest.fixture(scope="module", autouse=True)
 def real_digits() -> Iterator[None]:
     """Runs of this module find 5,000 real digits."""
-    halves = [Digits(*map(torch.from_numpy, half)) for half in (TRAIN, TEST)]
+    training, test = (Digits(*map(torch.from_numpy, half)) for half in (TRAIN, TEST))
     with pytest.MonkeyPatch.context() as patch:
-        serve(patch, Mnist(*halves, "mnist", SHA256))
+        serve(patch, Mnist(training, test, "mnist", SHA256))
         yield
 
 

@@ -200,8 +200,8 @@ class _Training:
         """Test the weights of the checkpoint, on one device."""
         seeding.start(self.seeds["data"], "data")
         checkpoint = self._tested_checkpoint()
-        # New ones, with the checkpoint's state: as after a kill between training and test.
-        own = restored_callbacks(self.spec.config, checkpoint)
+        # New ones, which get the checkpoint's state: as after a kill between training and test.
+        own = build_callbacks(self.spec.config)
         tester = self._trainer(
             [*own, *observers, StopAtBatchBoundary(self.stop)], Processes.single()
         )
@@ -277,16 +277,6 @@ class _Training:
         if (source := self.origin.facts["source"]) is not None:
             facts["source"] = source
         return facts
-
-
-def restored_callbacks(config: dict[str, Any], checkpoint: Path) -> list[Callback]:
-    """Build the configuration's callbacks with the state that a checkpoint holds of them."""
-    states = AtomicCheckpointIO().load_checkpoint(checkpoint).get("callbacks", {})
-    callbacks = build_callbacks(config)
-    for callback in callbacks:
-        if callback.state_key in states:
-            callback.load_state_dict(states[callback.state_key])
-    return callbacks
 
 
 def fits(task: LightningModule, checkpoint: Path) -> bool:

@@ -153,11 +153,12 @@ class Net(nn.Module):
 
     def __init__(self, hidden: int = 6, dropout: float = 0.0, zero: bool = False) -> None:
         super().__init__()
+        last = nn.Linear(hidden, CLASSES)
         self.layers = nn.Sequential(
-            nn.Linear(FEATURES, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, CLASSES)
+            nn.Linear(FEATURES, hidden), nn.ReLU(), nn.Dropout(dropout), last
         )
         if zero:
-            nn.init.zeros_(self.layers[3].weight)
+            nn.init.zeros_(last.weight)
 
     def forward(self, points: Tensor) -> Tensor:
         return self.layers(points)
@@ -216,11 +217,16 @@ class Counting(Callback):
     def __init__(self) -> None:
         self.batches = 0
 
-    def on_train_batch_end(self, trainer: Any, pl_module: LightningModule, *rest: Any) -> None:
+    def on_train_batch_end(
+        self, trainer: Any, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         self.batches += 1
 
     def on_train_epoch_end(self, trainer: Any, pl_module: LightningModule) -> None:
         pl_module.log("train/batches", float(self.batches))
+
+    def on_test_epoch_end(self, trainer: Any, pl_module: LightningModule) -> None:
+        pl_module.log("test/batches", float(self.batches))
 
     def state_dict(self) -> dict[str, Any]:
         return {"batches": self.batches}

@@ -215,6 +215,23 @@ def test_a_precision_that_the_cpu_has_is_that_of_the_run(
     assert list(dict.fromkeys(seen)) == [torch.bfloat16, torch.float64, torch.float32]
 
 
+def test_what_is_tried_is_the_runs_first_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Tensor] = []
+    step = strangers.Own.training_step
+
+    def keep(self: Any, batch: Any, batch_idx: int) -> Tensor:
+        seen.append(batch[0])
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(strangers.Own, "training_step", keep)
+    dry_run(own_config(tmp_path))
+    tried = len(seen)
+    train(own_config(tmp_path, trainer={"max_epochs": 1}))
+    assert torch.equal(seen[0], seen[tried])
+
+
 def test_trying_changes_no_bit_of_the_run(tmp_path: Path) -> None:
     alone = train(own_config(tmp_path / "alone"))
     dry_run(own_config(tmp_path / "tried"))

@@ -254,6 +254,12 @@ def test_a_task_that_logs_not_what_it_is_judged_by_fails_in_one_line(tmp_path: P
         train(config)
 
 
+def test_callbacks_are_in_the_test_as_training_has_left_them(tmp_path: Path) -> None:
+    counting = {"counting": {"_target_": f"{STRANGERS}.Counting"}}
+    metrics = record(train(classify_config(tmp_path, callbacks=counting)))["metrics"]
+    assert (metrics["train/batches"], metrics["test/batches"]) == (9.0, 9.0)
+
+
 class Fails(Callback):
     """Raises an error of Lightning's."""
 

@@ -192,6 +192,6 @@ def test_a_strangers_configuration_is_not_built(
     run = identify(config)
     change_record(finished_run, config=config, name=run.name, variant=run.hash)
     with pytest.raises(ConflictError, match="trust_code=true builds it all the same") as error:
-        load_run(finished_run)
+        load_run(finished_run, accept_code=True)
     assert error.value.exit_code == 4
     assert not proof.exists()

@@ -11,6 +11,7 @@ from pytorch_lightning import LightningDataModule
 from pytorch_lightning.utilities import CombinedLoader
 from torch.utils.data import DataLoader, Dataset
 
+from project.seeding import generator
 from project.training.streams import SeededLoader, StridedSampler, strided, with_streams
 from tests.small_runs import record
 from tests.training import strangers
@@ -70,6 +71,24 @@ def test_every_variant_of_a_seed_sees_the_same_data(
         record(path)["provenance"]["data"]["test"] for path in longer.parents[1].glob("*/seed_0")
     }
     assert len(digests) == 1
+
+
+def test_the_noise_of_a_step_is_that_of_its_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted over all batches; whatever loaders and hooks have drawn before."""
+    drawn: list[torch.Tensor] = []
+    step = strangers.Classify.training_step
+
+    def draw(self: Any, batch: Any, batch_idx: int) -> torch.Tensor:
+        drawn.append(torch.rand(3))
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(strangers.Classify, "training_step", draw)
+    train(classify_config(tmp_path, seed=4))
+    expected = [torch.rand(3, generator=generator(4, "noise", number)) for number in range(9)]
+    assert all(map(torch.equal, drawn, expected))
+    assert len(drawn) == 9
 
 
 def test_what_is_held_at_a_seed_does_not_follow_the_runs(
