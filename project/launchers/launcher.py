@@ -107,7 +107,7 @@ class GridLauncher(Launcher):
         # Not in the constructor: Hydra would wrap the message in its own.
         check_numbers(config.hydra.launcher, self.numbers)
         self.config = config
-        self.hydra_context = hydra_context
+        self.config_loader = hydra_context.config_loader
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
@@ -121,7 +121,7 @@ class GridLauncher(Launcher):
         Raises:
             JobFailedError: Some jobs were not started.
         """
-        grid = compose_grid(self.hydra_context, self.config, job_overrides, self.experiment)
+        grid = compose_grid(self.config_loader, self.config, job_overrides, self.experiment)
         results: dict[int, JobResult] = {}
         view = SweepView(grid, Console(quiet=True) if self.quiet else None)
         waiting = []

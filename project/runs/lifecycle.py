@@ -5,9 +5,9 @@ import shlex
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,20 @@ class RunSpec:
     def directory(self) -> RunDirectory:
         """The run directory."""
         return RunDirectory(self.run, self.outputs)
+
+    def at_seed(self, seed: int, overrides: Sequence[str]) -> "RunSpec":
+        """Return the run of the same variant at another seed.
+
+        Args:
+            seed: The seed.
+            overrides: The words of the command line that lead to it.
+        """
+        return replace(
+            self,
+            config=self.config | {"seed": seed},
+            run=replace(self.run, seed=seed),
+            overrides=tuple(overrides),
+        )
 
 
 @dataclass(frozen=True)

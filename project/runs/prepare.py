@@ -1,6 +1,6 @@
 """From a composed configuration to a run that has a name: checked once, data in place."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,19 @@ from project.runs.lifecycle import RunSpec
 NOT_STORED: dict[str, Any] = {"rerun": False, "verify": None, "code": None, "trust_code": False}
 
 
-def prepare_run(config: dict[str, Any], typed: str = "", overrides: Sequence[str] = ()) -> RunSpec:
+def prepare_run(
+    config: dict[str, Any],
+    typed: str = "",
+    overrides: Sequence[str] = (),
+    fingerprint: Callable[[tuple[str, ...]], dict[str, Any]] = fingerprint,
+) -> RunSpec:
     """Check a resolved configuration, see what data there is, and name the run.
 
     Args:
         config: Plain values, as `project.config.compose` gives them.
         typed: The command as it was typed, for the record.
         overrides: The words that led to the configuration, for the record.
+        fingerprint: Takes the fingerprint of code; a sweep keeps the answers.
 
     Raises:
         ConfigurationError: Naming the key and the rule that is broken.
@@ -38,7 +44,7 @@ def prepare_run(config: dict[str, Any], typed: str = "", overrides: Sequence[str
         outputs=Path(checked.paths.outputs),
         threads=checked.trainer.threads,
         data={"name": config["data"]["name"], **facts},
-        code=fingerprint(deciding_targets(config)),
+        code=fingerprint(tuple(deciding_targets(config))),
         typed=typed,
         overrides=tuple(overrides),
         rerun=checked.rerun,

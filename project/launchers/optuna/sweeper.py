@@ -158,7 +158,7 @@ class OptunaSweeper(Sweeper):
             return
         seed = self.seeds[0]
         grid = [[*self._words(words, values), f"seed={seed}"] for values in probes(space)]
-        jobs = compose_grid(launcher.hydra_context, launcher.config, grid, launcher.experiment)
+        jobs = compose_grid(launcher.config_loader, launcher.config, grid, launcher.experiment)
         for job in jobs:
             for source, own in (job.spec.config.get("seeds") or {}).items():
                 if own is not None:  # by the file of a study or a model
