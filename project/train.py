@@ -8,13 +8,12 @@
 torch and Lightning are imported only once it is certain that there is something to train.
 """
 
-import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from project.cli import main as cli
-from project.runs.code import fingerprint
+from project.runs.code import KeptFingerprints
 from project.runs.lifecycle import RunSpec, check_stored, check_variant, load_or_run
 from project.runs.prepare import prepare_run
 from project.runs.record import COMPLETED
@@ -75,8 +74,7 @@ class TrainExperiment:
     config_name = "train"
 
     def __init__(self) -> None:
-        # One state of the code for all jobs of a sweep, and most of a job's preparation.
-        self._fingerprint = functools.cache(fingerprint)
+        self._fingerprint = KeptFingerprints()
 
     def prepare(self, config: dict[str, Any], words: Sequence[str]) -> RunSpec:
         """Check the configuration and name its run; raises an error with `exit_code`."""

@@ -5,7 +5,6 @@ that did not finish begins again. Lightning is never imported; torch only if the
 train.
 """
 
-import functools
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from project.config.identity import Run, canonical
 from project.disk.schema import validate_disk
-from project.runs.code import fingerprint
+from project.runs.code import KeptFingerprints, fingerprint
 from project.runs.lifecycle import Result, RunSpec, check_variant, load_or_run, typed_command
 
 if TYPE_CHECKING:
@@ -122,7 +121,7 @@ class DiskExperiment:
     config_name = "disk"
 
     def __init__(self) -> None:
-        self._fingerprint = functools.cache(fingerprint)
+        self._fingerprint = KeptFingerprints()
 
     def prepare(self, config: dict[str, Any], words: Sequence[str]) -> RunSpec:
         """Check the configuration and name its run."""

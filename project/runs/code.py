@@ -43,6 +43,19 @@ def fingerprint(targets: Iterable[str]) -> dict[str, Any]:
     }
 
 
+class KeptFingerprints:
+    """Fingerprints that are taken once: all jobs of a sweep are of one state of the code."""
+
+    def __init__(self) -> None:
+        self._taken: dict[tuple[str, ...], dict[str, Any]] = {}
+
+    def __call__(self, targets: tuple[str, ...]) -> dict[str, Any]:
+        """Return the fingerprint of these targets; see `fingerprint`."""
+        if targets not in self._taken:
+            self._taken[targets] = fingerprint(targets)
+        return self._taken[targets]
+
+
 def targets_of(node: Any) -> list[str]:
     """Return every `_target_` in a configuration, and functions that it names, sorted."""
     found: set[str] = set()

@@ -160,14 +160,13 @@ class _Training:
     ) -> Trainer:
         section = self.config.trainer
         first = processes.rank == 0
-        has_bar = any(isinstance(each, ProgressBar) for each in callbacks)
         return Trainer(
             **(section.arguments | processes.trainer_arguments(section)),
             max_epochs=section.max_epochs,
             logger=getattr(self, "loggers", []) if first else False,
             enable_checkpointing=True,
             enable_model_summary=False,
-            enable_progress_bar=has_bar,
+            enable_progress_bar=False,
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
             default_root_dir=self.directory.path,

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -24,6 +24,7 @@ from typing import Any
 
 from project.launchers.experiment import Job
 from project.launchers.job import perform
+from project.launchers.local.gpus import VISIBLE
 from project.launchers.pool import SIGNALS, JobEnd, Pool, Waiting
 from project.runs.lifecycle import RunSpec
 from project.runs.lock import log_path
@@ -34,6 +35,7 @@ GRACE_SECONDS = 10.0  # between asking a job that ran out of time to stop and ki
 @dataclass
 class _Running:
     job: Job
+    slot: int
     process: ForkServerProcess
     alive: Connection
     log: Path
@@ -78,8 +80,12 @@ def _print_to(log: Path) -> None:
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
 
 
-def _job_main(task: tuple[str, str], spec: RunSpec, log: Path, alive: Connection) -> None:
-    """Runs in the job's process: everything it prints goes to `log`."""
+def _job_main(
+    task: tuple[str, str], spec: RunSpec, log: Path, alive: Connection, devices: str | None
+) -> None:
+    """Carry out the job in its own process: everything it prints goes to `log`."""
+    if devices is not None:
+        os.environ[VISIBLE] = devices  # read when CUDA is first used, which is later
     # A group of its own: Ctrl-C reaches the launcher alone, which passes it on.
     os.setpgrp()
     _die_with_launcher(alive)
@@ -91,7 +97,7 @@ def _job_main(task: tuple[str, str], spec: RunSpec, log: Path, alive: Connection
 def _check_main(
     answer: Connection, function: Callable[..., None], arguments: tuple[Any, ...]
 ) -> None:
-    """Runs in a process of its own: what `function` raises goes to `answer`, or None."""
+    """Call `function` in a process of its own: what it raises goes to `answer`, or None."""
     _die_with_launcher(answer)
     raised = None
     try:
@@ -103,7 +109,15 @@ def _check_main(
 
 
 class ProcessPool(Pool):
-    """Runs jobs, at most `jobs` side by side, and yields each as it ends."""
+    """Runs jobs side by side, and yields each as it ends.
+
+    Args:
+        task: Module and name of the function that carries out a job.
+        jobs: How many side by side.
+        timeout_minutes: Of one job; None for none.
+        preload: Modules that are imported once for all.
+        devices: CUDA_VISIBLE_DEVICES for jobs; those that run side by side take them in turn.
+    """
 
     def __init__(
         self,
@@ -111,8 +125,10 @@ class ProcessPool(Pool):
         jobs: int,
         timeout_minutes: float | None,
         preload: list[str],
+        devices: Sequence[str] = (),
     ) -> None:
         super().__init__()
+        self._devices = devices
         self._task = task
         self.slots = jobs
         self._timeout = None if timeout_minutes is None else 60 * timeout_minutes
@@ -193,14 +209,17 @@ class ProcessPool(Pool):
         job.directory.parent.mkdir(parents=True, exist_ok=True)
         log = log_path(job.directory)
         log_start = log.stat().st_size if log.exists() else 0
+        taken = {running.slot for running in self._running}
+        slot = next(number for number in range(self.slots) if number not in taken)
+        devices = self._devices[slot % len(self._devices)] if self._devices else None
         with _signals_held_back():
             process = self._fork(
                 target=_job_main,
-                args=(self._task, job.spec, log, theirs),
+                args=(self._task, job.spec, log, theirs, devices),
                 name=f"job-{job.number}",
             )
         theirs.close()
-        return _Running(job, process, ours, log, log_start)
+        return _Running(job, slot, process, ours, log, log_start)
 
     def _pass_on_signals(self) -> None:
         """The first signal asks the jobs to stop, the second kills them."""
