@@ -62,7 +62,7 @@ def dry_run(config: dict[str, Any]) -> None:
     try:
         _pass_batches(components, config)
         _try_last_batch(components, config)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a net may call sys.exit
         if hasattr(error, "exit_code"):
             raise
         raise ConfigurationError(

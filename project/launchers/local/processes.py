@@ -9,6 +9,7 @@ import multiprocessing.connection
 import multiprocessing.forkserver as forkserver
 import multiprocessing.resource_tracker as resource_tracker
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -99,13 +100,37 @@ def _check_main(
 ) -> None:
     """Call `function` in a process of its own: what it raises goes to `answer`, or None."""
     _die_with_launcher(answer)
-    raised = None
+    raised: Exception | None = None
     try:
         function(*arguments)
     except Exception as error:
         error.add_note(traceback.format_exc())
         raised = error
-    answer.send(raised)
+    answer.send_bytes(_pickled(raised))
+
+
+def _pickled(error: Exception | None) -> bytes:
+    """Return bytes that can be read back, as those of an error that takes two arguments cannot."""
+    try:
+        content = pickle.dumps(error)
+        pickle.loads(content)
+    except Exception:
+        told = CheckError(f"{type(error).__name__}: {error}", getattr(error, "exit_code", 1))
+        told.add_note(traceback.format_exc())
+        return pickle.dumps(told)
+    return content
+
+
+class CheckError(Exception):
+    """The jobs could not be tried out before the first one was started."""
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message, exit_code)
+        self.message = message
+        self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class ProcessPool(Pool):
@@ -142,19 +167,26 @@ class ProcessPool(Pool):
     def check(self, function: Callable[..., None], *arguments: Any) -> None:
         """See `project.launchers.pool.Pool`; the process is forked from the server.
 
-        Here the imports would keep the other core busy, and cost the whole a second. It waits for
-        the server's as well, and Ctrl-C ends that wait at once: starting a job cannot be
-        interrupted.
+        Here the imports would keep the other core busy, and cost the whole a second; and what is
+        tried out is the user's code, which may end its process. It waits for the server's imports
+        as well, and Ctrl-C ends that wait at once: starting a job cannot be interrupted.
+
+        Raises:
+            CheckError: The process has ended without an answer.
         """
         ours, theirs = self._context.Pipe()
-        self._fork(target=_check_main, args=(theirs, function, arguments))
+        process = self._fork(target=_check_main, args=(theirs, function, arguments))
         theirs.close()
-        try:
-            with ours:
-                raised = ours.recv()
-        except Exception:  # the process was killed, or what was raised cannot be sent
-            super().check(function, *arguments)
-            return
+        with ours:
+            try:
+                raised = pickle.loads(ours.recv_bytes())
+            except EOFError:
+                process.join()
+                assert process.exitcode is not None
+                raised = CheckError(
+                    f"the process that tried a batch of each variant {_ending(process.exitcode)} "
+                    "without an answer; type one variant alone, without -m, to see more"
+                )
         if raised is not None:
             raise raised
 
@@ -251,3 +283,9 @@ class ProcessPool(Pool):
             assert exit_code is not None
             timed_out = running.timed_out is not None
             yield JobEnd(running.job, pid, exit_code, timed_out, running.log, running.log_start)
+
+
+def _ending(exit_code: int) -> str:
+    if exit_code < 0:
+        return f"was killed by {signal.Signals(-exit_code).name}"
+    return f"ended with exit code {exit_code}"
