@@ -1,6 +1,7 @@
 """The whole grid, composed and checked before the first job starts."""
 
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.core.plugins import Plugins
-from hydra.core.utils import JobStatus
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
@@ -54,8 +55,19 @@ class GridSweeper(Sweeper):
         results = self._launcher.launch(combinations(overrides), initial_job_idx=0)
         failed = [result for result in results if result.status is not JobStatus.COMPLETED]
         if failed:
+            if not getattr(self._launcher, "names_failures", False):
+                for result in failed:
+                    _say_failed(result)
             raise JobFailedError(f"{len(failed)} of {len(results)} jobs failed")
         return [results]
+
+
+def _say_failed(result: JobReturn) -> None:
+    try:
+        _ = result.return_value  # raises what the job has raised
+    except Exception as error:
+        words = " ".join(_plain(result.overrides or ()))
+        print(f"FAILED {words}: {type(error).__name__}: {error}", file=sys.stderr)
 
 
 def with_params(params: dict[str, str], arguments: Sequence[str]) -> list[str]:

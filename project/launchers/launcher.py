@@ -79,6 +79,7 @@ class GridLauncher(Launcher):
 
     Attributes:
         here: Whether the jobs run on this machine, and its devices are theirs.
+        names_failures: It has said which jobs failed, and why.
         numbers: The rules of the launcher's keys.
 
     Args:
@@ -86,6 +87,7 @@ class GridLauncher(Launcher):
     """
 
     here = True
+    names_failures = True
     numbers: ClassVar[dict[str, Number]] = {"max_failures": Number(null="go on")}
 
     experiment: ClassVar[Experiment]

@@ -152,7 +152,7 @@ def test_a_job_that_hangs_is_stopped_when_its_time_is_up(tmp_path: Path, odd_net
     swept = sweep(
         tmp_path / "out",
         f"model._target_={odd_nets}.Hangs,project.models.Basic",
-        "hydra.launcher.timeout_minutes=0.15",
+        "hydra.launcher.timeout_minutes=0.4",
     )
     assert swept.exit_code == 1, swept.errors
     assert "1 done, 1 failed; " in swept.output
