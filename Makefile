@@ -34,13 +34,13 @@ train: $(READY) ## the report's best model, one run  (ARGS='model=resnet seed=3'
 	$(BIN)/python -m project.train $(ARGS)
 
 table: $(READY) ## the report's table: six models x ten seeds; continues where it was left
-	$(BIN)/python -m project.train -m +study=epfl_table $(ARGS)
+	$(BIN)/python -m project.train study=epfl_table $(ARGS)
 
 report: $(READY) ## what the runs under outputs/ say: outputs/report/index.html
 	$(BIN)/python -m project.report $(ARGS)
 
 reproduce: $(READY) ## from nothing to the report's table, 20 seeds; continues where it was left
-	$(BIN)/python -m project.train -m +study=epfl_table 'seed=range(20)' $(ARGS)
+	$(BIN)/python -m project.train study=epfl_table 'seed=range(20)' $(ARGS)
 	$(BIN)/python -m project.report $(REPORT)
 
 test: $(READY) ## every test but the slow ones and those of clusters

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from project.cli import main as cli
-from project.runs.code import KeptFingerprints
-from project.runs.lifecycle import RunSpec, check_stored, check_variant, load_or_run
+from project.runs.lifecycle import load_or_run
+from project.runs.origin import check_stored, check_variant
 from project.runs.prepare import prepare_run
 from project.runs.record import COMPLETED
+from project.runs.spec import RunSpec
 
 
 def execute(config: dict[str, Any], words: Sequence[str]) -> dict[str, float]:
@@ -73,16 +74,13 @@ class TrainExperiment:
     task: tuple[str, str] = ("project.train", "execute_spec")
     config_name = "train"
 
-    def __init__(self) -> None:
-        self._fingerprint = KeptFingerprints()
-
     def prepare(self, config: dict[str, Any], words: Sequence[str]) -> RunSpec:
         """Check the configuration and name its run; raises an error with `exit_code`."""
         from project.config.errors import ConfigurationError
 
         if config["verify"] is not None:
             raise ConfigurationError(f"verify={config['verify']}: is for one run; leave out -m")
-        return prepare_run(config, cli.typed_command(), words, self._fingerprint)
+        return prepare_run(config, cli.typed_command(), words)
 
     def check(self, waiting: Sequence[RunSpec], here: bool) -> None:
         """Try every variant on a real batch before the first job starts."""

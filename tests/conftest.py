@@ -1,6 +1,9 @@
 """What tests share: digits without network or files, pairs made of them, a working autograd."""
 
+import importlib
 import shutil
+import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -13,6 +16,7 @@ from hypothesis import HealthCheck, settings
 from project.data import mnist, mnist_pairs
 from project.data.mnist import Digits, Mnist, Prepared
 from project.data.mnist_pairs import MnistPairs
+from project.runs.code import clear_cache
 from tests.small_runs import only_run, run_small
 
 # How long an example takes says how busy the machine is, and nothing about the code.
@@ -116,3 +120,32 @@ def make_pairs(small_mnist: Path) -> Callable[..., MnistPairs]:
         )
 
     return make
+
+
+@pytest.fixture
+def own_modules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str, str], Path]]:
+    """Writes modules of a user's own, by dotted name, into a new working directory."""
+    working = tmp_path / "working"
+    working.mkdir()
+    monkeypatch.chdir(working)
+    monkeypatch.syspath_prepend(str(working))
+
+    def forget() -> None:
+        for name, module in list(sys.modules.items()):
+            content = getattr(module, "__dict__", {})
+            if str(tmp_path) in f"{content.get('__file__')} {content.get('__path__')}":
+                del sys.modules[name]
+        importlib.invalidate_caches()
+        clear_cache()
+
+    def write(name: str, text: str) -> Path:
+        path = working / f"{name.replace('.', '/')}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text))
+        forget()
+        return path
+
+    yield write
+    forget()

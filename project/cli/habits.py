@@ -63,6 +63,12 @@ ANSWERS = {
     "hydra.output_subdir": f"config.yaml lies in the run directory: {_OWN_FOLDER}",
     "hydra.verbose": "run.log in the run directory holds what a run says; leave it out",
 }
+SCHEDULER_KEYS = {
+    "warmup": "pct_start",
+    "warm_up": "pct_start",
+    "initial_divisor": "div_factor",
+    "final_divisor": "final_div_factor",
+}
 # Of words that Hydra would take and that do nothing here: they are refused, not ignored.
 REFUSED = frozenset(key for key in ANSWERS if key.startswith("hydra.") and "launcher" not in key)
 
@@ -73,6 +79,9 @@ def answer(key: str) -> str | None:
         return ANSWERS[key]
     if re.fullmatch(r"loss\.(auxiliary_weight|label_smoothing)", key):
         return f"use task.{key.partition('.')[2]}=X"
-    if re.fullmatch(r"schedule\.\w+", key):
-        return f"use scheduler.{key.partition('.')[2]}=X"
+    section, _, name = key.partition(".")
+    if section in ("schedule", "scheduler") and name in SCHEDULER_KEYS:
+        return f"use scheduler.{SCHEDULER_KEYS[name]}=X"
+    if section == "schedule" and name:
+        return f"use scheduler.{name}=X"
     return None

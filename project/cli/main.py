@@ -15,7 +15,10 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from project.cli.arguments import Arguments, read_arguments, typed_override
+from project.cli.habits import answer
 from project.config.compose import CONF, settle
+from project.config.keys import UnknownKeyError
+from project.runs.code import clear_cache
 from project.runs.lifecycle import typed_command as typed_command
 
 if TYPE_CHECKING:
@@ -51,19 +54,21 @@ def report_error(error: BaseException, config_name: str, arguments: Arguments) -
     """Print what the user can act on; return the exit code. A bug is raised again."""
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
 
     if isinstance(error, BrokenPipeError):
-        # The reader of our output has left (`| head`): nothing is wrong, and nobody to tell it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        leave_pipe()
         return 0
     code = getattr(error, "exit_code", None)
     if isinstance(code, int):
-        message = str(error)
+        message = habit_of(error) or str(error)
     elif isinstance(error, HydraException | OmegaConfBaseException) or is_hydras(error):
         from project.cli.diagnose import explain
 
         code = 2
-        message = explain(error, config_name, arguments.overrides, arguments.config_dirs)
+        message = explain(error, config_name, arguments)
+    elif isinstance(error, YAMLError):  # in a file of the user's; it names file and line
+        code, message = 2, str(error)
     elif isinstance(error, KeyboardInterrupt):
         code, message = 130, "interrupted by SIGINT"
     elif isinstance(error, OSError) and error.errno is not None:
@@ -85,6 +90,20 @@ def report_error(error: BaseException, config_name: str, arguments: Arguments) -
     return code
 
 
+def habit_of(error: BaseException) -> str | None:
+    """Return what to type in the place of an unknown key that other tools have."""
+    if not isinstance(error, UnknownKeyError):
+        return None
+    key = f"{error.section}.{error.key}"
+    habit = answer(key)
+    return None if habit is None else f"unknown key '{key}': {habit}"
+
+
+def leave_pipe() -> None:
+    """Print to nowhere: the reader of our output has left (`| head`), and nothing is wrong."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def is_hydras(error: BaseException) -> bool:
     """Whether an error was raised in Hydra's own code, which raises plain ValueErrors too."""
     trace = error.__traceback__
@@ -96,8 +115,10 @@ def is_hydras(error: BaseException) -> bool:
 
 def prepare_process() -> None:
     """Make the working directory importable, signals errors, and any text printable."""
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    working = str(Path.cwd())
+    if working not in sys.path:
+        sys.path.insert(0, working)
+    clear_cache()
     signal.signal(signal.SIGTERM, _terminate)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -121,9 +142,17 @@ def run(execute: Execute, experiment: "Experiment | None", config_name: str = "t
         _run_hydra(execute, experiment, config_name, arguments)
         sys.stdout.flush()
     except SystemExit:
+        _flush()
         raise
     except BaseException as error:
         sys.exit(report_error(error, config_name, arguments))
+
+
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        leave_pipe()
 
 
 def _run_hydra(
@@ -173,11 +202,7 @@ def run_plain(task: Callable[[], None]) -> None:
         task()
         sys.stdout.flush()
     except SystemExit:
+        _flush()
         raise
     except BaseException as error:
         sys.exit(report_error(error, "train", arguments))
-
-
-def expand(path: str) -> Path:
-    """Return a path that was typed, with `~` and `$VARIABLES` replaced."""
-    return Path(os.path.expandvars(os.path.expanduser(path)))

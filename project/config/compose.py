@@ -20,6 +20,12 @@ PROJECT = Path(__file__).resolve().parents[1]
 CONF = PROJECT / "conf" if (PROJECT / "conf").is_dir() else PROJECT.parent / "conf"
 # A seed that no run has: what is held fixed shows, as it does not follow.
 UNUSED_SEED = 2**32 - 1
+# Words that Hydra's grammar reads as values of other types.
+NO_STRINGS = ("true", "false", "null", "nan", "inf")
+# Keys of a model's file from which `optimizer.lr` and the task's keys are taken.
+SERVED = ("learning_rates", "task")
+# How a value begins that is a path with something to replace, whatever its key.
+PATH = re.compile(r"~[\w.-]*(/|$)|\$(\w+|\{\w+\})(/|$)")
 # Sections that are named by their file where they do not name themselves.
 NAMED = ("model", "task", "data")
 # Sections whose keys belong to the class that they name.
@@ -119,20 +125,38 @@ def settle(
     for section in TARGETS:
         if isinstance(values.get(section), dict):
             values[section] = _typed_target(section, values[section], overrides)
-    model = values.get("model")
-    if isinstance(model, dict):
-        served = ("learning_rates", "task")
-        values["model"] = {key: each for key, each in model.items() if key not in served}
+    if isinstance(model := values.get("model"), dict):
+        values["model"] = _without_served(model)
     if isinstance(callbacks := values.get("callbacks"), dict):
         values["callbacks"] = {key: each for key, each in callbacks.items() if each is not None}
-    if isinstance(paths := values.get("paths"), dict):
-        values["paths"] = {key: expand_path(each) for key, each in paths.items()}
-    return values
+    return {
+        key: each if key in ("tags", "notes") else _expand_paths(each)
+        for key, each in values.items()
+    }
 
 
-def expand_path(value: Any) -> Any:
-    """Return a path with `~` and `$VARIABLES` replaced; other values as they are."""
-    return os.path.expandvars(os.path.expanduser(value)) if isinstance(value, str) else value
+def _without_served(model: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the keys of a model's file from which other sections have taken their values."""
+    for key in SERVED:
+        if not isinstance(model.get(key, {}), dict):
+            raise ConfigurationError(
+                f"model.{key}={model[key]}: is a section of the model's file, for other sections; "
+                + ("use optimizer.lr=X" if key == "learning_rates" else "use task.KEY=VALUE")
+            )
+    return {key: each for key, each in model.items() if key not in SERVED}
+
+
+def _expand_paths(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _expand_paths(each) for key, each in node.items()}
+    if isinstance(node, list):
+        return [_expand_paths(each) for each in node]
+    return expand_path(node) if isinstance(node, str) and PATH.match(node) else node
+
+
+def expand_path(path: str) -> str:
+    """Return a path with `~` and `$VARIABLES` replaced."""
+    return os.path.expandvars(str(Path(path).expanduser())) if path else path
 
 
 def _typed_target(section: str, values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
@@ -188,6 +212,25 @@ def study_words(config_name: str, study: str, config_dirs: Sequence[str | Path] 
     return [f"{key}={value}" for key, value in params.items()]
 
 
+def study_choices(study: str, config_dirs: Sequence[str | Path] = ()) -> dict[str, str]:
+    """Return the sweeper and the launcher that a study's file chooses, by group.
+
+    Hydra takes such a choice from the root's file and the command line alone.
+    """
+    import yaml
+
+    path = options("study", config_dirs).get(study)
+    content = yaml.safe_load(path.read_text("utf-8")) if path is not None else None
+    defaults = content.get("defaults") if isinstance(content, dict) else None
+    chosen = {}
+    for entry in defaults or []:
+        for key, value in entry.items() if isinstance(entry, dict) else ():
+            group = str(key).removeprefix("override").strip().removeprefix("/")
+            if group in ("hydra/sweeper", "hydra/launcher"):
+                chosen[group] = str(value)
+    return chosen
+
+
 def study_variants(
     config_name: str, study: str, config_dirs: Sequence[str | Path] = ()
 ) -> list[StudyVariant]:
@@ -239,6 +282,14 @@ def spell(value: Any) -> str:
         return "{" + ",".join(f"{key}:{spell(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(spell, value)) + "]"
-    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z_][\w./-]*", value, re.ASCII):
-        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-    return value if isinstance(value, str) else json.dumps(value)
+    if not isinstance(value, str):
+        return json.dumps(value)
+    is_plain = re.fullmatch(r"[A-Za-z_][\w./-]*", value, re.ASCII)
+    return value if is_plain and value.lower() not in NO_STRINGS else quote(value)
+
+
+def quote(text: str) -> str:
+    """Return a text in quotes, which Hydra reads as it is."""
+    # A backslash is one, except before a quote.
+    text = re.sub(r"(\\*)'", r"\1\1\\'", re.sub(r"(\\+)\Z", r"\1\1", text))
+    return f"'{text}'"

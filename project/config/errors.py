@@ -8,6 +8,11 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 
+# How alike two words must be, of 1.
+IN_ITS_SECTION, ANYWHERE = 0.6, 0.75
+MAX_LISTED = 20
+
+
 class ConfigurationError(Exception):
     """The configuration breaks a rule; the message names key, value and rule."""
 
@@ -28,17 +33,38 @@ def suggest(key: str, known: Iterable[str]) -> str:
         known: What could have been typed.
 
     Returns:
-        `; did you mean 'optimizer.lr'?` where one of `known` is near, else the list of them.
+        `; did you mean 'optimizer.lr'?` where one of `known` is near, else the list of them if it
+        is no longer than MAX_LISTED.
     """
     known = sorted(known)
-    close = difflib.get_close_matches(key, known, n=1)
-    if not close:
-        # A right name in the wrong place: `lr` for `optimizer.lr`.
-        last = key.rsplit(".", 1)[-1]
-        close = [name for name in known if name.rsplit(".", 1)[-1] == last]
-    if close:
-        return f"; did you mean '{close[0]}'?"
-    return f"; known: {', '.join(known)}" if known else ""
+    near = _misspelt(key, known) or _misplaced(key, known)
+    if near is not None:
+        return f"; did you mean '{near}'?"
+    return f"; known: {', '.join(known)}" if 0 < len(known) <= MAX_LISTED else ""
+
+
+def _misspelt(key: str, known: Sequence[str]) -> str | None:
+    """Return the key that is spelt alike in its section and in its name."""
+    section, _, name = key.rpartition(".")
+    best, best_ratio = None, 0.0
+    for each in known:
+        other_section, _, other_name = each.rpartition(".")
+        sections, names = _ratio(section, other_section), _ratio(name, other_name)
+        enough = IN_ITS_SECTION if section and section == other_section else ANYWHERE
+        if sections >= ANYWHERE and names >= enough and sections + names > best_ratio:
+            best, best_ratio = each, sections + names
+    return best
+
+
+def _ratio(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one, other).ratio()
+
+
+def _misplaced(key: str, known: Sequence[str]) -> str | None:
+    """Return the key of the right name in another place, or the one of which it is no section."""
+    section, _, name = key.rpartition(".")
+    right = (each for each in known if each.rpartition(".")[2] == name)
+    return next(right, section if section in known else None)
 
 
 def format_validation_error(
@@ -72,11 +98,6 @@ def _line(problem: Any, key: str, parts: Sequence[str], values: dict[str, Any], 
         return f"unknown key '{key}'{suggest(key, known)}"
     if problem["type"] == "missing":
         return f"{key}: is missing"
-    if problem["type"] == "string_pattern_mismatch":
-        return (
-            f"{key}={problem['input']}: must begin with a letter or digit and hold only "
-            "letters, digits, '.', '_' and '-', at most 64"
-        )
     rule = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if not parts:  # a rule between sections names its keys itself
         return rule

@@ -1,4 +1,4 @@
-"""Which run is this? A *variant* is a configuration without its seed; a *run* is a variant at a seed.
+"""Which run is this? A *variant* is a configuration without its seed, a *run* a variant at a seed.
 
 The variant's hash covers the whole configuration but for what cannot change the result (IGNORED and
 the lists below). A key whose value equals the literal default in the constructor of a class of this
@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from project.config import schema, source
+from project.config import schema
+from project.config.constructors import Missing, constructor_parameters, find_definition
+from project.config.source import is_own
 
 # Sections and keys of the root that cannot change the result.
 IGNORED = frozenset(
@@ -98,15 +100,20 @@ def identity_settings(config: dict[str, Any]) -> dict[str, Any]:
     return canonical({key: value for key, value in settings.items() if value not in (None, {})})
 
 
+def deciding_callbacks(section: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the callbacks of a configuration that have a say in the result, by name."""
+    return {
+        name: each
+        for name, each in (section or {}).items()
+        if each is not None and each.get("_target_") not in OBSERVERS
+    }
+
+
 def _section(key: str, value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if key == "callbacks":
-        return {
-            name: _without_defaults(each)
-            for name, each in value.items()
-            if each is not None and each.get("_target_") not in OBSERVERS
-        }
+        return _without_defaults(deciding_callbacks(value))
     defaults = PLATFORM_DEFAULTS.get(key, {})
     kept = {
         name: each
@@ -117,23 +124,31 @@ def _section(key: str, value: Any) -> Any:
     return _without_defaults(kept)
 
 
-def _without_defaults(section: dict[str, Any]) -> dict[str, Any]:
+def _without_defaults(node: Any) -> Any:
     """Leave out what equals the literal default beside the option, in our and the user's code."""
-    target = section.get("_target_")
-    definition = source.find_definition(target) if isinstance(target, str) else None
-    if definition is None or not source.is_own(definition.path):
-        return section
-    parameters = source.constructor_parameters(target)
-    defaults = parameters.defaults if parameters else {}
+    if isinstance(node, list):
+        return [_without_defaults(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    defaults = _literal_defaults(node.get("_target_"))
     return {
-        key: value
-        for key, value in section.items()
+        key: _without_defaults(value)
+        for key, value in node.items()
         if key not in defaults or not _equal(value, defaults[key])
     }
 
 
+def _literal_defaults(target: Any) -> dict[str, Any]:
+    """Return the defaults of a class of this project or of the user's; nothing of a library's."""
+    definition = find_definition(target) if isinstance(target, str) else None
+    if definition is None or not is_own(definition.path):
+        return {}
+    parameters = constructor_parameters(target)
+    return parameters.defaults if parameters is not None else {}
+
+
 def _equal(value: Any, default: Any) -> bool:
-    if isinstance(default, source.Missing):
+    if isinstance(default, Missing):
         return False
     try:
         return json.dumps(canonical(value)) == json.dumps(canonical(default))

@@ -1,11 +1,12 @@
-"""The keys of a section that names a class, held against the class's constructor without importing it."""
+"""The keys of a section that names a class, held against its constructor, which is not imported."""
 
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from project.config import schema, source
+from project.config import schema
+from project.config.constructors import REQUIRED, constructor_parameters
 from project.config.errors import ConfigurationError, suggest
 
 # What the platform hands to a constructor that names it; no key of the configuration.
@@ -23,7 +24,7 @@ SUPPLIED: dict[str, frozenset[str]] = {
 PLATFORM: dict[str, frozenset[str]] = {
     "model": frozenset(schema.Model.model_fields),
     "task": frozenset(schema.Named.model_fields),
-    "data": frozenset(schema.Data.model_fields) | {"dataset"},
+    "data": frozenset(schema.Data.model_fields),
     "optimizer": frozenset(schema.Optimizer.model_fields),
     "scheduler": frozenset(schema.Scheduler.model_fields),
     "augmentation": frozenset(),
@@ -47,6 +48,10 @@ class KeysError(ConfigurationError):
         self.key = key
 
 
+class UnknownKeyError(KeysError):
+    """A section has a key that its class lacks."""
+
+
 def arguments(kind: str, section: dict[str, Any]) -> dict[str, Any]:
     """Return the keys of a section that belong to its class."""
     platform = PLATFORM[kind] | {"_target_"}
@@ -58,7 +63,7 @@ def arguments(kind: str, section: dict[str, Any]) -> dict[str, Any]:
 
 
 def _takes(section: dict[str, Any], key: str) -> bool:
-    parameters = source.constructor_parameters(section["_target_"])
+    parameters = constructor_parameters(section["_target_"])
     return parameters is not None and key in parameters.defaults
 
 
@@ -115,24 +120,18 @@ def check_keys(config: dict[str, Any]) -> None:
         if key in config["trainer"]:
             raise KeysError(f"trainer.{key} belongs to the platform: {reason}", "trainer", key)
     extra = [key for key in config["trainer"] if key not in schema.Trainer.model_fields]
-    known = source.constructor_parameters(TRAINER)
+    known = constructor_parameters(TRAINER)
     for key in extra:
         if known is not None and key not in known.defaults:
             names = {f"trainer.{name}" for name in (*known.defaults, *schema.Trainer.model_fields)}
             names -= {f"trainer.{name}" for name in schema.OWNED_TRAINER_KEYS}
-            text = f"unknown key 'trainer.{key}'{_nearest(f'trainer.{key}', names)}"
-            raise KeysError(text, "trainer", key)
-
-
-def _nearest(key: str, known: set[str]) -> str:
-    """Leave out the list where nothing is near and the list is long."""
-    text = suggest(key, known)
-    return text if "did you mean" in text or len(known) < 15 else ""
+            text = f"unknown key 'trainer.{key}'{suggest(f'trainer.{key}', names)}"
+            raise UnknownKeyError(text, "trainer", key)
 
 
 def _check_section(kind: str, place: str, section: dict[str, Any]) -> None:
     target = section["_target_"]
-    parameters = source.constructor_parameters(target)
+    parameters = constructor_parameters(target)
     if parameters is None:
         return
     given = arguments(kind, section)
@@ -144,7 +143,7 @@ def _check_section(kind: str, place: str, section: dict[str, Any]) -> None:
         if key not in parameters.defaults and not parameters.open:
             known = {f"{place}.{each}" for each in free}
             nearest = suggest(f"{place}.{key}", known)
-            raise KeysError(f"unknown key '{place}.{key}' for {name}{nearest}", kind, key)
+            raise UnknownKeyError(f"unknown key '{place}.{key}' for {name}{nearest}", kind, key)
     for key in sorted(free):
-        if parameters.defaults[key] is source.REQUIRED and key not in given:
+        if parameters.defaults[key] is REQUIRED and key not in given:
             raise KeysError(f"{place}.{key}: is missing ({name} needs it)", kind, key)

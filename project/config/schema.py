@@ -6,14 +6,31 @@ constructor.
 """
 
 import math
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from project.config.errors import format_validation_error
 
-# The name becomes a directory: nothing that could lead out of it.
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+def _plain_name(value: str) -> str:
+    # The name becomes a directory: nothing that could lead out of it.
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", value):
+        raise ValueError(
+            "must begin with a letter or digit and hold only letters, digits, '.', '_' and '-', at "
+            "most 64"
+        )
+    return value
+
+
+def _metric_name(value: str) -> str:
+    if not value.isprintable() or not re.fullmatch(r"[^\s/]+", value):
+        raise ValueError("must be one word without '/'")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_plain_name)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 # More would not fit anywhere; the limit keeps a slip of the keyboard from being an overflow.
 MAX_COUNT = 10_000_000
@@ -90,9 +107,11 @@ class Data(Named):
 
     Attributes:
         prepare: A function that settles what the section leaves open before the run is named.
+        dataset: What such a function has found; it becomes a part of the run's name.
     """
 
     prepare: str | None = None
+    dataset: Name | None = None
 
 
 class Optimizer(Target):
@@ -116,7 +135,7 @@ class Scheduler(Target):
 class Metric(Section):
     """What a task is judged by: `val/<name>` chooses, `test/<name>` is reported."""
 
-    name: Annotated[str, Field(pattern=r"^[^\s/]+$")]
+    name: Annotated[str, AfterValidator(_metric_name)]
     direction: Literal["min", "max"]
 
 

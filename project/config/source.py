@@ -1,257 +1,200 @@
-"""Where a dotted name is defined, and what its constructor takes: found by reading, not importing.
+"""Python modules as they are written: found, parsed and indexed without being imported.
 
-`torch.optim.SGD` is found in the file that holds its `class SGD`, through the re-exports of the
-packages on the way. So a command can refuse a key that a class lacks within milliseconds, before
-torch is imported, and a run's identity can be known without running anybody's code.
+So a command can refuse a key that a class lacks within milliseconds, before torch is imported, and
+a run's identity can be known without running anybody's code.
 """
 
 import ast
 import functools
 import importlib.util
-import os
 import sys
 import sysconfig
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-MAX_HOPS = 20  # re-exports and base classes that are followed
-
-
-class Missing:
-    """Marks a parameter without a default, or with one that is no literal."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __repr__(self) -> str:
-        return self.name
-
-
-REQUIRED, NOT_LITERAL = Missing("REQUIRED"), Missing("NOT_LITERAL")
-
-
-@dataclass(frozen=True)
-class Definition:
-    """A class or function where it stands.
-
-    Attributes:
-        module: The dotted name of the module that holds it.
-        node: Its syntax tree.
-        path: The module's file.
-    """
-
-    module: str
-    node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-    path: Path
-
-    @property
-    def name(self) -> str:
-        """The dotted name of the definition itself, without re-exports."""
-        return f"{self.module}.{self.node.name}"
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """What a constructor takes.
-
-    Attributes:
-        defaults: By parameter name, the default's literal value, NOT_LITERAL or REQUIRED.
-        open: Whether it takes any further keyword (`**kwargs`).
-    """
-
-    defaults: dict[str, Any] = field(default_factory=dict)
-    open: bool = False
-
-
-def find_definition(dotted: str) -> Definition | None:
-    """Find the class or function that `dotted` names; None where reading cannot tell."""
-    return _find(dotted, MAX_HOPS)
-
-
-def constructor_parameters(dotted: str) -> Parameters | None:
-    """Return what the class or function `dotted` takes; None where reading cannot tell."""
-    definition = find_definition(dotted)
-    return None if definition is None else _parameters(definition, MAX_HOPS)
-
-
-def is_own(path: Path) -> bool:
-    """Whether the file is this project's or the user's, and not the standard library or installed."""
-    path = Path(os.path.abspath(path))
-    if path.is_relative_to(Path(__file__).parents[1]):
-        return True
-    places = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    if any(path.is_relative_to(place) for place in places):
-        return False
-    return not {"site-packages", "dist-packages"}.intersection(path.parts)
+PROJECT = Path(__file__).resolve().parents[1]
 
 
 def module_path(name: str) -> Path | None:
     """Return the file of a module, without importing its parents; None if there is none."""
     top, *rest = name.split(".")
-    folders: list[str] | None
     try:
         spec = importlib.util.find_spec(top)
     except (ImportError, ValueError):
         return None
     if spec is None:
         return None
-    origin = spec.origin if spec.has_location else None
-    folders = list(spec.submodule_search_locations or [])
+    path = Path(spec.origin) if spec.has_location and spec.origin is not None else None
+    folders = [Path(each) for each in spec.submodule_search_locations or []]
     for part in rest:
-        places = [Path(folder, part) for folder in folders]
-        package = next((place for place in places if (place / "__init__.py").is_file()), None)
-        module = next((place for place in places if place.with_suffix(".py").is_file()), None)
-        if package is not None:
-            origin, folders = str(package / "__init__.py"), [str(package)]
-        elif module is not None:
-            origin, folders = str(module.with_suffix(".py")), []
-        else:
-            found = [str(place) for place in places if place.is_dir()]
-            if not found:
-                return None
-            origin, folders = None, found
-    return Path(origin) if origin is not None and origin.endswith(".py") else None
+        path, folders = _submodule(part, folders)
+        if path is None and not folders:
+            return None
+    return path if path is not None and path.suffix == ".py" else None
 
 
-def parse(path: Path) -> ast.Module | None:
-    """Return the syntax tree of a file, read anew when it has changed; None if it is no Python."""
-    try:
-        state = path.stat()
-    except OSError:
-        return None
-    return _parse(path, state.st_mtime_ns, state.st_size)
+def _submodule(name: str, folders: Sequence[Path]) -> tuple[Path | None, list[Path]]:
+    """Return the file of a module in a package's folders, and its own folders."""
+    for folder in folders:
+        package = folder / name
+        if (init := package / "__init__.py").is_file():
+            return init, [package]
+        if (module := folder / f"{name}.py").is_file():
+            return module, []
+    return None, [package for folder in folders if (package := folder / name).is_dir()]
 
 
-@functools.lru_cache(maxsize=512)
-def _parse(path: Path, modified: int, size: int) -> ast.Module | None:
-    try:
-        return ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        return None
+def place_in_project(path: Path) -> Path | None:
+    """Return a file's place below the package `project`; None where it lies elsewhere."""
+    path = path.resolve()
+    return path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else None
 
 
-def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield the statements of a module, those inside of `if` and `try` too."""
+def is_own(path: Path) -> bool:
+    """Whether the file is this project's or the user's, not installed and not Python's."""
+    if place_in_project(path) is not None:
+        return True
+    # Not resolved: an installed package may be a link.
+    path = path.absolute()
+    if any(path.is_relative_to(place) for place in _installed_places()):
+        return False
+    return not {"site-packages", "dist-packages"}.intersection(path.parts)
+
+
+@functools.cache
+def _installed_places() -> frozenset[Path]:
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    return frozenset(Path(sysconfig.get_path(name)) for name in names)
+
+
+def is_standard_library(module: str) -> bool:
+    """Whether the topmost package of `module` belongs to Python itself."""
+    return module.partition(".")[0] in sys.stdlib_module_names
+
+
+def statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield the statements of a module or class, those inside of `if`, `try` and `with` too."""
     for statement in body:
         yield statement
-        if isinstance(statement, ast.If | ast.Try):
+        if isinstance(statement, ast.If | ast.Try | ast.With):
             yield from statements(statement.body)
+        if isinstance(statement, ast.If | ast.Try):
             yield from statements(statement.orelse)
         if isinstance(statement, ast.Try):
             for handler in statement.handlers:
                 yield from statements(handler.body)
+            yield from statements(statement.finalbody)
 
 
-def absolute_module(statement: ast.ImportFrom, module: str, path: Path) -> str:
+class Imports:
+    """What the import statements of a module bind.
+
+    Args:
+        nodes: The statements; others than imports are passed over.
+        module: The dotted name of the module.
+        path: Its file.
+    """
+
+    def __init__(self, nodes: Iterator[ast.AST], module: str, path: Path) -> None:
+        self.names: dict[str, list[str]] = {}
+        self.packages: list[str] = []
+        self.stars: list[str] = []
+        for node in nodes:
+            if isinstance(node, ast.ImportFrom):
+                source = _absolute(node, module, path)
+                for alias in node.names:
+                    if alias.name == "*":
+                        self.stars.append(source)
+                    else:
+                        target = ".".join(filter(None, [source, alias.name]))
+                        self.names.setdefault(alias.asname or alias.name, []).append(target)
+            elif isinstance(node, ast.Import):
+                for alias in node.names:
+                    if alias.asname is not None:
+                        self.names.setdefault(alias.asname, []).append(alias.name)
+                    else:
+                        self.packages.append(alias.name)
+
+    def resolve(self, name: str) -> Iterator[str]:
+        """Yield the dotted names that `name`, dotted or not, may stand for."""
+        first, _, rest = name.partition(".")
+        for target in self.names.get(first, ()):
+            yield ".".join(filter(None, [target, rest]))
+        for package in self.packages:
+            if name.startswith(f"{package}."):
+                yield name
+        for source in self.stars:
+            yield f"{source}.{name}"
+
+
+class Module:
+    """A module as it is written.
+
+    Attributes:
+        name: Its dotted name.
+        path: Its file.
+        tree: Its syntax tree.
+        bound: The statements that define each of its names, imports left out.
+    """
+
+    def __init__(self, name: str, path: Path, tree: ast.Module) -> None:
+        self.name, self.path, self.tree = name, path, tree
+        self.bound: dict[str, list[ast.stmt]] = {}
+        for statement in statements(tree.body):
+            for each in _binds(statement):
+                self.bound.setdefault(each, []).append(statement)
+
+    @functools.cached_property
+    def imports(self) -> Imports:
+        """The imports at the module's top."""
+        return Imports(statements(self.tree.body), self.name, self.path)
+
+    @functools.cached_property
+    def all_imports(self) -> Imports:
+        """The imports inside of functions too."""
+        return Imports(ast.walk(self.tree), self.name, self.path)
+
+
+def find_module(name: str) -> Module | None:
+    """Return a module as its file is now; None where there is none, or no Python in it."""
+    path = module_path(name)
+    if path is None:
+        return None
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return _read(name, path, state.st_mtime_ns, state.st_size)
+
+
+@functools.lru_cache(maxsize=512)
+def _read(name: str, path: Path, modified: int, size: int) -> Module | None:
+    try:
+        return Module(name, path, ast.parse(path.read_bytes()))
+    except (OSError, SyntaxError, ValueError):
+        return None
+
+
+def _binds(statement: ast.stmt) -> set[str]:
+    """Return the names that a statement of a module defines; an import defines none here."""
+    if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        return {statement.name}
+    targets: list[ast.expr] = []
+    if isinstance(statement, ast.Assign):
+        targets = statement.targets
+    elif isinstance(statement, ast.AnnAssign | ast.AugAssign):
+        targets = [statement.target]
+    # `torch.backends.x = y` and `REGISTRY["x"] = y` bind no name.
+    stored = (node for target in targets for node in ast.walk(target))
+    return {
+        node.id for node in stored if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+
+
+def _absolute(statement: ast.ImportFrom, module: str, path: Path) -> str:
     """Return the dotted name of the module from which `statement`, in `module`, imports."""
     if not statement.level:
         return statement.module or ""
     package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
     package = package[: len(package) - statement.level + 1]
     return ".".join([*package, *filter(None, [statement.module])])
-
-
-def look_up(name: str, module: str, path: Path, hops: int = MAX_HOPS) -> Definition | None:
-    """Find what `name` (dotted or not) means inside of the module at `path`."""
-    tree = parse(path)
-    if tree is None or hops <= 0:
-        return None
-    first, _, rest = name.partition(".")
-    stars = []
-    for statement in statements(tree.body):
-        if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            if statement.name == name:
-                return Definition(module, statement, path)
-        elif isinstance(statement, ast.ImportFrom):
-            source = absolute_module(statement, module, path)
-            for alias in statement.names:
-                if alias.name == "*":
-                    stars.append(source)
-                elif (alias.asname or alias.name) == first:
-                    target = ".".join(filter(None, [source, alias.name, rest]))
-                    return _find(target, hops - 1)
-        elif isinstance(statement, ast.Import):
-            for alias in statement.names:
-                if alias.asname == first and rest:
-                    return _find(f"{alias.name}.{rest}", hops - 1)
-                if alias.asname is None and name.startswith(f"{alias.name}."):
-                    return _find(name, hops - 1)
-        elif isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Name):
-            if any(isinstance(each, ast.Name) and each.id == name for each in statement.targets):
-                return look_up(statement.value.id, module, path, hops - 1)
-    for source in stars:
-        if (found := _find(f"{source}.{name}", hops - 1)) is not None:
-            return found
-    return None
-
-
-def _find(dotted: str, hops: int) -> Definition | None:
-    parts = dotted.split(".")
-    if hops <= 0 or not all(part.isidentifier() for part in parts):
-        return None
-    for split in range(len(parts) - 1, 0, -1):
-        module = ".".join(parts[:split])
-        path = module_path(module)
-        if path is not None:
-            return look_up(".".join(parts[split:]), module, path, hops)
-    return None
-
-
-def _parameters(definition: Definition, hops: int) -> Parameters | None:
-    node = definition.node
-    if not isinstance(node, ast.ClassDef):
-        return _of_arguments(node.args, bound=False)
-    for statement in statements(node.body):
-        if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
-            return _of_arguments(statement.args, bound=True)
-    inherited = Parameters()
-    if hops > 0:
-        for base in node.bases:
-            name = ast.unparse(base)
-            found = look_up(name, definition.module, definition.path)
-            if found is not None and found.node is not node:
-                taken = _parameters(found, hops - 1)
-                if taken is None:
-                    return None
-                inherited = taken
-                break
-            if name != "object":
-                return None
-    if any("dataclass" in ast.unparse(decorator) for decorator in node.decorator_list):
-        return Parameters(inherited.defaults | _fields(node), inherited.open)
-    return inherited
-
-
-def _of_arguments(arguments: ast.arguments, bound: bool) -> Parameters:
-    positional = [*arguments.posonlyargs, *arguments.args]
-    missing: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults))
-    pairs = list(zip(positional, [*missing, *arguments.defaults], strict=True))[int(bound) :]
-    pairs += zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-    return Parameters(
-        {argument.arg: _literal(default) for argument, default in pairs},
-        open=arguments.kwarg is not None,
-    )
-
-
-def _fields(node: ast.ClassDef) -> dict[str, Any]:
-    return {
-        statement.target.id: _literal(statement.value)
-        for statement in node.body
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)
-    }
-
-
-def _literal(default: ast.expr | None) -> Any:
-    if default is None:
-        return REQUIRED
-    try:
-        return ast.literal_eval(default)
-    except ValueError:
-        return NOT_LITERAL
-
-
-def is_standard_library(module: str) -> bool:
-    """Whether the topmost package of `module` belongs to Python itself."""
-    return module.partition(".")[0] in sys.stdlib_module_names

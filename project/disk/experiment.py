@@ -6,14 +6,16 @@ train.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from project.config.identity import Run, canonical
 from project.disk.schema import validate_disk
-from project.runs.code import KeptFingerprints, fingerprint
-from project.runs.lifecycle import Result, RunSpec, check_variant, load_or_run, typed_command
+from project.runs.code import fingerprint
+from project.runs.lifecycle import load_or_run, typed_command
+from project.runs.origin import check_variant
+from project.runs.spec import Result, RunSpec
 
 if TYPE_CHECKING:
     from project.runs.interruption import StopFlag
@@ -39,18 +41,8 @@ def identify(config: dict[str, Any]) -> Run:
     )
 
 
-def prepare_run(
-    config: dict[str, Any],
-    words: Sequence[str] = (),
-    fingerprint: Callable[[tuple[str, ...]], dict[str, Any]] = fingerprint,
-) -> RunSpec:
-    """Check a configuration and name the run that follows from it.
-
-    Args:
-        config: Resolved plain values.
-        words: The overrides that led to it.
-        fingerprint: Takes the fingerprint of code; a sweep keeps the answers.
-    """
+def prepare_run(config: dict[str, Any], words: Sequence[str] = ()) -> RunSpec:
+    """Check a configuration and name the run that follows from it."""
     checked = validate_disk(config)
     return RunSpec(
         command="disk",
@@ -60,6 +52,7 @@ def prepare_run(
         threads=1,
         data={"name": DATA, "dataset": DATA, "fetched_from": "generated"},
         code=fingerprint(TARGETS),
+        targets=TARGETS,
         typed=typed_command(),
         overrides=tuple(words),
         rerun=checked.rerun,
@@ -120,12 +113,9 @@ class DiskExperiment:
     task: tuple[str, str] = ("project.disk.experiment", "execute_spec")
     config_name = "disk"
 
-    def __init__(self) -> None:
-        self._fingerprint = KeptFingerprints()
-
     def prepare(self, config: dict[str, Any], words: Sequence[str]) -> RunSpec:
         """Check the configuration and name its run."""
-        return prepare_run(config, words, self._fingerprint)
+        return prepare_run(config, words)
 
     def check(self, waiting: Sequence[RunSpec], here: bool) -> None:
         """Do nothing: `prepare` has seen it all."""

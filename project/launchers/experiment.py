@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from project.runs.lifecycle import RunSpec
+from project.runs.spec import RunSpec
 
 
 class JobFailedError(Exception):

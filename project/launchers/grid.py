@@ -21,7 +21,7 @@ from project.config.compose import combinations, settle
 from project.config.errors import ConfigurationError
 from project.config.keys import KeysError
 from project.launchers.experiment import Experiment, Job, JobFailedError
-from project.runs.lifecycle import RunSpec
+from project.runs.spec import RunSpec
 
 SEED = re.compile(r"\+*seed=(\d{1,9})")
 USES_SEED = re.compile(r"\$\{[^}]*\bseed\b")

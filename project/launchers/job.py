@@ -4,8 +4,8 @@ import importlib
 import sys
 
 from project.launchers.pool import LOCKED_EXIT_CODE
-from project.runs.lifecycle import RunSpec
 from project.runs.record import RunLockedError
+from project.runs.spec import RunSpec
 
 
 def perform(task: tuple[str, str], spec: RunSpec) -> int:

@@ -21,8 +21,8 @@ from project.launchers.grid import compose_grid
 from project.launchers.pool import JobEnd, Pool
 from project.launchers.view import JobsView, SweepView
 from project.runs.atomic import write_text
-from project.runs.lifecycle import check_stored, check_variant, platform_notice
 from project.runs.lock import holder
+from project.runs.origin import check_stored, check_variant, platform_notice
 from project.runs.record import COMPLETED, CorruptRunError, completed_record
 
 
@@ -209,12 +209,13 @@ def _stored(grid: Sequence[Job]) -> Iterator[tuple[Job, dict[str, Any] | None]]:
         ConflictError: A run of one of the variants has other data or other code.
     """
     seen: set[Path] = set()
+    remade = {job.directory for job in grid if job.spec.rerun}
     notices = []
     for job in grid:
         folder = job.directory.parent
         if folder not in seen:
             seen.add(folder)
-            check_variant(job.spec)
+            check_variant(job.spec, remade)
         record = None
         if not job.spec.rerun:
             # A damaged record is the failure of its own job alone.

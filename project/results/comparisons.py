@@ -39,12 +39,9 @@ def _same_test_data(pair: Pair) -> bool:
 
 
 def why_not_paired(a: Variant, b: Variant, metric: str) -> str:
-    """Return why two variants cannot be compared seed by seed; empty where they can.
+    """Return why a cannot be compared with the baseline b seed by seed; empty where it can.
 
-    Args:
-        a: The one.
-        b: The baseline.
-        metric: With its stage: `test/error`.
+    `metric` is named with its stage: `test/error`.
     """
     for each, whose in ((a, ""), (b, " of the baseline")):
         if each.diverged:
@@ -80,17 +77,11 @@ def compare_variants(a: Variant, b: Variant, metric: Metric) -> Paired:
 
 @dataclass(frozen=True)
 class ExampleComparison:
-    """Two runs of one seed, test example by test example.
+    """Two runs of one seed on n test examples: those that only one, or neither, tells right.
 
-    Attributes:
-        seed: Of both runs.
-        n: How many test examples.
-        only_a: Those that a tells right and b wrong.
-        only_b: Those that b tells right and a wrong.
-        both_wrong: Those that neither tells right.
-        p_value: Of McNemar's exact test: were both as good, how often would the examples on which
-            only one of them is right be shared out at least as unevenly? It is about these two
-            nets, and not about the variants that they are runs of.
+    `p_value` is of McNemar's exact test: were both as good, how often would the examples on which
+    only one of them is right be shared out at least as unevenly? It is about these two nets, and
+    not about the variants that they are runs of.
     """
 
     seed: int

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from project.results.comparisons import ExampleComparison
     from project.results.statistics import Paired
 
-# One variant: its rows of `runs()`, the path of its folder or of one of its runs, or itself.
-Runs = Union["DataFrame", str, Path, Variant]
+# Of one variant: rows of `runs()`, or the path of its folder.
+Runs = Union["DataFrame", str, Path]
 
 
 def runs(outputs: str | Path = "outputs", where: str | None = None) -> "DataFrame":
@@ -29,10 +29,6 @@ def runs(outputs: str | Path = "outputs", where: str | None = None) -> "DataFram
     Args:
         outputs: The output folder.
         where: A condition on the columns: `optimizer.lr>0.1 and model=ws_al*`.
-
-    Returns:
-        Name, variant, label, seed, status, metrics, the settings in which variants differ, seconds,
-        origin, and the run directory.
 
     Raises:
         WhereError: The condition does not parse, or names a column that no run has.
@@ -86,14 +82,10 @@ def history(run: "RunRecord | Series | str | Path") -> "DataFrame":
 
 @dataclass(frozen=True)
 class Comparison:
-    """Variant a against variant b, seed by seed; see `Paired` for the statistics.
+    """The variants labelled a and b on the test examples, at the seeds that both have.
 
     Attributes:
-        a: The label of the one.
-        b: The label of the other.
-        metric: What both were compared by, on the test examples.
-        seeds: At which they were compared.
-        paired: The statistics of the differences a - b.
+        paired: The statistics of the differences a - b, seed by seed.
         examples: For each seed with stored predictions, the two runs example by example.
     """
 
@@ -130,7 +122,6 @@ def compare(a: Runs, b: Runs, metric: str | None = None) -> Comparison:
 
     Raises:
         ConfigurationError: They cannot be compared; the message says why.
-        CorruptRunError: A run cannot be read.
     """
     from project.results.comparisons import (
         compare_examples,
@@ -160,32 +151,20 @@ def compare(a: Runs, b: Runs, metric: str | None = None) -> Comparison:
 def _variants(a: Runs, b: Runs) -> tuple[Variant, Variant]:
     """Return both, with the runs that were given and labels that tell them apart."""
     sides = [_records(each) for each in (a, b)]
-    grouped = group({run.directory: run for side in sides for run in side}.values())
+    everyone = group({run.directory: run for side in sides for run in side}.values())
+    labels = {run.directory: each.label for each in everyone for run in each.all_runs}
     found = []
     for side in sides:
-        given = {run.directory for run in side}
-        parts = [
-            replace(
-                each,
-                runs=tuple(run for run in each.runs if run.directory in given),
-                unfinished=tuple(run for run in each.unfinished if run.directory in given),
-            )
-            for each in grouped
-        ]
-        own = [each for each in parts if each.all_runs]
+        own = group(side)
         if len(own) != 1:
             names = ", ".join(each.label for each in own) or "no run"
             raise ConfigurationError(f"each side must be runs of one variant, got {names}")
-        found.append(own[0])
+        found.append(replace(own[0], label=labels[own[0].first.directory]))
     return found[0], found[1]
 
 
 def _records(which: Runs) -> list[RunRecord]:
-    if isinstance(which, Variant):
-        return list(which.all_runs)
     if not isinstance(which, str | Path):
         return [read_directory(Path(place)) for place in which["directory"]]
     path = Path(which).expanduser()
-    if path.name.startswith("seed_"):
-        return [read_directory(path)]
     return [read_directory(each) for each in sorted(path.glob("seed_*")) if each.is_dir()]

@@ -21,12 +21,7 @@ HIGHER = {
 
 @dataclass(frozen=True)
 class Metric:
-    """What runs are judged by.
-
-    Attributes:
-        name: Without its stage: `error`.
-        direction: Whether the lowest (`min`) or the highest (`max`) value is the best.
-    """
+    """What runs are judged by, without its stage: `error`, of which the lowest is the best."""
 
     name: str
     direction: Direction

@@ -113,14 +113,12 @@ def _check(directory: Path, record: dict[str, Any]) -> dict[str, float]:
         raise CorruptRunError(f"{path} lacks the metric's name or direction; {WAY_OUT}")
     if record["status"] != COMPLETED:
         return {}
-    metrics, seconds = record.get("metrics"), record.get("seconds")
-    if not isinstance(metrics, dict) or not isinstance(seconds, dict):
-        raise CorruptRunError(f"{path} lacks metrics or seconds; {WAY_OUT}")
+    metrics, seconds = record["metrics"], record["seconds"]
     for key in (f"val/{name}", f"test/{name}"):
         if not _is_number(metrics.get(key, 0.0)):
             raise CorruptRunError(f"{path} says {key} = {metrics[key]}; {WAY_OUT}")
-    if not _is_number(seconds.get("training")):
-        raise CorruptRunError(f"{path} lacks the seconds of training; {WAY_OUT}")
+    if not _is_number(seconds["training"]):
+        raise CorruptRunError(f"{path} says seconds.training = {seconds['training']}; {WAY_OUT}")
     return {key: value for key, value in metrics.items() if _is_number(value)}
 
 

@@ -12,12 +12,7 @@ from project.runs.record import FAILED, WAY_OUT, CorruptRunError
 
 @dataclass(frozen=True)
 class Problem:
-    """A directory that should be a run and cannot be read as one.
-
-    Attributes:
-        directory: The run directory.
-        reason: What is wrong, and the way out.
-    """
+    """A directory that should be a run and cannot be read as one, with the way out."""
 
     directory: Path
     reason: str
@@ -35,10 +30,7 @@ class Problem:
 class RunRecord:
     """One run directory and its run.json; parts are shared between runs and must not be changed.
 
-    Attributes:
-        directory: The run directory.
-        record: The content of run.json.
-        metrics: The finite numbers among its metrics; empty unless the run completed.
+    `metrics` are the finite numbers among its metrics; empty unless the run completed.
     """
 
     directory: Path

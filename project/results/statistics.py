@@ -36,18 +36,13 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Summary:
-    """One variant over its seeds.
+    """One variant over its n seeds.
 
     Attributes:
-        n: How many seeds.
-        mean: Over the seeds.
         std: Between seeds (ddof 1): how far one run lies from the mean, not how well the mean is
             known. None for one seed; 0 where all values are equal, which few seeds on a small test
             set can be by chance.
         ci: Where the mean lies with 95 % confidence (Student's t); it shrinks with n, std does not.
-        median: The middle value.
-        lowest: The lowest value.
-        highest: The highest value.
     """
 
     n: int
@@ -60,13 +55,10 @@ class Summary:
 
 
 def summarise(values: ArrayLike) -> Summary:
-    """Return the statistics of one variant.
+    """Return the statistics of values (n,), one for each seed.
 
     The CI trusts that values are roughly normal between seeds; at 10 seeds it forgives a moderate
     skew, but not a net that sometimes fails to learn: look at the points.
-
-    Args:
-        values: Shape (n,), one for each seed.
 
     Raises:
         ValueError: There are no values, or some are not finite.
@@ -109,13 +101,9 @@ def _ci(mean: float, std: float | None, n: int) -> Interval | None:
 
 @dataclass(frozen=True)
 class Paired:
-    """Variant a against variant b at the same seeds; differences are a - b.
+    """Variant a against variant b at n common seeds; mean, std and ci are of the differences a - b.
 
     Attributes:
-        n: How many seeds both have.
-        mean: Of the differences.
-        std: Of the differences, as in `Summary`.
-        ci: Of the mean difference, as in `Summary`.
         p_value: Of the exact sign-flip test: were the two alike, how often would a mean difference
             at least this large, in either direction, arise? None for fewer than 6 seeds.
         t_p_value: Of Student's paired t, which trusts that the differences are normal. A check:
@@ -144,12 +132,7 @@ class Paired:
 
 
 def compare_paired(a: ArrayLike, b: ArrayLike, direction: Literal["min", "max"] = "min") -> Paired:
-    """Compare values seed by seed.
-
-    Args:
-        a: Shape (n,).
-        b: Shape (n,); b[i] is of the same seed as a[i].
-        direction: Whether lower (`min`) or higher values are better.
+    """Compare values a (n,) and b (n,), where a[i] and b[i] are of the same seed.
 
     Raises:
         ValueError: There are no pairs, or arrays do not pair, or values are not finite.
@@ -187,9 +170,6 @@ def sign_flip_p_value(differences: ArrayLike) -> float:
     Errors on m test examples differ by whole multiples of 1/m, so the sums are whole numbers and
     every way is counted, for any n (Pagano and Tritchler 1983). Other quantities are first rounded
     to 10,000ths of the largest difference.
-
-    Args:
-        differences: Shape (n,), one for each seed.
     """
     differences = _finite(differences)
     differences = differences[np.abs(differences) > EPS]
@@ -232,11 +212,8 @@ def smallest_detectable(n: int, std: float) -> float:
     Found means: p < 0.05, two-sided, in the right direction. With it "no significant difference"
     can be read: true differences far below it would have been missed more often than not. It is for
     a single comparison; Holm's correction needs more. With a true difference d, t follows Student's
-    t with noncentrality d sqrt(n) / std, which is solved for.
-
-    Args:
-        n: How many seeds.
-        std: Of the differences between seeds, taken as known though it was estimated.
+    t with noncentrality d sqrt(n) / std, which is solved for; std, of the differences, is taken as
+    known though it was estimated.
     """
     threshold = stats.t.ppf(1 - SIGNIFICANCE / 2, n - 1)
     noncentrality = special.nctdtrinc(n - 1, 1 - POWER, threshold)
@@ -257,12 +234,10 @@ def holm(p_values: Sequence[float], family: int | None = None) -> list[float]:
     With m comparisons n seeds can show something only if m * 2 / 2^n < 0.05: 10 seeds are enough
     for 25 comparisons, 20 seeds for 26,000.
 
-    Args:
-        p_values: Of the comparisons that were made.
-        family: How many there could have been, where the same data decided which are made: all
-            pairs of variants, if the baseline is the best of them. A first false alarm comes, in
-            whichever part of the family is looked at, at a p-value of at most 0.05 over the number
-            of equal pairs, so this bounds its chance for any way to choose the part.
+    `family` is how many there could have been, where the same data decided which are made: all
+    pairs of variants, if the baseline is the best of them. A first false alarm comes, in whichever
+    part of the family is looked at, at a p-value of at most 0.05 over the number of equal pairs, so
+    this bounds its chance for any way to choose the part.
 
     Raises:
         ValueError: Values are no p-values.
@@ -275,3 +250,10 @@ def holm(p_values: Sequence[float], family: int | None = None) -> list[float]:
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(1, np.maximum.accumulate(factors * p[order]))
     return adjusted.tolist()
+
+
+def correct(paired: Sequence[Paired | None], family: int | None = None) -> list[float | None]:
+    """Return Holm's p-value of each comparison; None where there is no p-value."""
+    tested = [each.p_value for each in paired if each is not None and each.p_value is not None]
+    adjusted = iter(holm(tested, family))
+    return [next(adjusted) if each and each.p_value is not None else None for each in paired]

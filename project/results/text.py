@@ -7,6 +7,8 @@ from typing import Any
 
 def printable(text: str) -> str:
     """Return `text` on one line, with control and direction characters replaced by U+FFFD."""
+    if text.isprintable():
+        return text
     return "".join(
         " " if each in "\n\t" else "\ufffd" if unicodedata.category(each) in ("Cc", "Cf", "Cs")
         else each

@@ -34,13 +34,8 @@ class Decomposition:
 
     The sum equals the variance of all together only if the sources add up. Where they interact it
     is larger on the average, since each interaction is in the variance of each of its sources; and
-    a source's variance depends on the seed at which the others were held.
-
-    Attributes:
-        sources: By the name of the source.
-        shares: Of `sum_of_sources`, so they add up to 1; None where no source made a difference.
-        sum_of_sources: The sum of their variances.
-        together: Of the runs in which all sources vary.
+    a source's variance depends on the seed at which the others were held. Shares are of the sum;
+    None where no source made a difference.
     """
 
     sources: dict[str, VarianceEstimate]
@@ -65,11 +60,7 @@ def estimate_variance(values: ArrayLike) -> VarianceEstimate:
 
 
 def decompose(varied: Mapping[str, ArrayLike], together: ArrayLike | None) -> Decomposition:
-    """Return the variances by source.
-
-    Args:
-        varied: By source, the values (n,) of the runs in which it alone varies.
-        together: The values of the runs in which all of them vary; None if there are none.
+    """Return the variances of values (n,) by the source that varies, and of all `together`.
 
     Raises:
         ValueError: There is no source, or as `estimate_variance`.

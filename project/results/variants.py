@@ -1,16 +1,16 @@
 """Runs grouped into variants, and variants labelled by the settings that set them apart."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from project.config.identity import flatten, identity_settings
+from project.config.identity import canonical, flatten, identity_settings
 from project.results.records import RunRecord
 from project.results.text import shown
 from project.runs.record import COMPLETED
 
-Settings = Mapping[str, Any]  # what decides the result, with dotted keys
+Settings = dict[str, Any]  # what decides the result, with dotted keys
 # From a resolved configuration to the settings that its model, task and data have by themselves.
 Defaults = Callable[[dict[str, Any]], Settings | None]
 ABSENT = object()
@@ -20,20 +20,23 @@ CODE_DIGITS = 8
 
 @dataclass(frozen=True)
 class Variant:
-    """A configuration without its seed, and its runs.
+    """A configuration without its seed, and its runs by seed.
 
     Attributes:
         label: The model, and the settings that set it apart: `ws_al optimizer.lr=0.2`.
         name: The name of its folder.
-        settings: What decides the result, with dotted keys.
-        runs: The completed runs by seed.
-        unfinished: Those that failed, were interrupted or are running, by seed.
+        settings: What decides the result: the keys of its identity, and of those of the variants
+            that it was grouped with.
+        identity: Its own: without what is as by its class's default.
+        runs: The completed runs.
+        unfinished: Those that failed, were interrupted or are running.
         code: The fingerprint of its code where runs of other code have been set apart from it.
     """
 
     label: str
     name: str
     settings: Settings
+    identity: Settings
     runs: tuple[RunRecord, ...]
     unfinished: tuple[RunRecord, ...]
     code: str | None = None
@@ -95,10 +98,13 @@ def group(
         members |= {
             (name, code if len(by_code) > 1 else None): each for code, each in by_code.items()
         }
-    settings = {key: settings_of(own[0]) for key, own in members.items()}
+    configs = {key: own[0].config for key, own in members.items()}
     prefixes = {key: own[0].prefix for key, own in members.items()}
-    usual = {key: defaults(own[0].config) if defaults else None for key, own in members.items()}
-    labels = labels_of(prefixes, settings, usual)
+    identities = {key: identity_of(config) for key, config in configs.items()}
+    usual = {key: defaults(config) if defaults else None for key, config in configs.items()}
+    names = {name for each in (*identities.values(), *usual.values()) for name in each or ()}
+    settings = {key: _filled(identities[key], configs[key], names) for key in members}
+    labels = labels_of(prefixes, settings, identities, usual)
     differing = differing_keys(list(settings.values()))
     order = sorted(
         members,
@@ -113,6 +119,7 @@ def group(
             label=labels[key],
             name=key[0],
             settings=settings[key],
+            identity=identities[key],
             runs=tuple(sorted((r for r in members[key] if r.status == COMPLETED), key=_seed)),
             unfinished=tuple(sorted((r for r in members[key] if r.status != COMPLETED), key=_seed)),
             code=key[1],
@@ -123,7 +130,7 @@ def group(
 
 def _by_code(runs: list[RunRecord]) -> dict[str | None, list[RunRecord]]:
     """Return the runs by the fingerprint of their code; what was accepted joins the most."""
-    strict = [run for run in runs if run.code and run.config.get("code") != "accept"]
+    strict = [run for run in runs if run.code and not run.origin("code_accepted")]
     counts = Counter(run.code for run in strict)
     most = counts.most_common(1)[0][0] if counts else None
     apart: dict[str | None, list[RunRecord]] = defaultdict(list)
@@ -132,14 +139,21 @@ def _by_code(runs: list[RunRecord]) -> dict[str | None, list[RunRecord]]:
     return apart
 
 
-def settings_of(run: RunRecord) -> Settings:
-    """Return the settings of the run's variant, with dotted keys."""
-    return flatten(identity_settings(run.config))
+def identity_of(config: dict[str, Any]) -> Settings:
+    """Return what decides a configuration's result, with dotted keys."""
+    return flatten(identity_settings(config))
+
+
+def _filled(identity: Settings, config: dict[str, Any], names: Collection[str]) -> Settings:
+    """Add what is as by its class's default, and not so in another variant."""
+    values = flatten(canonical(config)).items()
+    return identity | {key: each for key, each in values if key in names and each is not None}
 
 
 def labels_of(
     prefixes: Mapping[Any, str],
     settings: Mapping[Any, Settings],
+    identities: Mapping[Any, Settings],
     defaults: Mapping[Any, Settings | None],
 ) -> dict[Any, str]:
     """Return a label for each variant by its key; equal ones are told apart by hash and code.
@@ -160,7 +174,7 @@ def labels_of(
             own, usual = settings[key], defaults[key]
             said = {name for name in differing if repr(own.get(name, ABSENT)) != most[name]}
             if usual is not None:
-                said |= set(differing_keys([own, usual]))
+                said |= set(departures(identities[key], usual))
             others = [settings[other] for other in family] + ([usual] if usual else [])
             labels[key] = " ".join([prefix, *_words(own, others, said, usual)])
     taken = Counter(labels.values())
@@ -224,6 +238,16 @@ def differing_keys(settings: Sequence[Settings]) -> list[str]:
     """Return the keys that have not the same value everywhere, in their order."""
     keys = dict.fromkeys(key for each in settings for key in each)
     return [key for key in keys if len({repr(each.get(key, ABSENT)) for each in settings}) > 1]
+
+
+def departures(own: Settings, plan: Settings) -> list[str]:
+    """Return the keys in which a variant departs from a planned one, by the identities of both.
+
+    A plan may leave its data open: what they turn out to be, and how much of them is taken where
+    that is null, is no departure.
+    """
+    left_open = {key for key, value in plan.items() if value is None and key.startswith("data.")}
+    return [key for key in differing_keys([plan, own]) if key not in left_open | {"data.dataset"}]
 
 
 def differences(a: Settings, b: Settings) -> dict[str, tuple[str, str]]:

@@ -7,6 +7,7 @@ both are text. Values with spaces or brackets stand in quotes.
 """
 
 import fnmatch
+import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -23,11 +24,8 @@ TOKENS = re.compile(
     re.VERBOSE,
 )
 ORDERS: dict[str, Callable[[Any, Any], bool]] = {
-    "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b,
-    ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b,
-}
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
 # Columns that no configuration and no metric gives.
 COLUMNS: dict[str, Callable[[RunRecord], Any]] = {
     "name": lambda run: run.name,
@@ -65,47 +63,16 @@ class WhereError(ConfigurationError):
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """`column operator value`."""
+class Condition:
+    """What runs must meet.
 
-    column: str
-    operator: str
-    value: str
+    Attributes:
+        columns: The columns that it names.
+        holds: Whether a run meets it; where it has no such column, the value is null.
+    """
 
-    def holds(self, run: RunRecord) -> bool:
-        """Return whether the run meets it; where it has no such column, the value is null."""
-        value = column(run, self.column)
-        if self.operator in ("=", "!="):
-            return _matches(value, self.value) == (self.operator == "=")
-        number = _number(self.value)
-        if isinstance(value, int | float) and not isinstance(value, bool) and number is not None:
-            return ORDERS[self.operator](value, number)
-        if isinstance(value, str) and number is None:
-            return ORDERS[self.operator](value, self.value)
-        return False
-
-    def columns(self) -> list[str]:
-        """The column that it names."""
-        return [self.column]
-
-
-@dataclass(frozen=True)
-class Junction:
-    """Parts of which all (`and`) or any (`or`) must hold."""
-
-    kind: str
-    parts: tuple["Junction | Comparison", ...]
-
-    def holds(self, run: RunRecord) -> bool:
-        """Return whether the run meets it."""
-        return (all if self.kind == "and" else any)(part.holds(run) for part in self.parts)
-
-    def columns(self) -> list[str]:
-        """The columns that its parts name."""
-        return [name for part in self.parts for name in part.columns()]
-
-
-Condition = Junction | Comparison
+    columns: tuple[str, ...]
+    holds: Callable[[RunRecord], bool]
 
 
 def column(run: RunRecord, name: str) -> Any:
@@ -135,7 +102,7 @@ def where(text: str, runs: Sequence[RunRecord]) -> list[RunRecord]:
         WhereError: It does not parse, or names a column that no run has.
     """
     condition = parse(text)
-    for name in condition.columns():
+    for name in condition.columns:
         if runs and name not in COLUMNS and all(column(run, name) is None for run in runs):
             known = known_columns(runs)
             if name not in known:
@@ -161,51 +128,59 @@ class _Parser:
         self.text = text
         self.tokens: list[tuple[str, str, int]] = []  # kind, what was typed, place
         place = 0
-        while text[place:].strip():
+        while rest := text[place:].strip():
             match = TOKENS.match(text, place)
             if match is None:
-                self.fail(place + len(text[place:]) - len(text[place:].lstrip()), "does not parse")
+                self.fail(text.index(rest, place), "does not parse")
             kind = str(match.lastgroup)
             self.tokens.append((kind, match[kind], match.start(kind)))
             place = match.end()
         self.tokens.append(("end", "", len(text)))
 
     def parse(self) -> Condition:
-        found = self.junction("or")
-        if self.tokens[0][0] != "end":
-            self.expected("'and', 'or' or the end")
+        found = self.junction("or", any)
+        self.take(["end"], "'and', 'or' or the end")
         return found
 
-    def junction(self, kind: str) -> Condition:
-        part = (lambda: self.junction("and")) if kind == "or" else self.term
-        parts = [part()]
-        while self.tokens[0][0] == "word" and self.tokens[0][1].lower() == kind:
-            self.tokens.pop(0)
-            parts.append(part())
-        return parts[0] if len(parts) == 1 else Junction(kind, tuple(parts))
+    def junction(self, word: str, combine: Callable[..., bool]) -> Condition:
+        parts: list[Condition] = []
+        while not parts or (self.tokens[0][0] == "word" and self.tokens[0][1].lower() == word):
+            if parts:
+                self.tokens.pop(0)
+            parts.append(self.junction("and", all) if word == "or" else self.term())
+        columns = tuple(name for part in parts for name in part.columns)
+        return Condition(columns, lambda run: combine(part.holds(run) for part in parts))
 
     def term(self) -> Condition:
         if self.tokens[0][:2] == ("bracket", "("):
             self.tokens.pop(0)
-            found = self.junction("or")
-            if self.tokens[0][:2] != ("bracket", ")"):
-                self.expected("')'")
+            found = self.junction("or", any)
+            if self.tokens[0][1] != ")":
+                self.fail(self.tokens[0][2], "')' is expected here")
             self.tokens.pop(0)
             return found
-        name = self.take(("word", "double", "single"), "a column")
-        operator = self.take(("operator",), "one of = != < <= > >=")
-        return Comparison(name, operator, self.take(("word", "double", "single"), "a value"))
+        name = self.take(["word", "double", "single"], "a column")
+        sign = self.take(["operator"], "one of = != < <= > >=")
+        typed = self.take(["word", "double", "single"], "a value")
+        return Condition((name,), lambda run: _compares(column(run, name), sign, typed))
 
     def take(self, kinds: Sequence[str], what: str) -> str:
         if self.tokens[0][0] not in kinds:
-            self.expected(what)
+            self.fail(self.tokens[0][2], f"{what} is expected here")
         return self.tokens.pop(0)[1]
-
-    def expected(self, what: str) -> NoReturn:
-        self.fail(self.tokens[0][2], f"{what} is expected here")
 
     def fail(self, place: int, reason: str) -> NoReturn:
         raise WhereError(f"where: {reason}\n  {self.text}\n  {' ' * place}^")
+
+
+def _compares(value: Any, sign: str, typed: str) -> bool:
+    """Return whether a value stands in the relation `sign` to what was typed."""
+    if sign in ("=", "!="):
+        return _matches(value, typed) == (sign == "=")
+    number = _number(typed)
+    if isinstance(value, int | float) and not isinstance(value, bool) and number is not None:
+        return ORDERS[sign](value, number)
+    return isinstance(value, str) and number is None and ORDERS[sign](value, typed)
 
 
 def _matches(value: Any, typed: str) -> bool:

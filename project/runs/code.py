@@ -8,15 +8,24 @@ their versions, which a run records beside this.
 """
 
 import ast
+import functools
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from project.config import source
+from project.config import constructors
+from project.config.source import (
+    PROJECT,
+    Module,
+    find_module,
+    is_own,
+    is_standard_library,
+    module_path,
+    place_in_project,
+)
 
-PROJECT = Path(__file__).resolve().parents[1]
 # Of this project, what decides results and is named by configurations.
 DECIDING = ("tasks", "data", "models", "framework", "disk")
 # Where data files come from: what they hold is held against their SHA-256.
@@ -32,46 +41,31 @@ def fingerprint(targets: Iterable[str]) -> dict[str, Any]:
         targets: Names of classes or functions, as in `_target_`.
 
     Returns:
-        `definitions`: a SHA-256 by dotted name; `digest`: one over all of them; `platform`: one
+        `definitions`: a SHA-256 by `module:name`; `digest`: one over all of them; `platform`: one
         over the code of this project that trains whatever is named.
     """
-    definitions = _Reachable(targets).hashes()
+    definitions = _definitions(tuple(sorted(set(targets))))
     return {
         "digest": _digest(definitions),
         "platform": _platform_digest(),
-        "definitions": definitions,
+        "definitions": dict(definitions),
     }
-
-
-class KeptFingerprints:
-    """Fingerprints that are taken once: all jobs of a sweep are of one state of the code."""
-
-    def __init__(self) -> None:
-        self._taken: dict[tuple[str, ...], dict[str, Any]] = {}
-
-    def __call__(self, targets: tuple[str, ...]) -> dict[str, Any]:
-        """Return the fingerprint of these targets; see `fingerprint`."""
-        if targets not in self._taken:
-            self._taken[targets] = fingerprint(targets)
-        return self._taken[targets]
 
 
 def targets_of(node: Any) -> list[str]:
     """Return every `_target_` in a configuration, and functions that it names, sorted."""
-    found: set[str] = set()
-    _collect(node, found)
-    return sorted(found)
+    return sorted(set(_targets(node)))
 
 
-def _collect(node: Any, found: set[str]) -> None:
+def _targets(node: Any) -> Iterator[str]:
     if isinstance(node, dict):
         for key, value in node.items():
             if key in ("_target_", "prepare") and isinstance(value, str):
-                found.add(value)
-            _collect(value, found)
+                yield value
+            yield from _targets(value)
     elif isinstance(node, list):
         for value in node:
-            _collect(value, found)
+            yield from _targets(value)
 
 
 def changed_definitions(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
@@ -82,149 +76,130 @@ def changed_definitions(before: dict[str, Any], now: dict[str, Any]) -> list[str
 
 def file_of(definition: str) -> Path | None:
     """Return the file in which a definition of a fingerprint stands now."""
-    return source.module_path(definition.partition(":")[0])
+    return module_path(definition.partition(":")[0])
+
+
+def clear_cache() -> None:
+    """Forget what this process has read of code, so that files are read anew."""
+    constructors.clear_cache()
+    _definitions.cache_clear()
+    _platform_digest.cache_clear()
+
+
+# A sweep of a thousand runs asks for the same few fingerprints a thousand times.
+@functools.lru_cache(maxsize=256)
+def _definitions(targets: tuple[str, ...]) -> dict[str, str]:
+    return _Reachable(targets).hashes()
 
 
 def _digest(hashes: dict[str, str]) -> str:
     return hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
 
 
+@functools.cache
 def _platform_digest() -> str:
-    files = []
+    files: list[Path] = []
     for name in PLATFORM:
         path = PROJECT / name
         files += sorted(path.rglob("*.py")) if path.is_dir() else [path]
-    hashes = {}
-    for path in files:
-        tree = source.parse(path)
-        if tree is not None:
-            hashes[str(path.relative_to(PROJECT))] = _sha256(tree.body)
-    return _digest(hashes)
+    trees = {str(path.relative_to(PROJECT)): ast.parse(path.read_bytes()).body for path in files}
+    return _digest({name: _sha256(body) for name, body in trees.items()})
 
 
 def _decides(module: str, path: Path) -> bool:
-    if path.is_relative_to(PROJECT):
-        place = path.relative_to(PROJECT)
+    place = place_in_project(path)
+    if place is not None:
         return place.parts[0] in DECIDING and place.as_posix() not in NOT_DECIDING
-    return source.is_own(path) and not source.is_standard_library(module)
-
-
-class _Module:
-    """A module's definitions and imports by the names that they bind."""
-
-    def __init__(self, name: str, path: Path, tree: ast.Module) -> None:
-        self.name, self.path, self.tree = name, path, tree
-        self.bound: dict[str, list[ast.stmt]] = {}
-        for statement in source.statements(tree.body):
-            for each in _binds(statement):
-                self.bound.setdefault(each, []).append(statement)
-        # Imports inside of functions count too.
-        self._imports = [
-            each for each in ast.walk(tree) if isinstance(each, ast.Import | ast.ImportFrom)
-        ]
-
-    def imported(self, name: str) -> Iterator[str]:
-        """Yield the dotted names that `name` may stand for by the module's imports."""
-        first, _, rest = name.partition(".")
-        for statement in self._imports:
-            if isinstance(statement, ast.ImportFrom):
-                package = source.absolute_module(statement, self.name, self.path)
-                for alias in statement.names:
-                    if alias.name == "*":
-                        yield f"{package}.{first}"
-                    elif (alias.asname or alias.name) == first:
-                        yield ".".join(filter(None, [package, alias.name, rest]))
-                continue
-            for alias in statement.names:
-                if alias.asname == first and rest:
-                    yield f"{alias.name}.{rest}"
-                elif alias.asname is None and name.startswith(f"{alias.name}."):
-                    yield name
+    return is_own(path) and not is_standard_library(module)
 
 
 class _Reachable:
-    """Follows names from definition to definition."""
+    """Follows names from definition to definition.
+
+    Args:
+        targets: The dotted names to begin with.
+    """
 
     def __init__(self, targets: Iterable[str]) -> None:
-        self._seen: dict[str, str] = {}
-        self._modules: dict[str, _Module | None] = {}
+        self._hashes: dict[str, str] = {}
+        self._modules: dict[str, Module | None] = {}
+        self._visited: set[str] = set()
         for target in targets:
             self._visit_dotted(target)
 
     def hashes(self) -> dict[str, str]:
         """Return the SHA-256 of each definition, by `module:name`."""
-        return dict(sorted(self._seen.items()))
+        return dict(sorted(self._hashes.items()))
 
-    def _module(self, name: str) -> _Module | None:
+    def _module(self, name: str) -> Module | None:
         """Return a module that decides results; None for any other."""
         if name not in self._modules:
-            path = source.module_path(name)
-            tree = source.parse(path) if path is not None and _decides(name, path) else None
-            module = None if path is None or tree is None else _Module(name, path, tree)
+            path = module_path(name)
+            module = find_module(name) if path is not None and _decides(name, path) else None
             self._modules[name] = module
             if module is not None:
-                self._visit_effects(module)
+                effects = [each for each in module.tree.body if _has_effect(each)]
+                self._add(f"{name}:", effects, module)
         return self._modules[name]
 
     def _visit_dotted(self, dotted: str) -> None:
+        """Follow the first name behind the longest part of `dotted` that is a module."""
+        if dotted in self._visited:  # modules may import from each other in a circle
+            return
+        self._visited.add(dotted)
         parts = dotted.split(".")
         for split in range(len(parts) - 1, 0, -1):
             name = ".".join(parts[:split])
-            if source.module_path(name) is not None:
+            if module_path(name) is not None:
                 module = self._module(name)
                 if module is not None:
                     self._visit(module, parts[split])
                 return
 
-    def _visit(self, module: _Module, name: str) -> None:
+    def _visit(self, module: Module, name: str) -> None:
         """Hash what `name` means in a module, and all that it leads to."""
-        bound = module.bound.get(name)
-        if bound is None:
-            for target in module.imported(name):
-                if target.partition(".")[0] != target:
-                    self._visit_dotted(target)
+        if (bound := module.bound.get(name)) is not None:
+            self._add(f"{module.name}:{name}", bound, module)
             return
-        key = f"{module.name}:{name}"
-        if key not in self._seen:
-            self._seen[key] = _sha256(bound)
-            for statement in bound:
-                self._follow(statement, module)
+        for target in module.all_imports.resolve(name):
+            self._visit_dotted(target)
 
-    def _visit_effects(self, module: _Module) -> None:
-        """Statements that bind no name run too when the module is imported."""
-        effects = [each for each in module.tree.body if _is_effect(each)]
-        if effects:
-            self._seen[f"{module.name}:"] = _sha256(effects)
-            for statement in effects:
-                self._follow(statement, module)
-
-    def _follow(self, node: ast.AST, module: _Module) -> None:
-        for name in sorted(_names(node)):
-            if (first := name.partition(".")[0]) in module.bound:
-                self._visit(module, first)
-            else:
-                for target in module.imported(name):
-                    self._visit_dotted(target)
+    def _add(self, key: str, nodes: Sequence[ast.stmt], module: Module) -> None:
+        if key in self._hashes or not nodes:
+            return
+        self._hashes[key] = _sha256(nodes)
+        for node in nodes:
+            for name in sorted(_names(node)):
+                first = name.partition(".")[0]
+                self._visit(module, first if first in module.bound else name)
 
 
-def _binds(statement: ast.stmt) -> set[str]:
-    """Return the names that a statement of a module defines; an import defines none here."""
-    if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-        return {statement.name}
-    targets: list[ast.expr] = []
-    if isinstance(statement, ast.Assign):
-        targets = statement.targets
-    elif isinstance(statement, ast.AnnAssign | ast.AugAssign):
-        targets = [statement.target]
-    return {
-        node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)
-    }
+def _has_effect(statement: ast.stmt) -> bool:
+    """Whether a statement at a module's top does more than to define or import names."""
+    if isinstance(statement, ast.If):
+        test = ast.unparse(statement.test)
+        if test in ("TYPE_CHECKING", "typing.TYPE_CHECKING", "__name__ == '__main__'"):
+            return False
+        return not _only_imports([*statement.body, *statement.orelse])
+    if isinstance(statement, ast.Try):
+        handled = [each for handler in statement.handlers for each in handler.body]
+        parts = [*statement.body, *handled, *statement.orelse, *statement.finalbody]
+        return not _only_imports(parts)
+    if isinstance(statement, ast.Assign | ast.AugAssign | ast.AnnAssign):
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        return any(isinstance(each, ast.Attribute | ast.Subscript) for each in targets)
+    definitions = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    return not isinstance(statement, definitions) and not _only_imports([statement])
 
 
-def _is_effect(statement: ast.stmt) -> bool:
-    if isinstance(statement, ast.Expr):
-        return not isinstance(statement.value, ast.Constant)
-    return isinstance(statement, ast.For | ast.While | ast.With | ast.Delete)
+def _only_imports(body: Sequence[ast.stmt]) -> bool:
+    return all(_is_idle(each) or isinstance(each, ast.Import | ast.ImportFrom) for each in body)
+
+
+def _is_idle(node: Any) -> bool:
+    """Whether a statement does nothing: `pass`, and strings that document."""
+    is_constant = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return is_constant or isinstance(node, ast.Pass)
 
 
 def _names(node: ast.AST) -> set[str]:
@@ -249,29 +224,19 @@ def _chain(node: ast.Attribute) -> str | None:
     return ".".join([value.id, *reversed(parts)]) if isinstance(value, ast.Name) else None
 
 
-def _sha256(statements: list[ast.stmt]) -> str:
-    return hashlib.sha256(json.dumps(_plain(statements)).encode()).hexdigest()
+def _sha256(nodes: Sequence[ast.stmt]) -> str:
+    return hashlib.sha256(json.dumps(_plain(list(nodes))).encode()).hexdigest()
 
 
 def _plain(node: Any) -> Any:
     """Return a syntax tree as lists, without docstrings and empty fields."""
     if isinstance(node, list):
-        return [_plain(each) for each in node]
+        return [_plain(each) for each in node if not _is_idle(each)]
     if isinstance(node, ast.AST):
-        fields = [type(node).__name__]
+        fields: list[Any] = [type(node).__name__]
         for name, value in ast.iter_fields(node):
-            if name in ("type_comment", "kind", "ctx"):
-                continue
-            if name == "body" and isinstance(value, list):
-                value = _without_docstring(value)
-            if value not in (None, []):
-                fields.append([name, _plain(value)])
+            plain = None if name in ("type_comment", "kind", "ctx") else _plain(value)
+            if plain not in (None, []):
+                fields.append([name, plain])
         return fields
     return node if isinstance(node, str | int | bool) or node is None else repr(node)
-
-
-def _without_docstring(body: list[Any]) -> list[Any]:
-    first = body[0] if body else None
-    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-        return body[1:] if isinstance(first.value.value, str) else body
-    return body

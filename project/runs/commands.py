@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from project.config.compose import compose, options, spell
-from project.config.identity import OBSERVERS, canonical, flatten
+from project.config.identity import canonical, deciding_callbacks, flatten
 from project.runs.prepare import prepare_data
 
 # Which run it is, where it stands, and what the data's own `prepare` finds.
@@ -46,18 +46,13 @@ def overrides_for(
 
 def _typed(config: dict[str, Any]) -> dict[str, Any]:
     """Return the keys that one would type."""
-    callbacks = _deciding_callbacks(config)
+    callbacks = deciding_callbacks(config.get("callbacks"))
     flat = flatten(config | {"logger": {}, "callbacks": callbacks, "checkpoints": {}})
     return {
         key: value
         for key, value in flat.items()
         if key not in NOT_TYPED and not (value is None or value == {})
     }
-
-
-def _deciding_callbacks(config: dict[str, Any]) -> dict[str, Any]:
-    callbacks = config.get("callbacks") or {}
-    return {name: each for name, each in callbacks.items() if each["_target_"] not in OBSERVERS}
 
 
 def _groups(wanted: dict[str, Any], config_dirs: Sequence[str | Path]) -> list[str]:
@@ -75,8 +70,8 @@ def _groups(wanted: dict[str, Any], config_dirs: Sequence[str | Path]) -> list[s
         before, after = own.get(group) or {}, wanted.get(group) or {}
         if before.get("_target_") != after.get("_target_"):
             words.append(f"{group}={_file_of(group, after.get('_target_'), config_dirs)}")
-    callbacks = list(_deciding_callbacks(wanted))
-    if sorted(callbacks) != sorted(_deciding_callbacks(own)):
+    callbacks = list(deciding_callbacks(wanted.get("callbacks")))
+    if sorted(callbacks) != sorted(deciding_callbacks(own.get("callbacks"))):
         words.append(f"callbacks=[{','.join(callbacks)}]" if callbacks else "callbacks=none")
     return words
 

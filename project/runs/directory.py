@@ -74,9 +74,7 @@ class RunDirectory:
         self.path.mkdir(exist_ok=True)
         for left_by_killed in self.path.glob(f".*{TEMPORARY}"):
             left_by_killed.unlink()
-        stored = self.path / CONFIG
-        if not stored.exists():
-            write_text(stored, config_text(config))
+        write_text(self.path / CONFIG, config_text(config))
 
 
 def config_text(config: dict[str, Any]) -> str:

@@ -1,34 +1,29 @@
 """From a composed configuration to a run that has a name: checked once, data in place."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from project.config.compose import options
-from project.config.identity import IGNORED, OBSERVERS, identify
+from project.config.errors import ConfigurationError
+from project.config.identity import IGNORED, deciding_callbacks, identify
 from project.config.instantiate import locate
 from project.config.keys import check_chosen, check_keys
 from project.config.schema import validate_train
 from project.runs.code import fingerprint, targets_of
-from project.runs.lifecycle import RunSpec
+from project.runs.spec import RunSpec
 
 # What a command asks for once; a stored configuration that is used again does not ask for it.
 NOT_STORED: dict[str, Any] = {"rerun": False, "verify": None, "code": None, "trust_code": False}
 
 
-def prepare_run(
-    config: dict[str, Any],
-    typed: str = "",
-    overrides: Sequence[str] = (),
-    fingerprint: Callable[[tuple[str, ...]], dict[str, Any]] = fingerprint,
-) -> RunSpec:
+def prepare_run(config: dict[str, Any], typed: str = "", overrides: Sequence[str] = ()) -> RunSpec:
     """Check a resolved configuration, see what data there is, and name the run.
 
     Args:
         config: Plain values, as `project.config.compose` gives them.
         typed: The command as it was typed, for the record.
         overrides: The words that led to the configuration, for the record.
-        fingerprint: Takes the fingerprint of code; a sweep keeps the answers.
 
     Raises:
         ConfigurationError: Naming the key and the rule that is broken.
@@ -37,6 +32,8 @@ def prepare_run(
     checked = validate_train(config)
     check_keys(config)
     config, facts = prepare_data(config)
+    validate_train(config)  # what has been settled is part of the run's name
+    targets = deciding_targets(config)
     return RunSpec(
         command="train",
         config=config | NOT_STORED,
@@ -44,7 +41,8 @@ def prepare_run(
         outputs=Path(checked.paths.outputs),
         threads=checked.trainer.threads,
         data={"name": config["data"]["name"], **facts},
-        code=fingerprint(tuple(deciding_targets(config))),
+        code=fingerprint(targets),
+        targets=tuple(targets),
         typed=typed,
         overrides=tuple(overrides),
         rerun=checked.rerun,
@@ -57,21 +55,27 @@ def prepare_data(config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
 
     Returns:
         The configuration, and facts about the data: `dataset`, `fetched_from`, `source`.
+
+    Raises:
+        ConfigurationError: It returns anything else.
     """
     section = config["data"]
     if section.get("prepare") is None:
         return config, {}
-    settled, facts = locate("data.prepare", section["prepare"])(section)
+    result = locate("data.prepare", section["prepare"])(section)
+    if not (isinstance(result, tuple) and [type(each) for each in result] == [dict, dict]):
+        raise ConfigurationError(
+            f"data.prepare={section['prepare']}: must return the settled section and facts about "
+            f"the data, two dictionaries, not {type(result).__name__}"
+        )
+    settled, facts = result
     return config | {"data": settled}, facts
 
 
 def deciding_targets(config: dict[str, Any]) -> list[str]:
     """Return the names of the classes that decide a run's result."""
     sections = {key: value for key, value in config.items() if key not in IGNORED}
-    callbacks = config.get("callbacks") or {}
-    sections["callbacks"] = {
-        name: each for name, each in callbacks.items() if each["_target_"] not in OBSERVERS
-    }
+    sections["callbacks"] = deciding_callbacks(config.get("callbacks"))
     return targets_of(sections)
 
 

@@ -1,6 +1,7 @@
 """run.json: what a run says about itself. Written whole or not at all."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,22 @@ from project.runs.atomic import write_text
 SCHEMA = 2
 RECORD = "run.json"
 COMPLETED, RUNNING, FAILED, INTERRUPTED = "completed", "running", "failed", "interrupted"
+STATUSES = (COMPLETED, RUNNING, FAILED, INTERRUPTED)
 WAY_OUT = "move that directory aside, or pass rerun=true, to run it again"
+
+KEYS: dict[str, type] = {
+    "seed": int,
+    "config": dict,
+    "name": str,
+    "variant": str,
+    "provenance": dict,
+}
+KEYS_OF_COMPLETED: dict[str, type] = {
+    "parameters": int,
+    "metric": dict,
+    "metrics": dict,
+    "seconds": dict,
+}
 
 
 class NoRunError(Exception):
@@ -40,21 +56,33 @@ def read_record(directory: Path) -> dict[str, Any] | None:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CorruptRunError(f"{path} is damaged ({error}); {WAY_OUT}") from None
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
         raise CorruptRunError(f"{path} is no run record of schema {SCHEMA}; {WAY_OUT}")
-    missing = [
-        key
-        for key, kind in (
-            ("status", str), ("seed", int), ("config", dict), ("name", str), ("variant", str),
-            ("provenance", dict),
-        )
-        if not isinstance(record.get(key), kind)
-    ]  # fmt: skip
-    if missing:
-        raise CorruptRunError(f"{path} lacks {', '.join(missing)}; {WAY_OUT}")
+    if lacking := _lacking(record):
+        raise CorruptRunError(f"{path} lacks {', '.join(lacking)}; {WAY_OUT}")
     return record
+
+
+def _lacking(record: dict[str, Any]) -> list[str]:
+    """Return the keys of which a record has none, or none that can be used."""
+    status = record.get("status")
+    keys = KEYS | (KEYS_OF_COMPLETED if status == COMPLETED else {})
+    lacking = [key for key, kind in keys.items() if type(record.get(key)) is not kind]
+    if lacking or status not in STATUSES:
+        return lacking + ["status"] * (status not in STATUSES)
+    if not re.fullmatch(r"[\w.-]+/seed_[0-9]+", record["name"], re.ASCII):
+        lacking.append("name")
+    for section in ("git", "code", "data"):
+        if not isinstance(record["provenance"].get(section) or {}, dict):
+            lacking.append(f"provenance.{section}")
+    if status == COMPLETED:
+        if not isinstance(record["seconds"].get("training"), int | float):
+            lacking.append("seconds.training")
+        if not isinstance(record["metric"].get("name"), str):
+            lacking.append("metric.name")
+    return lacking
 
 
 def completed_record(directory: Path) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from torch import nn
 from project import seeding
 from project.config.errors import ConfigurationError
 from project.config.identity import seeds_of
-from project.config.instantiate import build, build_function, call, find_class
+from project.config.instantiate import build, build_by_function, call, find_class
 from project.config.keys import arguments
 from project.training.factories import OptimizerFactory, SchedulerFactory
 from project.training.streams import with_streams
@@ -85,7 +85,9 @@ def build_task(config: dict[str, Any], net: nn.Module | None) -> LightningModule
         monitor = f"val/{config['metric']['name']}"
         given["scheduler"] = SchedulerFactory(config["scheduler"], monitor)
     if (augmentation := config.get("augmentation")) is not None:
-        given["augmentation"] = build_function("augmentation", "augmentation", augmentation, {})
+        given["augmentation"] = build_by_function(
+            "augmentation", "augmentation", augmentation, Callable, {}
+        )
     else:
         given["augmentation"] = None
     _refuse_unused(config, given)

@@ -16,7 +16,7 @@ from project.config.errors import ConfigurationError
 from project.config.identity import seeds_of
 from project.config.schema import validate_train
 from project.config.source import is_own
-from project.runs.lifecycle import RunSpec
+from project.runs.spec import RunSpec
 from project.training.components import Components, build_callbacks, build_components
 from project.training.execute import check_devices, quiet_lightning
 from project.training.streams import SeededLoader, Streams

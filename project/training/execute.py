@@ -21,8 +21,8 @@ from project.config.schema import TrainConfig, validate_train
 from project.config.schema import Trainer as TrainerSection
 from project.runs.directory import RunDirectory
 from project.runs.interruption import StopFlag
-from project.runs.lifecycle import Result, RunSpec
 from project.runs.provenance import available_cores
+from project.runs.spec import Result, RunSpec
 from project.training.best_checkpoint import BestCheckpoint
 from project.training.callbacks import ProgressBar, StopAtBatchBoundary, StopOnDivergence
 from project.training.checkpoint import (

@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from project.config.errors import ConfigurationError
-from project.config.instantiate import build, build_function
+from project.config.instantiate import build, build_by_function
 
 NORMS = (
     nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d,
@@ -87,12 +87,7 @@ class SchedulerFactory:
             ConfigurationError: Naming the key and the rule that is broken.
         """
         given = {"optimizer": optimizer, "total_steps": total_steps}
-        scheduler = build_function("scheduler", "scheduler", self.section, given)
-        if not isinstance(scheduler, LRScheduler):
-            raise ConfigurationError(
-                f"scheduler._target_={self.section['_target_']}: gives no "
-                "torch.optim.lr_scheduler.LRScheduler"
-            )
+        scheduler = build_by_function("scheduler", "scheduler", self.section, LRScheduler, given)
         config: dict[str, Any] = {
             "scheduler": scheduler,
             "interval": self.section.get("interval", "epoch"),

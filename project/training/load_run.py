@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from project.config.errors import ConfigurationError, ConflictError
-from project.config.identity import identify
-from project.config.trust import check_trusted
+from project.config.identity import deciding_callbacks, identify
+from project.config.schema import validate_train
+from project.config.trust import CodeOnRecord, check_trusted
 from project.runs.code import changed_definitions, fingerprint
 from project.runs.lifecycle import metric_text
 from project.runs.prepare import deciding_targets, prepare_data
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pytorch_lightning import LightningDataModule, LightningModule
     from torch import nn
 
+DATA_FOLDER = "outputs/data"  # as in conf/train.yaml
 SECTIONS = ("model", "task", "data", "optimizer", "scheduler", "augmentation")
 
 
@@ -114,7 +116,8 @@ class LoadedRun:
         """Return the run's data module, set up.
 
         Args:
-            folder: Where its files are, as `data.root`; None for where the run had them.
+            folder: Where its files are, as `data.root`; None for the default of `paths.data`. The
+                record's own path is not used: it may be somebody else's.
             changes: To the configuration's section `data`.
 
         Raises:
@@ -124,8 +127,8 @@ class LoadedRun:
         from project.training.components import build_data
 
         section = self.config["data"] | changes
-        if folder is not None and "root" in section:
-            section = section | {"root": folder}
+        if "root" in section:
+            section["root"] = folder or DATA_FOLDER
         config, facts = prepare_data(self.config | {"data": section})
         stored = self.record["provenance"]["data"].get("source")
         if None not in (stored, facts.get("source")) and stored != facts["source"]:
@@ -141,7 +144,10 @@ class LoadedRun:
 
 
 def load_run(
-    directory: str | Path, trust_code: bool = False, accept_code: bool = False
+    directory: str | Path,
+    trust_code: bool = False,
+    accept_code: bool = False,
+    sections: Sequence[str] = SECTIONS,
 ) -> LoadedRun:
     """Open the completed run in `directory`.
 
@@ -149,6 +155,7 @@ def load_run(
         directory: A run directory.
         trust_code: Build whatever classes its configuration names.
         accept_code: Use weights that other code has trained.
+        sections: The sections of its configuration that are going to be built.
 
     Raises:
         NoRunError: There is no completed run of project.train.
@@ -169,19 +176,24 @@ def load_run(
             f"{directory} holds no completed run, but one that is {record['status']}; the command "
             "that began it completes it"
         )
-    check_record(directory, record)
-    check_code(directory, record, trust_code, accept_code)
+    try:
+        validate_train(record["config"])
+    except ConfigurationError as error:
+        raise CorruptRunError(
+            f"{directory}: its configuration is none of this version:\n{error}"
+        ) from None
+    now = fingerprint(deciding_targets(record["config"]))
+    if not trust_code:
+        check_sections(directory, record, now["definitions"], sections)
+    if check_same_code(directory, record, now, accept_code):
+        # Other code may have other defaults, and so give the run another name.
+        check_name(directory, record)
     return LoadedRun(directory, record)
 
 
-def check_record(directory: Path, record: dict[str, Any]) -> None:
+def check_name(directory: Path, record: dict[str, Any]) -> None:
     """Raise CorruptRunError unless a record's configuration is that of its name."""
-    try:
-        run = identify(record["config"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise CorruptRunError(
-            f"{directory}: its configuration cannot be read ({type(error).__name__}: {error})"
-        ) from None
+    run = identify(record["config"])
     if run.name != record["name"]:
         raise CorruptRunError(
             f"{directory}: its configuration describes {run.name}, but its record is of "
@@ -189,26 +201,49 @@ def check_record(directory: Path, record: dict[str, Any]) -> None:
         )
 
 
-def check_code(
-    directory: Path, record: dict[str, Any], trust_code: bool, accept_code: bool
+def check_sections(
+    directory: Path, record: dict[str, Any], now: dict[str, str], sections: Sequence[str]
 ) -> None:
-    """Raise ConflictError where a run's code must not be trusted, or is other code now."""
+    """Raise ConflictError where a record's sections name what must not be trusted.
+
+    Args:
+        directory: The run directory.
+        record: Its record.
+        now: Fingerprints of the definitions that there are.
+        sections: The names of the sections that are going to be built.
+    """
+    config = record["config"] | {"callbacks": deciding_callbacks(record["config"]["callbacks"])}
+    recorded = (record["provenance"].get("code") or {}).get("definitions") or {}
+    code = CodeOnRecord(recorded, now, output_folder(directory))
+    check_trusted({name: config.get(name) for name in sections}, code)
+
+
+def check_same_code(
+    directory: Path, record: dict[str, Any], now: dict[str, Any], accept_code: bool
+) -> bool:
+    """Hold a run's code against the code that there is; returns whether it is the same.
+
+    Raises:
+        ConflictError: It is not, and that is not accepted.
+    """
     stored = record["provenance"].get("code") or {}
-    now = fingerprint(deciding_targets(record["config"]))
-    if not trust_code:
-        outputs = (
-            directory.resolve().parents[2] if len(directory.resolve().parents) > 2 else directory
-        )
-        sections = {name: record["config"].get(name) for name in SECTIONS}
-        check_trusted(sections, stored.get("definitions", {}), now["definitions"], outputs)
-    if stored.get("digest") != now["digest"] and not accept_code:
-        changed = changed_definitions(stored, now)
-        names = ", ".join(name.replace(":", ".") for name in changed[:5])
-        more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
-        raise ConflictError(
-            f"{directory} was trained by other code than there is now ({names}{more}); check out "
-            "the commit that its run.json names, or pass code=accept to use its weights all the same"
-        )
+    if stored.get("digest") == now["digest"]:
+        return True
+    if accept_code:
+        return False
+    changed = changed_definitions(stored, now)
+    names = ", ".join(name.replace(":", ".") for name in changed[:5])
+    more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
+    raise ConflictError(
+        f"{directory} was trained by other code than there is now ({names}{more}); check out the "
+        "commit that its run.json names, or pass code=accept to use its weights all the same"
+    )
+
+
+def output_folder(directory: Path) -> Path:
+    """Return the output folder that holds a run directory, `<outputs>/runs/<variant>/seed_<k>`."""
+    parents = directory.resolve().parents
+    return parents[2] if len(parents) > 3 else directory.resolve()
 
 
 def find_best(outputs: Path) -> tuple[Path, str]:

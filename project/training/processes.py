@@ -25,7 +25,7 @@ import torch
 from pytorch_lightning.strategies import DDPStrategy
 
 from project.config.schema import Trainer as TrainerSection
-from project.runs.lifecycle import RunSpec
+from project.runs.spec import RunSpec
 
 log = logging.getLogger(__name__)
 

@@ -16,13 +16,14 @@ import torch
 from torch import Tensor
 
 from project.config.errors import ConfigurationError
+from project.config.identity import deciding_callbacks
 from project.runs.directory import HISTORY
 from project.runs.lifecycle import run
 from project.runs.prepare import prepare_run
 from project.runs.record import RECORD, CorruptRunError, completed_record
 from project.training.checkpoint import LAST, AtomicCheckpointIO
 from project.training.execute import execute
-from project.training.load_run import load_run
+from project.training.load_run import DATA_FOLDER, SECTIONS, load_run
 
 ALLOWED = ("verify=", "paths.", "trust_code=", "code=")
 
@@ -50,12 +51,15 @@ class StoredResult:
     provenance: dict[str, Any]
 
 
-def reproduce(directory: Path, words: Sequence[str], trust_code: bool = False) -> dict[str, float]:
+def reproduce(
+    directory: Path, words: Sequence[str], data: str = DATA_FOLDER, trust_code: bool = False
+) -> dict[str, float]:
     """Repeat the completed run in `directory`; returns its metrics if no bit differs.
 
     Args:
         directory: The run directory.
         words: The overrides of the command; only paths may be among them.
+        data: The folder of the data; the stored one is not used.
         trust_code: Build whatever classes the stored configuration names.
 
     Raises:
@@ -70,11 +74,11 @@ def reproduce(directory: Path, words: Sequence[str], trust_code: bool = False) -
             f"verify repeats a run in the configuration that it had: leave out {' '.join(ignored)}"
         )
     # Other code is no reason to refuse: whether it changes a bit is what is asked.
-    loaded = load_run(directory, trust_code=trust_code, accept_code=True)
+    sections = (*SECTIONS, "callbacks")
+    loaded = load_run(directory, trust_code, accept_code=True, sections=sections)
     stored = read_result(directory)
-    given = [word.partition("=")[2] for word in words if word.startswith("paths.data=")]
     with TemporaryDirectory(prefix="verify-") as scratch:
-        repeated = _repeat(loaded.config, Path(scratch), given[0] if given else None, directory)
+        repeated = _repeat(loaded.config, Path(scratch), data, directory)
     differences = list(_differences(stored, repeated))
     environment = _environment(stored.provenance, repeated.provenance)
     if differences:
@@ -86,16 +90,16 @@ def reproduce(directory: Path, words: Sequence[str], trust_code: bool = False) -
     return stored.metrics
 
 
-def _repeat(
-    config: dict[str, Any], scratch: Path, data: str | None, directory: Path
-) -> StoredResult:
+def _repeat(config: dict[str, Any], scratch: Path, data: str, directory: Path) -> StoredResult:
     """Carry out a stored configuration, but for what only observes, in a scratch folder."""
-    paths = {"outputs": str(scratch), "data": data or config["paths"]["data"]}
-    section = config["data"]
-    if data is not None and "root" in section:
-        section = section | {"root": data}
+    section = config["data"] | ({"root": data} if "root" in config["data"] else {})
+    changed = {
+        "paths": {"outputs": str(scratch), "data": data},
+        "data": section,
+        "callbacks": deciding_callbacks(config["callbacks"]),
+        "logger": {},
+    }
     try:
-        changed = {"paths": paths, "data": section, "logger": {}}
         spec = prepare_run(config | changed)
     except ConfigurationError as error:
         path = directory / RECORD

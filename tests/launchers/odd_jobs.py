@@ -14,8 +14,8 @@ import yaml
 
 from project.config.identity import Run
 from project.launchers.experiment import Job
-from project.runs.lifecycle import RunSpec
 from project.runs.record import RunLockedError
+from project.runs.spec import RunSpec
 from tests.commands import ROOT
 
 MODULE = "tests.launchers.odd_jobs"

@@ -21,7 +21,7 @@ from project.config.errors import ConfigurationError, ConflictError
 from project.config.identity import Run
 from project.launchers.experiment import Job
 from project.launchers.grid import compose_grid, with_params
-from project.runs.lifecycle import RunSpec
+from project.runs.spec import RunSpec
 
 
 class Everything:

@@ -134,6 +134,20 @@ def write_variant(
     return [write_run(outputs, model, seed, error, **more) for seed, error in by_seed.items()]
 
 
+def write_composed(outputs: Path, config: dict[str, Any], seeds: Sequence[int]) -> Path:
+    """Write runs of a configuration that conf/ has today; return their variant's folder."""
+    data = {"dataset": "mnist", "train_pairs": 1000, "val_pairs": 1000, "test_pairs": 1000}
+    for seed in seeds:
+        own = config | {"seed": seed, "data": config["data"] | data}
+        written = {"command": "train", "model": own["model"]["name"], "task": own["task"]["name"]}
+        written |= {"data": own["data"]["name"], "parameters": 75908}
+        metrics = {"val/error": 0.1 + seed / 100, "test/error": 0.1 + seed / 100}
+        sources = provenance()
+        sources["data"] |= {"test": f"test {seed}", "train": f"train {seed}"}
+        _write(outputs, identify(own), own, written, "completed", metrics, sources, {}, {})
+    return identify(own).directory(outputs).parent
+
+
 def write_disk_run(
     outputs: Path,
     seed: int = 0,
@@ -144,11 +158,11 @@ def write_disk_run(
 ) -> Path:
     """Write a run of project.disk and return its directory."""
     config = copy.deepcopy(DISK_CONFIG) | {"seed": seed} | settings
-    run = Run(f"disk_{config['activation']}", identity_settings(config), seed)
+    run = Run(f"disk_{config['activation']}", None, identity_settings(config), seed)
     data = {"dataset": "disk", "test": f"test {seed}", "train": f"train {seed}"}
     metrics = {f"{stage}/error": error for stage in ("train", "val", "test")}
     metrics |= {f"{stage}/accuracy": 1 - error for stage in ("train", "val", "test")}
-    written = {"command": "disk", "model": run.prefix, "task": "disk", "data": "disk"}
+    written = {"command": "disk", "model": run.model, "task": "disk", "data": "disk"}
     failure = {"diverged": True, "error": DIVERGED} if diverged else {"error": "RuntimeError: no"}
     directory = _write(
         outputs, run, config, written | {"parameters": 1427}, status, metrics,

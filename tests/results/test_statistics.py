@@ -14,6 +14,7 @@ from project.results.statistics import (
     Paired,
     Summary,
     compare_paired,
+    correct,
     holm,
     sign_flip_p_value,
     smallest_detectable,
@@ -268,6 +269,13 @@ def test_holm_over_a_family_of_which_only_a_part_is_looked_at() -> None:
     assert holm(p_values, 10) == pytest.approx([0.09, 0.28, 0.24, 0.05])
     assert smallest_possible_p_value(10, 25) == pytest.approx(0.0488, abs=1e-4)
     assert smallest_possible_p_value(5, 26) == 1.0
+
+
+def test_comparisons_are_corrected_in_their_places() -> None:
+    better, few = compare_paired([0.1] * 6, [0.2] * 6), compare_paired([0.1] * 5, [0.2] * 5)
+    assert correct([None, better, few, better]) == [None, 2 * 2 / 2**6, None, 2 * 2 / 2**6]
+    assert correct([better], 3) == [pytest.approx(3 * 2 / 2**6)]
+    assert correct([]) == []
 
 
 @pytest.mark.parametrize("p_values", [[0.5, 1.5], [-0.1], [float("nan")]])

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from project.results.variants import differences, settings_of
+from project.results.variants import differences, identity_of
 from tests.results.stored_runs import read, variants, write_disk_run, write_run
 
 ADAM = {"_target_": "lab.Adam", "lr": 1.0, "betas": [0.9, 0.999]}
@@ -47,7 +47,7 @@ def test_a_label_holds_the_keys_in_which_variants_of_that_model_differ_and_no_ot
 def test_a_label_holds_what_differs_from_the_models_own_defaults(tmp_path: Path) -> None:
     write_run(tmp_path)
     (run,) = read(tmp_path)
-    defaults = dict(settings_of(run)) | {"trainer.max_epochs": 150}
+    defaults = identity_of(run.config) | {"trainer.max_epochs": 150}
     assert labels(tmp_path, defaults) == ["ws_al trainer.max_epochs=2"]
     write_run(tmp_path, trainer__max_epochs=150)
     write_run(tmp_path, trainer__max_epochs=150, callbacks=EMA)
@@ -130,7 +130,7 @@ def test_runs_of_other_code_are_a_variant_of_their_own_unless_accepted(tmp_path:
         write_run(tmp_path, seed=seed)
     other = {"code": {"digest": "0dd" + "0" * 61}}
     write_run(tmp_path, seed=3, origin=other)
-    write_run(tmp_path, seed=4, origin=other, code="accept")
+    write_run(tmp_path, seed=4, origin=other | {"code_accepted": True})
     write_run(tmp_path, seed=5, status="running", origin={"code": None})
     name = read(tmp_path)[0].variant
     found = variants(tmp_path)

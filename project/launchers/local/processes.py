@@ -27,8 +27,8 @@ from project.launchers.experiment import Job
 from project.launchers.job import perform
 from project.launchers.local.gpus import VISIBLE
 from project.launchers.pool import SIGNALS, JobEnd, Pool, Waiting
-from project.runs.lifecycle import RunSpec
 from project.runs.lock import log_path
+from project.runs.spec import RunSpec
 
 GRACE_SECONDS = 10.0  # between asking a job that ran out of time to stop and killing it
 

@@ -19,8 +19,8 @@ from project.launchers.local.processes import ProcessPool
 from project.launchers.pool import SweepInterrupted
 from project.runs.archive import RunArchive, pack, unpack
 from project.runs.atomic import write_bytes
-from project.runs.lifecycle import RunSpec
 from project.runs.record import RECORD
+from project.runs.spec import RunSpec
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from submitit.core.job_environment import JobEnvironment
 from submitit.helpers import Checkpointable
 
 from project.launchers.job import perform
-from project.runs.lifecycle import RunSpec
+from project.runs.spec import RunSpec
 
 # A time limit that is near, or preemption: SIGUSR2 is submitit's, SIGUSR1 and SIGTERM are sites'.
 USER_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)

@@ -16,10 +16,10 @@ import yaml
 from filelock import FileLock
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
 from project.composition import CONFIGURATION_FOLDER
 from project.launchers.tuning.space import SpaceError, probes, quoted, split
 from project.launchers.tuning.sweeper import NoOptunaError, OptunaSweeper
+
 from project.runs.trials import COMPLETE, FAILED, PRUNED, History, read_histories
 from tests.commands import SMALL, command
 

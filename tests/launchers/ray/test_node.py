@@ -18,7 +18,7 @@ from project.launchers.ray import node as ray_node
 from project.launchers.ray.node import Assignment, Begun, Finished, Snapshot, carry_out, place_data
 from project.launchers.ray.probe import differences, installed
 from project.runs.archive import ArchivedFile
-from project.runs.lifecycle import RunSpec
+from project.runs.spec import RunSpec
 from tests.commands import ROOT
 from tests.launchers.odd_jobs import PRELOAD
 from tests.launchers.sweeps import sweep

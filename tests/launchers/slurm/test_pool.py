@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from project.composition import compose
+
 from project.launchers.pool import Ended
 from project.launchers.slurm.launcher import SlurmLauncher, SubmissionError
 from tests.commands import run_directories, train
