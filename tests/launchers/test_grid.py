@@ -10,8 +10,8 @@ import hydra
 import pytest
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.singleton import Singleton
 from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -61,11 +61,11 @@ Grid = Sequence[Sequence[str]]
 
 @pytest.fixture
 def context() -> Iterator[Context]:
-    before = Singleton.get_state()
+    before = HydraConfig.instance().cfg
     with hydra.initialize_config_dir(str(CONF)):
         loader = GlobalHydra.instance().config_loader()
         yield loader, loader.load_configuration("train", [], RunMode.MULTIRUN)
-    Singleton.set_state(before)
+    HydraConfig.instance().cfg = before
 
 
 @pytest.fixture

@@ -70,7 +70,10 @@ def test_without_ray_the_message_says_what_to_install(
 
 
 def test_a_command_that_does_not_ask_for_ray_does_not_import_it() -> None:
-    code = "import project.launchers.plugins, sys; print({'ray', 'optuna', 'submitit'} & {*sys.modules})"
+    code = (
+        "import project.launchers.plugins, sys\n"
+        "print({'ray', 'optuna', 'submitit', 'torch'} & {*sys.modules})"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
