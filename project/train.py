@@ -43,6 +43,7 @@ def carry_out(spec: RunSpec) -> dict[str, Any]:
     Returns:
         The run's record.
     """
+    spec.directory.refuse_links_outside()
     check_variant(spec)
     if needs_training(spec):
         from project.training.dry_run import dry_run_variants

@@ -103,6 +103,7 @@ def train(spec: RunSpec, stop: "StopFlag") -> Result:
 def execute(config: dict[str, Any], words: Sequence[str]) -> dict[str, float]:
     """Carry out the run that a configuration describes, or find it done; returns its metrics."""
     spec = prepare_run(config, words)
+    spec.directory.refuse_links_outside()
     check_variant(spec)
     return execute_spec(spec)
 
