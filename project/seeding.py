@@ -9,8 +9,9 @@ Code that draws from the global generators (torch's, numpy's, Python's) draws fr
 `start` puts all of them at the beginning of one.
 
 Streams in use: `init` and `init/<module path>`, `data`, `order/<epoch>`, `fetch/<epoch>/<batch>`,
-`epoch/<epoch>`, `noise/<batch>`; of the MNIST pairs `pairs/train`, `pairs/val`, `pairs/test`; of the
-disk experiment `points/train`, `points/val`, `points/test`.
+`train_start`, `epoch/<epoch>`, `noise/<batch>`, `epoch_end/<epoch>`; of the MNIST pairs
+`pairs/train`, `pairs/val`, `pairs/test`; of the disk experiment `points/train`, `points/val`,
+`points/test`.
 """
 
 import hashlib

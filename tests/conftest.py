@@ -17,7 +17,7 @@ from project.data import mnist, mnist_pairs
 from project.data.mnist import Digits, Mnist, Prepared
 from project.data.mnist_pairs import MnistPairs
 from project.runs.code import clear_cache
-from tests.small_runs import only_run, run_small
+from tests.small_runs import only_run, run_siamese, run_small
 
 # How long an example takes says how busy the machine is, and nothing about the code.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -99,6 +99,23 @@ def finished_outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished_run(finished_outputs: Path, small_mnist: Path, tmp_path: Path) -> Path:
     """The directory of a copy of the completed small run, in an output folder of its own."""
     shutil.copytree(finished_outputs, tmp_path / "outputs")
+    return only_run(tmp_path / "outputs")
+
+
+@pytest.fixture(scope="session")
+def siamese_outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An output folder with one completed small run of a net that names the digits; shared."""
+    outputs = tmp_path_factory.mktemp("siamese")
+    with pytest.MonkeyPatch.context() as patch:
+        serve(patch, small_digits())
+        assert run_siamese(outputs, "seed=3").exit_code == 0
+    return outputs
+
+
+@pytest.fixture
+def siamese_run(siamese_outputs: Path, small_mnist: Path, tmp_path: Path) -> Path:
+    """The directory of a copy of that run, in an output folder of its own."""
+    shutil.copytree(siamese_outputs, tmp_path / "outputs")
     return only_run(tmp_path / "outputs")
 
 

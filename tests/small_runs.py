@@ -26,6 +26,15 @@ SMALL = (
     "logger=none",
 )
 
+# The same of a net that draws noise, has batch statistics and names the digits.
+SIAMESE = (
+    "model=ws_al_bn_do",
+    "model.channels=[4,6]",
+    "model.hidden_digit=8",
+    "model.hidden_comparison=7",
+    *(word for word in SMALL if not word.startswith("model")),
+)
+
 
 @dataclass(frozen=True)
 class CommandEnd:
@@ -57,6 +66,11 @@ def type_command(module: str, *words: str) -> CommandEnd:
 def run_small(outputs: Path, *words: str) -> CommandEnd:
     """Carry out the small run, or one that differs from it in `words`."""
     return type_command("project.train", *SMALL, f"paths.outputs={outputs}", *words)
+
+
+def run_siamese(outputs: Path, *words: str) -> CommandEnd:
+    """Carry out the small run of a net that names the digits."""
+    return type_command("project.train", *SIAMESE, f"paths.outputs={outputs}", *words)
 
 
 def run_directories(outputs: Path) -> list[Path]:

@@ -20,7 +20,7 @@ def errors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[float]]:
     outputs = tmp_path_factory.mktemp("outputs")
     for words in (
         ("model=basic,ws_al,ws_al_bn,ws_al_bn_do",),
-        ("model=ws_al", "model.auxiliary_on=logits"),
+        ("model=ws_al", "model.auxiliary_input=logits"),
     ):
         swept = train(outputs, "-m", *words, f"seed=range({SEEDS})", small=False, timeout=800)
         assert swept.returncode == 0, swept.stderr
@@ -29,7 +29,7 @@ def errors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[float]]:
         record = json.loads((directory / "run.json").read_text())
         assert record["provenance"]["data"]["dataset"] == "mnist"
         model = yaml.safe_load((directory / "config.yaml").read_text())["model"]
-        corrected = model.get("auxiliary_on") == "logits"
+        corrected = model.get("auxiliary_input") == "logits"
         name = f"{model['name']}{' corrected' if corrected else ''}"
         found.setdefault(name, []).append(100 * record["metrics"]["test/error"])
     assert all(len(each) == SEEDS for each in found.values())

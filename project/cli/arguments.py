@@ -9,6 +9,7 @@ from project.cli.habits import ANSWERS, REFUSED
 from project.config.compose import (
     expand_path,
     quote,
+    refuse_same_names,
     refuse_shadowing,
     study_choices,
     study_words,
@@ -85,6 +86,7 @@ def read_arguments(typed: Sequence[str], config_name: str, sweeps: bool) -> Argu
     words = [_readable(word) for word in typed]
     folders = _expand_config_dirs(words)
     refuse_shadowing(folders)
+    refuse_same_names(words, folders)
     for word in words:
         key = word.partition("=")[0].lstrip("+")
         if key in REFUSED and "=" in word:

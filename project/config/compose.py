@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from project.config.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -270,6 +272,25 @@ def refuse_shadowing(config_dirs: Sequence[str | Path]) -> None:
                     f"{path} has the name of a file of the platform, which would be used in its "
                     "place; give it another name"
                 )
+
+
+def refuse_same_names(words: Sequence[str], config_dirs: Sequence[Path]) -> None:
+    """Raise ConfigurationError if two chosen loggers or callbacks have one name: one would be lost."""
+    for word in words:
+        group, _, choices = word.partition("=")
+        if group not in ("logger", "callbacks") or not re.fullmatch(r"\[[\w, -]*\]", choices):
+            continue
+        files = options(group, config_dirs)
+        owners: dict[str, str] = {}
+        for choice in filter(None, re.split(r"[\[\], ]+", choices)):
+            keys = yaml.safe_load(files[choice].read_text("utf-8")) if choice in files else {}
+            for key in (keys or {}).keys() - {"defaults"}:
+                if key in owners:
+                    raise ConfigurationError(
+                        f"{word}: {group}={owners[key]} and {group}={choice} both name one "
+                        f"{key!r}; give it another name in {files[choice]}"
+                    )
+                owners[key] = choice
 
 
 def _files(folder: Path) -> Iterator[Path]:

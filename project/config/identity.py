@@ -97,6 +97,9 @@ def identity_settings(config: dict[str, Any]) -> dict[str, Any]:
     held = {name: seed for name, seed in (config.get("seeds") or {}).items() if seed is not None}
     if held:
         settings["seeds"] = held
+    if initial := config.get("init_from"):
+        key = "variant" if initial["variant"] is not None else "weights_sha256"
+        settings["init_from"] = {key: initial[key]}
     return canonical({key: value for key, value in settings.items() if value not in (None, {})})
 
 
@@ -197,10 +200,13 @@ def identify(config: dict[str, Any]) -> Run:
     """Return the run that a resolved configuration of project.train describes."""
     model = config.get("model") or {}
     data = config["data"]
-    name = data.get("dataset") if data["name"] in UNNAMED_DATA else data["name"]
+    name = data["name"]
+    if name in UNNAMED_DATA:
+        # Other digits than MNIST's (`mnist_5k`) are told apart even there.
+        name = None if data.get("dataset") in (None, "mnist") else data["dataset"]
     return Run(
         model=model.get("name") or config["task"]["name"],
-        data=None if name in (None, "mnist") else name,
+        data=name,
         settings=identity_settings(config),
         seed=config["seed"],
     )

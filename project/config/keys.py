@@ -20,11 +20,13 @@ SUPPLIED: dict[str, frozenset[str]] = {
     "callbacks": frozenset(),
     "logger": frozenset({"save_dir", "directory", "first_step"}),
 }
+# What the data's `prepare` function finds; their class gets it where its constructor names it.
+SETTLED = frozenset({"dataset", "classes", "channels", "image_size"})
 # Keys of these sections that are the platform's own.
 PLATFORM: dict[str, frozenset[str]] = {
     "model": frozenset(schema.Model.model_fields),
     "task": frozenset(schema.Named.model_fields),
-    "data": frozenset(schema.Data.model_fields),
+    "data": frozenset(schema.Data.model_fields) | SETTLED,
     "optimizer": frozenset(schema.Optimizer.model_fields),
     "scheduler": frozenset(schema.Scheduler.model_fields),
     "augmentation": frozenset(),
@@ -58,7 +60,7 @@ def arguments(kind: str, section: dict[str, Any]) -> dict[str, Any]:
     return {
         key: value
         for key, value in section.items()
-        if key not in platform or (kind == "data" and key == "dataset" and _takes(section, key))
+        if key not in platform or (kind == "data" and key in SETTLED and _takes(section, key))
     }
 
 

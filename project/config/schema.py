@@ -45,6 +45,7 @@ OWNED_TRAINER_KEYS = {
     "enable_progress_bar": "a bar is shown on a terminal and nowhere else",
     "fast_dev_run": "use debug=fast",
     "logger": "use logger=NAME, a file of conf/logger",
+    "max_steps": "a resumed run would differ; use trainer.max_epochs and trainer.limit_train_batches",
     "max_time": "what is trained would depend on the machine's speed; use trainer.max_epochs",
     "num_nodes": "a run uses the devices of one machine; sweeps use several (hydra/launcher=ray)",
     "num_sanity_val_steps": "every net is tried on a real batch before anything trains",
@@ -186,6 +187,22 @@ class OutputPaths(Section):
     outputs: Annotated[str, Field(min_length=1)]
 
 
+class InitFrom(Section):
+    """The run whose weights another one starts from, once it has been found.
+
+    Attributes:
+        run: The path that was typed.
+        source: The name of the run.
+        weights_sha256: Of its weights.
+        variant: The hash of its variant, where a variant's directory was typed.
+    """
+
+    run: str
+    source: str
+    weights_sha256: str
+    variant: str | None = None
+
+
 class TrainConfig(Section):
     """`conf/train.yaml`, composed and resolved."""
 
@@ -203,6 +220,7 @@ class TrainConfig(Section):
     trainer: Trainer
     checkpoints: Checkpoints
     paths: Paths
+    init_from: Annotated[str, Field(min_length=1)] | InitFrom | None = None
     tags: list[str] = []
     notes: str = ""
     debug: Literal["fast", "overfit", "profile"] | None = None

@@ -17,12 +17,18 @@ KNOTS = 4
 class Deformation:
     """A random map for every digit of a batch: from affine amounts, and an elastic one.
 
-    Each amount is drawn uniformly from [-limit, limit]: rotation and shear in degrees, shift and
-    elastic in pixels along each axis, scale as a share of the size. What comes in from outside an
-    image is its border's nearest pixel. At last the ink, between 0 at an image's lightest pixel and
-    1 at its darkest, is raised to a power between 1 / gamma and gamma, whose logarithm is drawn
-    uniformly: strokes become thicker or thinner. Draws from torch's default generator (the stream
-    `noise/<step>`).
+    Each amount is drawn uniformly from [-limit, limit]. What comes in from outside an image is its
+    border's nearest pixel. Draws from torch's default generator (the stream `noise/<step>`).
+
+    Attributes:
+        rotation: In degrees.
+        shift: In pixels along each axis.
+        scale: As a share of the size.
+        shear: In degrees.
+        elastic: In pixels along each axis.
+        gamma: At last the ink, between 0 at an image's lightest pixel and 1 at its darkest, is
+            raised to a power between 1 / gamma and gamma, whose logarithm is drawn uniformly:
+            strokes become thicker or thinner.
     """
 
     rotation: float
@@ -33,7 +39,7 @@ class Deformation:
     gamma: float = 1.0
 
     def __call__(self, pairs: Tensor) -> Tensor:
-        """Pairs (N, 2, H, W) to pairs of the same shape; both digits of a pair move apart."""
+        """Map pairs (N, 2, H, W) to pairs of the same shape; the digits of a pair move apart."""
         images = pairs.flatten(0, 1).unsqueeze(1)
         places = affine_grid(self._maps(images), list(images.shape), align_corners=False)
         if self.elastic:
@@ -44,7 +50,7 @@ class Deformation:
         return moved.view_as(pairs)
 
     def _maps(self, images: Tensor) -> Tensor:
-        """Maps (2 N, 2, 3) from places of the new image to places of the old one, in [-1, 1]."""
+        """Return maps (2 N, 2, 3) from places of the new image to places of the old one, in [-1, 1]."""
         turn, lean, size, right, down = _uniform(5, len(images)).to(images)
         turn = turn * math.radians(self.rotation)
         lean = (lean * math.radians(self.shear)).tan()
@@ -59,13 +65,13 @@ class Deformation:
         return torch.stack(rows, 1)
 
     def _dents(self, images: Tensor) -> Tensor:
-        """Displacements (2 N, H, W, 2) in the same unit."""
+        """Return displacements (2 N, H, W, 2) in the same unit."""
         knots = _uniform(len(images), 2, KNOTS, KNOTS).to(images)
         dents = interpolate(knots, images.shape[-2:], mode="bilinear", align_corners=True)
         return dents.permute(0, 2, 3, 1) * (self.elastic * 2 / images.shape[-1])
 
     def _inked(self, images: Tensor) -> Tensor:
-        """Images (2 N, 1, H, W), each with a power of its own."""
+        """Return images (2 N, 1, H, W), each with a power of its own."""
         powers = _uniform(len(images), 1, 1, 1).to(images).mul(math.log(self.gamma)).exp()
         lightest = images.amin((2, 3), keepdim=True)
         span = images.amax((2, 3), keepdim=True) - lightest
@@ -74,5 +80,5 @@ class Deformation:
 
 
 def _uniform(*shape: int) -> Tensor:
-    """Drawn on the CPU, so that the numbers are those of the stream on every device."""
+    """Draw on the CPU, so that the numbers are those of the stream on every device."""
     return torch.rand(*shape).mul_(2).sub_(1)

@@ -47,6 +47,14 @@ class ExampleDigest:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
+def example_hashes(batch: Any) -> list[bytes]:
+    """Return the SHA-256 of each example of a batch; empty where it is no batch of examples."""
+    parts = list(_parts(batch))
+    if len({len(part) for part in parts}) != 1:
+        return []
+    return [hashlib.sha256(b"".join(example)).digest() for example in zip(*parts, strict=True)]
+
+
 def _parts(node: Any) -> Iterable[list[bytes]]:
     """Yield for each tensor of a batch the bytes of its rows."""
     if isinstance(node, Tensor):

@@ -35,6 +35,9 @@ ORIGINALS = {
 }
 
 
+MISSING = "missing"
+
+
 class DataError(Exception):
     """The data cannot be had; the message says the cause, the path and what to do next."""
 
@@ -46,14 +49,17 @@ class UnavailableError(Exception):
 
 
 def raw_folder(root: Path) -> Path:
+    """Return where torchvision keeps the files."""
     return root / "MNIST" / "raw"
 
 
 def packed_path(path: Path) -> Path:
+    """Return where a file lies packed."""
     return path.with_name(f"{path.name}.gz")
 
 
 def checksum(content: bytes) -> str:
+    """Return the SHA-256 in hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
 
 
@@ -70,17 +76,22 @@ def has_size(path: Path, size: int) -> bool:
 
 
 def inspect(root: Path) -> tuple[dict[str, bytes], dict[str, str]]:
-    """The verified contents of the data folder, and for every other file what is wrong with it."""
+    """Return the verified contents of the data folder, and what is wrong with every other file.
+
+    Raises:
+        DataError: A file may not be read.
+    """
     contents, problems = {}, {}
     for name, original in ORIGINALS.items():
         plain = raw_folder(root) / name
         path = plain if plain.is_file() or not packed_path(plain).is_file() else packed_path(plain)
+        expected = f"{path}: SHA-256 expected {original.sha256}"
         try:
             content = path.read_bytes() if path == plain else unpack(path.read_bytes(), name)
         except (FileNotFoundError, NotADirectoryError):
-            problems[name] = "missing"
+            problems[name] = MISSING
         except UnavailableError as error:
-            problems[name] = f"damaged: {path.name} {error}"
+            problems[name] = f"{path} {error}"
         except OSError as error:
             raise DataError(
                 f"{path} cannot be read ({error.strerror}). Mend its permissions, or move it away."
@@ -90,7 +101,7 @@ def inspect(root: Path) -> tuple[dict[str, bytes], dict[str, str]]:
             if found == original.sha256:
                 contents[name] = content
             else:
-                problems[name] = f"damaged: SHA-256 expected {original.sha256}, found {found}"
+                problems[name] = f"{expected}, found {found}"
     return contents, problems
 
 

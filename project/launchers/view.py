@@ -16,6 +16,7 @@ from rich.table import Table
 
 from project.launchers.experiment import Job
 from project.launchers.progress import JobProgress, RunningJobs, clock, job_name, window
+from project.launchers.suggestion import suggest_check
 from project.runs.lifecycle import metric_text
 
 # Off a terminal nothing limits a line; rich would fold it at 80 characters.
@@ -147,6 +148,8 @@ class SweepView:
             value = record["metrics"].get(f"val/{self._metric}")
             shown = "" if value is None else f"val {self._metric} {self._text(value)}, "
             self._say(f"{job_name(job)}: {shown}{record['seconds']['training']:.1f} s")
+        if self._counts["done"] == 1:
+            suggest_check(job.spec.command, self.seconds_left())
 
     def failed(self, job: Job, reason: str, log: Path) -> None:
         """See `JobsView`."""

@@ -56,7 +56,6 @@ def execute(config: dict[str, Any], words: Sequence[str]) -> None:
     """Make the report that `config` describes."""
     from project.config.compose import options
     from project.report.build import Request, make_report
-    from project.runs.commands import overrides_for
 
     try:
         checked = ReportConfig.model_validate(config)
@@ -83,7 +82,6 @@ def execute(config: dict[str, Any], words: Sequence[str]) -> None:
         mix_code=checked.code == "accept",
         sections=[*reference.get("sections", []), *checked.sections],
         reference=reference or None,
-        overrides=overrides_for,
         compose_settings=compose_settings,
     )
     print(make_report(request))

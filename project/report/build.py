@@ -11,7 +11,7 @@ from project.report.caveats import caveats_of, left_out
 from project.report.figures.style import styled
 from project.report.folder import NAME, TENSORBOARD, new_report
 from project.report.formatting import listed
-from project.report.missing_runs import Gap, Overrides, find_absent, find_gaps, refusal
+from project.report.missing_runs import Gap, find_absent, find_gaps, refusal
 from project.report.results_table import Table, headline, make_table
 from project.report.sections import ComposeSettings, Context, load_sections, sections_of
 from project.report.selection import PlannedVariant, choose_planned, find_baseline, tables_of
@@ -32,7 +32,6 @@ class Request:
         planned: The variants of the study.
         mix_code: Whether runs of other code are averaged, and not set apart.
         reference: What a publication reports.
-        overrides: From a configuration to words of a command.
         compose_settings: From words of a command to the settings of its variant.
     """
 
@@ -50,7 +49,6 @@ class Request:
     mix_code: bool = False
     sections: Sequence[str] = ()
     reference: dict[str, Any] | None = None
-    overrides: Overrides = lambda command, config: None
     compose_settings: ComposeSettings = lambda words: None
 
     @property
@@ -127,7 +125,7 @@ def gather(request: Request) -> tuple[dict[str, list[Variant]], dict[str, list[G
         ] * bool(foreign)
     if not any(run.metrics for run in runs):
         if problems:
-            raise refusal([], problems, request.outputs, request.overrides)
+            raise refusal([], problems, request.outputs)
         raise _nothing(request, len(runs))
     every = group(runs, _defaults(request.compose_settings), request.mix_code)
     variants = tables_of(every)
@@ -135,7 +133,7 @@ def gather(request: Request) -> tuple[dict[str, list[Variant]], dict[str, list[G
     gaps[next(iter(gaps))] += find_absent(every, request.planned)
     found = [gap for own in gaps.values() for gap in own]
     if (found or problems or missing) and request.strict:
-        raise refusal(found, problems, request.outputs, request.overrides, request.study, missing)
+        raise refusal(found, problems, request.outputs, request.study, missing)
     said += [f"Missing of the last sweep: {listed(missing)}."] * bool(missing)
     return variants, gaps, said + left_out(problems)
 

@@ -1,10 +1,9 @@
 """Runs that are missing or damaged: what to say, and the commands that make them."""
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from project.report.formatting import counted, listed
 from project.report.selection import PlannedVariant
@@ -16,8 +15,8 @@ from project.runs.record import RUNNING
 # With more gaps than this the first ones show what is going on.
 MAX_SHOWN = 12
 
-# From the name of a command's configuration and a resolved configuration to words to type.
-Overrides = Callable[[str, dict[str, Any]], list[str] | None]
+# Of the words that led to a run, what is said of the one command that was typed.
+NOT_AGAIN = ("seed=", "paths.outputs=", "rerun=", "code=", "tags=", "notes=")
 
 
 class MissingRunsError(Exception):
@@ -34,7 +33,7 @@ class Gap:
 
     label: str
     command: str
-    config: Mapping[str, Any]
+    words: Sequence[str]  # that lead to the variant
     seeds: dict[int, str]
     planned: bool = False  # and never begun
 
@@ -65,7 +64,8 @@ def find_gaps(variants: Sequence[Variant], planned: Sequence[PlannedVariant]) ->
         lacking = {seed: states.get(seed, "missing") for seed in sorted(demanded - there)}
         if lacking:
             command = str(each.first.record.get("command"))
-            gaps.append(Gap(each.label, command, each.first.config, lacking))
+            words = each.first.record.get("overrides") or ()
+            gaps.append(Gap(each.label, command, words, lacking))
     return gaps
 
 
@@ -79,7 +79,7 @@ def find_absent(variants: Sequence[Variant], planned: Sequence[PlannedVariant]) 
         Gap(
             labels[key],
             plan.command,
-            plan.config,
+            (),
             dict.fromkeys(plan.seeds, "missing"),
             planned=True,
         )
@@ -92,7 +92,6 @@ def refusal(
     gaps: Sequence[Gap],
     problems: Sequence[Problem],
     outputs: Path,
-    overrides: Overrides,
     study: str | None = None,
     missing: Sequence[str] = (),
 ) -> MissingRunsError:
@@ -110,22 +109,17 @@ def refusal(
             f"{counted(len(gaps), 'variant')} of the report {lack} runs that other variants or the "
             "study have; these commands complete them:"
         )
-        # Composing takes a moment for each: only those that are shown.
-        lines += [
-            f"  {gap}\n    {completing(gap, outputs, overrides, study)}" for gap in gaps[:MAX_SHOWN]
-        ]
+        lines += [f"  {gap}\n    {completing(gap, outputs, study)}" for gap in gaps[:MAX_SHOWN]]
         lines += [f"  and {len(gaps) - MAX_SHOWN} more"] * (len(gaps) > MAX_SHOWN)
     lines.append("Or leave out strict=true: what is there is shown with its n.")
     return MissingRunsError("\n".join(lines), exit_code=3 if problems else 4)
 
 
-def completing(gap: Gap, outputs: Path, overrides: Overrides, study: str | None) -> str:
+def completing(gap: Gap, outputs: Path, study: str | None) -> str:
     """Return what to type to make the runs of `gap`; of a planned variant, the study itself."""
     place = [f"paths.outputs={outputs}"] if outputs != Path("outputs") else []
     if gap.planned:
         return shlex.join(["python", "-m", f"project.{gap.command}", f"study={study}", *place])
-    words = overrides(gap.command, dict(gap.config))
-    if words is None:
-        return f"(no command of today's conf/ leads to the settings of {gap.label})"
+    words = [word for word in gap.words if not word.startswith(NOT_AGAIN)]
     seeds = f"seed={seed_words(list(gap.seeds))}"
     return f"python -m project.{gap.command} -m {shlex.join([*words, *place, seeds])}"

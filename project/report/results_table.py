@@ -198,11 +198,11 @@ def headline(table: Table) -> str:
         )
     baseline, other = table.baseline.label, next(row for row in rows if not row.is_baseline)
     label = other.variant.label
-    order = (
-        f"{label} is compared with {baseline}"
-        if table.baseline_named
-        else f"By validation {baseline} is the best and {label} the next"
-    )
+    order = f"{label} is compared with {baseline}"
+    if not table.baseline_named:
+        order = f"By validation {baseline} is the best and {label} the next"
+        if not rows[0].is_baseline:
+            order = f"By validation {label} is the best, and {baseline} of those with the most runs"
     if other.paired is None:
         return f"{order}; they do not compare: {other.reason}."
     mean, n = other.paired.mean, counted(other.paired.n, "seed")

@@ -7,14 +7,17 @@ checksum says, and nothing of the archive is used.
 import hashlib
 import re
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from project.config.errors import ConflictError
 from project.runs.atomic import TEMPORARY, replacing_directory, write_bytes
+from project.runs.directory import EVALUATIONS
 
-# No separator, no leading dot (`..`, and what is hidden is nobody's result), no NUL or newline.
-PLAIN_NAME = re.compile(r"(?!\.)[^/\x00-\x1f]{1,255}")
+# No separator but after the one folder that a run has, no leading dot (`..`, and what is hidden is
+# nobody's result), no NUL or newline.
+PLAIN_NAME = re.compile(rf"({EVALUATIONS}/)?(?!\.)[^/\x00-\x1f]{{1,255}}")
 
 
 class CorruptArchiveError(Exception):
@@ -42,21 +45,30 @@ def pack(directory: Path) -> RunArchive:
     """The files of the run in `directory`, which a process may be writing to.
 
     Checkpoints are read first: then everything else is as new or newer, as after a kill. Raises
-    ConflictError at a link or a folder, which a run does not have.
+    ConflictError at a link or a folder, which a run does not have but for `evaluations`.
     """
     archive = {}
-    for path in sorted(directory.iterdir(), key=lambda path: (path.suffix != ".ckpt", path.name)):
+    for path in sorted(_files(directory), key=lambda path: (path.suffix != ".ckpt", path.name)):
         if path.name.endswith(TEMPORARY):
             continue
+        name = path.relative_to(directory).as_posix()
         try:
-            if not stat.S_ISREG(path.lstat().st_mode) or not PLAIN_NAME.fullmatch(path.name):
+            if not stat.S_ISREG(path.lstat().st_mode) or not PLAIN_NAME.fullmatch(name):
                 raise ConflictError(
                     f"{path} is no plain file, and would be lost on the way; move it elsewhere"
                 )
-            archive[path.name] = ArchivedFile.of(path.read_bytes())
+            archive[name] = ArchivedFile.of(path.read_bytes())
         except FileNotFoundError:
             continue  # replaced or removed since it was listed
     return archive
+
+
+def _files(directory: Path) -> Iterator[Path]:
+    for path in directory.iterdir():
+        if path.name == EVALUATIONS and path.is_dir() and not path.is_symlink():
+            yield from path.iterdir()
+        else:
+            yield path
 
 
 def check(archive: RunArchive) -> None:
@@ -78,4 +90,5 @@ def unpack(archive: RunArchive, directory: Path) -> None:
     check(archive)
     with replacing_directory(directory) as coming:
         for name, packed in archive.items():
+            (coming / name).parent.mkdir(exist_ok=True)
             write_bytes(coming / name, packed.content)

@@ -24,6 +24,7 @@ from project.runs.lock import lock_path, locked, log_path
 CONFIG = "config.yaml"
 HISTORY = "history.csv"
 TRASH = "trash"
+EVALUATIONS = "evaluations"  # of a completed run on other data
 
 
 class RunDirectory:

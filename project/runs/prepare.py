@@ -8,11 +8,15 @@ from project.config.compose import options
 from project.config.errors import ConfigurationError
 from project.config.identity import IGNORED, deciding_callbacks, identify
 from project.config.instantiate import locate
-from project.config.keys import check_chosen, check_keys
+from project.config.keys import SETTLED, check_chosen, check_keys
+from project.config.packages import check_loggers
 from project.config.schema import validate_train
 from project.runs.code import fingerprint, targets_of
+from project.runs.initial import SENT_NAME, initial_checkpoint, settle_initial
 from project.runs.spec import RunSpec
 
+# Below the output folder: runs of `debug=...`, made anew each time, which no reader of runs sees.
+DEBUG = "debug"
 # What a command asks for once; a stored configuration that is used again does not ask for it.
 NOT_STORED: dict[str, Any] = {"rerun": False, "verify": None, "code": None, "trust_code": False}
 
@@ -31,27 +35,32 @@ def prepare_run(config: dict[str, Any], typed: str = "", overrides: Sequence[str
     check_chosen(config, options)
     checked = validate_train(config)
     check_keys(config)
-    config, facts = prepare_data(config)
+    check_loggers(config["logger"])
+    config, facts = prepare_data(settle_initial(config))
     validate_train(config)  # what has been settled is part of the run's name
     targets = deciding_targets(config)
+    outputs, is_scratch = Path(checked.paths.outputs), checked.debug is not None
     return RunSpec(
         command="train",
         config=config | NOT_STORED,
         run=identify(config),
-        outputs=Path(checked.paths.outputs),
+        outputs=outputs / DEBUG if is_scratch else outputs,
         threads=checked.trainer.threads,
         data={"name": config["data"]["name"], **facts},
         code=fingerprint(targets),
         targets=tuple(targets),
         typed=typed,
         overrides=tuple(overrides),
-        rerun=checked.rerun,
-        accepts_code=checked.code == "accept",
+        rerun=checked.rerun or is_scratch,
+        accepts_code=checked.code == "accept" or is_scratch,
     )
 
 
 def prepare_data(config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Let the data's own `prepare` function settle what its section leaves open.
+
+    Keys of the model that are null take what the settled section says under the same name: how
+    many classes there are, how large the images are.
 
     Returns:
         The configuration, and facts about the data: `dataset`, `fetched_from`, `source`.
@@ -69,7 +78,11 @@ def prepare_data(config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
             f"the data, two dictionaries, not {type(result).__name__}"
         )
     settled, facts = result
-    return config | {"data": settled}, facts
+    model = config.get("model")
+    if model is not None:
+        found = {key: settled[key] for key in SETTLED if key in settled}
+        model = {key: found.get(key) if each is None else each for key, each in model.items()}
+    return config | {"data": settled, "model": model}, facts
 
 
 def deciding_targets(config: dict[str, Any]) -> list[str]:
@@ -82,11 +95,15 @@ def deciding_targets(config: dict[str, Any]) -> list[str]:
 def files_to_send(config: dict[str, Any]) -> dict[str, bytes]:
     """Return what the data folder of another machine has to hold, by path in it.
 
-    The module of the data's `prepare` function may have a function `files_to_send` that says so.
+    The module of the data's `prepare` function may have a function `files_to_send` that says so;
+    the weights of `init_from` go along.
     """
+    files: dict[str, bytes] = {}
     prepare = config["data"].get("prepare")
-    if prepare is None:
-        return {}
-    module = locate("data.prepare", prepare.rpartition(".")[0])
-    function = getattr(module, "files_to_send", None)
-    return function(config["data"]) if function is not None else {}
+    if prepare is not None:
+        module = locate("data.prepare", prepare.rpartition(".")[0])
+        function = getattr(module, "files_to_send", None)
+        files = function(config["data"]) if function is not None else {}
+    if config.get("init_from") is not None:
+        files = files | {SENT_NAME: initial_checkpoint(config, None).read_bytes()}
+    return files

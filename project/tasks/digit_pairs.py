@@ -1,13 +1,19 @@
 """Comparing two digits, with auxiliary losses on the digits themselves (report, part 1)."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from project.data.pairs import DigitPairsData
 from project.models.prediction import Prediction
+from project.tasks.calibrated_pairs import pairs_exportable
+from project.tasks.exportable import Exportable
 from project.tasks.supervised import OptimizerFactory, SchedulerFactory, Supervised
+
+DIGITS = 10
 
 # images (N, 2, H, W), target (N,) and digit classes (N, 2)
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -78,6 +84,27 @@ class DigitPairs(Supervised):
         self.epoch_metrics[stage].add(len(target), losses | {"loss": loss}, answers)
         return loss, prediction
 
+    @property
+    def uniform_loss(self) -> float:
+        """The loss of an answer that gives every class the same probability."""
+        outputs = getattr(self.net, "digit_outputs", ())
+        return math.log(2) + self.auxiliary_weight * 2 * len(outputs) * math.log(DIGITS)
+
+    @property
+    def loss_floor(self) -> float:
+        """What the training loss cannot fall below, however good the answers are.
+
+        Label smoothing has a floor; so has softmax twice: no probabilities that are taken for
+        logits lead to a loss of 0. Two digits at log(e + 9) - 1 each are 2.92.
+        """
+        outputs = getattr(self.net, "digit_outputs", ())
+        floors = [digit_floor(kind == "probabilities", self.label_smoothing) for kind in outputs]
+        return self.auxiliary_weight * 2 * sum(floors)
+
+    def exportable(self, data: DigitPairsData) -> Exportable:
+        """Return the net with its normalisation and its calibration."""
+        return pairs_exportable(self.net, data)
+
     def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """Measure a batch; return what was answered, for the run's predictions and pictures."""
         prediction = self.loss_of(batch, "test")[1]
@@ -86,3 +113,25 @@ class DigitPairs(Supervised):
             "target": batch[1],
             "output": prediction,
         }
+
+
+def digit_floor(from_probabilities: bool, label_smoothing: float) -> float:
+    """Return the least cross-entropy of a digit's ten scores with its smoothed target.
+
+    Scores that are d for the right class and 0 for the others are best for some d, by symmetry.
+
+    Args:
+        from_probabilities: Whether the scores are probabilities, so that d is at most 1.
+        label_smoothing: The share of the target that is spread over all classes.
+    """
+    right = 1 - label_smoothing + label_smoothing / DIGITS
+    if label_smoothing == 0:
+        best = math.inf
+    else:
+        # Where softmax gives the right class what the target gives it.
+        best = math.log(right / ((1 - right) / (DIGITS - 1)))
+    if from_probabilities:
+        best = min(best, 1.0)
+    if math.isinf(best):
+        return 0.0
+    return math.log(math.exp(best) + DIGITS - 1) - right * best

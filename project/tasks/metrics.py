@@ -29,7 +29,8 @@ class EpochMetrics:
         Args:
             count: The number of its examples.
             losses: Means over the batch, scalars, by name.
-            answers: Scores (..., classes) and right classes (...), by the name of their error.
+            answers: Scores (..., classes) and right classes (...), by the name of their metric:
+                the share of right answers if it ends in `accuracy`, else that of wrong ones.
         """
         self._counts.append(count)
         for name, loss in losses.items():
@@ -38,7 +39,7 @@ class EpochMetrics:
             self._answers.setdefault(name, []).append((scores.detach(), right))
 
     def log(self, module: LightningModule, stage: str) -> None:
-        """Log `<stage>/<name>` for every loss and share of wrong answers, and begin anew.
+        """Log `<stage>/<name>` for every loss and share of answers, and begin anew.
 
         Args:
             module: The task, in a hook at the end of an epoch.
@@ -61,6 +62,7 @@ class EpochMetrics:
             sums[name] = (losses @ counts, counts.sum())
         for name, given in self._answers.items():
             scores, right = (torch.cat(parts) for parts in zip(*given, strict=True))
-            wrong = (scores.argmax(-1) != right).sum().float()
-            sums[name] = (wrong, wrong.new_tensor(right.numel()))
+            is_right = scores.argmax(-1) == right
+            counted = (is_right if name.endswith("accuracy") else ~is_right).sum().float()
+            sums[name] = (counted, counted.new_tensor(right.numel()))
         return sums

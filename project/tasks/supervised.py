@@ -45,6 +45,16 @@ class Supervised(LightningModule):
         """Return a batch's mean loss and the net's output; add it to the stage's metrics."""
         raise NotImplementedError
 
+    def shuffle_targets(self, batch: Any) -> Any:
+        """Return the batch with the targets of other examples, for `project.check`.
+
+        The inputs, a batch's first part, stay; whatever follows is shuffled with one permutation,
+        drawn from torch's global generator.
+        """
+        inputs, *targets = batch
+        order = torch.randperm(len(inputs))
+        return (inputs, *(each[order.to(each.device)] for each in targets))
+
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Return the loss to minimise."""
         return self.loss_of(batch, "train")[0]

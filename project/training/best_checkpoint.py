@@ -1,11 +1,13 @@
 """The weights of the best epoch by validation, which are tested in the place of the last ones."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
+from torch import Tensor
 
 from project.config.errors import ConfigurationError
 from project.training.checkpoint import BEST
@@ -26,6 +28,8 @@ class BestCheckpoint(Checkpoint):
         self.monitor = monitor
         self.mode = mode
         self.best: float | None = None
+        self._before: Mapping[str, Tensor] = {}
+        self._has_validated = False
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best value so far."""
@@ -35,19 +39,34 @@ class BestCheckpoint(Checkpoint):
         """Take over the best value of the checkpoint's epoch."""
         self.best = state_dict["best"]
 
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note what there is of earlier epochs, which Lightning keeps in the same dictionary."""
+        self._before = dict(trainer.callback_metrics)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note that validation metrics are there from now on."""
+        self._has_validated = True
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save the weights if this epoch's are the best."""
-        if self.monitor not in trainer.callback_metrics:
+        metric = trainer.callback_metrics.get(self.monitor)
+        if metric is None:
+            self._refuse_unknown(trainer)
+        elif metric is not self._before.get(self.monitor):
+            better = self._is_better(float(metric))
+            # Decided by the first process: on GPUs the last digits of the others may differ.
+            if trainer.strategy.broadcast(better):
+                self.best = float(metric)
+                trainer.save_checkpoint(Path(trainer.default_root_dir) / BEST)
+
+    def _refuse_unknown(self, trainer: Trainer) -> None:
+        if self._has_validated or not self.monitor.startswith("val/"):
             known = ", ".join(sorted(trainer.callback_metrics))
             raise ConfigurationError(
-                f"callbacks.best_checkpoint.monitor={self.monitor}: the task logs {known}"
+                f"callbacks: BestCheckpoint monitors {self.monitor}, but the task logs {known}"
             )
-        value = float(trainer.callback_metrics[self.monitor])
-        if math.isnan(value) or (self.best is not None and not self._is_better(value)):
-            return
-        self.best = value
-        trainer.save_checkpoint(Path(trainer.default_root_dir) / BEST)
 
     def _is_better(self, value: float) -> bool:
-        assert self.best is not None
+        if math.isnan(value) or self.best is None:
+            return not math.isnan(value)
         return value < self.best if self.mode == "min" else value > self.best

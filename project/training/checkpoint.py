@@ -42,7 +42,7 @@ class CheckpointError(Exception):
 
 
 class AtomicCheckpointIO(CheckpointIO):
-    """Lightning's plug-in for writing and reading checkpoints: tensors and plain containers only."""
+    """Lightning's plug-in for checkpoints, which hold tensors and plain containers only."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
@@ -92,17 +92,16 @@ class AtomicCheckpointIO(CheckpointIO):
 
 def _to_bytes(checkpoint: dict[str, Any]) -> bytes:
     buffer = io.BytesIO()
-    torch.save(checkpoint, buffer)
-    content = buffer.getvalue()
     try:
-        torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:
+        torch.save(checkpoint, buffer)
+        torch.load(io.BytesIO(buffer.getvalue()), map_location="cpu", weights_only=True)
+    except Exception as error:  # pickling can raise anything
         reason = str(error).strip().splitlines()[0]
         raise ConfigurationError(
             "a callback or the task puts something else than tensors and plain values into the "
             f"checkpoint, which could not be read back without trust ({reason})"
         ) from None
-    return content
+    return buffer.getvalue()
 
 
 def _keep(path: Path) -> None:

@@ -1,8 +1,6 @@
 """The objects that a run consists of, built from its validated configuration."""
 
 import inspect
-import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +16,9 @@ from project.config.identity import seeds_of
 from project.config.instantiate import build, build_by_function, call, find_class
 from project.config.keys import arguments
 from project.training.factories import OptimizerFactory, SchedulerFactory
+from project.training.guarded_logger import guarded
+from project.training.initial_weights import load_initial
 from project.training.streams import with_streams
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,6 +50,8 @@ def build_components(config: dict[str, Any], data_folder: str | None = None) -> 
     seeding.start(seeds["init"], "init")
     net = build_net(config)
     task = build_task(config, net)
+    if config.get("init_from") is not None:
+        load_initial(config, net, task, data_folder)
     return Components(net, task, build_data(config, data_folder))
 
 
@@ -111,11 +111,11 @@ def _refuse_unused(config: dict[str, Any], given: dict[str, Any]) -> None:
                 f"{group} is given, but task={config['task']['name']} takes none: its file can say "
                 f"`override /{group}: none`"
             )
-        if takes and given[name] is None and parameters[name].default is inspect.Parameter.empty:
-            if name != "scheduler":
-                raise ConfigurationError(
-                    f"task={config['task']['name']} needs {group}=NAME, a file of conf/{group}"
-                )
+        is_missing = takes and given[name] is None and name != "scheduler"
+        if is_missing and parameters[name].default is inspect.Parameter.empty:
+            raise ConfigurationError(
+                f"task={config['task']['name']} needs {group}=NAME, a file of conf/{group}"
+            )
 
 
 def build_data(config: dict[str, Any], data_folder: str | None = None) -> LightningDataModule:
@@ -129,6 +129,7 @@ def build_data(config: dict[str, Any], data_folder: str | None = None) -> Lightn
     given = {"seed": seeds["data"], "order_seed": seeds["order"]}
     data = call("data", "data", target, arguments("data", section), given)
     data.stream_seed = seeds["order"]
+    data.repeats_first_batch = config.get("debug") == "overfit"
     return data
 
 
@@ -140,13 +141,13 @@ def build_callbacks(config: dict[str, Any]) -> list[Callback]:
     ]
 
 
-def build_loggers(config: dict[str, Any], directory: Path, first_step: int | None) -> list[Logger]:
+def build_loggers(config: dict[str, Any], directory: Path, first_step: int) -> list[Logger]:
     """Build the loggers; they get the run directory, and where a resumed run goes on.
 
     Args:
         config: The run's configuration.
         directory: The run directory.
-        first_step: The first global step that is written again; None for a run that begins.
+        first_step: The first step of which a resumed run logs everything once more.
     """
     given = {"save_dir": str(directory), "directory": directory, "first_step": first_step}
     loggers = []
@@ -157,22 +158,3 @@ def build_loggers(config: dict[str, Any], directory: Path, first_step: int | Non
         keys = arguments("logger", section)
         loggers.append(call("logger", f"logger.{name}", target, keys, given | keys))
     return loggers
-
-
-def guarded(logger_class: type[Logger]) -> type[Logger]:
-    """Return a subclass of a logger's class in which a fault is a warning and ends no run."""
-
-    def method(name: str) -> Callable[..., Any]:
-        original = getattr(logger_class, name)
-
-        def wrapper(self: Logger, *given: Any, **named: Any) -> Any:
-            try:
-                return original(self, *given, **named)
-            except Exception:
-                log.warning("logger %s: %s failed", logger_class.__name__, name, exc_info=True)
-                return None
-
-        return wrapper
-
-    names = ("log_metrics", "log_hyperparams", "save", "finalize")
-    return type(logger_class.__name__, (logger_class,), {name: method(name) for name in names})

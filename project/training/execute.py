@@ -1,9 +1,7 @@
-"""Train, validate and test one run: the only place that builds a Lightning Trainer."""
+"""Train, validate and test one run: the only place that builds a Lightning Trainer for it."""
 
-import hashlib
 import logging
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +9,17 @@ import torch
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.loggers.logger import DummyLogger
 from pytorch_lightning.plugins.environments import LightningEnvironment
-from pytorch_lightning.utilities.exceptions import SIGTERMException
+from pytorch_lightning.profilers import AdvancedProfiler, SimpleProfiler
+from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
 
 from project import seeding
 from project.config.errors import ConfigurationError
 from project.config.identity import seeds_of
 from project.config.schema import TrainConfig, validate_train
-from project.config.schema import Trainer as TrainerSection
 from project.runs.directory import RunDirectory
 from project.runs.interruption import StopFlag
-from project.runs.provenance import available_cores
 from project.runs.spec import Result, RunSpec
 from project.training.best_checkpoint import BestCheckpoint
 from project.training.callbacks import ProgressBar, StopAtBatchBoundary, StopOnDivergence
@@ -38,13 +36,24 @@ from project.training.components import (
     build_components,
     build_loggers,
 )
-from project.training.observed import DataDigests, Predictions, file_digest
+from project.training.devices import check_devices
+from project.training.facts import (
+    check_converged,
+    machine_facts,
+    parameter_count,
+    settings_of,
+    weights_digest,
+)
+from project.training.lightning_messages import quiet_lightning
+from project.training.observed import DataDigests, Predictions
+from project.training.origin import OriginCheck
 from project.training.processes import Processes, launch_processes
-from project.training.recorder import RunRecorder
+from project.training.recorder import RunRecorder, last_values
 from project.training.streams import Streams
-from project.training.tensorboard import RunTensorBoardLogger
 
 log = logging.getLogger(__name__)
+
+PROFILERS = {"simple": SimpleProfiler, "advanced": AdvancedProfiler}
 
 
 def execute(spec: RunSpec, stop: StopFlag) -> Result:
@@ -53,7 +62,8 @@ def execute(spec: RunSpec, stop: StopFlag) -> Result:
     Writes history.csv, last.ckpt, events and predictions to the run directory.
 
     Raises:
-        ConfigurationError, DataError, CheckpointError, DivergedError, ProcessError, Interrupted.
+        ConfigurationError, ConflictError, DataError, CheckpointError, DivergedError, ProcessError,
+        Interrupted.
     """
     config = validate_train(spec.config)
     checkpoint = newest_readable(spec.directory.path)
@@ -65,7 +75,7 @@ def execute(spec: RunSpec, stop: StopFlag) -> Result:
 
 
 def follow(spec: RunSpec, checkpoint: Path | None, processes: Processes) -> None:
-    """Do the work of a process other than the first: the same training, of which it keeps nothing."""
+    """Do the work of a process other than the first: the same training, which leaves nothing."""
     config = validate_train(spec.config)
     _Training(spec, config, checkpoint, processes, StopFlag()).fit()
 
@@ -92,48 +102,49 @@ class _Training:
         torch.set_num_threads(config.trainer.threads)
         self.components: Components = build_components(spec.config, spec.data_folder)
         self.recorder = RunRecorder(self.directory.path, config.checkpoints.max_overhead)
+        self.origin = OriginCheck(spec)
         self.own_callbacks = build_callbacks(spec.config)
-        self.digests = DataDigests()
-        self.predictions = Predictions()
+        self.loggers: list[Logger] = []
 
     def run(self) -> Result:
         """Train and test; the first process alone."""
-        self.loggers = self._loggers()
+        parameters = parameter_count(self.components.task)
+        settings = settings_of(self.spec.run, parameters)
+        self.loggers = self._loggers(settings)
         trainer = self.fit()
-        tested = self._test(trainer)
-        metrics = self._last_epoch() | tested
+        trained = last_values(self.recorder.rows)
+        check_converged(self.components.task, trained, len(self.recorder.rows))
+        digests, predictions = DataDigests(), Predictions()
+        tested = self._test([digests, predictions])
+        rows = self._tested_rows()
+        metrics = last_values(rows) | tested
         self._check_metrics(metrics)
-        self._finish_loggers(metrics)
-        epochs = len(self.recorder.rows)
-        facts: dict[str, Any] = {
-            "epochs": epochs,
-            "stopped_early": epochs < self.config.trainer.max_epochs,
-            "weights_sha256": weights_digest(self._tested_checkpoint()),
-        }
-        if trainer.limit_train_batches not in (1, 1.0):
-            facts["limited"] = True
-        self.predictions.write(self.directory.path)
+        check_converged(self.components.task, metrics, len(rows))
+        self._finish_loggers(settings, metrics)
+        predictions.write(self.directory.path)
         return Result(
-            parameters=parameter_count(self.components.task),
+            parameters=parameters,
             metrics=metrics,
             training_seconds=self.recorder.seconds,
-            facts=facts,
-            data=self.data_facts(),
+            facts=self._facts(trainer, len(rows)),
+            data=self._data_facts(digests),
             machine=machine_facts(trainer),
         )
 
     def fit(self) -> Trainer:
-        """Train until the last epoch; raises CheckpointError where the checkpoint is another net's."""
+        """Train until the last epoch; raises CheckpointError for a checkpoint of another net."""
         data, task = self.components.data, self.components.task
         seeding.start(self.seeds["data"], "data")
-        callbacks = [self.recorder, *self._last_callbacks()]
-        trainer = self._trainer(self.own_callbacks, callbacks, self.processes)
+        last = [self.origin, self.recorder, StopAtBatchBoundary(self.stop)]
+        trainer = self._trainer([*self.own_callbacks, *last], self.processes)
         try:
             trainer.fit(task, datamodule=data, ckpt_path=self.checkpoint, weights_only=True)
         except SIGTERMException:
             # Lightning notices SIGTERM too, and would end the process with exit code 0.
             self.stop.check()
             raise
+        except MisconfigurationException as error:
+            raise ConfigurationError(str(error)) from error
         except (RuntimeError, KeyError, ValueError) as error:
             if self.checkpoint is not None and not fits(task, self.checkpoint):
                 raise CheckpointError(
@@ -149,21 +160,20 @@ class _Training:
             )
         return trainer
 
-    def _last_callbacks(self) -> list[Callback]:
-        callbacks: list[Callback] = [StopAtBatchBoundary(self.stop)]
-        if sys.stderr.isatty() and self.processes.rank == 0:
-            callbacks.append(ProgressBar(self.config.metric.name))
-        return callbacks
-
-    def _trainer(
-        self, own: list[Callback], callbacks: list[Callback], processes: Processes
-    ) -> Trainer:
+    def _trainer(self, callbacks: list[Callback], processes: Processes) -> Trainer:
         section = self.config.trainer
-        first = processes.rank == 0
+        has_bar = processes.rank == 0 and sys.stderr.isatty()
+        bar: list[Callback] = [ProgressBar(self.config.metric.name)] if has_bar else []
+        # Callbacks may ask whether there are loggers, in any process.
+        dummies = [DummyLogger() for each in self.config.logger.values() if each is not None]
+        own = section.arguments | processes.trainer_arguments(section)
+        if (profiler := PROFILERS.get(own.get("profiler"))) is not None:
+            # Else it would go to Lightning's own log.
+            own["profiler"] = profiler(dirpath=self.directory.path, filename="profile")
         return Trainer(
-            **(section.arguments | processes.trainer_arguments(section)),
+            **own,
             max_epochs=section.max_epochs,
-            logger=getattr(self, "loggers", []) if first else False,
+            logger=self.loggers if processes.rank == 0 else dummies,
             enable_checkpointing=True,
             enable_model_summary=False,
             enable_progress_bar=False,
@@ -172,46 +182,32 @@ class _Training:
             default_root_dir=self.directory.path,
             # The environment: else Lightning would act on what Slurm sets for the job around it.
             plugins=[AtomicCheckpointIO(), LightningEnvironment()],
-            callbacks=[
-                Streams(self.seeds["order"]),
-                StopOnDivergence(),
-                *own,
-                *callbacks,
-            ],
+            callbacks=[Streams(self.seeds["order"]), StopOnDivergence(), *callbacks, *bar],
         )
 
-    def _loggers(self) -> list[Logger]:
-        first_step = None
+    def _loggers(self, settings: dict[str, Any]) -> list[Logger]:
+        """Return the loggers, which know the run's settings and where they go on."""
+        first_step = 0
         if self.checkpoint is not None:
-            step = AtomicCheckpointIO().load_checkpoint(self.checkpoint)["global_step"]
-            first_step = max(0, int(step) - 1)
+            states = AtomicCheckpointIO().load_checkpoint(self.checkpoint)["callbacks"]
+            first_step = int(states[self.recorder.state_key]["step"])
         loggers = build_loggers(self.spec.config, self.directory.path, first_step)
-        settings = self._settings()
         for logger in loggers:
             logger.log_hyperparams(settings)
         return loggers
 
-    def _settings(self) -> dict[str, Any]:
-        """What distinguishes the run from others, under the keys of the command line."""
-        from project.config.identity import flatten
-
-        flat = flatten(self.spec.run.settings)
-        named = {"model": self.spec.run.model, "seed": self.spec.run.seed}
-        named["parameters"] = parameter_count(self.components.task)
-        for key, value in flat.items():
-            if key.endswith("._target_"):
-                key, value = key.removesuffix("._target_"), str(value).rpartition(".")[2]
-            named.setdefault(key, value if isinstance(value, bool | int | float) else str(value))
-        return named
-
-    def _test(self, trainer: Trainer) -> dict[str, float]:
+    def _test(self, observers: list[Callback]) -> dict[str, float]:
         """Test the weights of the checkpoint, on one device."""
         seeding.start(self.seeds["data"], "data")
         checkpoint = self._tested_checkpoint()
-        observers = [self.digests, self.predictions, StopAtBatchBoundary(self.stop)]
         # New ones, with the checkpoint's state: as after a kill between training and test.
         own = restored_callbacks(self.spec.config, checkpoint)
-        tester = self._trainer(own, observers, Processes.single())
+        tester = self._trainer(
+            [*own, *observers, StopAtBatchBoundary(self.stop)], Processes.single()
+        )
+        # So that loggers get the test's results at the last step of the training.
+        last = AtomicCheckpointIO().load_checkpoint(self.directory.path / LAST)
+        tester.fit_loop.load_state_dict(last["loops"]["fit_loop"])
         tester.test(
             self.components.task,
             datamodule=self.components.data,
@@ -226,13 +222,15 @@ class _Training:
         }
 
     def _tested_checkpoint(self) -> Path:
-        """The best epoch's where the configuration asks for it, else the last."""
+        """Return the best epoch's where the configuration asks for it, else the last."""
         best = self.directory.path / BEST
         asked = any(isinstance(each, BestCheckpoint) for each in self.own_callbacks)
         return best if asked and best.exists() else self.directory.path / LAST
 
-    def _last_epoch(self) -> dict[str, float]:
-        return {name: value for name, value in self.recorder.rows[-1].items() if "/" in name}
+    def _tested_rows(self) -> list[dict[str, float]]:
+        """Return the rows of history.csv up to the epoch whose weights are tested."""
+        epoch = AtomicCheckpointIO().load_checkpoint(self._tested_checkpoint())["epoch"]
+        return self.recorder.rows[: epoch + 1]
 
     def _check_metrics(self, metrics: dict[str, float]) -> None:
         name = f"test/{self.config.metric.name}"
@@ -243,28 +241,40 @@ class _Training:
                 f"is judged; it logs {known or 'nothing'}"
             )
 
-    def _finish_loggers(self, metrics: dict[str, float]) -> None:
+    def _finish_loggers(self, settings: dict[str, Any], metrics: dict[str, float]) -> None:
+        """Let each logger that knows of the end of a run say so; a fault is a warning."""
         for logger in self.loggers:
-            if isinstance(logger, RunTensorBoardLogger):
+            if callable(finish := getattr(logger, "finish", None)):
                 try:
-                    logger.log_layout(sorted(metrics))
-                    logger.finish(self.spec.run.name, self._settings(), metrics)
+                    finish(self.spec.run.name, settings, metrics, self.recorder.step + 1)
                 except Exception:
-                    log.warning("the card of the run could not be written", exc_info=True)
+                    log.warning("logger %s: finish failed", type(logger).__name__, exc_info=True)
             logger.finalize("success")
 
-    def data_facts(self) -> dict[str, Any]:
-        """What is known of the data once they have been read."""
-        data = self.components.data
-        facts: dict[str, Any] = {}
-        digest_of = getattr(data, "example_digest", None)
+    def _facts(self, trainer: Trainer, tested_epoch: int) -> dict[str, Any]:
+        """Return further keys of the run record."""
+        epochs = len(self.recorder.rows)
+        tested = self._tested_checkpoint()
+        facts: dict[str, Any] = {
+            "epochs": epochs,
+            "stopped_early": self.recorder.should_stop and epochs < self.config.trainer.max_epochs,
+            "tested": tested.name,
+            "tested_epoch": tested_epoch,
+            "weights_sha256": weights_digest(tested),
+        }
+        if trainer.limit_train_batches not in (1, 1.0):
+            facts["limited"] = True
+        return facts
+
+    def _data_facts(self, digests: DataDigests) -> dict[str, Any]:
+        """Return what is known of the data once they have been read."""
+        digest_of = getattr(self.components.data, "example_digest", None)
         if callable(digest_of):
-            facts = {stage: digest_of(stage) for stage in ("train", "test")}
+            facts: dict[str, Any] = {stage: digest_of(stage) for stage in ("train", "test")}
         else:
-            facts["test"] = self.digests.test.hexdigest()
-        files = getattr(data, "files", None)
-        if files is not None:
-            facts["source"] = file_digest(files)
+            facts = {"test": digests.test.hexdigest()}
+        if (source := self.origin.facts["source"]) is not None:
+            facts["source"] = source
         return facts
 
 
@@ -278,50 +288,6 @@ def restored_callbacks(config: dict[str, Any], checkpoint: Path) -> list[Callbac
     return callbacks
 
 
-def check_devices(trainer: TrainerSection) -> None:
-    """Raise ConfigurationError if the devices that were asked for are not there."""
-    asked = f"trainer.devices={trainer.devices}"
-    if trainer.accelerator in ("gpu", "cuda", "mps"):
-        is_there = torch.accelerator.is_available()
-        if not is_there:
-            raise ConfigurationError(
-                f"trainer.accelerator={trainer.accelerator}: torch sees none on this machine; use "
-                "trainer=cpu"
-            )
-        count = torch.accelerator.device_count()
-        if trainer.devices > count:
-            raise ConfigurationError(f"{asked}: torch sees {count} on this machine")
-    # Two processes can be tried out on any machine.
-    elif trainer.devices > (most := max(2, available_cores())):
-        raise ConfigurationError(
-            f"{asked}: on CPUs a device is a process, which needs a core; at most {most} here"
-        )
-
-
-def parameter_count(module: torch.nn.Module) -> int:
-    """Return the number of trainable parameters."""
-    return sum(each.numel() for each in module.parameters() if each.requires_grad)
-
-
-def weights_digest(checkpoint: Path) -> str:
-    """Return the SHA-256 of a checkpoint's weights, whatever else the file holds."""
-    state = AtomicCheckpointIO().load_checkpoint(checkpoint)["state_dict"]
-    digest = hashlib.sha256()
-    for name in sorted(state):
-        value = state[name]
-        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        digest.update(value.contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
-
-
-def machine_facts(trainer: Trainer) -> dict[str, Any]:
-    """What torch says of the machine."""
-    return {
-        "device": str(trainer.strategy.root_device.type),
-        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-    }
-
-
 def fits(task: LightningModule, checkpoint: Path) -> bool:
     """Whether a checkpoint's weights are those of this net."""
     state = AtomicCheckpointIO().load_checkpoint(checkpoint)["state_dict"]
@@ -329,24 +295,3 @@ def fits(task: LightningModule, checkpoint: Path) -> bool:
     return own.keys() == state.keys() and all(
         own[name].shape == value.shape for name, value in state.items()
     )
-
-
-def quiet_lightning() -> None:
-    """Leave out what Lightning says about things that are as they should be here."""
-    for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    ignored = (
-        ".*does not have many workers.*",
-        # Curves are written once an epoch.
-        ".*smaller than the logging interval.*",
-        # Lightning 2.6 uses a class that torch 2.14 means to remove.
-        ".*LeafSpec.*is deprecated.*",
-        # Weights alone are loaded for the test.
-        ".*callbacks used to create the checkpoint need to.*",
-        # Means over all processes are taken before they are logged.
-        ".*recommended to use .self.log.*sync_dist=True.*",
-        ".*WeightAveraging callback, but loading a checkpoint outside.*",
-        ".*Checkpoint directory .* exists and is not empty.*",
-    )
-    for message in ignored:
-        warnings.filterwarnings("ignore", message=message)

@@ -49,7 +49,7 @@ class OptimizerFactory:
     def _groups(self, params: list[Any], kinds: set[str]) -> list[Any]:
         if any(isinstance(each, dict) for each in params):
             raise ConfigurationError(
-                "optimizer.no_weight_decay: the task makes parameter groups of its own; leave it out"
+                "optimizer.no_weight_decay: the task makes parameter groups itself; leave it out"
             )
         assert self.module is not None  # the task is the module where it hands over parameters
         spared: set[int] = set()

@@ -3,7 +3,7 @@
 What a trained net is used for (predicting, exporting, showing, evaluating) begins here.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +13,11 @@ from project.config.identity import deciding_callbacks, identify
 from project.config.schema import validate_train
 from project.config.trust import CodeOnRecord, check_trusted
 from project.runs.code import changed_definitions, fingerprint
-from project.runs.lifecycle import metric_text
 from project.runs.prepare import deciding_targets, prepare_data
 from project.runs.record import (
     COMPLETED,
     CorruptRunError,
     NoRunError,
-    completed_record,
     read_record,
 )
 
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     from pytorch_lightning import LightningDataModule, LightningModule
     from torch import nn
 
-DATA_FOLDER = "outputs/data"  # as in conf/train.yaml
 SECTIONS = ("model", "task", "data", "optimizer", "scheduler", "augmentation")
 
 
@@ -53,6 +50,14 @@ class LoadedRun:
         """`<variant>/seed_<k>`."""
         return self.record["name"]
 
+    @property
+    def checkpoint(self) -> Path:
+        """The file with the weights that were tested."""
+        from project.training.checkpoint import BEST, LAST
+
+        # Not previous.ckpt: its weights are not those whose metrics are on record.
+        return self.directory / (BEST if self.record.get("tested") == BEST else LAST)
+
     def net(self) -> "nn.Module":
         """Return the net with the weights that were tested, ready to answer.
 
@@ -65,8 +70,8 @@ class LoadedRun:
         net = build_net(self.config)
         if net is None:
             raise ConfigurationError(
-                f"{self.directory}: task={self.record['task']} brings its own net, which stands "
-                "for no plain torch.nn.Module"
+                f"{self.directory}: task={self.record['task']} brings its own net, which is no "
+                "torch.nn.Module by itself"
             )
         prefix = "net."
         state = {
@@ -86,38 +91,33 @@ class LoadedRun:
         return task.eval()
 
     def _state(self) -> dict[str, Any]:
-        from project.training.checkpoint import BEST, LAST, AtomicCheckpointIO
+        from project.training.checkpoint import AtomicCheckpointIO
 
-        # Not previous.ckpt: its weights are not those whose metrics are on record.
-        best = self.directory / BEST
-        uses_best = "best_checkpoint" in (self.config.get("callbacks") or {}) and best.exists()
-        path = best if uses_best else self.directory / LAST
         try:
-            return AtomicCheckpointIO().load_checkpoint(path)["state_dict"]
+            return AtomicCheckpointIO().load_checkpoint(self.checkpoint)["state_dict"]
         except Exception as error:  # damaged bytes can raise anything
-            raise self._unusable(path, error) from None
+            raise self._unusable(self.checkpoint, error) from None
 
     def _load(self, module: "nn.Module", state: dict[str, Any]) -> None:
         try:
             module.load_state_dict(state)
         except Exception as error:
-            raise self._unusable(self.directory, error) from None
+            raise self._unusable(self.checkpoint, error) from None
 
     def _unusable(self, path: Path, error: Exception) -> Exception:
         from project.training.checkpoint import CheckpointError
 
         reason = (str(error).strip() or repr(error)).splitlines()[0]
         return CheckpointError(
-            f"{path} does not give the run's net ({reason}); the command that made the run makes it "
-            "anew with rerun=true"
+            f"{path} does not give the run's net ({reason}); the command that made the run makes "
+            "it anew with rerun=true"
         )
 
     def data(self, folder: str | None = None, **changes: Any) -> "LightningDataModule":
         """Return the run's data module, set up.
 
         Args:
-            folder: Where its files are, as `data.root`; None for the default of `paths.data`. The
-                record's own path is not used: it may be somebody else's.
+            folder: Where its files are; None for `data` beside the run's folder `runs`.
             changes: To the configuration's section `data`.
 
         Raises:
@@ -126,9 +126,8 @@ class LoadedRun:
         from project.data.mnist_files import DataError
         from project.training.components import build_data
 
-        section = self.config["data"] | changes
-        if "root" in section:
-            section["root"] = folder or DATA_FOLDER
+        folder = folder or data_folder(self.config, self.directory)
+        section = data_section(self.config, folder) | changes
         config, facts = prepare_data(self.config | {"data": section})
         stored = self.record["provenance"]["data"].get("source")
         if None not in (stored, facts.get("source")) and stored != facts["source"]:
@@ -143,11 +142,38 @@ class LoadedRun:
         return data
 
 
+def data_folder(config: dict[str, Any], directory: Path) -> str:
+    """Return where the data of a run directory are by default: `outputs/data`.
+
+    Raises:
+        ConfigurationError: They lay in a folder of their own, which must be named.
+    """
+    root = config["data"].get("root")
+    if config["data"].get("prepare") and root not in (None, config["paths"]["data"]):
+        raise ConfigurationError(
+            f"{directory}: its data lay in {root}; paths.data=FOLDER says where they are now"
+        )
+    parents = directory.absolute().parents
+    return str(parents[2] / "data" if len(parents) > 2 else Path("outputs", "data"))
+
+
+def data_section(config: dict[str, Any], folder: str) -> dict[str, Any]:
+    """Return the section `data` of a stored configuration with its files in `folder`.
+
+    The stored path is not used: a run directory may come from another machine, or a stranger.
+    """
+    section = config["data"]
+    is_platforms = section.get("prepare") is not None
+    if "root" in section and (is_platforms or section["root"] == config["paths"]["data"]):
+        return section | {"root": folder}
+    return section
+
+
 def load_run(
     directory: str | Path,
     trust_code: bool = False,
     accept_code: bool = False,
-    sections: Sequence[str] = SECTIONS,
+    with_callbacks: bool = False,
 ) -> LoadedRun:
     """Open the completed run in `directory`.
 
@@ -155,7 +181,7 @@ def load_run(
         directory: A run directory.
         trust_code: Build whatever classes its configuration names.
         accept_code: Use weights that other code has trained.
-        sections: The sections of its configuration that are going to be built.
+        with_callbacks: Whether the callbacks that decide its result will be built too.
 
     Raises:
         NoRunError: There is no completed run of project.train.
@@ -184,6 +210,7 @@ def load_run(
         ) from None
     now = fingerprint(deciding_targets(record["config"]))
     if not trust_code:
+        sections = (*SECTIONS, "callbacks") if with_callbacks else SECTIONS
         check_sections(directory, record, now["definitions"], sections)
     if check_same_code(directory, record, now, accept_code):
         # Other code may have other defaults, and so give the run another name.
@@ -244,127 +271,3 @@ def output_folder(directory: Path) -> Path:
     """Return the output folder that holds a run directory, `<outputs>/runs/<variant>/seed_<k>`."""
     parents = directory.resolve().parents
     return parents[2] if len(parents) > 3 else directory.resolve()
-
-
-def find_best(outputs: Path) -> tuple[Path, str]:
-    """Return the run of the best validation metric under an output folder, and why it is.
-
-    Raises:
-        NoRunError: There is none, or the runs are of several tasks or data sets.
-    """
-    found = list(_completed(outputs))
-    if not found:
-        raise NoRunError(
-            f"there is no completed run with a validation metric in {outputs / 'runs'}; "
-            "python -m project.train makes one"
-        )
-    kinds = {(each["task"], _data_set(each), each["metric"]["name"]) for _, each in found}
-    if len(kinds) > 1:
-        listed = "; ".join(f"task={task} data={data}" for task, data, _ in sorted(kinds))
-        raise NoRunError(
-            f"the runs in {outputs / 'runs'} are of several experiments ({listed}), of which no run "
-            "is the best; name one: run=DIRECTORY"
-        )
-    metric = found[0][1]["metric"]
-    sign = 1 if metric["direction"] == "min" else -1
-    name = f"val/{metric['name']}"
-    directory, record = min(found, key=lambda each: (sign * each[1]["metrics"][name], str(each[0])))
-    value = metric_text(metric["name"], record["metrics"][name])
-    word = "lowest" if sign > 0 else "highest"
-    plural = "s" * (len(found) != 1)
-    return directory, (
-        f"the {word} validation {metric['name']}, {value}, of {len(found)} completed run{plural}"
-    )
-
-
-def _data_set(record: dict[str, Any]) -> str:
-    """Return the data set that was found, else the name of the data's file."""
-    return record["provenance"]["data"].get("dataset") or record["data"]
-
-
-def _completed(outputs: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    for path in sorted((outputs / "runs").glob("*/seed_*")):
-        try:
-            record = completed_record(path)
-        except CorruptRunError:
-            continue
-        if record is None or record.get("command") != "train":
-            continue
-        if f"val/{record['metric']['name']}" in record["metrics"]:
-            yield path, record
-
-
-@dataclass(frozen=True, eq=False)
-class RunWords:
-    """What the words of a command say about its run.
-
-    Attributes:
-        run: Its directory; None for the best one under `outputs`.
-        outputs: The output folder.
-        data: The folder of the data; None for the run's own.
-        trust_code: Whether to build whatever classes its configuration names.
-        accept_code: Whether to use weights that other code has trained.
-        others: The words that are the command's own.
-    """
-
-    run: Path | None
-    outputs: Path
-    data: str | None
-    trust_code: bool
-    accept_code: bool
-    others: list[str]
-
-    def open(self) -> tuple[LoadedRun, str | None]:
-        """Open the run; returns it, and why `best` is this one."""
-        directory, why = (self.run, None) if self.run is not None else find_best(self.outputs)
-        return load_run(directory, self.trust_code, self.accept_code), why
-
-
-KEYS = ("run", "paths.outputs", "paths.data", "trust_code", "code")
-
-
-def read_run_words(words: Sequence[str]) -> RunWords:
-    """Take what is said of the run out of a command's words.
-
-    Args:
-        words: `best` or `run=DIRECTORY`, perhaps `paths.outputs=`, `paths.data=`,
-            `trust_code=true`, `code=accept`, and the command's own.
-
-    Raises:
-        NoRunError: No run is named, or twice.
-    """
-    values: dict[str, str] = {}
-    others = []
-    for word in words:
-        key, equals, value = word.partition("=")
-        if equals and key in KEYS:
-            if key in values:
-                raise NoRunError(f"{key}= is given twice; leave one out")
-            values[key] = value
-        else:
-            others.append(word)
-    best = others[:1] == ["best"]
-    if best == ("run" in values):
-        raise NoRunError(
-            "run= and best are two choices; leave one out"
-            if best
-            else "name a run first: run=outputs/runs/<variant>/seed_<k>, or `best` for the one of "
-            "the best validation metric"
-        )
-    for key, known in (("trust_code", ("true", "false")), ("code", ("accept",))):
-        if key in values and values[key] not in known:
-            raise ConfigurationError(f"{key}={values[key]}: must be {' or '.join(known)}")
-    return RunWords(
-        run=None if best else _expanded(values["run"]),
-        outputs=_expanded(values.get("paths.outputs", "outputs")),
-        data=str(_expanded(values["paths.data"])) if "paths.data" in values else None,
-        trust_code=values.get("trust_code") == "true",
-        accept_code="code" in values,
-        others=others[best:],
-    )
-
-
-def _expanded(path: str) -> Path:
-    from project.config.compose import expand_path
-
-    return Path(expand_path(path))

@@ -1,8 +1,6 @@
 """What is noted of a run's data and answers while it is tested."""
 
-import hashlib
 import logging
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +67,7 @@ class Predictions(Callback):
         if not self._kept["prediction"]:
             return
         try:
-            arrays = {key: _compact(torch.cat(each)) for key, each in self._kept.items()}
+            arrays: Any = {key: _compact(torch.cat(each)) for key, each in self._kept.items()}
         except RuntimeError:
             log.warning("the predictions of the test batches do not fit together", exc_info=True)
             return
@@ -82,13 +80,3 @@ def _compact(values: torch.Tensor) -> np.ndarray:
     if array.dtype.kind in "iu" and array.size:
         return array.astype(np.min_scalar_type(array.max() if array.min() >= 0 else array.min()))
     return array
-
-
-def file_digest(files: Iterable[str | Path]) -> str:
-    """Return the SHA-256 over the names and contents of data files, in the order of their names."""
-    digest = hashlib.sha256()
-    for path in sorted(map(Path, files), key=lambda each: each.name):
-        digest.update(path.name.encode() + b"\0")
-        with open(path, "rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()

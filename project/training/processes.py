@@ -25,6 +25,7 @@ import torch
 from pytorch_lightning.strategies import DDPStrategy
 
 from project.config.schema import Trainer as TrainerSection
+from project.runs.lifecycle import DivergedError
 from project.runs.spec import RunSpec
 
 log = logging.getLogger(__name__)
@@ -83,6 +84,13 @@ class _Rank:
     answers: Connection
 
 
+@dataclass(frozen=True)
+class _Failure:
+    kind: str
+    text: str
+    trace: str
+
+
 @contextmanager
 def launch_processes(spec: RunSpec, checkpoint: Path | None, follow: Follow) -> Iterator[Processes]:
     """While entered, this process is rank 0 and every other follows the same run.
@@ -94,6 +102,7 @@ def launch_processes(spec: RunSpec, checkpoint: Path | None, follow: Follow) -> 
 
     Raises:
         ProcessError: Another process failed or was killed.
+        DivergedError: The loss of another process was no finite number.
     """
     count = spec.config["trainer"].get("devices", 1)
     if count == 1:
@@ -109,18 +118,26 @@ def launch_processes(spec: RunSpec, checkpoint: Path | None, follow: Follow) -> 
         _await(others)
         yield Processes(0, count)
     except RuntimeError as error:  # gloo's and NCCL's, when a peer is gone
-        if (cause := _cause(others)) and f"{type(error).__name__}: {error}" not in cause:
-            raise ProcessError(cause) from error
-        raise
+        cause = _cause(others)
+        if cause is None or f"{type(error).__name__}: {error}" in str(cause):
+            raise
+        raise cause from error
     finally:
         for other in others:
             other.process.kill()
             other.process.join()
             other.answers.close()
+        _leave_group()
         for name, value in before.items():
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
+
+
+def _leave_group() -> None:
+    """Let this process form another group; NCCL could wait for peers that are gone."""
+    if torch.distributed.is_initialized() and torch.distributed.get_backend() == "gloo":
+        torch.distributed.destroy_process_group()
 
 
 def _environment(count: int) -> dict[str, str]:
@@ -165,7 +182,7 @@ def _await(others: list[_Rank]) -> None:
         except EOFError:
             answer = None
         if answer != READY:
-            raise ProcessError(_ending(other, answer))
+            raise _ending(other, answer)
 
 
 def _rank_main(work: Work, rank: int, environment: dict[str, str], answers: Connection) -> None:
@@ -180,7 +197,7 @@ def _rank_main(work: Work, rank: int, environment: dict[str, str], answers: Conn
         follow(spec, checkpoint, Processes(rank, count))
     except BaseException as error:
         with suppress(OSError):  # rank 0 may be gone
-            answers.send((f"{type(error).__name__}: {error}", traceback.format_exc()))
+            answers.send(_Failure(type(error).__name__, str(error), traceback.format_exc()))
         os._exit(1)
 
 
@@ -191,22 +208,25 @@ def _die_with_first_rank() -> None:
     os._exit(1)
 
 
-def _cause(others: list[_Rank]) -> str | None:
-    """Say what a rank that is dead died of; None if all live."""
+def _cause(others: list[_Rank]) -> Exception | None:
+    """Return what a rank that is dead died of; None if all live."""
     ended = wait([other.process.sentinel for other in others], timeout=TIMEOUT_SECONDS)
     first = next((other for other in others if other.process.sentinel in ended), None)
     return None if first is None else _ending(first, None)
 
 
-def _ending(other: _Rank, answer: object) -> str:
+def _ending(other: _Rank, answer: object) -> Exception:
     with suppress(EOFError):
         if answer is None and other.answers.poll():
             answer = other.answers.recv()
-    if isinstance(answer, tuple):
-        reason, trace = answer
-        log.error("rank %d failed\n%s", other.rank, trace)
-        return f"rank {other.rank}: {reason}"
+    if isinstance(answer, _Failure):
+        log.error("rank %d failed\n%s", other.rank, answer.trace)
+        if answer.kind == DivergedError.__name__:
+            return DivergedError(answer.text)
+        return ProcessError(f"rank {other.rank}: {answer.kind}: {answer.text}")
     other.process.join(TIMEOUT_SECONDS)
     code = other.process.exitcode
     how = f"was killed by {signal.Signals(-code).name}" if code and code < 0 else f"exited: {code}"
-    return f"rank {other.rank} {how}; the same command goes on from the last checkpoint"
+    return ProcessError(
+        f"rank {other.rank} {how}; the same command goes on from the last checkpoint"
+    )

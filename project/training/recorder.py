@@ -5,6 +5,7 @@ import io
 import logging
 import math
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from project.runs.atomic import write_text
 from project.runs.directory import HISTORY
 from project.training.checkpoint import LAST
+from project.training.guarded_logger import GuardedLogger
 
 log = logging.getLogger(__name__)
 
@@ -26,12 +28,22 @@ def history_csv(rows: list[Row]) -> str:
 
     Equal runs give equal bytes. A metric that was not logged in an epoch leaves its cell empty.
     """
+    return table_csv(rows, ["epoch", "lr"])
+
+
+def table_csv(rows: list[Row], first: list[str]) -> str:
+    """Return rows as CSV: the columns `first`, then the others by name."""
     text = io.StringIO()
-    names = ["epoch", "lr", *sorted({name for row in rows for name in row} - {"epoch", "lr"})]
+    names = [*first, *sorted({name for row in rows for name in row} - set(first))]
     writer = csv.DictWriter(text, fieldnames=names, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
+
+
+def last_values(rows: list[Row]) -> Row:
+    """Return the value of each metric in the last epoch that logged it."""
+    return {name: value for row in rows for name, value in row.items() if "/" in name}
 
 
 class RunRecorder(Checkpoint):
@@ -39,10 +51,11 @@ class RunRecorder(Checkpoint):
 
     Between, writing takes at most `max_overhead` of the time. The rows travel in the checkpoint: a
     resumed run rewrites history.csv from it, so the file never holds an epoch that the weights have
-    not seen, and hands the last row to the loggers again, which may have missed it.
+    not seen.
 
-    Two things that Lightning loses between an epoch's checkpoint and the next epoch are replayed:
-    the wish of a callback to stop, and the step of a scheduler that watches a metric.
+    What Lightning does between an epoch's checkpoint and the next epoch is replayed when a run is
+    resumed: the wish of a callback to stop, the step of a scheduler that watches a metric, and what
+    loggers get of the epoch. They get it at `step`, and everything from that step on once more.
 
     Lightning calls a `Checkpoint` callback after all others, when the epoch's metrics are complete.
 
@@ -54,12 +67,14 @@ class RunRecorder(Checkpoint):
     def __init__(self, directory: Path, max_overhead: float) -> None:
         self.directory = directory
         self.max_overhead = max_overhead
-        self._next_time = -math.inf
         self.rows: list[Row] = []
-        self.curves: Row = {}
+        self.step = 0
+        self.logged: Row = {}
         self.should_stop = False
         self.seconds = 0.0
+        self._next_time = -math.inf
         self._resumed = False
+        self._before: Mapping[str, torch.Tensor] = {}
         self._learning_rate = math.nan
         self._gradient_norm = math.nan
 
@@ -67,7 +82,8 @@ class RunRecorder(Checkpoint):
         """Return what a resumed run needs."""
         return {
             "rows": self.rows,
-            "curves": self.curves,
+            "step": self.step,
+            "logged": self.logged,
             "should_stop": self.should_stop,
             "seconds": self.seconds,
         }
@@ -75,7 +91,8 @@ class RunRecorder(Checkpoint):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over the state of the checkpoint's epoch."""
         self.rows = state_dict["rows"]
-        self.curves = state_dict["curves"]
+        self.step = state_dict["step"]
+        self.logged = state_dict["logged"]
         self.should_stop = state_dict["should_stop"]
         self.seconds = state_dict["seconds"]
         self._resumed = True
@@ -86,24 +103,34 @@ class RunRecorder(Checkpoint):
         # epoch, which still has to be tested, and may lack that epoch in its history.csv.
         if self._resumed:
             trainer.should_stop = self.should_stop
-            self._write_history()
+            if trainer.is_global_zero:
+                self._write_history()
+            for logger in trainer.loggers:
+                logger.log_metrics(self.logged, step=self.step)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Replay the step of schedulers that watch a metric, which comes after the checkpoint."""
         self._last_time = time.monotonic()
         if self._resumed:
-            self._replay_plateau_steps(trainer)
+            self._replay_plateau_steps(trainer, pl_module)
             self._resumed = False
 
-    def _replay_plateau_steps(self, trainer: Trainer) -> None:
-        row = self.rows[-1]
+    def _replay_plateau_steps(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        known = last_values(self.rows)
         for config in trainer.lr_scheduler_configs:
             due = trainer.current_epoch % config.frequency == 0
-            if not (config.reduce_on_plateau and config.interval == "epoch" and due):
-                continue
-            value = row.get(str(config.monitor))
-            if value is not None:
-                config.scheduler.step(torch.tensor(value))
+            value = known.get(str(config.monitor))
+            if (
+                config.reduce_on_plateau
+                and config.interval == "epoch"
+                and due
+                and value is not None
+            ):
+                pl_module.lr_scheduler_step(config.scheduler, torch.tensor(value))
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note what there is of earlier epochs, which Lightning keeps in the same dictionary."""
+        self._before = dict(trainer.callback_metrics)
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
@@ -129,38 +156,68 @@ class RunRecorder(Checkpoint):
         metrics = {
             name: float(value)
             for name, value in sorted(trainer.callback_metrics.items())
-            if value.numel() == 1
+            if value.numel() == 1 and value is not self._before.get(name)
         }
         epoch = trainer.current_epoch + 1
         self.rows.append({"epoch": epoch, "lr": self._learning_rate} | metrics)
-        self.curves = {
+        self.step = _logged_step(trainer, pl_module)
+        curves = {
             "training/learning_rate": self._learning_rate,
             "training/seconds_per_epoch": elapsed,
             "training/gradient_norm": self._gradient_norm,
         }
+        self.logged = self._of_step(trainer) | _for_loggers(metrics, trainer) | curves
         self.should_stop = trainer.should_stop
-        if now >= self._next_time or epoch == trainer.max_epochs or self.should_stop:
-            trainer.save_checkpoint(self.directory / LAST)
-            if trainer.is_global_zero:
-                self._write_history()
-            written = time.monotonic()
-            self._next_time = written + (written - now) * (1 / self.max_overhead - 1)
-        self.log_curves(trainer)
+        # Decided by the first process: the clocks of the others may differ.
+        if trainer.strategy.broadcast(now >= self._next_time or self._is_last(trainer)):
+            self._save(trainer)
+        for logger in trainer.loggers:
+            logger.log_metrics(curves, step=self.step)
         log.info("epoch %d/%s  %s", epoch, trainer.max_epochs, _line(metrics))
 
-    def log_curves(self, trainer: Trainer) -> None:
-        """Hand learning rate, time and gradient norm of the last epoch to the loggers."""
+    def _save(self, trainer: Trainer) -> None:
+        began = time.monotonic()
+        # What a logger holds back would be missing after a resume from here.
         for logger in trainer.loggers:
-            logger.log_metrics(self.curves, step=max(0, trainer.global_step - 1))
+            if callable(flush := getattr(logger, "flush", None)):
+                flush()
+        trainer.save_checkpoint(self.directory / LAST)
+        if trainer.is_global_zero:
+            self._write_history()
+        written = time.monotonic()
+        self._next_time = written + (written - began) * (1 / self.max_overhead - 1)
 
-    def log_last_row(self, trainer: Trainer, step: int) -> None:
-        """Hand the last epoch to the loggers again, which may have missed it before a kill."""
-        metrics = {name: each for name, each in self.rows[-1].items() if "/" in name}
+    def _is_last(self, trainer: Trainer) -> bool:
+        """Whether training may end with this epoch."""
+        return self.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
+
+    def _of_step(self, trainer: Trainer) -> Row:
+        """Return what the loggers have of this step so far: validation, values of the last step."""
         for logger in trainer.loggers:
-            logger.log_metrics(metrics | self.curves, step=step)
+            if isinstance(logger, GuardedLogger) and logger.last_step == self.step:
+                return dict(logger.last_metrics)
+        return {}
 
     def _write_history(self) -> None:
         write_text(self.directory / HISTORY, history_csv(self.rows))
+
+
+def _logged_step(trainer: Trainer, pl_module: LightningModule) -> int:
+    """Return the step at which Lightning logs this epoch: that of its last batch."""
+    if pl_module.automatic_optimization:
+        return max(0, trainer.global_step - 1)
+    # `global_step` counts the steps of all optimizers, the loggers' axis does not.
+    return trainer.fit_loop.total_batch_idx
+
+
+def _for_loggers(metrics: Row, trainer: Trainer) -> Row:
+    """Return the epoch's metrics that Lightning will hand to loggers."""
+    names = trainer.logged_metrics.keys()
+    logged = {
+        name: each for name, each in metrics.items()
+        if name in names and not (name.endswith("_step") and f"{name[:-5]}_epoch" in metrics)
+    }  # fmt: skip
+    return logged | {"epoch": trainer.current_epoch} if logged else {}
 
 
 def _line(metrics: Row) -> str:

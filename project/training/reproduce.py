@@ -23,7 +23,7 @@ from project.runs.prepare import prepare_run
 from project.runs.record import RECORD, CorruptRunError, completed_record
 from project.training.checkpoint import LAST, AtomicCheckpointIO
 from project.training.execute import execute
-from project.training.load_run import DATA_FOLDER, SECTIONS, load_run
+from project.training.load_run import data_folder, data_section, load_run, output_folder
 
 ALLOWED = ("verify=", "paths.", "trust_code=", "code=")
 
@@ -51,21 +51,19 @@ class StoredResult:
     provenance: dict[str, Any]
 
 
-def reproduce(
-    directory: Path, words: Sequence[str], data: str = DATA_FOLDER, trust_code: bool = False
-) -> dict[str, float]:
+def reproduce(directory: Path, words: Sequence[str], trust_code: bool = False) -> dict[str, float]:
     """Repeat the completed run in `directory`; returns its metrics if no bit differs.
 
     Args:
         directory: The run directory.
         words: The overrides of the command; only paths may be among them.
-        data: The folder of the data; the stored one is not used.
         trust_code: Build whatever classes the stored configuration names.
 
     Raises:
         NoRunError: There is no completed run of project.train.
         CorruptRunError: A file of it cannot be read.
         ConflictError: Its code must not be trusted.
+        DataError: Its data cannot be had.
         DifferentError: A bit differs; where the environments differ is said too.
     """
     ignored = [word for word in words if not word.startswith(ALLOWED)]
@@ -74,15 +72,15 @@ def reproduce(
             f"verify repeats a run in the configuration that it had: leave out {' '.join(ignored)}"
         )
     # Other code is no reason to refuse: whether it changes a bit is what is asked.
-    sections = (*SECTIONS, "callbacks")
-    loaded = load_run(directory, trust_code, accept_code=True, sections=sections)
+    loaded = load_run(directory, trust_code=trust_code, accept_code=True, with_callbacks=True)
     stored = read_result(directory)
+    given = [word.partition("=")[2] for word in words if word.startswith("paths.data=")]
     with TemporaryDirectory(prefix="verify-") as scratch:
-        repeated = _repeat(loaded.config, Path(scratch), data, directory)
-    differences = list(_differences(stored, repeated))
+        repeated = _repeat(loaded.config, Path(scratch), given[0] if given else None, directory)
+    found = list(differences(stored, repeated))
     environment = _environment(stored.provenance, repeated.provenance)
-    if differences:
-        lines = "\n  ".join([*differences, *environment])
+    if found:
+        lines = "\n  ".join([*found, *environment])
         raise DifferentError(f"{directory} is not the same when it is repeated:\n  {lines}")
     counts = f"{len(stored.metrics)} metrics, {len(stored.history.splitlines()) - 1} epochs"
     print(f"{loaded.name}: the same bits when repeated ({counts}, {len(stored.tensors)} tensors)")
@@ -90,16 +88,20 @@ def reproduce(
     return stored.metrics
 
 
-def _repeat(config: dict[str, Any], scratch: Path, data: str, directory: Path) -> StoredResult:
+def _repeat(
+    config: dict[str, Any], scratch: Path, data: str | None, directory: Path
+) -> StoredResult:
     """Carry out a stored configuration, but for what only observes, in a scratch folder."""
-    section = config["data"] | ({"root": data} if "root" in config["data"] else {})
-    changed = {
-        "paths": {"outputs": str(scratch), "data": data},
-        "data": section,
-        "callbacks": deciding_callbacks(config["callbacks"]),
-        "logger": {},
-    }
+    folder = data or data_folder(config, directory)
+    paths = {"outputs": str(scratch), "data": folder}
     try:
+        changed = {
+            "init_from": _initial(config, directory),
+            "paths": paths,
+            "data": data_section(config, folder),
+            "callbacks": deciding_callbacks(config["callbacks"]),
+            "logger": {},
+        }
         spec = prepare_run(config | changed)
     except ConfigurationError as error:
         path = directory / RECORD
@@ -108,6 +110,15 @@ def _repeat(config: dict[str, Any], scratch: Path, data: str, directory: Path) -
     with spec.directory.locked():
         run(spec, execute)
     return read_result(spec.directory.path)
+
+
+def _initial(config: dict[str, Any], directory: Path) -> dict[str, Any] | None:
+    """Return `init_from` with the run where it stands beside this one: no stored path is used."""
+    section = config.get("init_from")
+    if section is None:
+        return None
+    source = output_folder(directory) / "runs" / section["source"]
+    return section | {"run": str(source if section["variant"] is None else source.parent)}
 
 
 def read_result(directory: Path) -> StoredResult:
@@ -134,7 +145,7 @@ def _named_tensors(node: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
             yield from _named_tensors(value, f"{name}.{key}")
 
 
-def _differences(stored: StoredResult, repeated: StoredResult) -> Iterator[str]:
+def differences(stored: StoredResult, repeated: StoredResult) -> Iterator[str]:
     """Yield a line for each of metrics, history and weights that differs."""
     for name in sorted(stored.metrics.keys() | repeated.metrics.keys()):
         was, now = stored.metrics.get(name), repeated.metrics.get(name)

@@ -1,7 +1,7 @@
-"""Random streams under Lightning: what loaders, steps and nets draw is a function of seed and place.
+"""Random streams under Lightning: what loaders, steps and hooks draw is a function of the place.
 
-Code that draws from the global generators (a shuffling DataLoader, worker processes, augmentation in
-a dataset, dropout) draws from a stream of its own here, so that a resumed run is bit-identical.
+Code that draws from the global generators (a shuffling DataLoader, worker processes, augmentation
+in a dataset, dropout) draws from a stream of its own here, so that a resumed run is bit-identical.
 """
 
 import itertools
@@ -12,6 +12,7 @@ import torch
 from lightning_utilities.core.apply_func import apply_to_collection
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer
 from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.utilities import CombinedLoader
 from torch.utils.data import DataLoader, Sampler
 
 from project import seeding
@@ -19,10 +20,12 @@ from project.config.errors import ConfigurationError
 
 
 class SeededLoader:
-    """A loader whose every pass begins at `order/<epoch>`, and every batch at `fetch/<epoch>/<n>`.
+    """A loader: every pass begins at `order/<epoch>`, and every batch at `fetch/<epoch>/<n>`.
 
     The streams are opened at the first `next` and not by a callback at the epoch's start: Lightning
-    makes the first iterator earlier, and a resumed run would differ.
+    makes the first iterator earlier, and a resumed run would differ. A loader that is passed
+    through again within an epoch (a short one beside a long one, a second validation) gets a new
+    order.
 
     Args:
         loader: Any loader; its attributes stay reachable.
@@ -36,14 +39,21 @@ class SeededLoader:
         self._seed = seed
         self._prefix = prefix
         self._epoch = epoch
+        self._passes: tuple[int, int, int] = (-1, 0, 0)  # epoch, passes through it, batches of it
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the loader's batches."""
         epoch = self._epoch()
-        seeding.start(self._seed, f"{self._prefix}order", epoch)
+        of_epoch, passes, number = self._passes
+        if of_epoch != epoch:
+            passes = number = 0
+        order = f"order/{epoch}" if passes == 0 else f"order/{epoch}/{passes}"
+        seeding.start(self._seed, f"{self._prefix}{order}")
         batches = iter(self.loader)
-        for number in itertools.count():
+        while True:
             seeding.start(self._seed, f"{self._prefix}fetch/{epoch}", number)
+            number += 1
+            self._passes = (epoch, passes + 1, number)
             try:
                 batch = next(batches)
             except StopIteration:
@@ -54,6 +64,10 @@ class SeededLoader:
         """Return the number of batches; raises TypeError where the loader has none."""
         return len(self.loader)
 
+    def at(self, epoch: int) -> "SeededLoader":
+        """Return the same loader for one epoch, whatever a trainer does."""
+        return SeededLoader(self.loader, self._seed, self._prefix, lambda: epoch)
+
     def __getattr__(self, name: str) -> Any:
         """Return what the loader itself has by that name."""
         if name == "loader":  # while it is being copied
@@ -61,67 +75,102 @@ class SeededLoader:
         return getattr(self.loader, name)
 
 
+class FirstBatch:
+    """A loader of one batch, the first of another loader, in every epoch the same.
+
+    Args:
+        loader: The other loader.
+    """
+
+    def __init__(self, loader: SeededLoader) -> None:
+        self.loader = loader
+        self._batch: Any = None
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield a copy of the batch: what works on it in place does so once."""
+        if self._batch is None:
+            self._batch = next(iter(self.loader))
+        yield apply_to_collection(self._batch, torch.Tensor, torch.clone)
+
+    def __len__(self) -> int:
+        """Return the number of batches."""
+        return 1
+
+
 class SeededLoaders(LightningDataModule):
     """Gives the loaders of the data module that it is mixed with their streams.
 
     Attributes:
         stream_seed: The seed of the streams; set before the trainer runs.
+        repeats_first_batch: Whether the first training batch is the only one, in every epoch.
     """
 
     stream_seed: int = 0
+    repeats_first_batch: bool = False
 
     def train_dataloader(self) -> Any:
         """Return the training loaders, each process with its own part of the batches."""
-        return self._seeded(super().train_dataloader(), "")
+        return self._seeded(super().train_dataloader(), "", self._current_epoch)
 
     def val_dataloader(self) -> Any:
         """Return the validation loaders; every process validates on all of them."""
-        return self._seeded(super().val_dataloader(), "val/")
+        return self._seeded(super().val_dataloader(), "val/", self._current_epoch)
 
     def test_dataloader(self) -> Any:
-        """Return the test loaders."""
-        return self._seeded(super().test_dataloader(), "test/")
+        """Return the test loaders, whose draws do not depend on how long was trained."""
+        return self._seeded(super().test_dataloader(), "test/", lambda: 0)
 
-    def _seeded(self, loaders: Any, prefix: str) -> Any:
+    def _seeded(self, loaders: Any, prefix: str, epoch: Callable[[], int]) -> Any:
         numbers = itertools.count()
 
         def wrap(loader: Any) -> Any:
-            if getattr(loader, "persistent_workers", False):
+            if isinstance(loader, dict):
+                return {key: wrap(each) for key, each in loader.items()}
+            if isinstance(loader, list | tuple):
+                return [wrap(each) for each in loader]
+            if loader is None:
+                stage = prefix.rstrip("/") or "train"
                 raise ConfigurationError(
-                    f"{type(self).__mro__[2].__name__}: a loader keeps its workers between epochs, "
-                    "and a resumed run could not give them their random state back; set "
-                    "persistent_workers=False"
+                    f"{type(self).__name__}: {stage}_dataloader() gives None, no loader"
                 )
             number = next(numbers)
-            ranks = 1 if self.trainer is None or prefix else self.trainer.world_size
-            if ranks > 1:
-                assert self.trainer is not None
-                loader = strided(loader, self.trainer.global_rank, ranks)
             name = f"{number}/{prefix}" if number else prefix
-            return SeededLoader(loader, self.stream_seed, name, self._current_epoch)
+            own = self._own_part(loader, prefix)
+            seeded = SeededLoader(own, self.stream_seed, name, epoch)
+            return FirstBatch(seeded) if self.repeats_first_batch and not prefix else seeded
 
-        if isinstance(loaders, list | tuple | dict):
-            kinds = (DataLoader, _Iterable)
-            return apply_to_collection(loaders, kinds, wrap)
+        if isinstance(loaders, CombinedLoader):
+            loaders.flattened = [wrap(each) for each in loaders.flattened]
+            return loaders
         return wrap(loaders)
 
+    def _own_part(self, loader: Any, prefix: str) -> Any:
+        """Return this process's part of a loader for training."""
+        if getattr(loader, "persistent_workers", False):
+            raise ConfigurationError(
+                f"{type(self).__name__}: a loader keeps its workers between epochs, and a resumed "
+                "run could not give them their random state back; set persistent_workers=False"
+            )
+        if self.trainer is None or prefix or self.trainer.world_size == 1:
+            return loader
+        return strided(loader, self.trainer.global_rank, self.trainer.world_size)
+
     def _current_epoch(self) -> int:
-        return 0 if self.trainer is None else self.trainer.current_epoch
-
-
-class _IterableType(type):
-    def __instancecheck__(cls, instance: object) -> bool:
-        is_collection = isinstance(instance, list | tuple | dict | str)
-        return hasattr(instance, "__iter__") and not is_collection
-
-
-class _Iterable(metaclass=_IterableType):
-    """Anything that can be iterated over and is no collection of such things."""
+        # Not `current_epoch`, which a resumed run sets only after it has made its first iterator.
+        if self.trainer is None:
+            return 0
+        progress: Any = self.trainer.fit_loop.epoch_progress
+        return progress.current.processed
 
 
 def with_streams(data_class: type[LightningDataModule]) -> type[LightningDataModule]:
     """Return a subclass of a data module's class whose loaders draw from streams."""
-    return type(data_class.__name__, (SeededLoaders, data_class), {})
+    lacking = {
+        name: getattr(LightningDataModule, name)
+        for name in ("train_dataloader", "val_dataloader", "test_dataloader")
+        if getattr(data_class, name) is getattr(LightningDataModule, name)
+    }
+    return type(data_class.__name__, (SeededLoaders, data_class), lacking)
 
 
 class StridedSampler(Sampler[Any]):
@@ -211,6 +260,10 @@ class Streams(Callback):
             seeding.start(self.seed, f"{name}/{index}", rank)
         else:
             seeding.start(self.seed, name, index)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Open `train_start`, for hooks that a resumed run calls again."""
+        self._start(trainer, "train_start", 0)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Open `epoch/<epoch>`, for hooks at an epoch's beginning."""

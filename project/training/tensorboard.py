@@ -30,11 +30,11 @@ class RunTensorBoardLogger(TensorBoardLogger):
 
     Args:
         directory: The run directory.
-        first_step: A resumed run declares everything from this global step on void, and writes it
-            again; None for a run that begins.
+        first_step: Everything from this step on that an earlier session wrote is void; it is
+            written again.
     """
 
-    def __init__(self, directory: str | Path, first_step: int | None = None) -> None:
+    def __init__(self, directory: str | Path, first_step: int = 0) -> None:
         super().__init__(
             save_dir=str(directory),
             name="",
@@ -42,15 +42,27 @@ class RunTensorBoardLogger(TensorBoardLogger):
             default_hp_metric=False,
             purge_step=first_step,
         )
+        self._is_described = False
+        self._epoch_step: int | None = None
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Write scalars, at once: the dashboard and a resumed run can read them."""
-        super().log_metrics({tag(name): value for name, value in metrics.items()}, step)
+        scalars = {tag(name): value for name, value in metrics.items()}
+        if "epoch" in scalars:  # Lightning adds it to each call, of which a step may have several
+            if step == self._epoch_step:
+                del scalars["epoch"]
+            self._epoch_step = step
+        super().log_metrics(scalars, step)
         self.experiment.flush()
 
     def log_hyperparams(self, params: Any, metrics: Any = None, step: int | None = None) -> None:
-        """Write the run's row of the HParams tab."""
-        self._add(_session_start(params, time.time()), 0)
+        """Write the run's row of the HParams tab, once.
+
+        Lightning calls this too, with what a module has saved by `save_hyperparameters`.
+        """
+        if not self._is_described:
+            self._is_described = True
+            self._add(_session_start(params, time.time()), 0)
 
     def log_layout(self, metrics: list[str]) -> None:
         """Write which curves share a chart in the Custom Scalars tab.
@@ -65,15 +77,19 @@ class RunTensorBoardLogger(TensorBoardLogger):
         }
         self.experiment.add_custom_scalars({"train and validation": charts})
 
-    def finish(self, title: str, params: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
-        """Write the card of a completed run, and that it has succeeded.
+    def finish(
+        self, title: str, params: Mapping[str, Any], metrics: Mapping[str, float], step: int
+    ) -> None:
+        """Write the layout and the card of a completed run, and that it has succeeded.
 
         Args:
             title: The card's heading.
             params: The run's settings.
             metrics: Its final values, `<stage>/<name>`.
+            step: How many steps were trained.
         """
-        self.experiment.add_text("card", card(title, params, metrics))
+        self.log_layout(sorted(metrics))
+        self.experiment.add_text("card", card(title, params, metrics), step)
         self._add(_session_end(time.time()), 0)
         self.experiment.flush()
 

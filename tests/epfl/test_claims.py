@@ -43,8 +43,8 @@ def rows(outputs: Path, **errors: Sequence[float] | dict[int, float]) -> dict[st
     return {model: variant(outputs, model) for model in errors}
 
 
-def judge_one(claims: list[Claim], own: dict[str, Variant]) -> Judgement:
-    (judgement,) = judge([Finding(says="It is so", smaller=claims)], own)
+def judge_one(claims: Sequence[Claim], own: dict[str, Variant]) -> Judgement:
+    (judgement,) = judge([Finding(says="It is so", smaller=list(claims))], own)
     return judgement
 
 

@@ -73,7 +73,8 @@ def test_other_definitions_are_no_other_version(tmp_path: Path) -> None:
 
 def test_accepted_code_is_averaged_with_a_notice(tmp_path: Path) -> None:
     write_two(tmp_path)
-    write_run(tmp_path, "b", 6, origin={"code": {"digest": "other"}}, code="accept")
+    origin = {"code": {"digest": "other"}, "code_accepted": True}
+    write_run(tmp_path, "b", 6, origin=origin)
     assert "b averages runs of 2 versions of its code, as accepted." in caveats(tmp_path)
 
 

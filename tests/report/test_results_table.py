@@ -97,6 +97,15 @@ def test_the_sentence_says_what_few_seeds_and_equal_values_mean(tmp_path: Path) 
     )
 
 
+def test_the_sentence_says_that_the_best_has_fewer_runs(tmp_path: Path) -> None:
+    write_variant(tmp_path, [0.2, 0.21], "whole")
+    write_variant(tmp_path, [0.1], "short")
+    assert sentence(tmp_path).startswith(
+        "By validation short is the best, and whole of those with the most runs: the test error of "
+        "short is 10.00 points lower than that of whole; 1 seed cannot tell"
+    )
+
+
 def test_the_sentence_says_why_nothing_is_compared(tmp_path: Path) -> None:
     write_run(tmp_path, "a", seed=0)
     write_run(tmp_path, "b", seed=1)

@@ -82,26 +82,25 @@ def test_what_a_study_plans_is_missing_where_it_was_never_begun(tmp_path: Path) 
     assert [str(gap) for gap in find_gaps(found, planned)] == ["ws_al: seed 1 missing"]
     (absent,) = find_absent(found, planned)
     assert str(absent) == "basic: seeds 0, 1 missing"
-    command = completing(absent, Path("o"), lambda command, config: [], "epfl_table")
+    command = completing(absent, Path("o"), "epfl_table")
     assert command == "python -m project.train study=epfl_table paths.outputs=o"
 
 
 def test_a_refusal_names_what_is_missing_with_the_command_that_makes_it(tmp_path: Path) -> None:
-    write_run(tmp_path, seed=0)
+    typed = ["model=ws_al", "optimizer.lr=0.5", "seed=0", "paths.outputs=there", "rerun=true"]
+    write_run(tmp_path, seed=0, record={"overrides": typed})
     gaps = find_gaps(variants(tmp_path), [plan("ws_al", *range(20))])
-    for words, command in (
-        (["model=ws_al"], "-m model=ws_al paths.outputs=elsewhere 'seed=range(1,20)'"),
-        (None, "(no command of today's conf/ leads to the settings of ws_al)"),
-    ):
-        assert completing(gaps[0], Path("elsewhere"), lambda c, v, w=words: w, None).endswith(
-            command
-        )
-    error = refusal(gaps, [], Path("outputs"), lambda command, config: [command])
+    # The words that the variant was made with, without those of the one command.
+    assert completing(gaps[0], Path("elsewhere"), None) == (
+        "python -m project.train -m model=ws_al optimizer.lr=0.5 paths.outputs=elsewhere "
+        "'seed=range(1,20)'"
+    )
+    error = refusal(gaps, [], Path("outputs"))
     assert error.exit_code == 4
     assert "1 variant of the report lacks runs" in str(error)
-    assert "ws_al: seeds 1 to 19 missing\n    python -m project.train -m train 'seed=" in str(error)
+    assert "ws_al: seeds 1 to 19 missing\n    python -m project.train -m model=ws_al" in str(error)
     problems = [Problem(Path(f"a/seed_{k}"), "torn") for k in range(14)]
-    error = refusal([], problems, Path("outputs"), lambda command, config: None, None, ["b/seed_0"])
+    error = refusal([], problems, Path("outputs"), None, ["b/seed_0"])
     assert error.exit_code == 3
     assert "not there: b/seed_0" in str(error)
     assert "14 runs cannot be read:\n  a/seed_0: torn" in str(error)

@@ -81,6 +81,16 @@ def _print_to(log: Path) -> None:
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
 
 
+def _start_as_usual(method: str, main: Callable[..., None], *arguments: Any) -> None:
+    """Runs `main` in a process of the server, whose own processes start by `method`.
+
+    Else those of a job, such as a DataLoader's workers, would come from a server of theirs, which
+    imports everything anew.
+    """
+    multiprocessing.set_start_method(method, force=True)
+    main(*arguments)
+
+
 def _job_main(
     task: tuple[str, str], spec: RunSpec, log: Path, alive: Connection, devices: str | None
 ) -> None:
@@ -175,7 +185,7 @@ class ProcessPool(Pool):
             CheckError: The process has ended without an answer.
         """
         ours, theirs = self._context.Pipe()
-        process = self._fork(target=_check_main, args=(theirs, function, arguments))
+        process = self._fork(_check_main, theirs, function, arguments)
         theirs.close()
         with ours:
             try:
@@ -218,11 +228,16 @@ class ProcessPool(Pool):
                 for running in self._running:
                     running.process.kill()
 
-    def _fork(self, **process: Any) -> ForkServerProcess:
+    def _fork(
+        self, main: Callable[..., None], *arguments: Any, name: str | None = None
+    ) -> ForkServerProcess:
         """A started process; a server that has died is started again, some times."""
+        method = multiprocessing.get_start_method()
         attempts = 10
         while True:
-            forked = self._context.Process(**process)
+            forked = self._context.Process(
+                target=_start_as_usual, args=(method, main, *arguments), name=name
+            )
             try:
                 forked.start()
                 return forked
@@ -246,8 +261,12 @@ class ProcessPool(Pool):
         devices = self._devices[slot % len(self._devices)] if self._devices else None
         with _signals_held_back():
             process = self._fork(
-                target=_job_main,
-                args=(self._task, job.spec, log, theirs, devices),
+                _job_main,
+                self._task,
+                job.spec,
+                log,
+                theirs,
+                devices,
                 name=f"job-{job.number}",
             )
         theirs.close()

@@ -28,7 +28,7 @@ class PairPictures(Callback):
     """
 
     def __init__(self) -> None:
-        self._batches: list[tuple[Any, Any, Any]] = []
+        self._batches: list[tuple[Any, Any]] = []
 
     def on_test_batch_end(
         self,
@@ -40,17 +40,19 @@ class PairPictures(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Keep what was answered."""
-        images, _, digits = batch
-        self._batches.append((images, digits, outputs["output"]))
+        self._batches.append((batch, outputs))
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the pictures and hand them over."""
         try:
-            drawn = pictures(collect(self._batches), pl_module)
+            answers = collect(
+                [(images, digits, out["output"]) for (images, _, digits), out in self._batches]
+            )
+            drawn = pictures(answers, pl_module)
             for logger in trainer.loggers:
-                show = getattr(logger.experiment, "add_image", None)
-                for name, pixels in drawn.items() if callable(show) else ():
-                    show(name, pixels, trainer.global_step, dataformats="HWC")
+                writer: Any = getattr(logger, "experiment", None)
+                for name, pixels in drawn.items() if hasattr(writer, "add_image") else ():
+                    writer.add_image(name, pixels, trainer.global_step, dataformats="HWC")
         except Exception:
             log.warning("the pictures of the test could not be drawn", exc_info=True)
         self._batches.clear()
