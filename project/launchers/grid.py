@@ -236,7 +236,9 @@ class _Specs:
         if len(seeds) == 1 and others in self._by_words:
             return self._by_words[others].at_seed(int(seeds[0]), words)
         spec = self._experiment.prepare(self._composer.config(overrides), words)
-        if not self._composer.uses_seed(overrides):
+        # In another variant's directory each seed starts from the weights of its own run.
+        starts_alike = spec.config.get("init_from") is None
+        if starts_alike and not self._composer.uses_seed(overrides):
             self._by_words[others] = spec
         return spec
 
