@@ -68,7 +68,7 @@ class ProgressBar(Callback):
         self._progress = Progress(
             TextColumn("epoch {task.fields[epoch]}/{task.total:.0f}"),
             BarColumn(bar_width=20),
-            TimeRemainingColumn(compact=True),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
             TextColumn("{task.fields[metrics]}"),
             console=console or Console(stderr=True, highlight=False),
         )
