@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 
 from tests.commands import ROOT, SMALL, command
-from tests.faults.sweeps import Sweep, family, results, until
+from tests.faults.sweeps import BUDGET, Sweep, family, results, until
 from tests.faults.test_full_disks import mount, unmount
 from tests.launchers.ray.nodes import Cluster
-from tests.small_runs import run_directories
+from tests.small_runs import run_directories, type_command
 
 pytestmark = pytest.mark.cluster
 
@@ -63,6 +63,7 @@ def typed(outputs: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.timeout(900)
 def test_a_sweep_that_loses_a_node_ends_as_the_local_one(
     tmp_path: Path, cluster: Cluster, join: tuple[str, ...]
 ) -> None:
@@ -87,10 +88,11 @@ def test_a_sweep_that_loses_a_node_ends_as_the_local_one(
     assert any("resuming from" in log for log in logs), "no lost run went on from its checkpoint"
     until(lambda: not jobs_of(victim.process.pid), "no job outlives its node")
 
-    local = Sweep(tmp_path / "local", *GRID)
-    assert local.wait() == 0, local.errors
-    assert results(sweep.outputs) == results(local.outputs)
-    assert origins(sweep.outputs) == origins(local.outputs)
+    local = tmp_path / "local"
+    words = command("project.train", local, *BUDGET, "-m", *GRID)[3:]
+    assert type_command("project.train", *words).exit_code == 0
+    assert results(sweep.outputs) == results(local)
+    assert origins(sweep.outputs) == origins(local)
     hidden = {path.name for path in sweep.outputs.glob("runs/*/.*")}
     assert all(name.endswith(".lock") for name in hidden), hidden
 
