@@ -43,6 +43,7 @@ def carry_out(spec: RunSpec) -> dict[str, Any]:
     Returns:
         The run's record.
     """
+    spec.directory.refuse_links_outside()
     check_variant(spec)
     if needs_training(spec):
         from project.training.dry_run import dry_run_variants
@@ -69,7 +70,7 @@ def _train(spec: RunSpec, stop: Any) -> Any:
 
 
 class TrainExperiment:
-    """What launchers must know of this command: see `project.launchers.grid.Experiment`."""
+    """What launchers must know of this command: see `project.launchers.experiment`."""
 
     task: tuple[str, str] = ("project.train", "execute_spec")
     config_name = "train"
@@ -80,9 +81,7 @@ class TrainExperiment:
 
         if config["verify"] is not None:
             raise ConfigurationError(f"verify={config['verify']}: is for one run; leave out -m")
-        spec = prepare_run(config, cli.typed_command(), words)
-        spec.directory.refuse_links_outside()
-        return spec
+        return prepare_run(config, cli.typed_command(), words)
 
     def check(self, waiting: Sequence[RunSpec], here: bool) -> None:
         """Try every variant on a real batch before the first job starts."""

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 
@@ -26,7 +27,7 @@ def command(module: str, outputs: Path, *words: str) -> list[str]:
 
 
 def train(
-    outputs: Path, *words: str, small: bool = True, timeout: float = 240
+    outputs: Path, *words: str, small: bool = True, timeout: float = 240, **options: Any
 ) -> subprocess.CompletedProcess[str]:
     """Run `python -m project.train` to its end; `small` adds the short budget."""
     return subprocess.run(
@@ -34,4 +35,5 @@ def train(
         capture_output=True,
         text=True,
         timeout=timeout,
+        **options,
     )

@@ -171,6 +171,8 @@ def _run_hydra(
         try:
             return execute(*_resolved(config))
         except Exception as error:
+            if arguments.is_sweep:  # under a launcher of Hydra's, perhaps in another process
+                raise
             raised.append(error)
             return None
 

@@ -103,6 +103,7 @@ def train(spec: RunSpec, stop: "StopFlag") -> Result:
 def execute(config: dict[str, Any], words: Sequence[str]) -> dict[str, float]:
     """Carry out the run that a configuration describes, or find it done; returns its metrics."""
     spec = prepare_run(config, words)
+    spec.directory.refuse_links_outside()
     check_variant(spec)
     return execute_spec(spec)
 
@@ -115,9 +116,7 @@ class DiskExperiment:
 
     def prepare(self, config: dict[str, Any], words: Sequence[str]) -> RunSpec:
         """Check the configuration and name its run."""
-        spec = prepare_run(config, words)
-        spec.directory.refuse_links_outside()
-        return spec
+        return prepare_run(config, words)
 
     def check(self, waiting: Sequence[RunSpec], here: bool) -> None:
         """Do nothing: `prepare` has seen it all."""

@@ -1,14 +1,18 @@
 """The whole grid, composed and checked before the first job starts."""
 
+import re
+import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.core.plugins import Plugins
-from hydra.core.utils import JobStatus
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
@@ -17,6 +21,10 @@ from project.config.compose import combinations, settle
 from project.config.errors import ConfigurationError
 from project.config.keys import KeysError
 from project.launchers.experiment import Experiment, Job, JobFailedError
+from project.runs.spec import RunSpec
+
+SEED = re.compile(r"\+*seed=(\d{1,9})")
+USES_SEED = re.compile(r"\$\{[^}]*\bseed\b")
 
 
 class GridSweeper(Sweeper):
@@ -47,8 +55,19 @@ class GridSweeper(Sweeper):
         results = self._launcher.launch(combinations(overrides), initial_job_idx=0)
         failed = [result for result in results if result.status is not JobStatus.COMPLETED]
         if failed:
+            if not getattr(self._launcher, "names_failures", False):
+                for result in failed:
+                    _say_failed(result)
             raise JobFailedError(f"{len(failed)} of {len(results)} jobs failed")
         return [results]
+
+
+def _say_failed(result: JobReturn) -> None:
+    try:
+        _ = result.return_value  # raises what the job has raised
+    except Exception as error:
+        words = " ".join(_plain(result.overrides or ()))
+        print(f"FAILED {words}: {type(error).__name__}: {error}", file=sys.stderr)
 
 
 def with_params(params: dict[str, str], arguments: Sequence[str]) -> list[str]:
@@ -58,24 +77,39 @@ def with_params(params: dict[str, str], arguments: Sequence[str]) -> list[str]:
     return [*own, *arguments]
 
 
+@dataclass(frozen=True)
+class _Composed:
+    """What a choice of files leads to.
+
+    Attributes:
+        task: The command's own part, in which values can be set.
+        hydra: Hydra's section, for `${hydra:...}`.
+        uses_seed: Whether a value of it is computed from the seed.
+    """
+
+    task: DictConfig
+    hydra: Any
+    uses_seed: bool
+
+
 class _Composer:
     """Composes the configurations of a grid; each composition takes Hydra 50 ms or more.
 
     Jobs that choose the same files (`model=ws_al`) share a composition: the values in which they
-    differ (`seed=3`, `optimizer.lr=0.1`) are set in it, one job after the other, which is what
-    Hydra does with values too, in the end.
+    differ (`optimizer.lr=0.1`) are set in it, one job after the other, which is what Hydra does
+    with values too, in the end.
     """
 
     def __init__(
-        self, context: HydraContext, config: DictConfig, grid: Sequence[Sequence[str]]
+        self, loader: ConfigLoader, config: DictConfig, grid: Sequence[Sequence[str]]
     ) -> None:
-        self._loader = context.config_loader
+        self._loader = loader
         self._config = config
         self._parser = OverridesParser.create(config_loader=self._loader)
         self._shared = set(grid[0]).intersection(*grid)
         self._parsed: dict[str, Override] = {}
         self._groups: dict[str, bool] = {}
-        self._composed: dict[tuple[str, ...], tuple[DictConfig, DictConfig]] = {}
+        self._composed: dict[tuple[str, ...], _Composed] = {}
 
     def varying(self, overrides: Sequence[str]) -> list[str]:
         """Return those that not all jobs of the grid have."""
@@ -83,21 +117,32 @@ class _Composer:
 
     def config(self, overrides: Sequence[str]) -> dict[str, Any]:
         """Return the resolved configuration of the job with these overrides."""
-        values = [word for word in self.varying(overrides) if self._is_value(word)]
+        values = self._values(overrides)
+        composed = self._of_choices(overrides, values)
+        changes = [self._parsed[word] for word in values]
+        if any(not self._is_leaf(composed.task, change.key_or_group) for change in changes):
+            # A key that is not there, or a whole section: Hydra knows what to say or do.
+            composed, changes = self._compose(overrides), []
+        for change in changes:
+            OmegaConf.update(composed.task, change.key_or_group, change.value())
+        HydraConfig.instance().cfg = composed.hydra
+        resolved: Any = OmegaConf.to_container(composed.task, resolve=True, throw_on_missing=True)
+        return settle(resolved, dict(composed.hydra.hydra.runtime.choices), overrides)
+
+    def uses_seed(self, overrides: Sequence[str]) -> bool:
+        """Whether more than the seed depends on the seed of the job with these overrides."""
+        values = self._values(overrides)
+        interpolated = any(USES_SEED.search(word) for word in values)
+        return interpolated or self._of_choices(overrides, values).uses_seed
+
+    def _values(self, overrides: Sequence[str]) -> list[str]:
+        return [word for word in self.varying(overrides) if self._is_value(word)]
+
+    def _of_choices(self, overrides: Sequence[str], values: Sequence[str]) -> _Composed:
         choices = tuple(word for word in overrides if word not in values)
         if choices not in self._composed:
             self._composed[choices] = self._compose(choices)
-        task, hydra = self._composed[choices]
-        changes = [self._parsed[word] for word in values]
-        if any(not self._is_leaf(task, change.key_or_group) for change in changes):
-            # A key that is not there, or a whole section: Hydra knows what to say or do.
-            task, hydra = self._compose(overrides)
-            changes = []
-        for change in changes:
-            OmegaConf.update(task, change.key_or_group, change.value())
-        HydraConfig.instance().cfg = hydra  # for ${hydra:...}
-        resolved: Any = OmegaConf.to_container(task, resolve=True, throw_on_missing=True)
-        return settle(resolved, dict(hydra.hydra.runtime.choices), overrides)
+        return self._composed[choices]
 
     def _is_value(self, word: str) -> bool:
         """Whether `word` sets a value rather than choosing a file."""
@@ -126,29 +171,35 @@ class _Composer:
             return True
         return not isinstance(node[name], DictConfig)
 
-    def _compose(self, words: Sequence[str]) -> tuple[DictConfig, DictConfig]:
+    def _compose(self, words: Sequence[str]) -> _Composed:
         composed = self._loader.load_sweep_config(self._config, list(words))
         HydraConfig.instance().set_config(composed)
-        hydra = HydraConfig.instance().cfg
-        assert hydra is not None
         task = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
-        return task, hydra
+        uses_seed = USES_SEED.search(OmegaConf.to_yaml(task)) is not None
+        return _Composed(task, HydraConfig.instance().cfg, uses_seed)
 
 
 def compose_grid(
-    context: HydraContext,
+    loader: ConfigLoader,
     config: DictConfig,
     grid: Sequence[Sequence[str]],
     experiment: Experiment,
 ) -> list[Job]:
     """Compose and check all jobs of a grid.
 
+    Args:
+        loader: Hydra's, which knows where the files are.
+        config: The sweep's configuration before its values are chosen.
+        grid: The overrides of each job.
+        experiment: The command whose jobs they are.
+
     Raises:
         ConfigurationError: Two jobs are the same run, a job is refused, or there is none.
     """
     if not grid:  # from another sweeper than ours
         raise ConfigurationError("one of the swept keys holds no value, so there is no job")
-    composer = _Composer(context, config, grid)
+    composer = _Composer(loader, config, grid)
+    specs = _Specs(composer, experiment)
     jobs: dict[Path, Job] = {}
     refused: list[tuple[Sequence[str], KeysError]] = []
     before = HydraConfig.instance().cfg
@@ -156,23 +207,49 @@ def compose_grid(
         words = [word.lstrip("+") for word in composer.varying(overrides)]
         label = " ".join(word for word in words if not word.startswith("seed="))
         try:
-            spec = experiment.prepare(composer.config(overrides), _plain(overrides))
+            spec = specs.of(overrides)
         except KeysError as error:
             refused.append((overrides, error))
             continue
+        spec.directory.refuse_links_outside()
         job = Job(number, _plain(overrides), label, spec)
-        if job.directory in jobs:
-            first = jobs[job.directory]
-            raise ConfigurationError(
-                f"jobs {first.number} ({' '.join(first.overrides)}) and {number} "
-                f"({' '.join(job.overrides)}) are the same run, {job.directory}; "
-                "name every seed and value once"
-            )
-        jobs[job.directory] = job
+        _refuse_twice(jobs.setdefault(job.directory, job), job)
     HydraConfig.instance().cfg = before
     if refused:
         raise _refusal(refused, list(jobs.values()))
     return list(jobs.values())
+
+
+class _Specs:
+    """Prepares runs; of jobs that differ in their seed alone, the first."""
+
+    def __init__(self, composer: _Composer, experiment: Experiment) -> None:
+        self._composer = composer
+        self._experiment = experiment
+        self._by_words: dict[tuple[str, ...], RunSpec] = {}
+
+    def of(self, overrides: Sequence[str]) -> RunSpec:
+        """Return the run of the job with these overrides."""
+        seeds = [found[1] for word in overrides if (found := SEED.fullmatch(word))]
+        others = tuple(word for word in overrides if not SEED.fullmatch(word))
+        words = _plain(overrides)
+        if len(seeds) == 1 and others in self._by_words:
+            return self._by_words[others].at_seed(int(seeds[0]), words)
+        spec = self._experiment.prepare(self._composer.config(overrides), words)
+        # In another variant's directory each seed starts from the weights of its own run.
+        starts_alike = spec.config.get("init_from") is None
+        if starts_alike and not self._composer.uses_seed(overrides):
+            self._by_words[others] = spec
+        return spec
+
+
+def _refuse_twice(first: Job, job: Job) -> None:
+    if first is not job:
+        raise ConfigurationError(
+            f"jobs {first.number} ({' '.join(first.overrides)}) and {job.number} "
+            f"({' '.join(job.overrides)}) are the same run, {job.directory}; "
+            "name every seed and value once"
+        )
 
 
 def _plain(overrides: Sequence[str]) -> tuple[str, ...]:

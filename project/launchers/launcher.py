@@ -14,13 +14,12 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
-from rich.console import Console
 
 from project.config.errors import ConfigurationError
 from project.launchers.experiment import Experiment, Job, JobFailedError
 from project.launchers.grid import compose_grid
 from project.launchers.pool import JobEnd, Pool
-from project.launchers.view import SweepView
+from project.launchers.view import JobsView, SweepView
 from project.runs.atomic import write_text
 from project.runs.lock import holder
 from project.runs.origin import check_stored, check_variant, platform_notice
@@ -81,7 +80,7 @@ class GridLauncher(Launcher):
 
     Attributes:
         here: Whether the jobs run on this machine, and its devices are theirs.
-        quiet: Whether nothing is said of jobs that end well.
+        names_failures: It has said which jobs failed, and why.
         numbers: The rules of the launcher's keys.
 
     Args:
@@ -89,7 +88,7 @@ class GridLauncher(Launcher):
     """
 
     here = True
-    quiet = False
+    names_failures = True
     numbers: ClassVar[dict[str, Number]] = {"max_failures": Number(null="go on")}
 
     experiment: ClassVar[Experiment]
@@ -108,23 +107,37 @@ class GridLauncher(Launcher):
         # Not in the constructor: Hydra would wrap the message in its own.
         check_numbers(config.hydra.launcher, self.numbers)
         self.config = config
-        self.hydra_context = hydra_context
+        self.config_loader = hydra_context.config_loader
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        """Carry out a grid, as Hydra asks; see `launch_jobs`."""
-        return [_as_hydra(result) for result in self.launch_jobs(job_overrides)]
-
-    def launch_jobs(self, job_overrides: Sequence[Sequence[str]]) -> list[JobResult]:
-        """Carry out a grid; returns a result for each job, in the grid's order.
+        """Carry out a grid, as Hydra asks.
 
         Raises:
             JobFailedError: Some jobs were not started.
         """
-        grid = compose_grid(self.hydra_context, self.config, job_overrides, self.experiment)
+        grid = self.compose(job_overrides)
+        results = self.launch_jobs(grid, SweepView(grid))
+        _note_sweep(grid)
+        check_all_started(grid, results)
+        return [_as_hydra(result) for result in results]
+
+    def compose(self, job_overrides: Sequence[Sequence[str]]) -> list[Job]:
+        """Compose and check all jobs of a grid; see `project.launchers.grid.compose_grid`."""
+        return compose_grid(self.config_loader, self.config, job_overrides, self.experiment)
+
+    def launch_jobs(self, grid: Sequence[Job], view: JobsView) -> list[JobResult]:
+        """Carry out jobs.
+
+        Args:
+            grid: The jobs.
+            view: Shows what happens.
+
+        Returns:
+            A result for each job that was started or found completed, in the grid's order.
+        """
         results: dict[int, JobResult] = {}
-        view = SweepView(grid, Console(quiet=True) if self.quiet else None)
         waiting = []
         for job, record in _stored(grid):
             if record is None:
@@ -132,33 +145,39 @@ class GridLauncher(Launcher):
             else:
                 view.skipped(job, record)
                 results[job.number] = JobResult(job, record["metrics"])
-        try:
-            if waiting:
-                self._run(waiting, view, results)
-        finally:
+        if waiting:
+            self._run(waiting, view, results)
+        else:
             view.finish()
-        if not self.quiet:
-            _note_sweep(grid)
-        if len(results) < len(grid):
-            left = len(grid) - len(results)
-            raise JobFailedError(f"{left} jobs were not started: hydra.launcher.max_failures")
         return [results[number] for number in sorted(results)]
 
-    def _run(self, waiting: list[Job], view: SweepView, results: dict[int, JobResult]) -> None:
+    def _run(self, waiting: list[Job], view: JobsView, results: dict[int, JobResult]) -> None:
         with self.pool(waiting) as pool:
             view.side_by_side = pool.slots
             view.begin()
-            pool.check(self.experiment.check, [job.spec for job in waiting], self.here)
-            for end in pool.run(waiting, view.started):
-                if end.locked:
-                    view.locked(end.job, holder(end.job.directory))
-                elif end.lost:
-                    view.lost(end.job, end.reason())
-                else:
-                    self._ended(end, pool, view, results)
+            try:
+                # One run of each variant is enough: they differ in their seeds alone.
+                specs = {job.directory.parent: job.spec for job in reversed(waiting)}
+                pool.check(self.experiment.check, list(specs.values())[::-1], self.here)
+            except BaseException:
+                view.stop()  # nothing was begun, so there is nothing to sum up
+                raise
+            try:
+                for end in pool.run(waiting, view.started):
+                    self._told(end, pool, view, results)
+            finally:
+                view.finish()
+
+    def _told(self, end: JobEnd, pool: Pool, view: JobsView, results: dict[int, JobResult]) -> None:
+        if end.locked:
+            view.locked(end.job, holder(end.job.directory))
+        elif end.lost:
+            view.lost(end.job, end.reason())
+        else:
+            self._ended(end, pool, view, results)
 
     def _ended(
-        self, end: JobEnd, pool: Pool, view: SweepView, results: dict[int, JobResult]
+        self, end: JobEnd, pool: Pool, view: JobsView, results: dict[int, JobResult]
     ) -> None:
         job, record = end.job, _completed(end.job)
         if end.exit_code == 0 and record is not None:
@@ -173,8 +192,15 @@ class GridLauncher(Launcher):
             reason = end.reason()
             view.failed(job, reason, end.log)
             results[job.number] = JobResult(job, failure=reason)
-            if self.max_failures is not None and view.failures >= self.max_failures:
+            failures = sum(result.metrics is None for result in results.values())
+            if self.max_failures is not None and failures >= self.max_failures:
                 pool.starting = False
+
+
+def check_all_started(grid: Sequence[Job], results: Sequence[JobResult]) -> None:
+    """Raise JobFailedError if `max_failures` has ended a sweep before all jobs were started."""
+    if left := len(grid) - len(results):
+        raise JobFailedError(f"{left} jobs were not started: hydra.launcher.max_failures")
 
 
 def _stored(grid: Sequence[Job]) -> Iterator[tuple[Job, dict[str, Any] | None]]:

@@ -1,7 +1,7 @@
 """What a job has to know, and what it leaves: a run that is prepared, and its result."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,20 @@ class RunSpec:
     def directory(self) -> RunDirectory:
         """The run directory."""
         return RunDirectory(self.run, self.outputs)
+
+    def at_seed(self, seed: int, overrides: Sequence[str]) -> "RunSpec":
+        """Return the run of the same variant at another seed.
+
+        Args:
+            seed: The seed.
+            overrides: The words of the command line that lead to it.
+        """
+        return replace(
+            self,
+            config=self.config | {"seed": seed},
+            run=replace(self.run, seed=seed),
+            overrides=tuple(overrides),
+        )
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ class History:
     """A study so far.
 
     words: what all trials have in common, as on a command line. space: what was searched, by key.
+    direction: `min` or `max`, which values of the objective are better.
     """
 
     study: str
@@ -48,12 +49,14 @@ class History:
     pruner: str
     versions: dict[str, str]
     trials: list[Trial]
+    direction: str = "min"
 
     @property
     def best(self) -> Trial | None:
         """Of the complete trials."""
         complete = [each for each in self.trials if each.state == COMPLETE]
-        return min(complete, key=lambda each: each.value or 0.0, default=None)
+        choose = min if self.direction == "min" else max
+        return choose(complete, key=lambda each: each.value or 0.0, default=None)
 
     @property
     def in_percent(self) -> bool:

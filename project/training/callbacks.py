@@ -1,11 +1,13 @@
 """Small callbacks of the platform: stopping between batches, divergence, the progress bar."""
 
+import math
 from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Callback
-from pytorch_lightning.callbacks.progress import TQDMProgressBar
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from project.runs.interruption import StopFlag
 from project.runs.lifecycle import DivergedError
@@ -53,26 +55,59 @@ class StopOnDivergence(Callback):
             )
 
 
-class ProgressBar(TQDMProgressBar):
-    """Lightning's bar over the batches of an epoch, with the last epoch's main metrics.
+class ProgressBar(Callback):
+    """One bar over all epochs of a run, the time that is left, and the last epoch's main metrics.
 
     Args:
         metric: The name of the metric that the task is judged by.
+        console: Where it is shown; None for stderr.
     """
 
-    def __init__(self, metric: str) -> None:
-        super().__init__()
+    def __init__(self, metric: str, console: Console | None = None) -> None:
         self._shown = ("train/loss", f"train/{metric}", f"val/{metric}")
+        self._progress = Progress(
+            TextColumn("epoch {task.fields[epoch]}/{task.total:.0f}"),
+            BarColumn(bar_width=20),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            TextColumn("{task.fields[metrics]}"),
+            console=console or Console(stderr=True, highlight=False),
+        )
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Show the bar, from the epoch where a resumed run goes on."""
+        self._task = self._progress.add_task(
+            "", total=trainer.max_epochs, completed=trainer.current_epoch, epoch="-", metrics=""
+        )
+        self._progress.start()
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Move the bar to the batch."""
+        batches = trainer.num_training_batches
+        share = batch_idx / batches if math.isfinite(batches) else 0.0
+        self._progress.update(
+            self._task,
+            completed=trainer.current_epoch + share,
+            epoch=f"{trainer.current_epoch + 1}",
+        )
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Show the metrics of the epoch before; at its own end the task has not logged them yet."""
+        self._show(trainer)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Leave the bar as it is."""
+        self._show(trainer)
+        self._progress.stop()
+
+    def _show(self, trainer: Trainer) -> None:
+        metrics = trainer.callback_metrics
+        shown = [f"{name} {float(metrics[name]):.4f}" for name in self._shown if name in metrics]
+        self._progress.update(self._task, completed=trainer.current_epoch, metrics="  ".join(shown))
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """End the bar's line: what is printed next would stand at its end."""
-        self.train_progress_bar.close()
-
-    def get_metrics(
-        self, trainer: Trainer, pl_module: LightningModule
-    ) -> dict[str, int | str | float | dict[str, float]]:
-        """Return what the bar shows at its end."""
-        metrics = trainer.callback_metrics
-        return {name: f"{float(metrics[name]):.4f}" for name in self._shown if name in metrics}
+        """End the bar's line: what is printed next would stand in it."""
+        self._progress.stop()

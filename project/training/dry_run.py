@@ -83,7 +83,7 @@ def dry_run(config: dict[str, Any]) -> Components:
             _check_trainer(config)
             _pass_batches(components, callbacks, config, stop)
             _try_last_batch(components, config, stop)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a net may call sys.exit
             if hasattr(error, "exit_code"):
                 raise
             raise ConfigurationError(

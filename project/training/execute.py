@@ -176,7 +176,7 @@ class _Training:
             logger=self.loggers if processes.rank == 0 else dummies,
             enable_checkpointing=True,
             enable_model_summary=False,
-            enable_progress_bar=has_bar,
+            enable_progress_bar=False,
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
             default_root_dir=self.directory.path,

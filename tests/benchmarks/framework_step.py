@@ -22,7 +22,7 @@ from itertools import pairwise
 import torch
 
 from project.framework import SGD, Adadelta, Linear, LossMSE, Sequential, Tanh
-from project.seeding import generator, seed_noise
+from project.seeding import generator, start
 from tests.benchmarks.timing import Ratio
 from tests.framework.nets.report_nets import (
     REPORT,
@@ -101,7 +101,7 @@ def net_steps(name: str) -> list[Step]:
         torch_optimizer = torch.optim.Adadelta(net.parameters(), 1.0)
 
         def step() -> float:
-            seed_noise(0, 0)
+            start(0, "noise", 0)
             value = torch_loss(outputs_of(net, pairs), target, digits)
             value.backward()
             torch_optimizer.step()

@@ -17,7 +17,7 @@ from tests.faults.failing_disk import FailingDisk
 def make(directory: Path, **files: str) -> Path:
     directory.mkdir(parents=True)
     for name, text in files.items():
-        (directory / name.replace("_", ".")).write_text(text)
+        (directory / name.replace("_", ".", 1)).write_text(text)
     return directory
 
 

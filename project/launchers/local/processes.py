@@ -9,12 +9,13 @@ import multiprocessing.connection
 import multiprocessing.forkserver as forkserver
 import multiprocessing.resource_tracker as resource_tracker
 import os
+import pickle
 import signal
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -24,6 +25,7 @@ from typing import Any
 
 from project.launchers.experiment import Job
 from project.launchers.job import perform
+from project.launchers.local.gpus import VISIBLE
 from project.launchers.pool import SIGNALS, JobEnd, Pool, Waiting
 from project.runs.lock import log_path
 from project.runs.spec import RunSpec
@@ -34,6 +36,7 @@ GRACE_SECONDS = 10.0  # between asking a job that ran out of time to stop and ki
 @dataclass
 class _Running:
     job: Job
+    slot: int
     process: ForkServerProcess
     alive: Connection
     log: Path
@@ -88,8 +91,12 @@ def _start_as_usual(method: str, main: Callable[..., None], *arguments: Any) -> 
     main(*arguments)
 
 
-def _job_main(task: tuple[str, str], spec: RunSpec, log: Path, alive: Connection) -> None:
-    """Runs in the job's process: everything it prints goes to `log`."""
+def _job_main(
+    task: tuple[str, str], spec: RunSpec, log: Path, alive: Connection, devices: str | None
+) -> None:
+    """Carry out the job in its own process: everything it prints goes to `log`."""
+    if devices is not None:
+        os.environ[VISIBLE] = devices  # read when CUDA is first used, which is later
     # A group of its own: Ctrl-C reaches the launcher alone, which passes it on.
     os.setpgrp()
     _die_with_launcher(alive)
@@ -101,19 +108,51 @@ def _job_main(task: tuple[str, str], spec: RunSpec, log: Path, alive: Connection
 def _check_main(
     answer: Connection, function: Callable[..., None], arguments: tuple[Any, ...]
 ) -> None:
-    """Runs in a process of its own: what `function` raises goes to `answer`, or None."""
+    """Call `function` in a process of its own: what it raises goes to `answer`, or None."""
     _die_with_launcher(answer)
-    raised = None
+    raised: Exception | None = None
     try:
         function(*arguments)
     except Exception as error:
         error.add_note(traceback.format_exc())
         raised = error
-    answer.send(raised)
+    answer.send_bytes(_pickled(raised))
+
+
+def _pickled(error: Exception | None) -> bytes:
+    """Return bytes that can be read back, as those of an error that takes two arguments cannot."""
+    try:
+        content = pickle.dumps(error)
+        pickle.loads(content)
+    except Exception:
+        told = CheckError(f"{type(error).__name__}: {error}", getattr(error, "exit_code", 1))
+        told.add_note(traceback.format_exc())
+        return pickle.dumps(told)
+    return content
+
+
+class CheckError(Exception):
+    """The jobs could not be tried out before the first one was started."""
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message, exit_code)
+        self.message = message
+        self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class ProcessPool(Pool):
-    """Runs jobs, at most `jobs` side by side, and yields each as it ends."""
+    """Runs jobs side by side, and yields each as it ends.
+
+    Args:
+        task: Module and name of the function that carries out a job.
+        jobs: How many side by side.
+        timeout_minutes: Of one job; None for none.
+        preload: Modules that are imported once for all.
+        devices: CUDA_VISIBLE_DEVICES for jobs; those that run side by side take them in turn.
+    """
 
     def __init__(
         self,
@@ -121,8 +160,10 @@ class ProcessPool(Pool):
         jobs: int,
         timeout_minutes: float | None,
         preload: list[str],
+        devices: Sequence[str] = (),
     ) -> None:
         super().__init__()
+        self._devices = devices
         self._task = task
         self.slots = jobs
         self._timeout = None if timeout_minutes is None else 60 * timeout_minutes
@@ -136,19 +177,26 @@ class ProcessPool(Pool):
     def check(self, function: Callable[..., None], *arguments: Any) -> None:
         """See `project.launchers.pool.Pool`; the process is forked from the server.
 
-        Here the imports would keep the other core busy, and cost the whole a second. It waits for
-        the server's as well, and Ctrl-C ends that wait at once: starting a job cannot be
-        interrupted.
+        Here the imports would keep the other core busy, and cost the whole a second; and what is
+        tried out is the user's code, which may end its process. It waits for the server's imports
+        as well, and Ctrl-C ends that wait at once: starting a job cannot be interrupted.
+
+        Raises:
+            CheckError: The process has ended without an answer.
         """
         ours, theirs = self._context.Pipe()
-        self._fork(_check_main, theirs, function, arguments)
+        process = self._fork(_check_main, theirs, function, arguments)
         theirs.close()
-        try:
-            with ours:
-                raised = ours.recv()
-        except Exception:  # the process was killed, or what was raised cannot be sent
-            super().check(function, *arguments)
-            return
+        with ours:
+            try:
+                raised = pickle.loads(ours.recv_bytes())
+            except EOFError:
+                process.join()
+                assert process.exitcode is not None
+                raised = CheckError(
+                    f"the process that tried a batch of each variant {_ending(process.exitcode)} "
+                    "without an answer; type one variant alone, without -m, to see more"
+                )
         if raised is not None:
             raise raised
 
@@ -208,12 +256,21 @@ class ProcessPool(Pool):
         job.directory.parent.mkdir(parents=True, exist_ok=True)
         log = log_path(job.directory)
         log_start = log.stat().st_size if log.exists() else 0
+        taken = {running.slot for running in self._running}
+        slot = next(number for number in range(self.slots) if number not in taken)
+        devices = self._devices[slot % len(self._devices)] if self._devices else None
         with _signals_held_back():
             process = self._fork(
-                _job_main, self._task, job.spec, log, theirs, name=f"job-{job.number}"
+                _job_main,
+                self._task,
+                job.spec,
+                log,
+                theirs,
+                devices,
+                name=f"job-{job.number}",
             )
         theirs.close()
-        return _Running(job, process, ours, log, log_start)
+        return _Running(job, slot, process, ours, log, log_start)
 
     def _pass_on_signals(self) -> None:
         """The first signal asks the jobs to stop, the second kills them."""
@@ -245,3 +302,9 @@ class ProcessPool(Pool):
             assert exit_code is not None
             timed_out = running.timed_out is not None
             yield JobEnd(running.job, pid, exit_code, timed_out, running.log, running.log_start)
+
+
+def _ending(exit_code: int) -> str:
+    if exit_code < 0:
+        return f"was killed by {signal.Signals(-exit_code).name}"
+    return f"ended with exit code {exit_code}"

@@ -1,15 +1,16 @@
 """The search space as it stands on the command line, in Hydra's own grammar for sweeps.
 
 optimizer.lr=interval(0.001,0.1)               any number in between
-'optimizer.lr=tag(log,interval(0.001,0.1))'    likewise, on a logarithmic scale
+'optimizer.lr=tag(log,interval(0.001,0.1))'    any number in between, on a logarithmic scale
 'data.batch_size=int(interval(20,200))'        whole numbers
 'trainer.max_epochs=range(6,13,2)'             6, 8, 10, 12
 model=ws_al,ws_al_bn                           one of these
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.types import (
     ChoiceSweep,
@@ -31,20 +32,46 @@ class SpaceError(Exception):
 
 
 def held(word: str) -> SpaceError:
-    """What is said where `word` holds a source of chance fixed."""
+    """Return the error for a word that holds a source of chance fixed."""
     return SpaceError(
         f"{word}: holds a source of chance, and all trials would see the same; leave seeds.* out "
         "of a search (hydra.sweeper.seeds says which seeds)"
     )
 
 
-def split(overrides: Sequence[Override]) -> tuple[list[str], dict[str, "BaseDistribution"]]:
-    """The words that every trial has, and what is searched by key; raises SpaceError."""
+@dataclass(frozen=True)
+class Search:
+    """What a command line asks to be searched.
+
+    Attributes:
+        words: What every trial has, as Hydra is given it.
+        space: What is searched, by key.
+        marks: What Hydra is given before each key of the space: `++`, or nothing.
+    """
+
+    words: list[str]
+    space: dict[str, "BaseDistribution"]
+    marks: dict[str, str]
+
+    @property
+    def typed(self) -> list[str]:
+        """The words as one would type them."""
+        return [word.lstrip("+") for word in self.words]
+
+    def overrides(self, values: dict[str, Any]) -> list[str]:
+        """Return the words of a trial with these values, for Hydra."""
+        return [*self.words, *(f"{self.marks[key]}{key}={value}" for key, value in values.items())]
+
+
+def split(overrides: Sequence[Override]) -> Search:
+    """Tell what every trial has from what is searched; raises SpaceError."""
     words: dict[str, str] = {}
     space: dict[str, BaseDistribution] = {}
+    marks: dict[str, str] = {}
     for override in overrides:
         word = override.input_line or ""
-        key = override.get_key_element()
+        typed = override.get_key_element()
+        key = typed.lstrip("+")
         # As on Hydra's command line, what is said last holds.
         words.pop(key, None)
         space.pop(key, None)
@@ -57,6 +84,7 @@ def split(overrides: Sequence[Override]) -> tuple[list[str], dict[str, "BaseDist
             raise held(word)
         if override.is_sweep_override():
             space[key] = _distribution(key, override)
+            marks[key] = typed.removesuffix(key)
         else:
             words[key] = word
     if not space:
@@ -64,7 +92,7 @@ def split(overrides: Sequence[Override]) -> tuple[list[str], dict[str, "BaseDist
             "there is nothing to search; name a range, as in "
             "'optimizer.lr=tag(log,interval(0.001,0.1))'"
         )
-    return list(words.values()), space
+    return Search(list(words.values()), space, marks)
 
 
 def _distribution(key: str, override: Override) -> "BaseDistribution":
@@ -87,21 +115,21 @@ def _distribution(key: str, override: Override) -> "BaseDistribution":
             return CategoricalDistribution(list(override.sweep_string_iterator()))
     except ValueError as error:
         raise SpaceError(f"{key}: {error}") from None
-    raise SpaceError(f"{override.input_line}: cannot be searched; see project/launchers/tuning")
+    raise SpaceError(f"{override.input_line}: cannot be searched; see project/launchers/README.md")
 
 
 def spelled(parameters: dict[str, object]) -> list[str]:
-    """Values that Optuna has chosen, as words of the command line."""
+    """Return values that Optuna has chosen, as words of the command line."""
     return [f"{key}={value}" for key, value in parameters.items()]
 
 
 def quoted(path: Path) -> str:
-    """The path in Hydra's grammar, which has no place for `ü` or a second `=` outside of quotes."""
+    """Return a path in Hydra's grammar, which has no place for `ü` or a `=` outside of quotes."""
     return QuotedString(str(path), Quote.single).with_quotes()
 
 
 def probes(space: dict[str, "BaseDistribution"]) -> list[dict[str, object]]:
-    """So few trials' values that every choice occurs among them, and the middle of every range."""
+    """Return the values of few trials: every choice, and the middle of every range."""
     from optuna.distributions import (
         CategoricalDistribution,
         FloatDistribution,

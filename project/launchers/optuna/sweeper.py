@@ -18,10 +18,20 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, ListConfig
 
+from project.config.compose import expand_path
 from project.launchers.experiment import JobFailedError
-from project.launchers.grid import compose_grid, with_params
-from project.launchers.launcher import GridLauncher
-from project.launchers.optuna.space import SpaceError, held, probes, quoted, spelled, split
+from project.launchers.grid import with_params
+from project.launchers.launcher import GridLauncher, JobResult, check_all_started
+from project.launchers.optuna.settings import FIRST_TUNING_SEED, SearchSettings, require_optuna
+from project.launchers.optuna.space import (
+    Search,
+    SpaceError,
+    held,
+    probes,
+    quoted,
+    spelled,
+    split,
+)
 from project.launchers.optuna.trials import (
     DIVERGED,
     QUESTION,
@@ -35,30 +45,29 @@ from project.launchers.optuna.trials import (
     read,
     tell,
 )
+from project.launchers.optuna.view import SearchView
 from project.runs.trials import FOLDER, History, Trial
 
 if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
     from optuna.study import Study
 
-# Seeds below are for reporting: what is chosen by them would be reported too well.
-FIRST_TUNING_SEED = 100
 MAX_REPEATS = 100  # proposals in a row that were tried before: then there is nothing left to try
 
 
-class NoOptunaError(Exception):
-    """Optuna is not installed."""
-
-    exit_code = 2
-
-
 class OptunaSweeper(Sweeper):
-    """Looks for the values with the smallest mean of `objective` over `seeds`.
+    """Looks for the values with the best mean of `objective` over `seeds`.
 
-    study: its name, a folder under `<outputs>/tuning`. trials: how many, in all sessions. seeds:
-    one trial is a run of each; FIRST_TUNING_SEED or more. at_once: how many seeds are run before
-    it is asked whether the trial is hopeless. sampler, pruner: `_target_` sections, of Optuna's
-    own. params: of a study file; the command line wins over them.
+    Args:
+        study: See `SearchSettings`, as the others that are not named here.
+        trials: See there.
+        seeds: See there.
+        at_once: See there.
+        objective: See there; None for the validation metric.
+        direction: See there; None for the metric's own, and `min` for another objective.
+        sampler: See there.
+        sampler_seed: See there.
+        pruner: See there.
+        params: Overrides of a study's file; the command line wins over them.
     """
 
     def __init__(
@@ -67,201 +76,201 @@ class OptunaSweeper(Sweeper):
         trials: int,
         seeds: Any,
         at_once: int,
-        objective: str,
+        objective: str | None,
+        direction: str | None,
         sampler: dict[str, Any],
         sampler_seed: int,
         pruner: dict[str, Any],
         params: dict[str, str] | None,
     ) -> None:
-        # To Hydra's grammar `2026` and `nan` are numbers; as the name of a folder they are text.
-        self.name: str = str(study) if type(study) in (int, float) else study
-        self.trials = trials
-        self.seeds: list[int] = list(seeds) if isinstance(seeds, list | ListConfig) else [seeds]
-        self.at_once = at_once
-        self.objective = objective
-        self.sampler = sampler
-        self.sampler_seed = sampler_seed
-        self.pruner = pruner
-        self.params = params or {}
+        self._given = {
+            # To Hydra's grammar `2026` and `nan` are numbers; a folder's name is text.
+            "study": str(study) if type(study) in (int, float) else study,
+            "trials": trials,
+            "seeds": list(seeds) if isinstance(seeds, list | ListConfig) else [seeds],
+            "at_once": at_once,
+            "sampler": sampler,
+            "sampler_seed": sampler_seed,
+            "pruner": pruner,
+        }
+        self._objective = objective
+        self._direction = direction
+        self._params = params or {}
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Take over what Hydra hands to a sweeper."""
-        self.parser = OverridesParser.create(config_loader=hydra_context.config_loader)
-        self._outputs = Path(config.paths.outputs)
+        """Build the launcher."""
+        self._parser = OverridesParser.create(config_loader=hydra_context.config_loader)
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
         if not isinstance(launcher, GridLauncher):
             raise SpaceError("hydra/sweeper=optuna goes with a launcher of this platform only")
         self._launcher = launcher
-        self._launcher.quiet = True  # a line for each trial says enough
+        metric = config.get("metric") or {"name": "error", "direction": "min"}
+        judged = f"val/{metric['name']}"
+        objective = judged if self._objective is None else self._objective
+        own = metric["direction"] if objective == judged else "min"
+        direction = own if self._direction is None else self._direction
+        self.settings = SearchSettings(**self._given, objective=objective, direction=direction)
+        self._outputs = Path(expand_path(config.paths.outputs))
 
     @property
     def folder(self) -> Path:
         """Where the study is."""
-        return self._outputs / FOLDER / self.name
+        return self._outputs / FOLDER / self.settings.study
 
     def sweep(self, arguments: list[str]) -> Any:
-        """Returns the value and the parameters of the best trial.
+        """Search; returns the value and the parameters of the best trial.
 
-        Raises JobFailedError at the end if a trial failed otherwise than by what was tried.
+        Raises:
+            JobFailedError: At the end, if a trial failed otherwise than by what was tried.
         """
-        self._check()
-        words, space = split(self.parser.parse_overrides(with_params(self.params, arguments)))
-        self._check_runs(words, space)
+        self.settings.check()
+        require_optuna()
+        search = split(self._parser.parse_overrides(with_params(self._params, arguments)))
+        self._check_runs(search)
         with alone(self.folder):
-            study = open_study(self.folder, self.pruner, self._question(words, space))
-            while len(done(study)) < self.trials:
-                if not self._next(study, words, space):
-                    print("every value of the space has been tried", file=sys.stderr)
-                    break
-            return self._finish(self._history(study, words), failures(study))
+            settings, question = self.settings, self._question(search)
+            study = open_study(
+                self.folder, settings.direction, settings.pruner, question, search.space
+            )
+            with SearchView(settings.trials, len(done(study))) as view:
+                while len(done(study)) < settings.trials:
+                    if not self._next(study, search, view):
+                        print("every value of the space has been tried", file=sys.stderr)
+                        break
+            return self._finish(self._history(study, search), failures(study))
 
-    def _check(self) -> None:
-        """Raises SpaceError where a setting is none, and NoOptunaError."""
-        numbers = all(_is_whole(seed, FIRST_TUNING_SEED) for seed in self.seeds)
-        if not numbers or not self.seeds or len(set(self.seeds)) < len(self.seeds):
-            raise SpaceError(
-                f"hydra.sweeper.seeds must be different numbers from {FIRST_TUNING_SEED} on (those "
-                f"below are for reporting), got {self.seeds}"
-            )
-        for key, least in (("trials", 1), ("at_once", 1), ("sampler_seed", 0)):
-            if not _is_whole(value := getattr(self, key), least):
-                raise SpaceError(
-                    f"hydra.sweeper.{key} must be a whole number, at least {least}, got {value!r}"
-                )
-        name = self.name if isinstance(self.name, str) and self.name.isprintable() else ""
-        if not name.strip() or "/" in name or name.startswith("."):
-            raise SpaceError(f"hydra.sweeper.study must be a plain name, got {self.name!r}")
-        if not isinstance(self.objective, str) or not self.objective:
-            raise SpaceError(
-                f"hydra.sweeper.objective must be a name such as val/error, got {self.objective!r}"
-            )
-        if self.objective.startswith("test/"):
-            raise SpaceError(
-                f"hydra.sweeper.objective={self.objective}: what is chosen by the test pairs "
-                "cannot be tested by them; use val/error or val/loss"
-            )
-        try:
-            import optuna  # noqa: F401 - only whether it is there
-        except ModuleNotFoundError:
-            raise NoOptunaError(
-                "hydra/sweeper=optuna needs Optuna: pip install -c .ci/constraints.txt -e "
-                "'.[tuning]'"
-            ) from None
-
-    def _check_runs(self, words: list[str], space: dict[str, "BaseDistribution"]) -> None:
-        """Raises what some runs would be refused with, while nothing is written of the study."""
-        launcher = self._launcher
+    def _check_runs(self, search: Search) -> None:
+        """Raise what some runs would be refused with, while nothing is written of the study."""
         if self.folder.exists():
             return
-        seed = self.seeds[0]
-        grid = [[*self._words(words, values), f"seed={seed}"] for values in probes(space)]
-        jobs = compose_grid(launcher.hydra_context, launcher.config, grid, launcher.experiment)
-        for job in jobs:
+        seed = self.settings.seeds[0]
+        grid = [self._words(search, values, seed) for values in probes(search.space)]
+        for job in self._launcher.compose(grid):
             for source, own in (job.spec.config.get("seeds") or {}).items():
                 if own is not None:  # by the file of a study or a model
                     raise held(f"seeds.{source}={own}")
 
-    def _words(self, words: list[str], values: dict[str, Any]) -> list[str]:
-        """What the runs of a trial with these values have in common."""
-        return [*words, *spelled(values), f"paths.outputs={quoted(self.folder)}"]
+    def _words(self, search: Search, values: dict[str, Any], seed: int) -> list[str]:
+        """Return the words of a trial's run."""
+        outputs = f"paths.outputs={quoted(self.folder)}"
+        return [*search.overrides(values), outputs, f"seed={seed}"]
 
-    def _question(self, words: list[str], space: dict[str, "BaseDistribution"]) -> dict[str, Any]:
+    def _question(self, search: Search) -> dict[str, Any]:
         return {
-            "words": sorted(words),
-            "space": {key: repr(each) for key, each in sorted(space.items())},
-            "seeds": self.seeds,
-            "objective": self.objective,
+            "words": sorted(search.typed),
+            "space": {key: repr(each) for key, each in sorted(search.space.items())},
+            "seeds": self.settings.seeds,
+            "objective": self.settings.objective,
+            "direction": self.settings.direction,
         }
 
-    def _next(self, study: "Study", words: list[str], space: dict[str, "BaseDistribution"]) -> bool:
+    def _next(self, study: "Study", search: Search, view: SearchView) -> bool:
         """Carry out one trial more; False if there is none that was not tried before."""
         from optuna.trial import TrialState
 
         for _ in range(MAX_REPEATS):
-            seed = self.sampler_seed + proposals(study)
-            study.sampler = build_optunas(self.sampler, seed=seed)
-            trial = study.ask(space)
+            seed = self.settings.sampler_seed + proposals(study)
+            study.sampler = build_optunas(self.settings.sampler, seed=seed)
+            trial = study.ask(search.space)
             if all(each.params != trial.params for each in done(study)):
-                self._carry_out(study, trial, words)
+                self._carry_out(study, trial, search, view)
                 return True
             tell(study, trial, TrialState.FAIL, {}, REPEATED)
         return False
 
-    def _carry_out(self, study: "Study", trial: Any, words: list[str]) -> None:
+    def _carry_out(self, study: "Study", trial: Any, search: Search, view: SearchView) -> None:
         """Run the trial's seeds, some at a time, until it is complete or hopeless."""
         from optuna.trial import TrialState
 
-        errors: dict[str, float] = {}
+        view.trial_begins()
+        values: dict[str, float] = {}
         state, failure = TrialState.COMPLETE, ""
-        for start in range(0, len(self.seeds), self.at_once):
-            seeds = self.seeds[start : start + self.at_once]
-            common = self._words(words, trial.params)
-            grid = [[*common, f"seed={seed}"] for seed in seeds]
-            for seed, result in zip(seeds, self._launcher.launch_jobs(grid), strict=True):
-                if result.metrics is None:
-                    state = TrialState.FAIL
-                    if not failure or DIVERGED in failure:  # an error is not to be hidden by it
-                        failure = result.failure
-                    continue
-                if self.objective not in result.metrics:
-                    known = ", ".join(sorted(result.metrics))
-                    raise SpaceError(f"hydra.sweeper.objective={self.objective}: runs have {known}")
-                errors[str(seed)] = result.metrics[self.objective]
-                trial.report(errors[str(seed)], step=seed)
-            if state is TrialState.FAIL:
+        seeds = self.settings.seeds
+        for start in range(0, len(seeds), self.settings.at_once):
+            own = seeds[start : start + self.settings.at_once]
+            results = self._run(trial.params, search, own, view)
+            for seed, result in zip(own, results, strict=True):
+                if result.metrics is not None:
+                    values[str(seed)] = self._value(result.metrics)
+                    trial.report(values[str(seed)], step=seed)
+            if failed := [each.failure for each in results if each.metrics is None]:
+                # Divergence is an answer of the search, and is not to hide an error.
+                errors = [each for each in failed if DIVERGED not in each]
+                state, failure = TrialState.FAIL, (errors or failed)[0]
                 break
-            if len(errors) < len(self.seeds) and trial.should_prune():
+            if len(values) < len(seeds) and trial.should_prune():
                 state = TrialState.PRUNED
                 break
-        tell(study, trial, state, errors, failure)
-        history = self._history(study, words)
+        tell(study, trial, state, values, failure)
+        history = self._history(study, search)
         history.write(self.folder)
-        self._say(history.trials[-1], len(history.trials))
+        view.trial_ended(self._line(history), self._best_so_far(history))
 
-    def _history(self, study: "Study", words: list[str]) -> History:
+    def _run(
+        self, values: dict[str, Any], search: Search, seeds: list[int], view: SearchView
+    ) -> list[JobResult]:
+        jobs = self._launcher.compose([self._words(search, values, seed) for seed in seeds])
+        results = self._launcher.launch_jobs(jobs, view)
+        check_all_started(jobs, results)
+        return results
+
+    def _value(self, metrics: dict[str, float]) -> float:
+        objective = self.settings.objective
+        if objective not in metrics:
+            known = ", ".join(sorted(metrics))
+            raise SpaceError(f"hydra.sweeper.objective={objective}: runs have {known}")
+        return metrics[objective]
+
+    def _history(self, study: "Study", search: Search) -> History:
+        settings = self.settings
         return History(
-            study=self.name,
-            objective=self.objective,
-            seeds=self.seeds,
-            words=words,
+            study=settings.study,
+            objective=settings.objective,
+            seeds=settings.seeds,
+            words=search.typed,
             space=json.loads(study.user_attrs[QUESTION])["space"],
-            sampler=str(self.sampler["_target_"]),
-            pruner=str(self.pruner["_target_"]),
+            sampler=str(settings.sampler["_target_"]),
+            pruner=str(settings.pruner["_target_"]),
             versions={name: version(name) for name in ("optuna", "sqlalchemy")},
             trials=[read(each) for each in done(study)],
+            direction=settings.direction,
         )
 
-    def _say(self, trial: Trial, count: int) -> None:
-        shown = "-" if trial.value is None else f"{trial.value:.5f}"
-        print(
-            f"[{count}/{self.trials}] trial {trial.number} {trial.state}: {self.objective} {shown} "
-            f"over {len(trial.errors)} seeds; {' '.join(spelled(trial.values))}",
-            flush=True,
+    def _line(self, history: History) -> str:
+        trial = history.trials[-1]
+        return (
+            f"[{len(history.trials)}/{self.settings.trials}] trial {trial.number} {trial.state}: "
+            f"{history.objective} {_shown(trial)} over {len(trial.errors)} seeds; "
+            f"{' '.join(spelled(trial.values))}"
         )
 
-    def _finish(self, history: History, failures: list[str]) -> tuple[float, dict[str, Any]]:
+    def _best_so_far(self, history: History) -> str:
+        best = history.best
+        return "" if best is None else f"best {history.objective} {_shown(best)}"
+
+    def _finish(self, history: History, failed: list[str]) -> tuple[float, dict[str, Any]]:
         """Say what was best; raises JobFailedError, and SpaceError if no trial was completed."""
         history.write(self.folder)
         best = history.best
         if best is not None:
             print(
-                f"best of {len(history.trials)} trials, {self.objective} {best.value:.5f} over "
-                f"seeds {', '.join(map(str, self.seeds))}:\n"
+                f"best of {len(history.trials)} trials, {history.objective} {_shown(best)} over "
+                f"seeds {', '.join(map(str, history.seeds))}:\n"
                 f"  {' '.join([*history.words, *spelled(best.values)])}\n"
                 f"history in {self.folder}; report it at seeds below {FIRST_TUNING_SEED}"
             )
-        if failures:
+        if failed:
             raise JobFailedError(
-                f"{len(failures)} of {len(history.trials)} trials failed; {failures[0]}"
+                f"{len(failed)} of {len(history.trials)} trials failed; {failed[0]}"
             )
         if best is None or best.value is None:
             raise SpaceError(f"no trial of {self.folder} was completed")
         return best.value, best.values
 
 
-def _is_whole(value: object, least: int) -> bool:
-    return type(value) is int and value >= least
+def _shown(trial: Trial) -> str:
+    return "-" if trial.value is None else f"{trial.value:.5f}"

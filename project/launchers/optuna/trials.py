@@ -18,11 +18,12 @@ from project.config.errors import ConfigurationError, ConflictError
 from project.runs.trials import COMPLETE, FAILED, PRUNED, Trial
 
 if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
     from optuna.study import Study
     from optuna.trial import FrozenTrial, TrialState
     from optuna.trial import Trial as OpenTrial
 
-QUESTION, ERRORS, FAILURE = "question", "errors", "failure"
+QUESTION, VALUES, FAILURE = "question", "values", "failure"
 REPEATED = "tried before"
 KILLED, AGAIN = "interrupted", "asked again"
 DIVERGED = "DivergedError"  # how its line begins, wherever the job ran
@@ -48,10 +49,24 @@ def alone(folder: Path) -> Iterator[None]:
         ) from None
 
 
-def open_study(folder: Path, pruner: dict[str, Any], question: dict[str, Any]) -> "Study":
-    """The stored study, with what was interrupted waiting to be asked again; or a new one.
+def open_study(
+    folder: Path,
+    direction: str,
+    pruner: dict[str, Any],
+    question: dict[str, Any],
+    space: dict[str, "BaseDistribution"],
+) -> "Study":
+    """Open the stored study, with what was interrupted waiting to be asked again; or a new one.
 
-    pruner: a `_target_` section. Raises OtherStudyError if another question stands there.
+    Args:
+        folder: The study's.
+        direction: `min` or `max`.
+        pruner: A `_target_` section.
+        question: What is searched, by which runs.
+        space: What is searched, by key.
+
+    Raises:
+        OtherStudyError: Another question stands there.
     """
     import optuna
 
@@ -61,7 +76,7 @@ def open_study(folder: Path, pruner: dict[str, Any], question: dict[str, Any]) -
     study = optuna.create_study(
         study_name=folder.name,
         storage=f"sqlite:///{quote(str((folder / 'study.db').resolve()))}",
-        direction="minimize",
+        direction="minimize" if direction == "min" else "maximize",
         pruner=build_optunas(pruner),
         load_if_exists=True,
     )
@@ -74,7 +89,7 @@ def open_study(folder: Path, pruner: dict[str, Any], question: dict[str, Any]) -
             f"  you ask   {asked}"
         )
     study.set_user_attr(QUESTION, asked)
-    _ask_again(study)
+    _ask_again(study, space)
     return study
 
 
@@ -87,17 +102,25 @@ def build_optunas(section: dict[str, Any], **given: Any) -> Any:
         return instantiate(section, **given)
 
 
-def _ask_again(study: "Study") -> None:
-    """Put trials that run though no process works on them, which were killed, into the queue."""
+def _ask_again(study: "Study", space: dict[str, "BaseDistribution"]) -> None:
+    """Put trials that run though no process works on them, which were killed, into the queue.
+
+    A kill between two of these steps costs nothing: what was done is found.
+    """
     from optuna.trial import TrialState
 
-    known = study.user_attrs.get(KILLED, [])
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        # What was interrupted is no answer: it is named first, then failed, then asked again.
-        known = [*known, trial.number]
-        study.set_user_attr(KILLED, known)
+    trials = study.get_trials(deepcopy=False)
+    asked_again = {each.user_attrs.get(AGAIN) for each in trials}
+    for trial in trials:
+        if trial.state is not TrialState.RUNNING:
+            continue
+        # What was interrupted is no answer, and no proposal either.
+        killed = study.user_attrs.get(KILLED, [])
+        study.set_user_attr(KILLED, sorted({*killed, trial.number}))
+        # One that was killed before all its values were drawn: they are drawn again, and alike.
+        if trial.params.keys() == space.keys() and trial.number not in asked_again:
+            study.enqueue_trial(trial.params, user_attrs={AGAIN: trial.number})
         study.tell(trial.number, state=TrialState.FAIL)
-        study.enqueue_trial(trial.params, user_attrs={AGAIN: trial.number}, skip_if_exists=False)
 
 
 def done(study: "Study") -> list["FrozenTrial"]:
@@ -123,21 +146,29 @@ def proposals(study: "Study") -> int:
 
 
 def tell(
-    study: "Study", trial: "OpenTrial", state: "TrialState", errors: dict[str, float], failure: str
+    study: "Study", trial: "OpenTrial", state: "TrialState", values: dict[str, float], failure: str
 ) -> None:
-    """Store how the trial ended. errors: the objective by seed."""
-    trial.set_user_attr(ERRORS, errors)
+    """Store how a trial ended.
+
+    Args:
+        study: The study.
+        trial: The trial.
+        state: How it ended.
+        values: The objective by seed.
+        failure: Why it failed; empty if it did not.
+    """
+    trial.set_user_attr(VALUES, values)
     trial.set_user_attr(FAILURE, failure)
     # Optuna wants no value of a trial that is not complete.
-    study.tell(trial, _mean(errors) if state.name == "COMPLETE" else None, state=state)
+    study.tell(trial, _mean(values) if state.name == "COMPLETE" else None, state=state)
 
 
-def _mean(errors: dict[str, float]) -> float | None:
-    return sum(errors.values()) / len(errors) if errors else None
+def _mean(values: dict[str, float]) -> float | None:
+    return sum(values.values()) / len(values) if values else None
 
 
 def failures(study: "Study") -> list[str]:
-    """Of the trials that failed otherwise than by diverging: that is an answer of the search."""
+    """Return why trials failed otherwise than by diverging: that is an answer of the search."""
     reasons = {
         each.number: each.user_attrs.get(FAILURE, "")
         for each in done(study)
@@ -147,7 +178,7 @@ def failures(study: "Study") -> list[str]:
 
 
 def read(trial: "FrozenTrial") -> Trial:
-    """The trial as the report will find it."""
-    errors = trial.user_attrs.get(ERRORS, {})
+    """Return the trial as the report will find it."""
+    values = trial.user_attrs.get(VALUES, {})
     state = {"COMPLETE": COMPLETE, "PRUNED": PRUNED, "FAIL": FAILED}[trial.state.name]
-    return Trial(trial.number, state, dict(trial.params), _mean(errors), errors)
+    return Trial(trial.number, state, dict(trial.params), _mean(values), values)

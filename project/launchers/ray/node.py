@@ -7,7 +7,6 @@ which has done the slow imports, stays with the worker that takes one job after 
 import fcntl
 import os
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -67,10 +66,9 @@ class Finished:
 def make_pool(
     task: tuple[str, str], timeout_minutes: float | None, preload: list[str]
 ) -> ProcessPool:
-    """A pool for one job at a time; its server begins with the imports."""
-    # multiprocessing would run the script of Ray's process in every job once more.
-    vars(sys.modules["__main__"]).pop("__file__", None)
-    return ProcessPool(task, 1, timeout_minutes, preload)
+    """Return a pool for one job at a time; its server begins with the imports."""
+    # multiprocessing runs the script of Ray's process in every job once more: that imports Ray.
+    return ProcessPool(task, 1, timeout_minutes, ["ray", *preload])
 
 
 def carry_out(
@@ -101,7 +99,7 @@ def _on_node(
     spec: RunSpec, folder: Path, data: str, fetch_data: Callable[[], dict[str, bytes]]
 ) -> RunSpec:
     """Return the run with this node's folders; what is stored of it stays as it is."""
-    data_folder = str(_data_folder(data, fetch_data)) if data else None
+    data_folder = str(place_data(data, fetch_data)) if data else None
     # A rerun has moved the old run aside on the driver's machine, once.
     return replace(spec, outputs=folder, data_folder=data_folder, rerun=False)
 
@@ -157,7 +155,7 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _data_folder(name: str, fetch: Callable[[], dict[str, bytes]]) -> Path:
+def place_data(name: str, fetch: Callable[[], dict[str, bytes]]) -> Path:
     """The data folder on this node, the same for all its jobs; made whole or not at all."""
     folder = _scratch() / f"data-{name}"
     if folder.exists():

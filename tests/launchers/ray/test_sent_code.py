@@ -2,17 +2,21 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from project.launchers.grid import Job
+from project.launchers.experiment import Job
 from project.launchers.ray.sent_code import PROJECT, copied_code
 from project.runs.provenance import git_state
+from tests.launchers.odd_jobs import odd_job
 
 
-def job(target: str) -> Job:
-    return Job(0, (), "", {"model": {"_target_": target, "inner": [1]}}, Path())
+def job(target: str, *definitions: str) -> Job:
+    made = odd_job(Path(), 0, "nothing", model={"_target_": target, "inner": [1]})
+    code = {"digest": "", "platform": "", "definitions": dict.fromkeys(definitions, "sha256")}
+    return Job(0, (), "", replace(made.spec, code=code))
 
 
 def test_the_copy_has_the_project_and_its_configuration_and_nothing_else() -> None:
@@ -23,13 +27,16 @@ def test_the_copy_has_the_project_and_its_configuration_and_nothing_else() -> No
     assert not code.exists()
 
 
-def test_the_copy_has_the_users_own_modules(
+def test_the_copy_has_the_users_own_modules_and_what_they_import(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "my_nets.py").touch()
+    for name in ("my_nets.py", "my_layers.py"):
+        (tmp_path / name).touch()
     monkeypatch.syspath_prepend(tmp_path)
-    with copied_code([job("my_nets.Mine"), job("tests.launchers.odd_jobs.act")]) as code:
+    jobs = [job("my_nets.Mine", "my_nets:Mine", "my_layers:Own"), job("tests.launchers.odd.act")]
+    with copied_code(jobs) as code:
         assert (code / "my_nets.py").is_file()
+        assert (code / "my_layers.py").is_file()
         assert (code / "tests" / "launchers" / "odd_jobs.py").is_file()
 
 

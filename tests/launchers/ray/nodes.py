@@ -12,7 +12,8 @@ from pathlib import Path
 
 from tests.faults.sweeps import family, kill, proc_file, until
 
-RAY = Path(sys.executable).with_name("ray")
+# The command `ray`, of this interpreter.
+RAY = (sys.executable, "-c", "from ray.scripts.scripts import main; main()")
 
 
 class Node:
@@ -24,7 +25,7 @@ class Node:
         self._log = folder / "log"
         with open(self._log, "w") as log:
             self.process = subprocess.Popen(
-                [str(RAY), "start", *words, "--num-cpus=1", "--block"],
+                [*RAY, "start", *words, "--num-cpus=1", "--block"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
