@@ -9,6 +9,7 @@ import errno
 import io
 import logging
 import os
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +34,8 @@ DROPPED = (
     "hparams_name",
     "datamodule_hparams_name",
 )
+# What file systems without hard links say.
+NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EMLINK)
 
 
 class CheckpointError(Exception):
@@ -109,7 +112,12 @@ def _keep(path: Path) -> None:
     link = path.with_name(f".{PREVIOUS}.{os.getpid()}.tmp")
     link.unlink(missing_ok=True)
     try:
-        os.link(path, link)
+        try:
+            os.link(path, link)
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            shutil.copyfile(path, link)
         link.replace(path.with_name(PREVIOUS))
     except OSError:
         link.unlink(missing_ok=True)

@@ -118,6 +118,11 @@ def _check_trainer(config: dict[str, Any]) -> None:
     arguments = dict(validate_train(config).trainer.arguments)
     if arguments.get("limit_train_batches") in (0, 0.0):
         raise ConfigurationError("trainer.limit_train_batches=0: there is nothing to train on")
+    if isinstance(interval := arguments.get("val_check_interval"), str):
+        raise ConfigurationError(
+            f"trainer.val_check_interval={interval}: when it is validated would depend on the "
+            "machine's speed; use a number of batches, or a share of an epoch"
+        )
     try:
         Trainer(**_quiet_arguments(), **arguments)
     except Exception as error:

@@ -52,6 +52,19 @@ def test_saving_keeps_the_checkpoint_before(tmp_path: Path) -> None:
     assert newest_readable(tmp_path) == tmp_path / LAST
 
 
+def test_a_file_system_without_links_keeps_the_checkpoint_before_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(source: Path, target: Path) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(target))
+
+    monkeypatch.setattr(os, "link", refuse)
+    for number in (1, 2, 3):
+        save(number, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [LAST, PREVIOUS]
+    assert (epoch_of(tmp_path / LAST), epoch_of(tmp_path / PREVIOUS)) == (3, 2)
+
+
 def test_a_full_disk_leaves_the_old_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -135,6 +135,10 @@ def test_a_mistake_is_said_in_one_line(
         ),
         ({"trainer": {"limit_val_batches": "many"}}, "trainer: "),
         ({"trainer": {"precision": "float8"}}, "trainer: Precision 'float8' is invalid."),
+        (
+            {"trainer": {"val_check_interval": "00:00:30"}},
+            "trainer.val_check_interval=00:00:30: when it is validated would depend on the machine",
+        ),
     ],
 )  # fmt: skip
 def test_a_value_that_only_lightning_understands_is_tried(

@@ -102,6 +102,8 @@ def test_two_processes_end_as_one_with_batches_twice_as_large(
 
     alone, together = run("alone", 10), run("together", 5, trainer=TWO)
     assert 0 < differences(alone, together) < ROUNDING
+    before = result(together)
+    assert result(run("together", 5, trainer=TWO)) == before  # it has only its test to do
     smaller = run("smaller", 5)
     assert differences(alone, smaller) > 1e-3
 
