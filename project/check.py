@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -25,14 +26,36 @@ from project.config.errors import ConfigurationError
 from project.runs.interruption import Interrupted
 
 HELP = ("--help", "-h")
-THOROUGH = {"thorough=true": True, "thorough=false": False}
+JSON = "--json"
 
 
-def check(words: Sequence[str]) -> bool:
-    """Check the experiment that the words describe, and print what was found.
+@dataclass(frozen=True)
+class Request:
+    """What was typed.
 
-    Args:
-        words: Those of project.train, and `thorough=true`, `--json`.
+    Attributes:
+        words: Those of project.train.
+        is_thorough: Whether the checks may take as long as they need.
+        is_json: Whether the answer is for machines.
+    """
+
+    words: list[str]
+    is_thorough: bool
+    is_json: bool
+
+
+def read_request(typed: Sequence[str]) -> Request:
+    """Take this command's own words out of what was typed; raises ConfigurationError."""
+    own = [word for word in typed if word.startswith("thorough=")]
+    for word in own:
+        if word not in ("thorough=true", "thorough=false"):
+            raise ConfigurationError(f"{word}: must be true or false")
+    words = [word for word in typed if word not in own and word != JSON]
+    return Request(words, own[-1:] == ["thorough=true"], JSON in typed)
+
+
+def check(request: Request) -> bool:
+    """Check the experiment, and print what was found.
 
     Returns:
         Whether no check failed.
@@ -41,27 +64,25 @@ def check(words: Sequence[str]) -> bool:
         ConfigurationError: Naming the key and the rule that is broken.
         DataError: The data cannot be had.
     """
-    began = time.monotonic()
-    wrong = [word for word in words if word.startswith("thorough=") and word not in THOROUGH]
-    if wrong:
-        raise ConfigurationError(f"{wrong[0]}: must be true or false")
-    thorough = any(THOROUGH.get(word, False) for word in words)
-    others = [word for word in words if word not in THOROUGH and word != "--json"]
     from project.checks.candidate import read_candidate
-    from project.checks.result import FAILED
-    from project.checks.run import run_checks
-    from project.checks.table import as_json, print_table
 
+    began = time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="check-") as scratch,
         _progress() as progress,
-        # What the experiment's own code prints is no part of the result.
+        # What the experiment's own code prints is no part of the answer.
         contextlib.redirect_stdout(sys.stderr),
     ):
-        candidate = read_candidate(others, Path(scratch), thorough)
+        candidate = read_candidate(request.words, Path(scratch), request.is_thorough)
+        # torch and Lightning are imported once it is certain that there is something to check.
+        from project.checks.run import run_checks
+
         results = run_checks(candidate, progress)
+    from project.checks.result import FAILED
+    from project.checks.table import as_json, print_table
+
     title, seconds = candidate.spec.run.name, time.monotonic() - began
-    if "--json" in words:
+    if request.is_json:
         print(as_json(title, results, seconds))
     else:
         print_table(title, results, seconds)
@@ -82,25 +103,31 @@ def _progress() -> Iterator[Callable[[str], None]]:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)  # what is left to do is to clear up
     # Not KeyboardInterrupt, on which Lightning would end the process with another exit code.
     raise Interrupted(number)
 
 
 def main() -> None:
     """Run the command."""
-    words = sys.argv[1:]
-    if any(word in HELP for word in words):
+    if any(word in HELP for word in sys.argv[1:]):
         print(__doc__)
         return
     cli.prepare_process()
-    signal.signal(signal.SIGINT, _interrupt)
-    arguments = Arguments(words, [], False)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    arguments = Arguments(sys.argv[1:], [], False)
     try:
-        arguments = read_arguments([each for each in words if each != "--json"], "train", True)
-        is_fit = check(words)
+        request = read_request(sys.argv[1:])
+        arguments = read_arguments(request.words, "train", sweeps=True)
+        is_fit = check(request)
         sys.stdout.flush()
     except SystemExit:
         raise
+    except Interrupted as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
     except BaseException as error:
         sys.exit(cli.report_error(error, "train", arguments))
     sys.exit(0 if is_fit else 1)

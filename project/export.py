@@ -58,6 +58,7 @@ def export(words: Sequence[str]) -> None:
     """Export the run that `words` name, and say what came of it."""
     from project.config.errors import ConfigurationError
     from project.model_card import model_card
+    from project.runs.directory import refuse_link_outside
     from project.training.run_words import read_run_words
 
     asked = read_run_words(words)
@@ -67,6 +68,8 @@ def export(words: Sequence[str]) -> None:
     trained, why = asked.open()
     if why:
         print(f"run={trained.directory}: {why}", file=sys.stderr)
+    folder = asked.outputs / "export" / trained.name
+    refuse_link_outside(folder, asked.outputs)
     net = exportable(trained, asked.data)
     files, facts = converted(trained, net)
     card = model_card(trained, net, facts)
@@ -74,7 +77,6 @@ def export(words: Sequence[str]) -> None:
         "export.json": (json.dumps(facts, indent=2) + "\n").encode(),
         "model-card.md": card.encode(),
     }
-    folder = asked.outputs / "export" / trained.name
     new = write_folder(folder, contents)
     for name, each in facts["files"].items():
         largest = max(each["differences"].values())
@@ -100,9 +102,7 @@ def exportable(trained: "LoadedRun", data_folder: str | None) -> "Exportable":
     return net_exportable(trained.net(), data, trained.record["metric"]["name"])
 
 
-def converted(
-    trained: "LoadedRun", net: "Exportable"
-) -> tuple[dict[str, bytes], dict[str, Any]]:
+def converted(trained: "LoadedRun", net: "Exportable") -> tuple[dict[str, bytes], dict[str, Any]]:
     """Return the net's files by name, and what export.json says about them; raises ParityError."""
     from project.training.onnx_export import (
         exported,

@@ -1,6 +1,7 @@
 """The model card of an exported net: its data, its results, where it must not be trusted.
 
-What only the task can say is its own part (`project.tasks.exportable.Card`). After Mitchell et al. 2019, Model Cards for Model Reporting (arXiv 1810.03993).
+What only the task can say is its own part (`project.tasks.exportable.Card`). After Mitchell et al.
+2019, Model Cards for Model Reporting (arXiv 1810.03993).
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from project.runs.lifecycle import metric_text
 from project.runs.record import COMPLETED
 from project.tasks.exportable import Card, Exportable
 from project.training.load_run import LoadedRun
+
 
 @dataclass(frozen=True)
 class Seeds:
@@ -106,7 +108,7 @@ def _results(trained: LoadedRun, card: Card) -> list[str]:
         lines.append(f"{seeds.others} more of its runs did not complete or cannot be read.")
     return [
         *lines,
-        "A run that was picked from several for its validation results is expected to do worse than "
+        "A run picked from several for its validation results is expected to do worse than "
         "these figures say: expect the variant's mean.",
     ]
 

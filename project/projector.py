@@ -33,8 +33,10 @@ def show(words: Sequence[str]) -> Path:
     trained, why = asked.open()
     if why:
         print(f"run={trained.directory}: {why}", file=sys.stderr)
+    from project.runs.directory import refuse_link_outside
     from project.tasks.projector import digit_features, write_projector
 
+    refuse_link_outside(trained.directory / "plugins", trained.directory)
     pairs, net = open_pairs(trained, asked.data).test, trained.net()
     try:
         features = digit_features(net, pairs)

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from pytorch_lightning import LightningModule
+from pytorch_lightning import LightningDataModule, LightningModule
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from project.checks.batches import example_count, inputs_of, take, tensors_of
-from project.checks.evaluation import evaluate
 from project.checks.loaders import Repeated, Singly, loaders_of, wrapped
 from project.checks.result import CheckResult, failed, not_checked, ok, percent, shown
 from project.checks.sampling import is_indexed
@@ -97,6 +96,10 @@ def _answers(output: Any, count: int) -> list[Tensor]:
 def _compare(forward: Forward, batches: Batches) -> list[CheckResult]:
     count = len(batches.single)
     whole = _answers(forward(batches.whole), count)
+    again = _answers(forward(batches.whole), count)
+    if _same_answers(whole, again, "again").status != "ok":
+        reason = "a batch is not answered alike twice, whatever is beside it"
+        return [not_checked(BATCH, reason), not_checked(SINGLE, reason)]
     turned = [each.flip(0) for each in _answers(forward(batches.turned), count)]
     batch = _same_answers(whole, turned, "in another order")
     try:
@@ -139,8 +142,8 @@ def _difference(first: Tensor, second: Tensor) -> float:
 def _compare_metrics(session: Session) -> list[CheckResult]:
     """Test the examples together and one by one where nothing can be asked for its answers."""
 
-    def test(data: Any) -> dict[str, float]:
-        return evaluate(session, scratch_trainer(session.candidate, own=False), "test", data)
+    def test(data: LightningDataModule) -> dict[str, float]:
+        return session.run(scratch_trainer(session.candidate, own=False), "test", data=data)
 
     data = session.data
     together = test(wrapped(data, test=("test", lambda each: Repeated(each, 1, EXAMPLES))))

@@ -16,7 +16,7 @@ from project.runs.lifecycle import RunSpec
 
 TIME, VARIANTS, WAITING, MEMORY = "time", "other variants", "waiting for data", "memory"
 # A share of the time, and seconds for each batch, that are worth a warning.
-MUCH_WAITING, LONG_WAIT = 0.3, 0.005
+MUCH_WAITING, LONG_WAIT = 0.3, 0.01
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ def check_costs(session: Session) -> list[CheckResult]:
     variants = session.candidate.variants
     if len(variants) > 1:
         result, others = _try_others(session)
+        torch.set_num_threads(session.candidate.spec.threads)
         results.append(result)
         costs += others
     return [*results, _time(session.candidate, first, costs), _waiting(session)]
@@ -101,7 +102,8 @@ def _own(candidate: Candidate, variant: Variant) -> list[str]:
 
 
 def _time(candidate: Candidate, first: Cost, costs: list[float | None]) -> CheckResult:
-    per_epoch = "" if first.steps is None else f", {first.steps:,} steps an epoch"
+    count = "" if first.steps is None else f"{first.steps:,} step{'s' * (first.steps != 1)}"
+    per_epoch = f", {count} an epoch" if count else ""
     seen = f"{1000 * first.step:.3g} ms a step{per_epoch}"
     if first.run is None:
         return ok(TIME, f"{seen}; how many steps there are the loaders do not know")
@@ -128,7 +130,7 @@ def _waiting(session: Session) -> CheckResult:
     share = sum(waits) / total if total else 0.0
     seen = f"{percent(share)} of the time, {1000 * _wait(session):.2g} ms a batch"
     if share > MUCH_WAITING and _wait(session) > LONG_WAIT:
-        advice = "workers (num_workers), or examples that are made once and kept in memory"
+        advice = "num_workers: more for slow examples, 0 for examples that are in memory"
         return warning(WAITING, seen, advice)
     return ok(WAITING, seen)
 

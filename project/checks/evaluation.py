@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from pytorch_lightning import LightningDataModule, LightningModule, Trainer
+from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Callback
 
 from project import seeding
@@ -83,23 +83,4 @@ def _evaluate(session: Session, stage: str, noise: str) -> dict[str, float]:
     """Return the metrics of a pass over a stage."""
     count = session.affordable(stage, SECONDS)
     trainer = scratch_trainer(session.candidate, [OtherNoise(noise)], evaluation=count, own=False)
-    return evaluate(session, trainer, stage, session.data)
-
-
-def evaluate(
-    session: Session, trainer: Trainer, stage: str, data: LightningDataModule
-) -> dict[str, float]:
-    """Return the metrics of a pass of the trained task.
-
-    Args:
-        session: What is checked.
-        trainer: Carries it out.
-        stage: val or test.
-        data: Whose loaders are used.
-    """
-    seeding.start(session.seeds["data"], "data")
-    run = trainer.validate if stage == "val" else trainer.test
-    run(session.task, datamodule=data, verbose=False)
-    return {
-        name: float(value) for name, value in trainer.callback_metrics.items() if value.numel() == 1
-    }
+    return session.run(trainer, "validate" if stage == "val" else "test")

@@ -4,7 +4,7 @@ import math
 
 from project.checks.result import CheckResult, failed, not_checked, ok, shown, some, warning
 from project.checks.session import Session
-from project.training.execute import parameter_count
+from project.training.facts import parameter_count
 
 # By how much the first loss may differ from a uniform answer's, as a share of it.
 NEAR = 0.5
@@ -58,12 +58,13 @@ def check_changes(session: Session) -> list[CheckResult]:
     unchanged = session.short.unchanged
     total = len(unchanged) + len(session.short.norms.keys() - set(unchanged))
     still = [each for each in unchanged if each in session.short.with_gradient]
-    steps = f"in {session.short.steps} steps"
+    steps = f"in {session.short.steps} step{'s' * (session.short.steps != 1)}"
     if unchanged and len(unchanged) == total:
         advice = "is the learning rate 0, or were other parameters given to the optimizer?"
         return [failed(name, f"none does {steps}", advice)]
     if still:
-        seen = f"{len(still)} tensors with a gradient stay as they are {steps}: {some(still)}"
+        count = f"{len(still)} tensor{'s' * (len(still) != 1)}"
+        seen = f"{count} with a gradient keep their values {steps}: {some(still)}"
         return [warning(name, seen, "give all parameters of the task to the optimizer")]
     return [ok(name, f"{total - len(unchanged)} tensors {steps}")]
 
@@ -82,7 +83,7 @@ def check_schedule(session: Session) -> list[CheckResult]:
                 "scheduler.step()"
             )
             lines.append(failed(name, seen, advice))
-        elif 2 * each.made < each.due:
+        elif 2 * each.made < each.due and not each.is_manual:
             lines.append(warning(name, seen, "step it, or leave it out of the configuration"))
         else:
             lines.append(ok(name, seen))

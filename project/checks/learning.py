@@ -111,12 +111,11 @@ def check_heart(session: Session) -> list[CheckResult]:
         train=("train", lambda loader: Repeated(loader, STEPS, EXAMPLES)),
         val=("train", lambda loader: Repeated(loader, 1, EXAMPLES)),
     )
-    before = scratch_trainer(plain, own=False)
-    before.validate(components.task, datamodule=data, verbose=False)
-    if heart.metric in before.callback_metrics:
-        heart.values.append(float(before.callback_metrics[heart.metric]))
-    seeding.start(session.seeds["data"], "data")
-    trainer.fit(components.task, datamodule=data)
+    task = components.task
+    before = session.run(scratch_trainer(plain, own=False), "validate", task, data)
+    if heart.metric in before:
+        heart.values.append(before[heart.metric])
+    session.run(trainer, "fit", task, data)
     return [_by_heart(heart), _direction(session, heart)]
 
 
@@ -217,13 +216,12 @@ def _train_on_shuffled(session: Session, number: int) -> tuple[float, list[float
         return lambda loader: Mapped(loader, shuffle, (config["seed"], f"{name}/{number}"))
 
     trainer = scratch_trainer(session.candidate, epochs=2, train=count, evaluation=1)
-    seeding.start(session.seeds["data"], "data")
-    trainer.fit(task, datamodule=wrapped(session.data, train=("train", shuffled("shuffle"))))
+    data = wrapped(session.data, train=("train", shuffled("shuffle")))
+    session.run(trainer, "fit", task, data)
 
     def validate(data: LightningDataModule) -> float:
         judge = scratch_trainer(session.candidate, evaluation=validated, own=False)
-        judge.validate(task, datamodule=data, verbose=False)
-        return float(judge.callback_metrics[f"val/{session.candidate.metric}"])
+        return session.run(judge, "validate", task, data)[f"val/{session.candidate.metric}"]
 
     chances = [
         validate(wrapped(session.data, val=("val", shuffled(f"chance {each}"))))

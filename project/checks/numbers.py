@@ -69,7 +69,9 @@ def check_activations(session: Session) -> list[CheckResult]:
 
 
 def _relus(session: Session) -> CheckResult:
-    counts = {} if session.short.relus is None else session.short.relus.counts
+    if session.short.relus is None:
+        return not_checked(RELUS, "the last step of the short training was not seen")
+    counts = session.short.relus.counts
     if not counts:
         return ok(RELUS, "none")
     dead = sum(each[0] for each in counts.values())

@@ -24,12 +24,14 @@ class ScheduleSteps:
         made: Its own count.
         due: Steps of the optimizer or epochs made, by its interval and frequency.
         unit: `step` or `epoch`.
+        is_manual: Whether the task steps it by itself (manual optimization): at most every step.
     """
 
     name: str
     made: int
     due: int
     unit: str
+    is_manual: bool
 
 
 class Probe(Callback):
@@ -125,11 +127,22 @@ class Probe(Callback):
         self._ended = time.monotonic()
         if self.relus is not None:
             # Watching takes time: this step is not counted.
-            self.relus.end()
-            for hook in self._hooks:
-                hook.remove()
+            self._stop_watching()
         else:
             self.step_seconds.append(self._ended - self._began)
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Watch the layers no longer."""
+        self._stop_watching()
+
+    def _stop_watching(self) -> None:
+        if self.relus is not None:
+            self.relus.end()
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Compare the weights with those at the start, and the schedules with the steps made."""
@@ -139,15 +152,17 @@ class Probe(Callback):
                 self.unchanged.append(name)
         del self._initial
         optimizers = max(1, len(trainer.optimizers))
+        is_manual = not pl_module.automatic_optimization
         for config in trainer.lr_scheduler_configs:
-            total = self.steps // optimizers
-            total = total if config.interval == "step" else trainer.current_epoch
+            unit = "step" if is_manual else config.interval
+            total = self.steps // optimizers if unit == "step" else trainer.current_epoch
             self.schedules.append(
                 ScheduleSteps(
                     type(config.scheduler).__name__,
                     int(config.scheduler.last_epoch),
-                    total // config.frequency,
-                    config.interval,
+                    total if is_manual else total // config.frequency,
+                    unit,
+                    is_manual,
                 )
             )
 

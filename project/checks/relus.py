@@ -44,8 +44,9 @@ class ReluWatch(TorchFunctionMode):
         self.__enter__()
 
     def end(self) -> None:
-        """Watch no longer."""
-        self.__exit__(None, None, None)
+        """Watch no longer; nothing where it does not."""
+        if self._hooks:
+            self.__exit__(None, None, None)
         for hook in self._hooks:
             hook.remove()
         self._hooks.clear()

@@ -8,12 +8,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from project.checks.result import CheckResult, failed, not_checked, ok
-from project.checks.scratch_runs import (
-    ScratchRun,
-    carry_out_here,
-    second_interpreter,
-    start_method,
-)
+from project.checks.scratch_runs import ScratchRun, begun, start_method
 from project.checks.session import Session
 from project.runs.prepare import prepare_run
 from project.seeding import SEED_LIMIT
@@ -97,11 +92,19 @@ def _scratch_run(session: Session, config: dict[str, Any], name: str) -> Scratch
 
 
 @contextmanager
-def begun(session: Session, repetitions: Repetitions, is_new: bool = True) -> Iterator[BaseProcess]:
-    """While entered, the runs of the other interpreter are carried out."""
-    log = session.candidate.scratch / "second_interpreter.txt"
+def begun_elsewhere(
+    session: Session, repetitions: Repetitions, is_new: bool = True
+) -> Iterator[BaseProcess]:
+    """While entered, the runs of the other interpreter are carried out.
+
+    Args:
+        session: What is checked.
+        repetitions: The runs.
+        is_new: Whether it is another interpreter, or a fork of this one.
+    """
+    log = session.candidate.scratch / "elsewhere.txt"
     method = start_method(repetitions.here.spec.threads)
-    with second_interpreter(repetitions.elsewhere, log, method, is_new) as process:
+    with begun(repetitions.elsewhere, log, method, is_new) as process:
         yield process
 
 
@@ -120,7 +123,10 @@ def check_repetition(
         reason = f"two epochs of {FEWEST_STEPS} steps would take about {seconds:.0f} s"
         names = (SAME, OTHER, RESUMED)
         return [not_checked(name, reason, "thorough=true makes it") for name in names]
-    carry_out_here(repetitions.here, start_method(repetitions.here.spec.threads))
+    log = session.candidate.scratch / "here.txt"
+    method = start_method(repetitions.here.spec.threads)
+    with begun([repetitions.here], log, method, is_new=False) as here:
+        here.join()
     elsewhere.join()
     return [
         _same_seed(repetitions),

@@ -113,7 +113,9 @@ def _run(candidate: Candidate, progress: Progress, new_interpreter: bool) -> lis
     with ExitStack() as stack:
         runs, elsewhere = repetition.plan(session), None
         if isinstance(runs, repetition.Repetitions):
-            elsewhere = stack.enter_context(repetition.begun(session, runs, new_interpreter))
+            elsewhere = stack.enter_context(
+                repetition.begun_elsewhere(session, runs, new_interpreter)
+            )
         results += _carry_out(MEANWHILE, session, progress)
         progress(repetition.SAME)
         results += repetition.check_repetition(session, runs, elsewhere)

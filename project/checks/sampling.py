@@ -18,7 +18,7 @@ from project.checks.session import Session
 from project.config.identity import seeds_of
 from project.data.digests import example_hashes
 from project.seeding import SEED_LIMIT
-from project.training.components import build_data, build_net, build_task
+from project.training.components import build_components, build_data, build_net
 from project.training.streams import SeededLoader
 
 NET, SEED = "data and net", "what a seed changes"
@@ -79,12 +79,15 @@ def _effect_of_seed(session: Session, usual: DataPrint, other: DataPrint) -> Che
     there = config | {"seed": (config["seed"] + 1) % SEED_LIMIT}
     changes = {f"{stage} data": usual.examples[stage] != other.examples[stage] for stage in STAGES}
     changes["initial weights"] = _weights(config) != _weights(there)
-    changes["order"] = usual.order["train"] != other.order["train"]
+    if not changes["train data"]:  # other examples have no order in common
+        changes["order"] = usual.order["train"] != other.order["train"]
     changed = [name for name, does in changes.items() if does]
     if not changed:
         seen = "neither data nor initial weights nor order"
         return failed(SEED, seen, "leave out manual_seed and fixed random_state in your own code")
-    same = [name for name in ("initial weights", "train data", "order") if not changes[name]]
+    same = [
+        name for name in ("initial weights", "train data", "order") if not changes.get(name, True)
+    ]
     held = {"init": "initial weights", "data": "train data", "order": "order"}
     given = config.get("seeds") or {}
     meant = {what for name, what in held.items() if given.get(name) is not None}
@@ -100,10 +103,8 @@ def _effect_of_seed(session: Session, usual: DataPrint, other: DataPrint) -> Che
 
 def _weights(config: dict[str, Any]) -> str:
     """Return the SHA-256 of the initial weights of a configuration's task."""
-    seeding.start(seeds_of(config)["init"], "init")
-    task = build_task(config, build_net(config))
     digest = hashlib.sha256()
-    for tensor in task.state_dict().values():
+    for tensor in build_components(config).task.state_dict().values():
         digest.update(
             tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
         )

@@ -103,13 +103,14 @@ def carry_out(scratch_run: ScratchRun) -> None:
 
 
 def carry_out_each(runs: Sequence[ScratchRun], log: Path, method: str) -> None:
-    """Carry out runs one after the other, each in a process of its own.
+    """Carry out runs one after the other, each in a process of its own; they are one group.
 
     Args:
         runs: The runs.
         log: Where this process prints to.
         method: How processes are started: fork or spawn.
     """
+    os.setpgrp()
     _die_with_parent()
     _print_to(log)
     for each in runs:
@@ -124,16 +125,16 @@ def start_method(threads: int) -> str:
 
 
 @contextmanager
-def second_interpreter(
-    runs: Sequence[ScratchRun], log: Path, method: str, is_new: bool = True
+def begun(
+    runs: Sequence[ScratchRun], log: Path, method: str, is_new: bool
 ) -> Iterator[BaseProcess]:
-    """While entered, runs are carried out elsewhere; join the process to wait for them.
+    """While entered, runs are carried out in other processes; join the one that leads them.
 
     Args:
         runs: The runs.
-        log: Where the interpreter itself prints to.
+        log: Where the leading process prints to.
         method: How it starts the processes of the runs.
-        is_new: Whether it is a new interpreter, or a fork of this one.
+        is_new: Whether it is a new interpreter, or begins as this process does.
     """
     process = _process("spawn" if is_new else method, carry_out_each, runs, log, method)
     before = os.environ.get(HASH_SEED)
@@ -148,19 +149,18 @@ def second_interpreter(
     try:
         yield process
     finally:
-        process.kill()
-        process.join()
+        _end(process)
 
 
-def carry_out_here(scratch_run: ScratchRun, method: str) -> None:
-    """Carry out a run in a process that is started from this one."""
-    process = _process(method, carry_out, scratch_run)
-    process.start()
-    try:
-        process.join()
-    finally:
-        process.kill()
-        process.join()
+def _end(process: BaseProcess) -> None:
+    """Kill a leading process and the processes of its runs, which write to a folder that goes."""
+    if process.is_alive():
+        assert process.pid is not None
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:  # it has not made its group yet
+            process.kill()
+    process.join()
 
 
 def _process(method: str, function: Callable[..., None], *arguments: Any) -> BaseProcess:

@@ -2,11 +2,10 @@
 
 import statistics
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from pytorch_lightning import LightningDataModule, LightningModule
-from torch import Tensor
+from pytorch_lightning import LightningDataModule, LightningModule, Trainer
 
 from project import seeding
 from project.checks.candidate import Candidate
@@ -16,7 +15,8 @@ from project.checks.trainers import scratch_trainer
 from project.config.identity import seeds_of
 from project.config.schema import validate_train
 from project.training.components import Components, build_components
-from project.training.execute import quiet_lightning
+from project.training.devices import check_devices
+from project.training.lightning_messages import quiet_lightning
 
 FIRST_BATCHES = 2
 
@@ -79,6 +79,26 @@ class Session:
         seconds = self.short.evaluation_seconds or self.first.evaluation_seconds
         return statistics.median(seconds) if seconds else 0.0
 
+    def run(
+        self,
+        trainer: Trainer,
+        what: Literal["fit", "validate", "test"],
+        task: LightningModule | None = None,
+        data: LightningDataModule | None = None,
+    ) -> dict[str, float]:
+        """Train or evaluate as a run does, whose data module draws from the start of its stream.
+
+        Args:
+            trainer: Carries it out.
+            what: The trainer's method.
+            task: Another task than `task`.
+            data: Another data module than `data`.
+
+        Returns:
+            What was logged, by name, as far as it is one number.
+        """
+        return carry_out(self.candidate, trainer, what, task or self.task, data or self.data)
+
     def affordable(self, stage: str, seconds: float, least: int = 1) -> int:
         """Return how many batches of a stage can be worked on in so many seconds.
 
@@ -100,29 +120,47 @@ def begin(candidate: Candidate) -> Session:
     Raises:
         Exception: Whatever the experiment's own code raises.
     """
+    section = validate_train(candidate.config).trainer
+    check_devices(section)
     quiet_lightning()
-    torch.set_num_threads(validate_train(candidate.config).trainer.threads)
+    torch.set_num_threads(section.threads)
     components = build_components(candidate.config)
-    seed = seeds_of(candidate.config)["data"]
     probe = Probe()
     trainer = scratch_trainer(candidate, [probe], train=FIRST_BATCHES, evaluation=FIRST_BATCHES)
-    seeding.start(seed, "data")
-    trainer.fit(components.task, datamodule=components.data)
-    logged = by_stage(trainer.callback_metrics)
-    seeding.start(seed, "data")
-    trainer.test(components.task, datamodule=components.data, verbose=False)
-    logged |= {"test": by_stage(trainer.callback_metrics)["test"]}
+    task, data = components.task, components.data
+    logged = by_stage(carry_out(candidate, trainer, "fit", task, data))
+    logged["test"] = by_stage(carry_out(candidate, trainer, "test", task, data))["test"]
     batches = {stage: _length(components.data, stage, candidate.config) for stage in logged}
     return Session(candidate, components, probe, logged, batches)
 
 
-def by_stage(metrics: dict[str, Tensor]) -> dict[str, dict[str, float]]:
-    """Return metrics of one number by stage and name; what has another name is left out."""
+def carry_out(
+    candidate: Candidate,
+    trainer: Trainer,
+    what: Literal["fit", "validate", "test"],
+    task: LightningModule,
+    data: LightningDataModule,
+) -> dict[str, float]:
+    """Train or evaluate; see `Session.run`."""
+    seeding.start(seeds_of(candidate.config)["data"], "data")
+    if what == "fit":
+        trainer.fit(task, datamodule=data)
+    elif what == "validate":
+        trainer.validate(task, datamodule=data, verbose=False)
+    else:
+        trainer.test(task, datamodule=data, verbose=False)
+    return {
+        name: float(value) for name, value in trainer.callback_metrics.items() if value.numel() == 1
+    }
+
+
+def by_stage(metrics: dict[str, float]) -> dict[str, dict[str, float]]:
+    """Return metrics by stage and name; those of other names are left out."""
     found: dict[str, dict[str, float]] = {"train": {}, "val": {}, "test": {}}
     for name, value in metrics.items():
         stage, _, metric = name.partition("/")
-        if stage in found and value.numel() == 1:
-            found[stage][metric] = float(value)
+        if stage in found:
+            found[stage][metric] = value
     return found
 
 
@@ -150,6 +188,5 @@ def train_shortly(session: Session) -> None:
         train=session.affordable("train", seconds / 2, least=3),
         evaluation=session.affordable("val", seconds / 4),
     )
-    seeding.start(session.seeds["data"], "data")
-    trainer.fit(components.task, datamodule=components.data)
+    session.run(trainer, "fit", components.task, components.data)
     session.short, session.trained = probe, components.task

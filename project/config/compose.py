@@ -275,7 +275,7 @@ def refuse_shadowing(config_dirs: Sequence[str | Path]) -> None:
 
 
 def refuse_same_names(words: Sequence[str], config_dirs: Sequence[Path]) -> None:
-    """Raise ConfigurationError if two chosen loggers or callbacks have one name: one would be lost."""
+    """Raise ConfigurationError if two chosen loggers or callbacks have the same name."""
     for word in words:
         group, _, choices = word.partition("=")
         if group not in ("logger", "callbacks") or not re.fullmatch(r"\[[\w, -]*\]", choices):

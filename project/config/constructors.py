@@ -12,8 +12,6 @@ from typing import Any
 
 from project.config.source import Module, find_module, module_path, statements
 
-MAX_HOPS = 20  # re-exports and base classes that are followed
-
 
 class Missing:
     """Marks a parameter without a default, or with one that is no literal."""
@@ -67,14 +65,14 @@ NOTHING = Parameters()  # of a class without a constructor
 @functools.lru_cache(maxsize=1024)
 def find_definition(dotted: str) -> Definition | None:
     """Find the class or function that `dotted` names; None where reading cannot tell."""
-    return _find(dotted, MAX_HOPS)
+    return _find(dotted, set())
 
 
 @functools.lru_cache(maxsize=1024)
 def constructor_parameters(dotted: str) -> Parameters | None:
     """Return what the class or function `dotted` takes; None where reading cannot tell."""
     definition = find_definition(dotted)
-    return None if definition is None else _parameters(definition, MAX_HOPS)
+    return None if definition is None else _parameters(definition, set())
 
 
 def clear_cache() -> None:
@@ -83,39 +81,42 @@ def clear_cache() -> None:
     constructor_parameters.cache_clear()
 
 
-def _find(dotted: str, hops: int) -> Definition | None:
+def _find(dotted: str, seen: set[str]) -> Definition | None:
+    """Follow a name; `seen` holds those that have been, as modules may re-export in a circle."""
     parts = dotted.split(".")
-    if hops <= 0 or not all(part.isidentifier() for part in parts):
+    if dotted in seen or not all(part.isidentifier() for part in parts):
         return None
+    seen.add(dotted)
     for split in range(len(parts) - 1, 0, -1):
         name = ".".join(parts[:split])
         if module_path(name) is not None:
             module = find_module(name)
-            return None if module is None else _look_up(".".join(parts[split:]), module, hops)
+            return None if module is None else _look_up(".".join(parts[split:]), module, seen)
     return None
 
 
-def _look_up(name: str, module: Module, hops: int) -> Definition | None:
+def _look_up(name: str, module: Module, seen: set[str]) -> Definition | None:
     """Find what `name`, dotted or not, means inside of a module."""
     for statement in module.bound.get(name, ()):
         if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             return Definition(module.name, statement, module.path)
         if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Name):
-            return _look_up(statement.value.id, module, hops - 1) if hops > 0 else None
+            return _find(f"{module.name}.{statement.value.id}", seen)
     for target in module.imports.resolve(name):
-        if (found := _find(target, hops - 1)) is not None:
+        if (found := _find(target, seen)) is not None:
             return found
     return None
 
 
-def _parameters(definition: Definition, hops: int) -> Parameters | None:
+def _parameters(definition: Definition, seen: set[ast.AST]) -> Parameters | None:
+    """Return what a constructor takes; `seen` holds the classes of which this is a base."""
     node = definition.node
     if not isinstance(node, ast.ClassDef):
         return _of_arguments(node.args, bound=False)
     for name in ("__init__", "__new__"):
         if (constructor := _method(node, name)) is not None:
             return _of_arguments(constructor.args, bound=True)
-    inherited = _inherited(definition, hops)
+    inherited = _inherited(definition, {*seen, node})
     if inherited is not None and any("dataclass" in ast.unparse(d) for d in node.decorator_list):
         return Parameters(inherited.defaults | _fields(node), inherited.open)
     return inherited
@@ -133,7 +134,7 @@ def _method(node: ast.ClassDef, name: str) -> ast.FunctionDef | None:
     return methods[-1] if methods else None
 
 
-def _inherited(definition: Definition, hops: int) -> Parameters | None:
+def _inherited(definition: Definition, seen: set[ast.AST]) -> Parameters | None:
     """Return what the first base class with a constructor takes; None where reading cannot tell."""
     module = find_module(definition.module)
     assert isinstance(definition.node, ast.ClassDef)
@@ -141,10 +142,10 @@ def _inherited(definition: Definition, hops: int) -> Parameters | None:
         name = ast.unparse(base.value if isinstance(base, ast.Subscript) else base)
         if name == "object":
             continue
-        found = _look_up(name, module, hops) if hops > 0 and module is not None else None
-        if found is None or not found.is_class or found.node is definition.node:
+        found = None if module is None else _look_up(name, module, set())
+        if found is None or not found.is_class or found.node in seen:
             return None
-        taken = _parameters(found, hops - 1)
+        taken = _parameters(found, seen)
         if taken is not NOTHING:
             return taken
     return NOTHING

@@ -26,7 +26,8 @@ IGNORED = frozenset(
 # Keys of sections. What a data source led to stands in the section as `dataset`.
 IGNORED_KEYS = frozenset(
     {
-        "data.name", "data.prepare", "data.source", "data.root", "model.name", "task.name",
+        "data.name", "data.prepare", "data.source", "data.root", "model.framework_target",
+        "model.name", "optimizer.framework_target", "task.framework_target", "task.name",
         "trainer.enable_model_summary", "trainer.enable_progress_bar", "trainer.log_every_n_steps",
         "trainer.profiler",
     }
@@ -102,6 +103,8 @@ def identity_settings(config: dict[str, Any]) -> dict[str, Any]:
     Sources of chance that are held at a seed of their own are part of it, as `seeds`.
     """
     settings = {key: _section(key, value) for key, value in config.items() if key not in IGNORED}
+    if settings.get("engine") == "torch":
+        del settings["engine"]
     held = {name: seed for name, seed in (config.get("seeds") or {}).items() if seed is not None}
     if held:
         settings["seeds"] = held

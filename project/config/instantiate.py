@@ -101,10 +101,14 @@ def build(kind: str, place: str, section: dict[str, Any], base: type, given: dic
 def build_by_function(
     kind: str, place: str, section: dict[str, Any], base: Any, given: dict[str, Any]
 ) -> Any:
-    """Build what a section describes where it may name a function too; arguments as of `build`.
+    """Build what a section describes where it may name a function too.
 
     Args:
-        base: The class of which what comes out must be.
+        kind: The kind of section.
+        place: Its dotted place in the configuration.
+        section: Its content.
+        base: The class of which the result must be.
+        given: What the platform hands over where a parameter has that name.
 
     Raises:
         ConfigurationError: Naming the key and the rule that is broken.

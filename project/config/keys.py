@@ -25,7 +25,7 @@ SETTLED = frozenset({"dataset", "classes", "channels", "image_size"})
 # Keys of these sections that are the platform's own.
 PLATFORM: dict[str, frozenset[str]] = {
     "model": frozenset(schema.Model.model_fields),
-    "task": frozenset(schema.Named.model_fields),
+    "task": frozenset(schema.Task.model_fields),
     "data": frozenset(schema.Data.model_fields) | SETTLED,
     "optimizer": frozenset(schema.Optimizer.model_fields),
     "scheduler": frozenset(schema.Scheduler.model_fields),
@@ -108,16 +108,21 @@ def check_chosen(config: dict[str, Any], options: Callable[[str], dict[str, Path
         raise KeysError(text, kind, key)
 
 
-def check_keys(config: dict[str, Any]) -> None:
+def check_keys(config: dict[str, Any], settled: bool = True) -> None:
     """Refuse keys that a section's class lacks and miss those that it needs.
 
     Classes whose constructor reading cannot tell are left to `project.config.instantiate`.
+
+    Args:
+        config: The resolved configuration.
+        settled: Whether the data's own `prepare` function has settled what its section leaves open.
 
     Raises:
         KeysError: Naming the key, and the nearest one.
     """
     for kind, place, section in sections(config):
-        _check_section(kind, place, section)
+        is_open = kind == "data" and section.get("prepare") is not None and not settled
+        _check_section(kind, place, section, is_open)
     for key, reason in schema.OWNED_TRAINER_KEYS.items():
         if key in config["trainer"]:
             raise KeysError(f"trainer.{key} belongs to the platform: {reason}", "trainer", key)
@@ -131,7 +136,7 @@ def check_keys(config: dict[str, Any]) -> None:
             raise UnknownKeyError(text, "trainer", key)
 
 
-def _check_section(kind: str, place: str, section: dict[str, Any]) -> None:
+def _check_section(kind: str, place: str, section: dict[str, Any], is_open: bool) -> None:
     target = section["_target_"]
     parameters = constructor_parameters(target)
     if parameters is None:
@@ -147,5 +152,5 @@ def _check_section(kind: str, place: str, section: dict[str, Any]) -> None:
             nearest = suggest(f"{place}.{key}", known)
             raise UnknownKeyError(f"unknown key '{place}.{key}' for {name}{nearest}", kind, key)
     for key in sorted(free):
-        if parameters.defaults[key] is REQUIRED and key not in given:
+        if parameters.defaults[key] is REQUIRED and key not in given and not is_open:
             raise KeysError(f"{place}.{key}: is missing ({name} needs it)", kind, key)

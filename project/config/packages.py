@@ -1,4 +1,4 @@
-"""Packages that only some choices need: missing ones are named with the command that installs them."""
+"""Packages that only some choices need; a missing one is named, with the install command."""
 
 import importlib.util
 from typing import Any

@@ -45,7 +45,7 @@ OWNED_TRAINER_KEYS = {
     "enable_progress_bar": "a bar is shown on a terminal and nowhere else",
     "fast_dev_run": "use debug=fast",
     "logger": "use logger=NAME, a file of conf/logger",
-    "max_steps": "a resumed run would differ; use trainer.max_epochs and trainer.limit_train_batches",
+    "max_steps": "a resumed run would differ; use trainer.max_epochs, trainer.limit_train_batches",
     "max_time": "what is trained would depend on the machine's speed; use trainer.max_epochs",
     "num_nodes": "a run uses the devices of one machine; sweeps use several (hydra/launcher=ray)",
     "num_sanity_val_steps": "every net is tried on a real batch before anything trains",
@@ -85,6 +85,7 @@ class Model(Target):
     """`conf/model`.
 
     Attributes:
+        framework_target: The net's twin in the mini framework, for `engine=framework`.
         init: Whether each module's `reset_parameters` draws from its own stream (`by_module`), or
             the net keeps what its constructor has drawn.
         learning_rates: By the name of a file in conf/optimizer; they become `optimizer.lr`.
@@ -92,6 +93,7 @@ class Model(Target):
     """
 
     name: Name
+    framework_target: str | None = None
     init: Literal["constructor", "by_module"] = "constructor"
     learning_rates: dict[str, Annotated[float, Field(gt=0)]] = {}
     task: dict[str, Any] = {}
@@ -101,6 +103,16 @@ class Named(Target):
     """`conf/task` and `conf/data`: they have a name, by default that of their file."""
 
     name: Name
+
+
+class Task(Named):
+    """`conf/task`.
+
+    Attributes:
+        framework_target: The LightningModule for `engine=framework`.
+    """
+
+    framework_target: str | None = None
 
 
 class Data(Named):
@@ -119,9 +131,11 @@ class Optimizer(Target):
     """`conf/optimizer`.
 
     Attributes:
+        framework_target: Its twin in the mini framework, for `engine=framework`.
         no_weight_decay: Kinds of parameters without weight decay, as a group of their own.
     """
 
+    framework_target: str | None = None
     no_weight_decay: list[Literal["bias", "norm"]] = []
 
 
@@ -209,7 +223,8 @@ class TrainConfig(Section):
     seed: Seed
     seeds: Seeds
     metric: Metric
-    task: Named
+    engine: Literal["torch", "framework"] = "torch"
+    task: Task
     data: Data
     model: Model | None
     optimizer: Optimizer | None

@@ -124,7 +124,9 @@ class Imports:
             if name.startswith(f"{package}."):
                 yield name
         for source in self.stars:
-            yield f"{source}.{name}"
+            # What is compiled cannot be followed; its name would be looked up in its package.
+            if module_path(source) is not None:
+                yield f"{source}.{name}"
 
 
 class Module:

@@ -29,10 +29,10 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 PARTS: dict[str, tuple[str, ...]] = {
-    "model": ("project.models",),
+    "model": ("project.models", "project.framework.nets"),
     "task": ("project.tasks",),
     "data": ("project.data",),
-    "optimizer": ("project.training",),
+    "optimizer": ("project.training", "project.framework.optimizers"),
     "scheduler": ("project.training.schedulers",),
     "augmentation": ("project.data.augmentation",),
     NESTED: ("project.models", "project.data.augmentation"),
@@ -125,6 +125,8 @@ def _why_not(target: Any, kind: str, code: CodeOnRecord) -> str | None:
         return reason
     if not definition.is_class and not _is_function_for(definition, kind):
         return "is no class"
+    if definition.is_class and kind == "prepare":
+        return "is no function that prepares data"
     if kind == "callbacks":
         name = f"{definition.module}.{definition.node.name}"
         if name in CALLBACKS:

@@ -54,7 +54,7 @@ class Deformation:
         return moved.view_as(pairs)
 
     def _maps(self, images: Tensor) -> Tensor:
-        """Return maps (2 N, 2, 3) from places of the new image to places of the old one, in [-1, 1]."""
+        """Return maps (2 N, 2, 3) from pixels of the new image to pixels of the old, in [-1, 1]."""
         turn, lean, size, right, down = _uniform(5, len(images)).to(images)
         turn = turn * math.radians(self.rotation)
         lean = (lean * math.radians(self.shear)).tan()

@@ -95,7 +95,8 @@ def find(folder: Path) -> dict[str, Path]:
                 if name.removesuffix(".gz").endswith(tuple(wanted))
             }
             if len(matching) != 1:
-                what = "no file" if not matching else f"several files ({', '.join(sorted(matching))})"
+                several = f"several files ({', '.join(sorted(matching))})"
+                what = several if matching else "no file"
                 raise DataError(f"{folder} holds {what} named *{' or *'.join(wanted)}[.gz]")
             name = matching.pop()
             found[f"{split} {kind}"] = folder / (name if name in names else f"{name}.gz")

@@ -1,4 +1,4 @@
-"""Pairs of the digits, or what stands for them, in any IDX files: FashionMNIST, KMNIST, one's own."""
+"""Pairs of images from any IDX files: FashionMNIST, KMNIST, one's own."""
 
 import warnings
 from pathlib import Path

@@ -116,7 +116,7 @@ class ImageSet(LightningDataModule):
         self._statistics: tuple[Tensor, Tensor] | None = None
 
     def load(self) -> dict[str, Pool]:
-        """Return what there is under `train`, and under `test` and `val` where they are told apart."""
+        """Return what there is under `train`, and under `test` and `val` where they exist."""
         raise NotImplementedError
 
     def normalise_like(self, trained: "ImageSet") -> None:
@@ -174,14 +174,17 @@ class ImageSet(LightningDataModule):
         return digest.hexdigest()
 
     def train_dataloader(self) -> DataLoader[Batch]:
+        """Return the batches of the training examples, in a new order each epoch."""
         count = len(self.train)
         sampler = BatchIndexSampler(count, self.batch_size, self.order_seed, self.shuffle)
         return _loader(self.train, sampler)
 
     def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
+        """Return the batches of the validation examples; an empty list where there are none."""
         return self._in_order(self.val) if len(self.val) else []
 
     def test_dataloader(self) -> DataLoader[Batch]:
+        """Return the batches of the test examples."""
         return self._in_order(self.test)
 
     def _in_order(self, images: Images) -> DataLoader[Batch]:

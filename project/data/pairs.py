@@ -46,7 +46,7 @@ class Pairs(Dataset[Batch]):
 
 
 def targets(digits: Tensor) -> Tensor:
-    """Return (N,) of classes (N, 2): 1 where the first is at most as large as the second, else 0."""
+    """Return for classes (N, 2) whether the first is at most the second: 1 or 0, (N,)."""
     return (digits[:, 0] <= digits[:, 1]).long()
 
 

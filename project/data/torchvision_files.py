@@ -1,4 +1,4 @@
-"""Data sets that torchvision can download, in its own folders; a copy that is there is used as it is."""
+"""Data sets that torchvision can download, in its own folders; a copy found there is used as is."""
 
 import logging
 import socket

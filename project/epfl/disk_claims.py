@@ -36,7 +36,7 @@ class RateStudy:
 
     @property
     def activations(self) -> list[str]:
-        """tanh before relu, where both are there."""
+        """The activations that there are, tanh first."""
         return sorted({activation for activation, _ in self.variants}, reverse=True)
 
     @property

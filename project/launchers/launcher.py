@@ -40,6 +40,7 @@ class Number:
     zero: bool = False
 
     def allows(self, value: Any) -> bool:
+        """Return whether the rule allows a value."""
         if value is None:
             return bool(self.null)
         if type(value) is not int and (self.whole or type(value) is not float):

@@ -15,6 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from project.launchers.experiment import Job
+from project.launchers.suggestion import suggest_check
 from project.runs.lifecycle import metric_text
 
 # Off a terminal nothing limits a line; rich would fold it at 80 characters.
@@ -91,6 +92,8 @@ class SweepView:
             value = record["metrics"].get(f"val/{self._metric}")
             shown = "" if value is None else f"val {self._metric} {self._text(value)}, "
             self._say(f"{_name(job)}: {shown}{record['seconds']['training']:.1f} s")
+        if self._counts["done"] == 1:
+            suggest_check(job.spec.command, self.seconds_left())
 
     def failed(self, job: Job, reason: str, log: Path) -> None:
         """A job that ended in any other way."""
@@ -139,7 +142,7 @@ class SweepView:
     def seconds_left(self) -> float | None:
         """An estimate: what is left, at the mean time of each variant's completed runs.
 
-        None before any run is completed; a variant without completed runs counts as the mean of all.
+        None before any run is completed; a variant without completed runs counts as the mean.
         """
         every = [seconds for variant in self._variants.values() for seconds in variant.seconds]
         if not every:

@@ -45,4 +45,5 @@ class ConvNet(nn.Module):
         self.linear = nn.Linear(width, classes)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Map images (N, C, H, W) to scores (N, classes)."""
         return self.linear(self.dropout(self.blocks(images).mean((2, 3))))

@@ -42,4 +42,5 @@ class MLP(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Linear(width, classes))
 
     def forward(self, images: Tensor) -> Tensor:
+        """Map images (N, C, H, W) to scores (N, classes)."""
         return self.layers(images)

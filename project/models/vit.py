@@ -8,8 +8,8 @@ class ViT(nn.Module):
     """Images (N, channels, image_size, image_size) to scores (N, classes).
 
     Patches become tokens, layers of attention mix them, and the mean of all goes to a linear layer
-    (Dosovitskiy et al. 2020, arXiv 2010.11929; the mean in the place of a class token as in Beyer et
-    al. 2022, arXiv 2205.01580).
+    (Dosovitskiy et al. 2020, arXiv 2010.11929; the mean in the place of a class token as in Beyer
+    et al. 2022, arXiv 2205.01580).
 
     Args:
         classes: How many classes there are.
@@ -55,5 +55,6 @@ class ViT(nn.Module):
         self.linear = nn.Linear(width, classes)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Map images (N, C, H, W) to scores (N, classes)."""
         tokens = self.patches(images).flatten(2).transpose(1, 2) + self.positions
         return self.linear(self.layers(tokens).mean(1))

@@ -46,6 +46,7 @@ class Row:
 
     @property
     def is_baseline(self) -> bool:
+        """Whether the other rows are compared with this one."""
         return self.reason == "baseline"
 
     @property
@@ -92,6 +93,7 @@ class Table:
 
     @property
     def metric(self) -> Metric:
+        """What the table's runs are judged by."""
         return self.quantity.metric
 
     @property

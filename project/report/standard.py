@@ -3,6 +3,7 @@
 from collections import Counter
 from statistics import fmean
 
+from project.report.engine_section import engines
 from project.report.figures.costs import by_net, draw_costs, draw_frontier, seconds_of
 from project.report.figures.curves import draw_epochs
 from project.report.figures.seeds import draw_seeds
@@ -18,8 +19,8 @@ from project.results.text import shown
 from project.runs.record import FAILED
 
 __all__ = [
-    "ablations", "costs", "epochs", "error_by_time", "examples", "failed", "searches", "seeds",
-    "sweeps", "variance",
+    "ablations", "costs", "engines", "epochs", "error_by_time", "examples", "failed", "searches",
+    "seeds", "sweeps", "variance",
 ]  # fmt: skip
 MAX_PANELS = 12
 MAX_FAILED = 50

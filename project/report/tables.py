@@ -123,6 +123,7 @@ def cell(column: Column, row: Row) -> str:
 
 
 def thousands(number: int | None) -> str:
+    """Return a number with separators: 76,820; a dash where there is none."""
     return NONE if number is None else f"{number:,}"
 
 

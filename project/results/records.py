@@ -54,10 +54,12 @@ class RunRecord:
 
     @property
     def model(self) -> str:
+        """The name of the model."""
         return printable(str(self.record.get("model") or self.prefix))
 
     @property
     def task(self) -> str:
+        """The name of the task."""
         return printable(str(self.record.get("task")))
 
     @property
@@ -67,6 +69,7 @@ class RunRecord:
 
     @property
     def seed(self) -> int:
+        """The run's seed."""
         return self.record["seed"]
 
     @property
@@ -81,6 +84,7 @@ class RunRecord:
 
     @property
     def parameters(self) -> int | None:
+        """How many parameters were trained; None where the record does not say."""
         return self.record.get("parameters")
 
     @property
@@ -90,6 +94,7 @@ class RunRecord:
 
     @property
     def stopped_early(self) -> bool:
+        """Whether a callback ended the training before its last epoch."""
         return bool(self.record.get("stopped_early"))
 
     @property

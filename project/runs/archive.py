@@ -35,6 +35,7 @@ class ArchivedFile:
 
     @classmethod
     def of(cls, content: bytes) -> "ArchivedFile":
+        """Return the file that has this content."""
         return cls(content, hashlib.sha256(content).hexdigest())
 
 

@@ -83,7 +83,6 @@ def clear_cache() -> None:
     """Forget what this process has read of code, so that files are read anew."""
     constructors.clear_cache()
     _definitions.cache_clear()
-    _platform_digest.cache_clear()
 
 
 # A sweep of a thousand runs asks for the same few fingerprints a thousand times.
@@ -96,12 +95,18 @@ def _digest(hashes: dict[str, str]) -> str:
     return hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
 
 
-@functools.cache
 def _platform_digest() -> str:
     files: list[Path] = []
     for name in PLATFORM:
         path = PROJECT / name
         files += sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    states = [path.stat() for path in files]
+    changed = tuple((state.st_mtime_ns, state.st_size) for state in states)
+    return _digest_of_files(tuple(files), changed)
+
+
+@functools.lru_cache(maxsize=1)
+def _digest_of_files(files: tuple[Path, ...], changed: tuple[tuple[int, int], ...]) -> str:
     trees = {str(path.relative_to(PROJECT)): ast.parse(path.read_bytes()).body for path in files}
     return _digest({name: _sha256(body) for name, body in trees.items()})
 
@@ -147,6 +152,8 @@ class _Reachable:
         if dotted in self._visited:  # modules may import from each other in a circle
             return
         self._visited.add(dotted)
+        if module_path(dotted) is not None:  # its names are followed where they are used
+            return
         parts = dotted.split(".")
         for split in range(len(parts) - 1, 0, -1):
             name = ".".join(parts[:split])

@@ -53,12 +53,8 @@ class RunDirectory:
 
         The output folder itself may be a link; nothing below it may lead out of it.
         """
-        root = self.outputs.resolve()
         for path in self._places():
-            if not path.resolve().is_relative_to(root):
-                raise ConflictError(
-                    f"{path} leads outside {root} through a symbolic link; remove the link"
-                )
+            refuse_link_outside(path, self.outputs)
 
     def _places(self) -> Iterator[Path]:
         """Yield the directory, and every link where a file of the run should be."""
@@ -76,6 +72,13 @@ class RunDirectory:
         for left_by_killed in self.path.glob(f".*{TEMPORARY}"):
             left_by_killed.unlink()
         write_text(self.path / CONFIG, config_text(config))
+
+
+def refuse_link_outside(path: Path, outputs: Path) -> None:
+    """Raise ConflictError if a place below the output folder leads out of it by a link."""
+    root = outputs.resolve()
+    if not path.resolve().is_relative_to(root):
+        raise ConflictError(f"{path} leads outside {root} through a symbolic link; remove the link")
 
 
 def config_text(config: dict[str, Any]) -> str:

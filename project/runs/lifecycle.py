@@ -170,7 +170,8 @@ def summary(record: Mapping[str, Any], directory: Path) -> str:
     """Return the result of a completed run in one line."""
     name = record["metric"]["name"]
     value = record["metrics"].get(f"test/{name}")
-    result = "" if value is None else f"test {name} {metric_text(name, value)}, "
+    is_number = isinstance(value, int | float)
+    result = f"test {name} {metric_text(name, value)}, " if is_number else ""
     return (
         f"{result}{record['parameters']:,} parameters, trained in "
         f"{record['seconds']['training']:.1f} s, {directory}"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from project.config.compose import options
+from project.config.engine import check_engine, with_engine
 from project.config.errors import ConfigurationError
 from project.config.identity import IGNORED, deciding_callbacks, identify
 from project.config.instantiate import locate
@@ -34,10 +35,12 @@ def prepare_run(config: dict[str, Any], typed: str = "", overrides: Sequence[str
     """
     check_chosen(config, options)
     checked = validate_train(config)
-    check_keys(config)
+    check_keys(config, settled=False)
+    check_engine(config)
     check_loggers(config["logger"])
     config, facts = prepare_data(settle_initial(config))
     validate_train(config)  # what has been settled is part of the run's name
+    check_keys(config)
     targets = deciding_targets(config)
     outputs, is_scratch = Path(checked.paths.outputs), checked.debug is not None
     return RunSpec(
@@ -98,7 +101,7 @@ def _with_shape(config: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
 
 def deciding_targets(config: dict[str, Any]) -> list[str]:
     """Return the names of the classes that decide a run's result."""
-    sections = {key: value for key, value in config.items() if key not in IGNORED}
+    sections = {key: value for key, value in with_engine(config).items() if key not in IGNORED}
     sections["callbacks"] = deciding_callbacks(config.get("callbacks"))
     return targets_of(sections)
 

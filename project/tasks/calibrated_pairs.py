@@ -1,4 +1,4 @@
-"""A net that compares pairs as it is used: plain pixels in, probabilities that can be believed out."""
+"""A net that compares pairs, ready for use: plain pixels in, calibrated probabilities out."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,6 @@ from project.data.pairs import DigitPairsData
 from project.models.prediction import Prediction
 from project.tasks.calibration import are_probabilities, fit_temperature, logarithms
 from project.tasks.exportable import EXAMPLES, Card, Exportable, Output
-
 
 OUTPUTS = (
     Output(
@@ -149,8 +148,8 @@ def pairs_card(data: DigitPairsData, calibration: Calibration) -> Card:
     size = data.image_size
     use = ["The run's normalisation is inside."]
     limits = [
-        "It answers whatever it is shown, also letters, several digits or noise, and can be sure of "
-        "it.",
+        "It answers whatever it is shown, even letters, several digits or noise, and can be sure "
+        "of it.",
         "The comparison and the digits are separate outputs, which may contradict each other; then "
         "trust neither.",
     ]

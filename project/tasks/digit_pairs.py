@@ -125,13 +125,12 @@ def digit_floor(from_probabilities: bool, label_smoothing: float) -> float:
         label_smoothing: The share of the target that is spread over all classes.
     """
     right = 1 - label_smoothing + label_smoothing / DIGITS
-    if label_smoothing == 0:
-        best = math.inf
-    else:
+    if label_smoothing == 0 and not from_probabilities:
+        return 0.0
+    best = 1.0
+    if label_smoothing > 0:
         # Where softmax gives the right class what the target gives it.
         best = math.log(right / ((1 - right) / (DIGITS - 1)))
     if from_probabilities:
         best = min(best, 1.0)
-    if math.isinf(best):
-        return 0.0
     return math.log(math.exp(best) + DIGITS - 1) - right * best

@@ -1,7 +1,7 @@
 """What a task says of its trained net, so that it can be exported with a card.
 
-A task may have a method `exportable(data)` that returns an `Exportable`, given the run's data module,
-set up. Of a task without one the net itself is exported, as it is used on a batch.
+A task may have a method `exportable(data)` that returns an `Exportable`; it gets the run's data
+module, set up. Of a task without one the net itself is exported, as it is used on a batch.
 """
 
 from collections.abc import Iterator, Mapping
@@ -148,7 +148,9 @@ def _inputs(data: LightningDataModule) -> Tensor:
     """Return the inputs of validation batches, filled up with training batches."""
     batches: list[Tensor] = []
     for loader in (data.val_dataloader(), data.train_dataloader()):
-        for batch in loader if not isinstance(loader, list) else [b for each in loader for b in each]:
+        for batch in (
+            loader if not isinstance(loader, list) else [b for each in loader for b in each]
+        ):
             inputs = batch[0] if isinstance(batch, list | tuple) and batch else batch
             if not isinstance(inputs, Tensor) or inputs.dim() == 0:
                 raise ConfigurationError(

@@ -19,9 +19,10 @@ NAME = "digit features"
 
 
 def digit_features(net: nn.Module, pairs: Pairs) -> np.ndarray:
-    """(2 N, 10): what the net answers to each digit of N pairs; first digit, second digit, ...
+    """Return (2 N, 10): what the net answers to each digit of N pairs, in their order.
 
-    Raises ValueError for a net that names no digits.
+    Raises:
+        ValueError: The net names no digits.
     """
     net.eval()
     with torch.inference_mode():
@@ -32,9 +33,15 @@ def digit_features(net: nn.Module, pairs: Pairs) -> np.ndarray:
 
 
 def write_projector(run: Path, features: np.ndarray, pairs: Pairs) -> Path:
-    """Write what TensorBoard shows for the run in this directory; returns the folder.
+    """Write what TensorBoard shows for a run.
 
-    features: (2 N, 10), of the digits of N pairs, in their order.
+    Args:
+        run: The run directory.
+        features: (2 N, 10), of the digits of N pairs, in their order.
+        pairs: The pairs.
+
+    Returns:
+        The folder.
     """
     folder = run / "plugins" / PLUGIN_ASSETS_NAME
     folder.mkdir(parents=True, exist_ok=True)
@@ -68,7 +75,7 @@ def _tsv(rows: Iterable[Sequence[object]]) -> str:
 
 
 def sprite(images: np.ndarray) -> np.ndarray:
-    """Images (M, H, W) as bytes, row by row, in the smallest square grid that holds them."""
+    """Return images (M, H, W) as bytes, row by row, in the smallest square grid for them."""
     count, height, width = images.shape
     side = math.ceil(math.sqrt(count))
     low, high = float(images.min()), float(images.max())

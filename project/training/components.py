@@ -1,6 +1,7 @@
 """The objects that a run consists of, built from its validated configuration."""
 
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from pytorch_lightning import LightningDataModule, LightningModule
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
 from torch import nn
+from torch.optim import Optimizer
 
 from project import seeding
+from project.config.engine import is_framework, with_engine
 from project.config.errors import ConfigurationError
 from project.config.identity import seeds_of
 from project.config.instantiate import build, build_by_function, call, find_class
@@ -61,9 +64,12 @@ def build_net(config: dict[str, Any]) -> nn.Module | None:
     With `model.init: by_module` each module's `reset_parameters` draws from its own stream; else
     the net keeps what its constructor has drawn.
     """
-    section = config.get("model")
-    if section is None:
+    if config.get("model") is None:
         return None
+    config = with_engine(config)
+    section = config["model"]
+    if is_framework(config):
+        return _framework_net(config)
     net = build("model", "model", section, nn.Module, {})
     if section.get("init") == "by_module":
         try:
@@ -76,11 +82,40 @@ def build_net(config: dict[str, Any]) -> nn.Module | None:
     return net
 
 
+def _framework_net(config: dict[str, Any]) -> nn.Module:
+    """Build a net of the mini framework, with its initial weights."""
+    # Imported first: the framework turns autograd off where it is imported by itself.
+    from project.tasks.framework_pairs import FrameworkNet, framework
+
+    section = config["model"]
+    net = FrameworkNet(build("model", "model", section, framework.Module, {}))
+    if section.get("init") == "by_module":
+        net.initialise(seeds_of(config)["init"])
+    return net
+
+
+def _optimizer_factory(config: dict[str, Any]) -> Callable[[Any], Optimizer]:
+    """Return what makes the optimizer of the section `optimizer`."""
+    section = config["optimizer"]
+    if not is_framework(config):
+        return OptimizerFactory(section)
+    from project.tasks.framework_pairs import FrameworkNet, FrameworkOptimizer, framework
+
+    def make(net: FrameworkNet) -> Optimizer:
+        given = {"parameters": net.inner.param()}
+        optimizer = build("optimizer", "optimizer", section, framework.Optimizer, given)
+        net.share()
+        return FrameworkOptimizer(net, optimizer)
+
+    return make
+
+
 def build_task(config: dict[str, Any], net: nn.Module | None) -> LightningModule:
     """Build the task around the net, handing over the factories that its constructor names."""
+    config = with_engine(config)
     given: dict[str, Any] = {"net": net, "optimizer": None, "scheduler": None}
     if config.get("optimizer") is not None:
-        given["optimizer"] = OptimizerFactory(config["optimizer"])
+        given["optimizer"] = _optimizer_factory(config)
     if config.get("scheduler") is not None:
         monitor = f"val/{config['metric']['name']}"
         given["scheduler"] = SchedulerFactory(config["scheduler"], monitor)

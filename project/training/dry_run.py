@@ -181,9 +181,7 @@ def _no_batch(stage: str, config: dict[str, Any]) -> ConfigurationError:
     )
 
 
-def _require(
-    trainer: Trainer, stage: str, components: Components, config: dict[str, Any]
-) -> None:
+def _require(trainer: Trainer, stage: str, components: Components, config: dict[str, Any]) -> None:
     """Refuse a stage that has not logged the metric, or whose loader yields nothing."""
     name = config["metric"]["name"]
     if f"{stage}/{name}" in trainer.callback_metrics:

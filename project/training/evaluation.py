@@ -50,9 +50,7 @@ def evaluate(
         DataError: The data cannot be had.
     """
     quiet_lightning()
-    config, facts = prepare_data(
-        trained.config | {"data": section, "logger": {}, "callbacks": {}}
-    )
+    config, facts = prepare_data(trained.config | {"data": section, "logger": {}, "callbacks": {}})
     check_keys(config)
     trainer = validate_train(config).trainer
     check_devices(trainer)
@@ -117,9 +115,7 @@ def _test(
             f"{type(error).__name__}: {reason}"
         ) from error
     metrics = {
-        name: float(value)
-        for name, value in trainer.callback_metrics.items()
-        if value.numel() == 1
+        name: float(value) for name, value in trainer.callback_metrics.items() if value.numel() == 1
     }
     name = f"test/{trained.record['metric']['name']}"
     if name not in metrics:

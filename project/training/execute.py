@@ -167,7 +167,7 @@ class _Training:
         # Callbacks may ask whether there are loggers, in any process.
         dummies = [DummyLogger() for each in self.config.logger.values() if each is not None]
         own = section.arguments | processes.trainer_arguments(section)
-        if (profiler := PROFILERS.get(own.get("profiler"))) is not None:
+        if (profiler := PROFILERS.get(str(own.get("profiler")))) is not None:
             # Else it would go to Lightning's own log.
             own["profiler"] = profiler(dirpath=self.directory.path, filename="profile")
         return Trainer(

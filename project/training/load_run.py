@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from project.config.engine import with_engine
 from project.config.errors import ConfigurationError, ConflictError
 from project.config.identity import deciding_callbacks, identify
 from project.config.schema import validate_train
@@ -67,7 +68,8 @@ class LoadedRun:
         """
         from project.training.components import build_net
 
-        net = build_net(self.config)
+        # What the mini framework has trained has the names of its twin in torch.nn.
+        net = build_net(self.config | {"engine": "torch"})
         if net is None:
             raise ConfigurationError(
                 f"{self.directory}: task={self.record['task']} brings its own net, which is no "
@@ -209,11 +211,11 @@ def load_run(
             f"{directory}: its configuration is none of this version:\n{error}"
         ) from None
     now = fingerprint(deciding_targets(record["config"]))
+    is_same_code = check_same_code(directory, record, now, accept_code)
     if not trust_code:
         sections = (*SECTIONS, "callbacks") if with_callbacks else SECTIONS
         check_sections(directory, record, now["definitions"], sections)
-    if check_same_code(directory, record, now, accept_code):
-        # Other code may have other defaults, and so give the run another name.
+    if is_same_code:  # other code may have other defaults, and so give the run another name
         check_name(directory, record)
     return LoadedRun(directory, record)
 
@@ -239,10 +241,15 @@ def check_sections(
         now: Fingerprints of the definitions that there are.
         sections: The names of the sections that are going to be built.
     """
-    config = record["config"] | {"callbacks": deciding_callbacks(record["config"]["callbacks"])}
+    config = record["config"]
+    callbacks = deciding_callbacks(config["callbacks"])
     recorded = (record["provenance"].get("code") or {}).get("definitions") or {}
     code = CodeOnRecord(recorded, now, output_folder(directory))
-    check_trusted({name: config.get(name) for name in sections}, code)
+    # With the framework's classes, and with torch's: a net of the framework is opened as its twin.
+    for each in (with_engine(config), config):
+        check_trusted(
+            {name: (each | {"callbacks": callbacks}).get(name) for name in sections}, code
+        )
 
 
 def check_same_code(

@@ -1,7 +1,7 @@
 """Lightning's loggers for other tools, so that a resumed run continues what it has begun in each.
 
-Which run of wandb or MLflow is this one's stands in the run directory, in `wandb.id` and `mlflow.id`:
-made anew (`rerun=true`) it is another one there too.
+The run directory holds the id of its run in wandb and MLflow (`wandb.id`, `mlflow.id`). With
+`rerun=true` it is a new run there too.
 """
 
 import csv
@@ -102,6 +102,9 @@ class RunWandbLogger(WandbLogger):
     ) -> None:
         import wandb
 
+        # Two runs of one process are two.
+        options: dict[str, Any] = {"reinit": "create_new"} | settings
+
         directory = Path(directory)
         super().__init__(
             name=_run_name(directory),
@@ -109,8 +112,8 @@ class RunWandbLogger(WandbLogger):
             project=project,
             offline=offline,
             id=_stored_id(directory / "wandb.id") or _store_id(directory / "wandb.id", _new_id()),
-            # Two runs of one process are two; and what wandb would print is in its own log.
-            **({"reinit": "create_new"} | settings),
+            **options,
+            # What it would print is in its own log.
             settings=wandb.Settings(silent=True, console="off"),
         )
 

@@ -127,10 +127,17 @@ def launch_processes(spec: RunSpec, checkpoint: Path | None, follow: Follow) -> 
             other.process.kill()
             other.process.join()
             other.answers.close()
+        _leave_group()
         for name, value in before.items():
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
+
+
+def _leave_group() -> None:
+    """Let this process form another group; NCCL could wait for peers that are gone."""
+    if torch.distributed.is_initialized() and torch.distributed.get_backend() == "gloo":
+        torch.distributed.destroy_process_group()
 
 
 def _environment(count: int) -> dict[str, str]:

@@ -31,6 +31,14 @@ def test_dropout_that_is_left_on_is_found() -> None:
     assert ", then " in result.seen
 
 
+def test_noise_is_not_taken_for_a_look_at_the_batch() -> None:
+    result = batches(*broken(model="AlwaysDropout"))["batch does not matter"]
+    assert (result.status, result.seen) == (
+        "not checked",
+        "a batch is not answered alike twice, whatever is beside it",
+    )
+
+
 def test_statistics_that_an_evaluation_updates_are_named() -> None:
     result = repeats(*broken(task="UpdatedInTests"))
     assert (result.status, result.seen) == ("failed", "evaluating changes mean")

@@ -67,7 +67,7 @@ def test_a_layer_that_is_never_called_is_named() -> None:
 @pytest.mark.parametrize(
     ("task", "status", "seen"),
     [
-        ("HalfTrained", "warning", "2 tensors with a gradient stay as they are"),
+        ("HalfTrained", "warning", "2 tensors with a gradient keep their values"),
         ("NothingTrained", "failed", "none does in"),
     ],
 )

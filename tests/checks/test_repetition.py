@@ -1,16 +1,16 @@
 """Claims: runs that differ when repeated, that ignore their seed, or that resume otherwise."""
 
-from project.checks.repetition import Repetitions, begun, check_repetition, plan
+from project.checks.repetition import Repetitions, begun_elsewhere, check_repetition, plan
 from project.checks.result import CheckResult, not_checked, ok
 from tests.checks.checking import broken, by_name, session_of
 
 
-def repeated(*words: str, is_new: bool = False) -> dict[str, CheckResult]:
-    """Carry out the runs of an experiment that are compared, in forks unless `is_new`."""
+def repeated(*words: str) -> dict[str, CheckResult]:
+    """Carry out the runs of an experiment that are compared, all in forks of this process."""
     with session_of(*words) as session:
         runs = plan(session)
         assert isinstance(runs, Repetitions)
-        with begun(session, runs, is_new) as elsewhere:
+        with begun_elsewhere(session, runs, is_new=False) as elsewhere:
             return by_name(check_repetition(session, runs, elsewhere))
 
 
@@ -47,11 +47,6 @@ def test_what_no_checkpoint_holds_is_found_by_killing_and_resuming() -> None:
     assert results["killed and resumed"].seen.startswith(
         "killed after an epoch it ends otherwise: last.ckpt: state_dict.net.hidden.weight was "
     )
-
-
-def test_an_order_that_depends_on_the_interpreter_is_found() -> None:
-    results = repeated(*broken(model="HashNet"), is_new=True)
-    assert statuses(results) == ["failed", "ok", "ok"]
 
 
 def test_a_run_that_fails_at_its_end_says_why() -> None:

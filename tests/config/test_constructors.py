@@ -91,6 +91,12 @@ def test_what_reading_cannot_tell_is_none(
     assert constructor_parameters(name) is None
 
 
+def test_a_star_import_of_what_is_compiled_ends(own_modules: Callable[[str, str], Path]) -> None:
+    own_modules("pack.__init__", "from pack.compiled import *\nfrom pack import *\n")
+    assert find_definition("pack.nothing") is None
+    assert find_definition("torch.set_num_threads") is None
+
+
 CLASSES = """
 import dataclasses
 from dataclasses import dataclass

@@ -92,6 +92,7 @@ with open("x") as file:
 def test_a_module_knows_what_it_binds_and_what_it_imports(
     own_modules: Callable[[str, str], Path],
 ) -> None:
+    own_modules("pack.inner.sibling", "")
     own_modules("pack.inner.net", NAMES)
     module = find_module("pack.inner.net")
     assert module is not None

@@ -60,9 +60,7 @@ def test_images_of_half_the_size_are_taken_as_they_are(tmp_path: Path) -> None:
     data = pairs(write_idx(tmp_path / "digits", size=14), normalise=False)
     images = torch.from_numpy(patterns(60, 2, 14)[0]).float()
     known = {tuple(image.flatten().tolist()) for image in images}
-    assert all(
-        tuple(image.flatten().tolist()) in known for image in data.test.images.flatten(0, 1)
-    )
+    assert all(tuple(image.flatten().tolist()) in known for image in data.test.images.flatten(0, 1))
 
 
 def test_images_of_another_size_are_refused(tmp_path: Path) -> None:
@@ -93,7 +91,9 @@ def test_plain_pairs_are_the_same_pairs_with_pixels_as_they_were(tmp_path: Path)
 def test_other_data_can_be_normalised_as_those_of_a_trained_net(tmp_path: Path) -> None:
     trained = pairs(write_idx(tmp_path / "digits"))
     for normalise in (False, True):
-        other = IdxPairs(root=tmp_path / "digits", **(SETTINGS | {"seed": 4, "normalise": normalise}))
+        other = IdxPairs(
+            root=tmp_path / "digits", **(SETTINGS | {"seed": 4, "normalise": normalise})
+        )
         other.normalise_like(trained)
         other.setup()
         assert (other.mean, other.std) == (trained.mean, trained.std)

@@ -25,7 +25,9 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def write_images(folder: Path, count: int, size: tuple[int, int] = (6, 6), mode: str = "RGB") -> None:
+def write_images(
+    folder: Path, count: int, size: tuple[int, int] = (6, 6), mode: str = "RGB"
+) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(len(str(folder)))
     for number in range(count):
@@ -157,8 +159,16 @@ def not_square(photos: Path) -> None:
         (unknown_class, DataError, "{}/../test holds the class owl, which no training image has"),
         (text_as_image, DataError, "{}/0.png cannot be read as an image (cannot identify image"),
         (truncated, DataError, "{}/../fox/3.png cannot be read as an image ("),
-        (mixed_sizes, DataError, "the images have several sizes ({}/0.png 6x6, {}/../dog/0.png 7x7"),
-        (not_square, ConfigurationError, "data.resize: {}/0.png has 7x6 pixels; data.resize=N cuts"),
+        (
+            mixed_sizes,
+            DataError,
+            "the images have several sizes ({}/0.png 6x6, {}/../dog/0.png 7x7",
+        ),
+        (
+            not_square,
+            ConfigurationError,
+            "data.resize: {}/0.png has 7x6 pixels; data.resize=N cuts",
+        ),
     ],
 )
 def test_what_cannot_be_classified_is_said_in_one_line(

@@ -90,7 +90,9 @@ def test_without_scikit_learn_the_command_that_installs_it_is_named(
 ) -> None:
     found = find_spec
     monkeypatch.setattr(
-        packages.importlib.util, "find_spec", lambda name: None if name == "sklearn" else found(name)
+        packages.importlib.util,
+        "find_spec",
+        lambda name: None if name == "sklearn" else found(name),
     )
     with pytest.raises(ConfigurationError) as error:
         digits8x8.prepare({"name": "digits8x8", "root": str(tmp_path)})

@@ -131,7 +131,10 @@ def test_every_channel_of_the_training_images_has_mean_0_and_std_1() -> None:
     std, mean = torch.std_mean(images, (0, 2, 3))
     torch.testing.assert_close(mean, torch.zeros(3), atol=1e-5, rtol=0)
     torch.testing.assert_close(std, torch.ones(3), atol=1e-5, rtol=0)
-    for split, loader in ((drawn.val, drawn.val_dataloader()), (drawn.test, drawn.test_dataloader())):
+    for split, loader in (
+        (drawn.val, drawn.val_dataloader()),
+        (drawn.test, drawn.test_dataloader()),
+    ):
         expected = (split.images.float() / 255 - drawn.mean) / drawn.std
         assert torch.equal(torch.cat([batch[0] for batch in loader]), expected)
 

@@ -6,9 +6,8 @@ import torch
 from torch import nn
 
 from project.models import Basic, Prediction
-from project.tasks.pictures import confusion, filters, mistakes, reliability
+from project.tasks.pictures import confusion, filters, mistakes, pictures, reliability
 from project.tasks.pictures.answers import Answers, collect
-from project.tasks.pictures import pictures
 
 WHITE, BLUE, RED = [255, 255, 255], [33, 102, 172], [178, 24, 43]
 
@@ -54,7 +53,7 @@ def test_a_net_without_mistakes_has_an_empty_picture_under_the_title() -> None:
 def test_the_picture_of_mistakes_stays_small_however_many_there_are() -> None:
     few, many = (
         mistakes.draw_mistakes(answers(count * [0.9], count * [(2, 1)]))
-        for count in (mistakes.MOST, 500)
+        for count in (mistakes.MAX_PAIRS, 500)
     )
     assert few.shape == many.shape
 

@@ -25,7 +25,8 @@ def noise() -> float:
 class NoisyPoints(Dataset[tuple[Tensor, Tensor]]):
     """Points of two classes, moved anew whenever one is taken."""
 
-    def __init__(self, count: int, scale: float) -> None:
+    def __init__(self, count: int, scale: float, moved: float = 0.1) -> None:
+        self.moved = moved
         self.points = scale * torch.randn(count, FEATURES) + 0.1 * noise()
         self.labels = (self.points.sum(1) > 0).long()
 
@@ -33,7 +34,7 @@ class NoisyPoints(Dataset[tuple[Tensor, Tensor]]):
         return len(self.points)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        return self.points[index] + 0.1 * noise(), self.labels[index]
+        return self.points[index] + self.moved * noise(), self.labels[index]
 
 
 class Endless(IterableDataset[tuple[Tensor, Tensor]]):
@@ -50,16 +51,21 @@ class Endless(IterableDataset[tuple[Tensor, Tensor]]):
 class Points(LightningDataModule):
     """Plain DataLoaders; everything that is drawn comes from the global generators."""
 
-    def __init__(self, batch_size: int = 8, num_workers: int = 0, endless: bool = False) -> None:
+    def __init__(
+        self,
+        batch_size: int = 8,
+        num_workers: int = 0,
+        endless: bool = False,
+        moved: float = 0.1,
+    ) -> None:
         super().__init__()
         self.save_hyperparameters()
         self.scale = 1 + noise()
 
     def setup(self, stage: str) -> None:
         shift = noise()
-        self.parts = {
-            name: NoisyPoints(20, self.scale + shift) for name in ("train", "val", "test")
-        }
+        scale, moved = self.scale + shift, self.hparams["moved"]
+        self.parts = {name: NoisyPoints(20, scale, moved) for name in ("train", "val", "test")}
 
     def _loader(self, part: str, shuffle: bool) -> DataLoader[Any]:
         options: dict[str, Any] = {

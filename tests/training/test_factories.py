@@ -76,5 +76,5 @@ def test_a_schedule_has_lightnings_keys() -> None:
 
 
 def test_what_is_no_schedule_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="gives no torch"):
+    with pytest.raises(ConfigurationError, match="must be a subclass of torch"):
         schedule({"_target_": "fractions.Fraction"})

@@ -95,7 +95,7 @@ def test_a_damaged_record_is_named(finished_run: Path) -> None:
     with pytest.raises(CorruptRunError, match=r"describes .*/seed_4, but its record is of .*/seed"):
         load_run(finished_run)
     change_record(finished_run, config={"model": []})
-    with pytest.raises(CorruptRunError, match="its configuration cannot be read"):
+    with pytest.raises(CorruptRunError, match="its configuration is none of this version"):
         load_run(finished_run)
     (finished_run / "run.json").write_text("{")
     with pytest.raises(CorruptRunError, match=r"run\.json is damaged"):

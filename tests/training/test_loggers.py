@@ -161,7 +161,9 @@ def test_mlflow_gets_the_metrics_and_a_resumed_run_is_one_run_there(tmp_path: Pa
     assert (run.info.run_name, run.info.status) == (record(directory)["name"], "FINISHED")
     assert run.data.params["seed"] == "0"
     for name in ("train/loss", "val/error"):
-        values = {each.step: each.value for each in client.get_metric_history(run.info.run_id, name)}
+        values = {
+            each.step: each.value for each in client.get_metric_history(run.info.run_id, name)
+        }
         assert values == {
             step: float(epoch[name])
             for step, epoch in zip((2, 5, 8), history(directory), strict=True)

@@ -37,9 +37,7 @@ def test_each_parameter_gets_the_step_of_torchs_own_optimizer() -> None:
     matrices = [each for each in two.parameters() if each.ndim == 2]
     others = [each for each in two.parameters() if each.ndim != 2]
     apart = [
-        Muon(
-            matrices, lr=0.02, weight_decay=0.3, momentum=0.9, adjust_lr_fn="match_rms_adamw"
-        ),
+        Muon(matrices, lr=0.02, weight_decay=0.3, momentum=0.9, adjust_lr_fn="match_rms_adamw"),
         AdamW(others, lr=0.02, weight_decay=0.3, betas=(0.9, 0.95), eps=1e-8),
     ]
     for number in range(3):

@@ -239,7 +239,7 @@ def test_a_configuration_that_this_version_cannot_read_is_named(finished_run: Pa
     change_record(finished_run, config=config | {"checkpoints": {"invented": 1}})
     end = verify(finished_run)
     assert end.exit_code == 3
-    assert f"error: {finished_run / 'run.json'} is not for this version of the code: " in end.errors
+    assert f"error: {finished_run}: its configuration is none of this version:" in end.errors
     assert "unknown key 'checkpoints.invented'" in end.errors
 
 

@@ -22,6 +22,7 @@ class Layers:
         self.dtype = dtype
 
     def linear(self, in_features: int, out_features: int) -> Linear:
+        """Return a linear layer."""
         return Linear(
             in_features,
             out_features,
@@ -39,6 +40,7 @@ class Layers:
         padding: int = 0,
         bias: bool = True,
     ) -> Conv2d:
+        """Return a convolution with square kernels."""
         return Conv2d(
             in_channels,
             out_channels,
@@ -52,13 +54,17 @@ class Layers:
         )
 
     def norm1d(self, features: int) -> BatchNorm1d:
+        """Return a batch normalisation of features (N, C)."""
         return BatchNorm1d(features, dtype=self.dtype)
 
     def norm2d(self, channels: int) -> BatchNorm2d:
+        """Return a batch normalisation of maps (N, C, H, W)."""
         return BatchNorm2d(channels, dtype=self.dtype)
 
     def dropout(self, p: float) -> Dropout:
+        """Return a dropout of single values with probability p."""
         return Dropout(p, generator=self.generator)
 
     def dropout2d(self, p: float) -> Dropout2d:
+        """Return a dropout of whole channels with probability p."""
         return Dropout2d(p, generator=self.generator)

@@ -99,9 +99,9 @@ class Siamese(Module):
 
     auxiliary: where the digits are named as well, for the auxiliary loss: `late`, the 10 outputs
         that go to the head; `early`, a linear layer right after the convolutions; `both`; `none`.
-    auxiliary_input: what the auxiliary cross-entropy receives. `probabilities` are softmaxed outputs:
-        cross-entropy then applies softmax a second time, as the report almost certainly did.
-        `logits` is the correct form. The head receives probabilities either way.
+    auxiliary_input: what the auxiliary cross-entropy receives. `probabilities` are softmaxed
+        outputs: cross-entropy then applies softmax a second time, as the report almost certainly
+        did. `logits` is the correct form. The head receives probabilities either way.
     dropout_conv: probability of dropping a channel after each convolution: one number for both, or
         one each. dropout_linear: of dropping one of the 20 joined outputs on their way to the head.
     """
@@ -126,6 +126,9 @@ class Siamese(Module):
         ):
             if width < 1:
                 raise ValueError(f"{name} must be at least 1, got {width}")
+        # Of the outputs that name digits, which are probabilities and which are logits.
+        places = {"none": 0, "both": 2}.get(auxiliary, 1)
+        self.digit_outputs = (auxiliary_input,) * places
         dropouts = _one_each("dropout_conv", dropout_conv)
         _check_probability("dropout_linear", dropout_linear)
         _check_one_of("auxiliary", auxiliary, AUXILIARY_POSITIONS)

@@ -36,4 +36,5 @@ class LocalLauncher(GridLauncher):
 
     @contextmanager
     def pool(self, waiting: list[Job]) -> Iterator[ProcessPool]:
+        """Yield the pool of processes that carries out the waiting jobs."""
         yield ProcessPool(self.experiment.task, self.n_jobs, self.timeout_minutes, self.preload)

@@ -87,6 +87,7 @@ class OptunaSweeper(Sweeper):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
+        """Take over what Hydra hands to a sweeper."""
         self.parser = OverridesParser.create(config_loader=hydra_context.config_loader)
         self._outputs = Path(config.paths.outputs)
         launcher = Plugins.instance().instantiate_launcher(

@@ -26,7 +26,7 @@ from project.runs.provenance import PACKAGES
 
 CONNECT_TIMEOUT = 3.0
 PROBE_TIMEOUT = 60.0  # a node starts a process and unpacks the code; a cold disk may take its time
-# What nodes send to the driver on its way, and the data once; not Ray's third of this machine's memory.
+# For what nodes send to the driver, and the data once; Ray would take a third of the memory.
 OBJECT_STORE_BYTES = 512 * 1024**2
 
 

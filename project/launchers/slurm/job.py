@@ -47,6 +47,7 @@ class RunJob(Checkpointable):
     """Carries out `task`; queued again, it does the same, for all state is in the run directory."""
 
     def __call__(self, task: tuple[str, str], spec: RunSpec) -> JobResult:
+        """Carry out one run as a job of Slurm."""
         faulthandler.enable()  # a crash leaves a line in the log
         sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
         queue_again = signal.getsignal(signal.Signals[f"SIG{JobEnvironment.USR_SIG}"])

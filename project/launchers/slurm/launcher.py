@@ -95,6 +95,7 @@ class SlurmLauncher(GridLauncher):
 
     @contextmanager
     def pool(self, waiting: list[Job]) -> Iterator["SubmititPool"]:
+        """Yield the job array that carries out the waiting jobs."""
         try:
             import submitit  # noqa: F401 - only whether it is there
         except ModuleNotFoundError:

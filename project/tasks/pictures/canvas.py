@@ -21,7 +21,12 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 class Canvas:
-    """A picture to draw on: x to the right, y down, in pixels."""
+    """A picture to draw on: x to the right, y down, in pixels.
+
+    Args:
+        width: Of the picture.
+        height: Of the picture.
+    """
 
     def __init__(self, width: int, height: int) -> None:
         self._image = Image.new("RGB", (width, height), "white")
@@ -36,7 +41,7 @@ class Canvas:
         size: int = 12,
         anchor: Literal["la", "ma", "ra", "mm", "lm", "rm"] = "la",
     ) -> None:
-        """One line; anchor: left, middle or right of (x, y), which is its ascender or middle."""
+        """Write a line left, in the middle or right of (x, y), its ascender or middle."""
         self._draw.text((x, y), text, fill=colour, font=_font(size), anchor=anchor)
 
     def box(
@@ -48,17 +53,19 @@ class Canvas:
         fill: Colour | None = None,
         outline: Colour | None = None,
     ) -> None:
+        """Draw a rectangle."""
         self._draw.rectangle((left, top, right, bottom), fill=fill, outline=outline)
 
     def line(self, x1: float, y1: float, x2: float, y2: float, colour: Colour) -> None:
+        """Draw a line."""
         self._draw.line((x1, y1, x2, y2), fill=colour)
 
     def paste(self, left: int, top: int, pixels: np.ndarray, zoom: int) -> None:
-        """Bytes (H, W) or (H, W, 3), every pixel as a square of `zoom`."""
+        """Draw bytes (H, W) or (H, W, 3), every pixel as a square of `zoom`."""
         self._image.paste(
             Image.fromarray(pixels.repeat(zoom, axis=0).repeat(zoom, axis=1)), (left, top)
         )
 
     def array(self) -> np.ndarray:
-        """(H, W, 3) bytes."""
+        """Return the picture as (H, W, 3) bytes."""
         return np.asarray(self._image)

@@ -8,12 +8,12 @@ CELL, LEFT, TOP = 28, 50, 60
 
 
 def confusion(true: np.ndarray, read: np.ndarray) -> np.ndarray:
-    """(10, 10) counts: row, the true class; column, the class that was read."""
+    """Return (10, 10) counts: row, the true class; column, the class that was read."""
     return np.bincount(10 * true.ravel() + read.ravel(), minlength=100).reshape(10, 10)
 
 
 def draw_confusion(true: np.ndarray, read: np.ndarray) -> np.ndarray:
-    """(H, W, 3) bytes, of two equal shapes of classes; shade: the share of the row."""
+    """Return (H, W, 3) bytes, of two equal shapes of classes; shade: the share of the row."""
     counts = confusion(true, read)
     shares = counts / counts.sum(axis=1, keepdims=True).clip(1)
     canvas = Canvas(LEFT + 10 * CELL + 10, TOP + 10 * CELL + 10)
@@ -37,7 +37,10 @@ def draw_confusion(true: np.ndarray, read: np.ndarray) -> np.ndarray:
 
 
 def _shade(share: float, right: bool) -> tuple[int, int, int]:
-    """White to blue for right answers; mistakes in red, which rare ones do not hide in."""
+    """Return a colour from white to blue for right answers, to red for mistakes.
+
+    The root of the share: rare mistakes are to be seen too.
+    """
     strength = share if right else share**0.5
     target = (33, 102, 172) if right else (214, 47, 39)
     red, green, blue = (round(255 + strength * (value - 255)) for value in target)

@@ -8,7 +8,7 @@ COLUMNS, CELL, TOP = 8, 36, 28
 
 
 def draw_filters(weights: np.ndarray) -> np.ndarray:
-    """(H, W, 3) bytes, of weights (filters, channels, height, width).
+    """Return (H, W, 3) bytes, of weights (filters, channels, height, width).
 
     The channels of a filter stand side by side. Blue is negative, white 0, red positive, on one
     scale for all filters.
@@ -33,7 +33,7 @@ def draw_filters(weights: np.ndarray) -> np.ndarray:
 
 
 def _colours(values: np.ndarray) -> np.ndarray:
-    """(...) in [-1, 1] to (..., 3) bytes."""
+    """Return (..., 3) bytes for (...) in [-1, 1]."""
     strength = np.abs(values)[..., None]
     target = np.where(values[..., None] > 0, (178, 24, 43), (33, 102, 172))
     return (255 + strength * (target - 255)).round().astype(np.uint8)

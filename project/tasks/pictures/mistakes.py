@@ -5,17 +5,17 @@ import numpy as np
 from project.tasks.pictures.answers import Answers
 from project.tasks.pictures.canvas import GREY, RED, Canvas
 
-COLUMNS, MOST = 4, 32
+COLUMNS, MAX_PAIRS = 4, 32
 ZOOM = 3
 SIDE = 14 * ZOOM  # of a 14x14 digit
 CELL_WIDTH, CELL_HEIGHT, TOP = 106, 86, 42
 
 
 def draw_mistakes(answers: Answers) -> np.ndarray:
-    """(H, W, 3) bytes: at most `MOST` wrong pairs, those first of which the net was surest."""
+    """Return (H, W, 3) bytes: at most `MAX_PAIRS` wrong pairs, the surest mistakes first."""
     wrong = np.flatnonzero(answers.said_ordered != answers.ordered)
     surest = wrong[np.argsort(-_certainty(answers)[wrong], kind="stable")]
-    shown = surest[:MOST]
+    shown = surest[:MAX_PAIRS]
     rows = max(1, -(-len(shown) // COLUMNS))
     canvas = Canvas(COLUMNS * CELL_WIDTH + 8, TOP + rows * CELL_HEIGHT)
     title = f"{len(wrong):,} of {len(answers.digits):,} test pairs wrong"
@@ -30,7 +30,7 @@ def draw_mistakes(answers: Answers) -> np.ndarray:
 
 
 def _certainty(answers: Answers) -> np.ndarray:
-    """(N,): the probability of the answer that was given."""
+    """Return the probability (N,) of the answer that was given."""
     probability = answers.probability_ordered
     return np.where(answers.said_ordered, probability, 1 - probability)
 

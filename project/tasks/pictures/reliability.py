@@ -14,9 +14,11 @@ SIZE, LEFT, TOP = 280, 40, 48
 class Reliability:
     """Pairs by the probability that the net gave to "first <= second", in `BINS` equal bins.
 
-    counts: (BINS,). said: mean probability in each bin; true: share of the pairs for which it
-    holds; both NaN in an empty bin. error: the expected calibration error, which is the mean of
-    |true - said| weighted by the counts.
+    Attributes:
+        counts: (BINS,).
+        said: Mean probability in each bin; NaN in an empty one.
+        true: Share of the pairs for which it holds; NaN in an empty bin.
+        error: The expected calibration error: the mean of |true - said| weighted by the counts.
     """
 
     counts: np.ndarray
@@ -26,7 +28,12 @@ class Reliability:
 
 
 def reliability(probability: np.ndarray, ordered: np.ndarray) -> Reliability:
-    """probability: (N,) in [0, 1]; ordered: (N,) bool, whether the first is <= the second."""
+    """Compare what was said with what is true.
+
+    Args:
+        probability: (N,) in [0, 1].
+        ordered: (N,) bool, whether the first digit is <= the second.
+    """
     index = np.minimum((BINS * probability).astype(int), BINS - 1)
     counts = np.bincount(index, minlength=BINS)
     # No number at all in an empty bin: 0 would be drawn as if it had been measured.
@@ -38,7 +45,7 @@ def reliability(probability: np.ndarray, ordered: np.ndarray) -> Reliability:
 
 
 def draw_reliability(probability: np.ndarray, ordered: np.ndarray) -> np.ndarray:
-    """(H, W, 3) bytes: a bar for each bin, its number of pairs, a red mark where it should end."""
+    """Return (H, W, 3) bytes: for each bin a bar, its pairs, a red mark where it should end."""
     bins = reliability(probability, ordered)
     canvas = Canvas(LEFT + SIZE + 14, TOP + SIZE + 58)
     canvas.text(8, 6, f"expected calibration error {bins.error:.4f}", size=13)

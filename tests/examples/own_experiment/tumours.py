@@ -59,9 +59,7 @@ class BreastCancer(LightningDataModule):
         )
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        return DataLoader(
-            self.train, self.batch_size, shuffle=True, num_workers=self.num_workers
-        )
+        return DataLoader(self.train, self.batch_size, shuffle=True, num_workers=self.num_workers)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         return DataLoader(self.val, batch_size=128)

@@ -41,7 +41,10 @@ OTHERS: dict[str, tuple[str, dict[str, Any]]] = {
         "Siamese",
         _SIAMESE | _SMALL | {"auxiliary": "early", "auxiliary_input": "logits"},
     ),
-    "both logits": ("Siamese", _SIAMESE | _SMALL | {"auxiliary": "both", "auxiliary_input": "logits"}),
+    "both logits": (
+        "Siamese",
+        _SIAMESE | _SMALL | {"auxiliary": "both", "auxiliary_input": "logits"},
+    ),
     "growing resnet": ("ResNet", {"channels": [3, 4, 6], "blocks": [1, 2, 1]}),
 }
 ALL = REPORT | OTHERS
