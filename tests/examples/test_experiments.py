@@ -114,9 +114,8 @@ def test_tensorboard_shows_its_curves(experiment: Experiment) -> None:
     events = EventAccumulator(str(run))
     events.Reload()
     metric = record(run)["metric"]["name"]
-    assert {f"{metric}/{stage}" for stage in ("train", "val", "test")} <= set(
-        events.Tags()["scalars"]
-    )
+    tags: Any = events.Tags()["scalars"]
+    assert {f"{metric}/{stage}" for stage in ("train", "val", "test")} <= set(tags)
 
 
 def test_changed_files_are_noticed(experiment: Experiment, tmp_path: Path) -> None:

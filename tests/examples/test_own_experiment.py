@@ -1,10 +1,11 @@
-"""An experiment from outside: trained, killed, resumed, repeated, swept, as a user would type it."""
+"""An experiment from outside: trained, killed, resumed, repeated, swept, as a user types it."""
 
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,7 +86,8 @@ def test_tensorboard_shows_its_curves(whole: Path) -> None:
 
     events = EventAccumulator(str(whole))
     events.Reload()
-    assert {"auc/val", "auc/test", "loss/train", "loss/val"} <= set(events.Tags()["scalars"])
+    tags: Any = events.Tags()["scalars"]
+    assert {"auc/val", "auc/test", "loss/train", "loss/val"} <= set(tags)
     values = [event.value for event in events.Scalars("auc/val")]
     assert len(values) == 2
     assert values[-1] == pytest.approx(record(whole)["metrics"]["val/auc"])
