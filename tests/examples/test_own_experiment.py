@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from project.config.compose import compose, options
 from tests.small_runs import CommandEnd, only_run, record, run_directories, type_command
@@ -130,6 +131,20 @@ def commands() -> list[str]:
     text = (FOLDER / "README.md").read_text()
     block = text[text.index("```bash\n") + 8 : text.rindex("\n```")]
     return [line.partition("#")[0].strip() for line in block.splitlines()]
+
+
+def test_the_main_readme_shows_files_of_the_example() -> None:
+    text = (ROOT / "README.md").read_text()
+    section = text[text.index("## Adding your own") :]
+    blocks = re.findall(r"```yaml\n# (\S+)\n(.*?)```", section, re.DOTALL)
+    assert [place for place, _ in blocks] == ["conf/task/tumours.yaml", "conf/study/width.yaml"]
+    for place, block in blocks:
+        shown, there = (yaml.safe_load(each) for each in (block, (FOLDER / place).read_text()))
+        for key, value in shown.items():
+            if isinstance(value, dict):
+                assert value.items() <= there[key].items(), place
+            else:
+                assert value == there[key], place
 
 
 def test_the_readme_names_what_there_is() -> None:
