@@ -38,7 +38,10 @@ def write_run(outputs: Path, **settings: Any) -> Path:
     return write_any_run(outputs, data__val_pairs=1000, **settings)
 
 
-def card(run: Path, calibration: Calibration = Calibration(1000, 2.0061, 0.5, False)) -> str:
+CALIBRATION = Calibration(1000, 2.0061, 0.5, False)
+
+
+def card(run: Path, calibration: Calibration = CALIBRATION) -> str:
     record = read_record(run)
     assert record is not None
     counts = {f"{stage}_pairs": 1000 for stage in ("train", "val", "test")}

@@ -54,6 +54,8 @@ OBSERVERS = frozenset(
 )
 # Data of the first experiment, whose runs are named by their model alone.
 UNNAMED_DATA = frozenset({"epfl_pairs", "mnist_pairs"})
+# What the data's `prepare` function says of their examples, and models take over.
+SHAPE = frozenset({"classes", "channels", "image_size"})
 SEED_SOURCES = ("data", "init", "order")
 # Keys of the platform in sections that belong to classes: left out where they have their default.
 PLATFORM_DEFAULTS: dict[str, dict[str, Any]] = {
@@ -102,16 +104,31 @@ def identity_settings(config: dict[str, Any]) -> dict[str, Any]:
 
     Sources of chance that are held at a seed of their own are part of it, as `seeds`.
     """
+    config = _without_shape(config)
     settings = {key: _section(key, value) for key, value in config.items() if key not in IGNORED}
     if settings.get("engine") == "torch":
         del settings["engine"]
     held = {name: seed for name, seed in (config.get("seeds") or {}).items() if seed is not None}
     if held:
         settings["seeds"] = held
-    if initial := config.get("init_from"):
+    if isinstance(initial := config.get("init_from"), dict):
         key = "variant" if initial["variant"] is not None else "weights_sha256"
         settings["init_from"] = {key: initial[key]}
     return canonical({key: value for key, value in settings.items() if value not in (None, {})})
+
+
+def _without_shape(config: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what the data say of their shape, and what a model has only taken over from them."""
+    data, model = config.get("data"), config.get("model")
+    if not isinstance(data, dict):
+        return config
+    taken = constructor_parameters(data.get("_target_", ""))
+    own = {} if taken is None else taken.defaults
+    config = config | {"data": {k: v for k, v in data.items() if k not in SHAPE or k in own}}
+    if isinstance(model, dict):
+        same = {key for key in SHAPE if key in model and model[key] in (None, data.get(key))}
+        config["model"] = {key: each for key, each in model.items() if key not in same}
+    return config
 
 
 def deciding_callbacks(section: dict[str, Any] | None) -> dict[str, Any]:

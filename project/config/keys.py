@@ -8,6 +8,7 @@ from typing import Any
 from project.config import schema
 from project.config.constructors import REQUIRED, constructor_parameters
 from project.config.errors import ConfigurationError, suggest
+from project.config.identity import SHAPE
 
 # What the platform hands to a constructor that names it; no key of the configuration.
 SUPPLIED: dict[str, frozenset[str]] = {
@@ -21,7 +22,7 @@ SUPPLIED: dict[str, frozenset[str]] = {
     "logger": frozenset({"save_dir", "directory", "first_step"}),
 }
 # What the data's `prepare` function finds; their class gets it where its constructor names it.
-SETTLED = frozenset({"dataset", "classes", "channels", "image_size"})
+SETTLED = frozenset({"dataset"}) | SHAPE
 # Keys of these sections that are the platform's own.
 PLATFORM: dict[str, frozenset[str]] = {
     "model": frozenset(schema.Model.model_fields),

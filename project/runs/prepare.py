@@ -69,11 +69,11 @@ def prepare_data(config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
         The configuration, and facts about the data: `dataset`, `fetched_from`, `source`.
 
     Raises:
-        ConfigurationError: It returns anything else.
+        ConfigurationError: It returns anything else, or the data do not say what the model asks.
     """
     section = config["data"]
     if section.get("prepare") is None:
-        return config, {}
+        return _with_shape(config, section), {}
     result = locate("data.prepare", section["prepare"])(section)
     if not (isinstance(result, tuple) and [type(each) for each in result] == [dict, dict]):
         raise ConfigurationError(
@@ -81,11 +81,22 @@ def prepare_data(config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
             f"the data, two dictionaries, not {type(result).__name__}"
         )
     settled, facts = result
+    return _with_shape(config, settled), facts
+
+
+def _with_shape(config: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    """Return the configuration with settled data, and a model that knows their shape."""
     model = config.get("model")
     if model is not None:
-        found = {key: settled[key] for key in SETTLED if key in settled}
-        model = {key: found.get(key) if each is None else each for key, each in model.items()}
-    return config | {"data": settled, "model": model}, facts
+        open_keys = sorted(key for key in SETTLED if key in model and model[key] is None)
+        missing = [key for key in open_keys if data.get(key) is None]
+        if missing:
+            raise ConfigurationError(
+                f"model.{missing[0]}: is null, and data={data['name']} does not say what it is; "
+                "type a number"
+            )
+        model = model | {key: data[key] for key in open_keys}
+    return config | {"data": data, "model": model}
 
 
 def deciding_targets(config: dict[str, Any]) -> list[str]:

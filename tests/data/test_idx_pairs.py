@@ -45,7 +45,7 @@ def test_the_files_of_mnist_give_the_pairs_of_mnist_to_the_bit(
         return Digits(torch.from_numpy(images), torch.from_numpy(classes).long())
 
     serve_mnist(Mnist(digits(100, 1), digits(60, 2), "mnist", "0" * 64))
-    changes = {"image_size": image_size, "resample_pairs": resample_pairs}
+    changes: dict[str, Any] = {"image_size": image_size, "resample_pairs": resample_pairs}
     mnist = MnistPairs(root=tmp_path, source="auto", **(SETTINGS | changes))
     mnist.setup()
     own = pairs(write_idx(tmp_path / "digits"), **changes)

@@ -174,18 +174,22 @@ def not_square(photos: Path) -> None:
 def test_what_cannot_be_classified_is_said_in_one_line(
     photos: Path, spoil: Any, kind: type[Exception], message: str
 ) -> None:
+    def use() -> None:
+        settled, _ = prepare(section(photos))
+        ImageFolder(root=settled["root"], **SETTINGS).setup()
+
     spoil(photos)
     with pytest.raises(kind) as error:
-        settled, _ = prepare(section(photos))
-        data = ImageFolder(root=settled["root"], **SETTINGS)
-        data.setup()
+        use()
     expected = message.replace("{}/..", str(photos)).replace("{}", str(photos / "cat"))
     assert str(error.value).startswith(expected)
     assert "\n" not in str(error.value)
 
 
 def test_a_folder_that_is_missing_or_not_named_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="data.root: is missing; data=image_folder takes"):
+    with pytest.raises(
+        ConfigurationError, match=r"data\.root: is missing; data=image_folder takes"
+    ):
         prepare(section(None))
     with pytest.raises(DataError, match="none is no folder; name the one that holds a folder"):
         prepare(section(tmp_path / "none"))

@@ -1,4 +1,4 @@
-"""Images to be classified: split honestly, the same for every variant of a seed, normalised alike."""
+"""Images to be classified: split honestly, alike for every variant of a seed, normalised."""
 
 from pathlib import Path
 from typing import Any
@@ -105,7 +105,7 @@ def test_fewer_training_images_change_neither_validation_nor_test() -> None:
         ({"val_images": 170}, "data.train_images=0, but there are 0 images"),
     ],
 )
-def test_too_few_images_are_refused(changes: dict[str, int], message: str) -> None:
+def test_too_few_images_are_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError) as error:
         data(**changes)
     assert str(error.value).startswith(message)
@@ -115,7 +115,7 @@ def test_too_few_images_are_refused(changes: dict[str, int], message: str) -> No
     "changes",
     [{"train_images": 0}, {"val_images": -1}, {"test_images": 0}, {"batch_size": 0}],
 )
-def test_numbers_that_make_no_sense_are_refused(changes: dict[str, int]) -> None:
+def test_numbers_that_make_no_sense_are_refused(changes: dict[str, Any]) -> None:
     (key,) = changes
     with pytest.raises(ValueError, match=f"{key} must be at least"):
         data(**changes)
@@ -131,10 +131,8 @@ def test_every_channel_of_the_training_images_has_mean_0_and_std_1() -> None:
     std, mean = torch.std_mean(images, (0, 2, 3))
     torch.testing.assert_close(mean, torch.zeros(3), atol=1e-5, rtol=0)
     torch.testing.assert_close(std, torch.ones(3), atol=1e-5, rtol=0)
-    for split, loader in (
-        (drawn.val, drawn.val_dataloader()),
-        (drawn.test, drawn.test_dataloader()),
-    ):
+    loaders: list[Any] = [drawn.val_dataloader(), drawn.test_dataloader()]
+    for split, loader in zip((drawn.val, drawn.test), loaders, strict=True):
         expected = (split.images.float() / 255 - drawn.mean) / drawn.std
         assert torch.equal(torch.cat([batch[0] for batch in loader]), expected)
 

@@ -1,4 +1,4 @@
-"""The nets that classify images: any size, any number of channels and classes, drawn by a stream."""
+"""The nets that classify images: of any size, channels and classes, drawn by a stream."""
 
 from collections.abc import Callable
 

@@ -1,6 +1,7 @@
 """Muon for matrices and AdamW for the rest: each as torch's own, in one optimizer."""
 
 import copy
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -14,7 +15,7 @@ def net() -> nn.Module:
     return nn.Sequential(nn.Conv2d(1, 3, 2), nn.Flatten(), nn.Linear(12, 6), nn.Linear(6, 2))
 
 
-def step(module: nn.Module, optimizers: list[torch.optim.Optimizer], seed: int) -> None:
+def step(module: nn.Module, optimizers: Sequence[torch.optim.Optimizer], seed: int) -> None:
     images = torch.randn(5, 1, 3, 3, generator=torch.Generator().manual_seed(seed))
     for optimizer in optimizers:
         optimizer.zero_grad()

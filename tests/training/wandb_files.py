@@ -16,7 +16,7 @@ FULL, FIRST, MIDDLE, LAST = 1, 2, 3, 4
 
 def records(file: Path) -> Iterator[Any]:
     """Yield the records of a .wandb file."""
-    from wandb.proto.wandb_internal_pb2 import Record
+    from wandb.proto import wandb_internal_pb2 as messages
 
     content = file.read_bytes()
     assert content[:4] == b":W&B"
@@ -30,7 +30,7 @@ def records(file: Path) -> Iterator[Any]:
         parts += content[place + HEADER : place + HEADER + length]
         place += HEADER + length
         if kind in (FULL, LAST):
-            record = Record()
+            record: Any = messages.Record()  # type: ignore[missing-attribute]
             record.ParseFromString(parts)
             yield record
             parts = b""

@@ -5,6 +5,7 @@ Lightning's documentation has them. The files of `conf/` name them.
 """
 
 from pathlib import Path
+from typing import Any
 
 import pandas
 import sklearn.datasets
@@ -58,13 +59,13 @@ class BreastCancer(LightningDataModule):
             for part in (train, val, test)
         )
 
-    def train_dataloader(self) -> DataLoader[Batch]:
+    def train_dataloader(self) -> DataLoader[Any]:
         return DataLoader(self.train, self.batch_size, shuffle=True, num_workers=self.num_workers)
 
-    def val_dataloader(self) -> DataLoader[Batch]:
+    def val_dataloader(self) -> DataLoader[Any]:
         return DataLoader(self.val, batch_size=128)
 
-    def test_dataloader(self) -> DataLoader[Batch]:
+    def test_dataloader(self) -> DataLoader[Any]:
         return DataLoader(self.test, batch_size=128)
 
 
