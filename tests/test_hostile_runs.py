@@ -142,7 +142,8 @@ REFUSED: dict[str, Changes] = {
     "a net of the other engine": {
         "engine": "framework", "model.framework_target": "subprocess.Popen"},
     "an optimizer of the other engine": {
-        "engine": "framework", "optimizer.framework_target": "project.training.reproduce.reproduce"},
+        "engine": "framework",
+        "optimizer.framework_target": "project.training.reproduce.reproduce"},
     # Modules.
     "a module in the outputs": {"model._target_": "outputs.evil.Net"},
     "a module in the run directory": {"model._target_": "{run_module}.evil.Net"},

@@ -118,7 +118,7 @@ def identity_settings(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_shape(config: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what the data say of their shape, and what a model has only taken over from them."""
+    """Leave out what the data say of their shape, and what a model has taken over from them."""
     data, model = config.get("data"), config.get("model")
     if not isinstance(data, dict):
         return config

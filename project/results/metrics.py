@@ -94,24 +94,3 @@ def best_by_validation(variants: Sequence[Variant], metric: Metric) -> Variant |
         key=lambda each: metric.sign * statistics.fmean(each.values(metric.validation) or ()),
         default=None,
     )
-
-
-def best_run(runs: Sequence[RunRecord]) -> tuple[RunRecord | None, int]:
-    """Return the run of the best validation value, and of how many it was chosen.
-
-    Raises:
-        ConfigurationError: The runs are of several tasks, data sets or metrics.
-    """
-    candidates = [run for run in runs if f"val/{run.record['metric']['name']}" in run.metrics]
-    if not candidates:
-        return None, 0
-    kinds = sorted({f"{run.task} on {run.dataset}" for run in candidates})
-    if len(kinds) > 1:
-        raise ConfigurationError(
-            f"these runs are of several tasks or data sets ({', '.join(kinds)}), so none is the "
-            "best; choose with runs=GLOB or where='task=NAME'"
-        )
-    metric = own_metric(candidates)
-    ranked = sorted(candidates, key=lambda run: (run.variant, run.seed))
-    best = min(ranked, key=lambda run: metric.sign * run.metrics[metric.validation])
-    return best, len(candidates)

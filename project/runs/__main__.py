@@ -9,7 +9,8 @@
     python -m project.runs prune --failed               what would go to the trash; --yes does it
     python -m project.runs du                           sizes
 
-RUN is a directory, a name `<variant>/seed_<k>`, a variant, or a glob. Prune takes --failed,
+RUN is a directory, a name `<variant>/seed_<k>`, a variant, a glob, or `best`: the run of the best
+validation value. Prune takes --failed,
 --checkpoints, --old-code or where=; it spares what is at work and what the last report cites.
 paths.outputs=FOLDER names another output folder. torch is never imported.
 """
@@ -79,6 +80,10 @@ class Request:
 
 def _pattern(name: str, outputs: Path) -> str:
     """Return a name or path as a glob for `<variant>/seed_<k>` or `<variant>`."""
+    if name == "best":
+        from project.results.best import find_best
+
+        return find_best(outputs)[0].name
     path = Path(expand_path(name))
     root = (outputs / "runs").resolve()
     resolved = path.resolve()

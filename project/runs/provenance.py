@@ -19,8 +19,8 @@ NUMERIC_VARIABLES = (
     "ATEN_", "BLIS_", "CUBLAS_", "DNNL_", "KMP_", "MKL_", "NPY_", "NVIDIA_TF32", "OMP_", "ONEDNN_",
     "OPENBLAS_", "PYTORCH_", "TORCH_",
 )  # fmt: skip
-# Lightning sets it when it is imported.
-SET_BY_LIBRARIES = ("PYTORCH_NVML_BASED_CUDA_CHECK",)
+# What Lightning sets itself: when it is imported, and before it computes on a GPU.
+SET_BY_LIGHTNING = {"PYTORCH_NVML_BASED_CUDA_CHECK": "1", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 MAX_DIFF_BYTES = 1_000_000
 
 
@@ -90,7 +90,7 @@ def provenance(threads: int) -> dict[str, Any]:
     environment = {
         name: value
         for name, value in os.environ.items()
-        if name.startswith(NUMERIC_VARIABLES) and name not in SET_BY_LIBRARIES
+        if name.startswith(NUMERIC_VARIABLES) and SET_BY_LIGHTNING.get(name) != value
     }
     return {
         "git": git_state(),

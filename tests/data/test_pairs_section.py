@@ -46,7 +46,7 @@ def test_without_a_network_the_5000_digits_are_taken_which_is_said_once(
     )
     typed, _ = prepare_pairs(section(tmp_path, train_pairs=500, val_pairs=300))
     assert [typed[key] for key in OPEN] == [500, 300, 1000]
-    with pytest.raises(DataError, match="data.test_pairs = 2000, but mnist_5k holds 2500 digits"):
+    with pytest.raises(DataError, match=r"data\.test_pairs = 2000, but mnist_5k holds 2500 digits"):
         prepare_pairs(section(tmp_path, test_pairs=2000))
 
 

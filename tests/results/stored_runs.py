@@ -141,7 +141,7 @@ def write_composed(outputs: Path, config: dict[str, Any], seeds: Sequence[int]) 
         own = config | {"seed": seed, "data": config["data"] | data}
         written = {"command": "train", "model": own["model"]["name"], "task": own["task"]["name"]}
         written |= {"data": own["data"]["name"], "parameters": 75908}
-        metrics = {"val/error": 0.1 + seed / 100, "test/error": 0.1 + seed / 100}
+        metrics = {f"{stage}/error": 0.1 + seed / 100 for stage in ("train", "val", "test")}
         sources = provenance()
         sources["data"] |= {"test": f"test {seed}", "train": f"train {seed}"}
         _write(outputs, identify(own), own, written, "completed", metrics, sources, {}, {})

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from project.config.errors import ConfigurationError
-from project.results.metrics import Metric, best_by_validation, best_run, named_metric, own_metric
-from tests.results.stored_runs import read, variants, write_disk_run, write_run, write_variant
+from project.results.metrics import Metric, best_by_validation, named_metric, own_metric
+from tests.results.stored_runs import read, variants, write_run, write_variant
 
 ERROR = Metric("error", "min")
 
@@ -76,17 +76,3 @@ def test_a_variant_with_fewer_seeds_or_diverged_runs_is_not_chosen(tmp_path: Pat
     assert best is not None
     assert best.prefix == "whole"
     assert best_by_validation([], ERROR) is None
-
-
-def test_the_best_run_is_the_first_of_the_best_validation_value(tmp_path: Path) -> None:
-    for seed, (test, validation) in enumerate([(0.01, 0.05), (0.06, 0.02), (0.01, 0.02)]):
-        write_run(tmp_path, seed=seed, error=test, val_error=validation)
-    write_run(tmp_path, seed=3, val_error=0.01, status="interrupted")
-    write_run(tmp_path, seed=4, metrics={"test/error": 0.0})
-    best, candidates = best_run(read(tmp_path)[::-1])
-    assert best is not None
-    assert (best.seed, candidates) == (1, 3)
-    assert best_run([]) == (None, 0)
-    write_disk_run(tmp_path)
-    with pytest.raises(ConfigurationError, match="digit_pairs on mnist, disk on disk"):
-        best_run(read(tmp_path))

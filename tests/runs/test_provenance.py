@@ -90,6 +90,15 @@ def test_variables_that_change_how_numbers_are_computed_are_named(
     assert "hidden" not in json.dumps(found)
 
 
+@pytest.mark.parametrize("value", [":4096:8", ":16:8"])
+def test_what_lightning_sets_is_no_choice_of_the_users(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", value)
+    found = provenance(threads=1)["machine"]["environment"]
+    assert ("CUBLAS_WORKSPACE_CONFIG" in found) == (value == ":16:8")
+
+
 def test_a_package_that_is_not_installed_has_no_version() -> None:
     assert package_version("numpy") == version("numpy")
     assert package_version("no-such-package") is None

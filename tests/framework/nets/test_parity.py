@@ -5,9 +5,8 @@ import inspect
 import pytest
 import torch
 
-from project import models
+from project import models, seeding
 from project.framework import load, nets, save
-from project import seeding
 from project.seeding import generator
 from tests.framework.batches import LAYOUTS, gaussian
 from tests.framework.nets.report_nets import ALL, REPORT, both_nets, outputs_of

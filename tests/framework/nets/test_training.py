@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from project import seeding
 from project.data.mnist import load_mnist
 from project.data.pairs import scaled, targets
 from project.framework import Adadelta
-from project import seeding
 from project.seeding import generator
 from tests.commands import ROOT
 from tests.conftest import synthetic_digits

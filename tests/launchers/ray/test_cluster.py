@@ -106,7 +106,7 @@ def jobs_of(session: int) -> list[int]:
     return [each.pid for each in family(session) if each.pid == each.group != session]
 
 
-def origins(outputs: Path) -> dict[str, tuple[str, ...]]:
+def origins(outputs: Path) -> dict[str, tuple[str, str, str, str]]:
     """What a run says of where it is from: the driver's machine, wherever it was made."""
     found = {}
     for directory in run_directories(outputs):
