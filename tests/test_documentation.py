@@ -5,8 +5,8 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -29,7 +29,15 @@ HISTORY = ROOT / "CHANGELOG.md"  # names what was
 MODULES = {
     name: f"project.{name}.__main__" if (ROOT / "project" / name).is_dir() else f"project.{name}"
     for name in (
-        "train", "disk", "runs", "report", "check", "predict", "export", "evaluate", "projector",
+        "train",
+        "disk",
+        "runs",
+        "report",
+        "check",
+        "predict",
+        "export",
+        "evaluate",
+        "projector",
     )  # fmt: skip
 }
 PAIRS = (
@@ -226,13 +234,10 @@ def test_a_documented_target_exists(command: Command) -> None:
 
 
 @pytest.mark.parametrize("command", commands("python -m tests."), ids=lambda each: each.line)
-def test_a_documented_measurement_can_be_asked_for(command: Command) -> None:
+def test_a_documented_measurement_is_there(command: Command) -> None:
     module = shlex.split(command.line)[2]
-    done = subprocess.run(
-        [sys.executable, "-m", module, "--help"], capture_output=True, text=True, cwd=ROOT
-    )
-    assert done.returncode == 0, done.stderr
-    assert "usage" in done.stdout
+    found = find_spec(f"{module}.__main__") if (ROOT / module.replace(".", "/")).is_dir() else None
+    assert found or find_spec(module)
 
 
 def test_the_pages_show_commands() -> None:

@@ -18,10 +18,10 @@ from project.data.digests import example_hashes
 LEAKAGE, BALANCE = "leakage", "class balance"
 PAIRS = (("train", "test"), ("val", "test"), ("train", "val"))
 # Examples of fewer numbers may be equal by chance.
-FEWEST_NUMBERS = 32
+MIN_NUMBERS = 32
 # Standardised values are compared in steps of so much.
 STEP = 0.1
-FEWEST_CLASSES, MOST_CLASSES = 2, 1000
+MIN_CLASSES, MAX_CLASSES = 2, 1000
 RARE = 0.1  # of the share that a class would have if all had the same
 
 
@@ -77,14 +77,14 @@ def _add(contents: Contents, batch: Any) -> None:
     if isinstance(inputs, Tensor) and len(inputs):
         contents.numbers = inputs[0].numel()
     elif hashes:
-        contents.numbers = FEWEST_NUMBERS
+        contents.numbers = MIN_NUMBERS
     if (classes := classes_of(batch)) is not None and len(classes) == example_count(batch):
         contents.classes.update(classes.tolist())
 
 
 def _standardised(inputs: Any) -> list[bytes]:
     """Return a hash of each example that brightness and contrast do not change."""
-    if not isinstance(inputs, Tensor) or inputs.dim() < 2 or inputs[0].numel() < FEWEST_NUMBERS:
+    if not isinstance(inputs, Tensor) or inputs.dim() < 2 or inputs[0].numel() < MIN_NUMBERS:
         return []
     values = inputs.detach().cpu().flatten(1).double()
     std, mean = torch.std_mean(values, dim=1, keepdim=True)
@@ -118,7 +118,7 @@ def _leakage(contents: dict[str, Contents]) -> CheckResult:
         twice = f"; {repeated} are in train more than once" if repeated else ""
         return ok(LEAKAGE, f"no example is in two of {sizes}{part}{twice}")
     seen = "; ".join(lines)
-    if contents["train"].numbers < FEWEST_NUMBERS:
+    if contents["train"].numbers < MIN_NUMBERS:
         advice = f"{contents['train'].numbers} numbers may be equal by chance; if not, split anew"
         return warning(LEAKAGE, seen, advice)
     return failed(LEAKAGE, seen, "remove equal examples before the data are split")
@@ -132,7 +132,7 @@ def _shared(first: list[bytes], second: list[bytes]) -> dict[int, int]:
 
 def _are_classes(contents: Contents) -> bool:
     count, examples = len(contents.classes), contents.classes.total()
-    return FEWEST_CLASSES <= count <= min(MOST_CLASSES, max(2, examples // 3))
+    return MIN_CLASSES <= count <= min(MAX_CLASSES, max(2, examples // 3))
 
 
 def _balance(contents: dict[str, Contents], classes: int | None) -> CheckResult:

@@ -16,7 +16,7 @@ from project.training.reproduce import differences, read_result
 
 SAME, OTHER, RESUMED = "same seed, same bits", "another seed", "killed and resumed"
 EPOCHS = 2
-FEWEST_STEPS = 3
+MIN_STEPS = 3
 # What a run may take in the place of the time that it should, before it is left out.
 TOLERANCE = 4
 
@@ -53,7 +53,7 @@ class Repetitions:
 def plan(session: Session) -> Repetitions | float:
     """Return the runs, cut down to the time; the seconds of each if that is too little."""
     limit = session.candidate.limits.repeated_run
-    steps = session.affordable("train", limit / EPOCHS / 2, FEWEST_STEPS)
+    steps = session.affordable("train", limit / EPOCHS / 2, MIN_STEPS)
     tests = session.affordable("test", limit / 8)
     evaluations = session.affordable("val", limit / 8)
     seconds = (
@@ -120,7 +120,7 @@ def check_repetition(
     """
     if not isinstance(repetitions, Repetitions) or elsewhere is None:
         seconds = repetitions if isinstance(repetitions, float) else math.nan
-        reason = f"two epochs of {FEWEST_STEPS} steps would take about {seconds:.0f} s"
+        reason = f"two epochs of {MIN_STEPS} steps would take about {seconds:.0f} s"
         names = (SAME, OTHER, RESUMED)
         return [not_checked(name, reason, "thorough=true makes it") for name in names]
     log = session.candidate.scratch / "here.txt"

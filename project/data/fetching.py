@@ -1,7 +1,7 @@
 """Fetching the four files from where they are offered, and storing what proves to be right.
 
 Each fetcher is given the names of the files that are wanted and the folder that they go to, and
-raises UnavailableError where it cannot deliver. Whoever fetches holds the lock.
+raises UnavailableError where it cannot deliver. The caller holds the lock.
 """
 
 import errno

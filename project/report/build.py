@@ -76,17 +76,17 @@ def make_report(request: Request) -> Path:
     made = [_table(title, own, request, named) for title, own in variants.items()]
     for table in made:
         tables.choose_columns(table, request.columns)
-    chapters = []
+    experiments = []
     with styled():
         for number, table in enumerate(made):
             context = Context(
                 table, request.outputs, number, request.reference, request.compose_settings
             )
             notices = said * (number == 0) + caveats_of(table, gaps[table.title])
-            chapters.append(page.Chapter(table, notices, sections_of(functions, context)))
+            experiments.append(page.Experiment(table, notices, sections_of(functions, context)))
     with new_report(request.outputs) as folder:
-        write(folder, chapters, request)
-    tables.terminal(made, [each.notices for each in chapters], request.columns)
+        write(folder, experiments, request)
+    tables.terminal(made, [each.notices for each in experiments], request.columns)
     for table in made:
         print(headline(table))
     return request.outputs / NAME / "index.html"
@@ -177,17 +177,17 @@ def _table(title: str, variants: list[Variant], request: Request, named: Variant
     return make_table(title, variants, metric, others, named)
 
 
-def write(folder: Path, chapters: Sequence[page.Chapter], request: Request) -> None:
+def write(folder: Path, experiments: Sequence[page.Experiment], request: Request) -> None:
     """Write everything that a report consists of into the empty `folder`."""
-    every = [each.table for each in chapters]
-    notices = [each.notices for each in chapters]
+    every = [each.table for each in experiments]
+    notices = [each.notices for each in experiments]
     variants = [row.variant for table in every for row in table.rows]
     write_text(folder / "results.csv", tables.results_csv(variants))
     write_text(folder / "table.csv", tables.table_csv(every))
     write_text(folder / "table.md", tables.markdown(every, notices, request.columns))
     write_text(folder / "table.tex", tables.latex(every, request.columns))
-    page.write_figures(chapters, folder / "figures")
-    write_text(folder / "index.html", page.render(chapters, request.subject, request.columns))
+    page.write_figures(experiments, folder / "figures")
+    write_text(folder / "index.html", page.render(experiments, request.subject, request.columns))
     for table in every:
         own = [row.variant for row in table.rows]
         write_aggregates(own, folder / TENSORBOARD, table.metric.name)

@@ -28,7 +28,7 @@ PIXELS_PER_INCH = 96  # CSS's inch
 
 
 @dataclass(frozen=True)
-class Chapter:
+class Experiment:
     """A table with what belongs to it.
 
     Attributes:
@@ -43,26 +43,26 @@ class Chapter:
     images: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def write_figures(chapters: Sequence[Chapter], folder: Path) -> None:
+def write_figures(experiments: Sequence[Experiment], folder: Path) -> None:
     """Write every figure into `folder`, and keep the smaller of its files for the page."""
-    for chapter in chapters:
-        for part in (part for section in chapter.sections for part in section.parts):
+    for experiment in experiments:
+        for part in (part for section in experiment.sections for part in section.parts):
             if isinstance(part, Illustration):
                 files = save(part.figure, folder / part.file)
                 smaller = min(files, key=lambda path: path.stat().st_size)
                 content = base64.b64encode(smaller.read_bytes()).decode()
                 size = (round(PIXELS_PER_INCH * each) for each in part.figure.get_size_inches())
-                chapter.images[part.name] = {
+                experiment.images[part.name] = {
                     "uri": f"data:{TYPES[smaller.suffix]};base64,{content}",
                     "size": tuple(size),
                 }
 
 
-def render(chapters: Sequence[Chapter], subject: str, keys: Sequence[str] = ()) -> str:
+def render(experiments: Sequence[Experiment], subject: str, keys: Sequence[str] = ()) -> str:
     """Return the page.
 
     Args:
-        chapters: The tables, with their figures written.
+        experiments: The tables, with their figures written.
         subject: What the report is about: `study epfl_table`.
         keys: The columns that are shown at first.
     """
@@ -77,8 +77,8 @@ def render(chapters: Sequence[Chapter], subject: str, keys: Sequence[str] = ()) 
         script=Markup(script),
         script_digest=digest,
         subject=subject,
-        made=made_of([each.table for each in chapters]),
-        chapters=chapters,
+        made=made_of([each.table for each in experiments]),
+        experiments=experiments,
         main_table=lambda table: main_table(table, keys),
         run_tables=run_tables,
         legend=tables.LEGEND,

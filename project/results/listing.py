@@ -29,7 +29,7 @@ class VariantLine:
         other: How many runs did not complete, by status.
         metric: What it is judged by: `val/error`.
         mean: Of that over the completed runs; None where one lacks it.
-        std: Likewise between seeds; None for a single run.
+        std: Its standard deviation over seeds (ddof 1); None for a single run.
         bytes: Of its run directories.
         changed: When a file of it changed last, in seconds since the epoch.
         tags: Of any of its runs.

@@ -61,18 +61,20 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Likewise, as UTF-8."""
+    """Put `text`, as UTF-8, into `path`, whole or not at all."""
     write_bytes(path, text.encode())
 
 
 @contextmanager
 def replacing_directory(directory: Path) -> Iterator[Path]:
-    """An empty directory that takes the place of `directory` when the block ends without exception.
+    """Yield an empty directory that replaces `directory` if the block raises nothing.
 
-    No system call of POSIX puts a directory in the place of another one. So the old one steps
-    aside first, and only once the new one is whole; what is left by whoever dies between the two
-    renames, `finish_replacement` brings to its end. The caller holds the lock on what it replaces.
-    Raises OSError naming a path.
+    POSIX has no system call that replaces a directory by another. So the old one is renamed once
+    the new one is whole, and then the new one. If the process dies between the two renames,
+    `finish_replacement` finishes. The caller holds the lock on the directory.
+
+    Raises:
+        OSError: The disk refuses; it names a path.
     """
     coming, old = _beside(directory)
     finish_replacement(directory)
@@ -88,14 +90,14 @@ def replacing_directory(directory: Path) -> Iterator[Path]:
     except BaseException as error:
         if isinstance(error, OSError):
             name_path(error, directory)
-        with suppress(OSError):  # else whoever comes next does it
+        with suppress(OSError):  # else the next process that locks it does it
             finish_replacement(directory)
         raise
     shutil.rmtree(old, ignore_errors=True)
 
 
 def finish_replacement(directory: Path) -> None:
-    """What a killed process has left of a replacement is brought to its end, or undone."""
+    """Finish, or undo, a replacement that a killed process has left half done."""
     coming, old = _beside(directory)
     if old.exists() and not directory.exists():
         # The old one steps aside only when the new one is whole.

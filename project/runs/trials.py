@@ -1,6 +1,6 @@
 """What a tuning study has tried, on disk: `<outputs>/tuning/<study>/trials.json` beside its runs.
 
-Written after every trial from the study's own storage, for whoever has no Optuna to open that with.
+Written after every trial from the study's own storage, for readers without Optuna.
 """
 
 import json
