@@ -82,7 +82,7 @@ class RayLauncher(GridLauncher):
     @contextmanager
     def pool(self, waiting: list[Job]) -> Iterator["RayPool"]:
         """Yield the pool of Ray workers that carries out the waiting jobs."""
-        os.environ |= QUIET
+        os.environ.update(QUIET)
         try:
             import ray  # noqa: F401 - only whether it is there
         except ModuleNotFoundError:
