@@ -163,8 +163,8 @@ def test_a_documented_experiment_works(command: Command, here: Path, finished: P
     if "VARIANT" in command.line:
         shutil.copytree(finished / "outputs", here / "outputs")
         (variant,) = here.glob("outputs/runs/ws_al-*")
-        command = Command(command.page, command.line.replace("VARIANT", variant.name))
-        command = Command(command.page, command.line.replace(" -m", " model=ws_al -m"))
+        line = command.line.replace("VARIANT", variant.name)
+        command = Command(command.page, f"{line} model=ws_al")
     before = set(run_directories(Path("outputs")))
     end = typed(command, *budget(command))
     assert end.exit_code == 0, end.errors
