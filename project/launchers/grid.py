@@ -82,15 +82,16 @@ def _say_failed(result: JobReturn) -> None:
 
 
 def with_params(params: dict[str, str], arguments: Sequence[str]) -> list[str]:
-    """Return a study's overrides followed by those of the command line.
+    """Return a study's overrides followed by those of the command line, each key once.
 
     Args:
         params: The study's overrides, by key; left out where the command line sets the same key.
-        arguments: The overrides of the command line.
+        arguments: The overrides of the command line. The last one of a key takes precedence, also
+            over a sweep of the key.
     """
-    typed = {word.partition("=")[0].lstrip("+") for word in arguments}
-    own = [f"{key}={value}" for key, value in params.items() if key.lstrip("+") not in typed]
-    return [*own, *arguments]
+    overrides = [*(f"{key}={value}" for key, value in params.items()), *arguments]
+    last = {word.partition("=")[0].lstrip("+"): number for number, word in enumerate(overrides)}
+    return [overrides[number] for number in sorted(last.values())]
 
 
 @dataclass(frozen=True)

@@ -197,6 +197,15 @@ def test_a_sweep_without_a_job_of_another_sweeper_is_refused(
         compose_grid(*context, [], everything)
 
 
+def test_the_last_override_of_a_key_wins_also_over_a_sweep() -> None:
+    assert with_params({}, ["seed=range(10)", "rerun=true", "seed=0"]) == ["rerun=true", "seed=0"]
+    assert with_params({}, ["seed=0", "seed=range(10)", "~a", "~b"]) == [
+        "seed=range(10)",
+        "~a",
+        "~b",
+    ]
+
+
 def test_the_command_line_wins_over_what_a_study_sweeps() -> None:
     params = {"model": "basic,ws_al", "seed": "range(10)", "+model.extra": "1,2"}
     assert with_params(params, ["seed=3", "++model.extra=4", "rerun=true"]) == [
