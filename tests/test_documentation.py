@@ -112,7 +112,7 @@ def budget(command: Command) -> list[str]:
         short += ["+sample=pairs_100"]
     if "hydra/sweeper=optuna" in words or "study=tune_frontier" in words:
         short[-1] = "hydra.sweeper.seeds=[100]"
-        short += ["hydra.sweeper.trials=1"]
+        short += ["hydra.sweeper.trials=1", "data.val_pairs=20"]
     return short
 
 
@@ -248,7 +248,7 @@ def test_the_python_of_the_readme_runs(here: Path, monkeypatch: pytest.MonkeyPat
     names: dict[str, object] = {}
     exec(compile(short, "README.md", "exec"), names)
     assert len(run_directories(here / "outputs")) == 12
-    assert type(names["net"]).__name__ == "BasicNet"
+    assert type(names["net"]).__name__ == "Basic"
 
 
 @pytest.mark.slow
