@@ -251,9 +251,16 @@ def study_choices(study: str, config_dirs: Sequence[str | Path] = ()) -> dict[st
 
     Hydra itself accepts these choices only in the root file and on the command line.
 
+    Args:
+        study: The study's name.
+        config_dirs: The user's folders, which are searched after `conf/`.
+
     Returns:
         The file names by group (`hydra/sweeper`, `hydra/launcher`); groups without a choice, and
         studies without a file, are left out.
+
+    Raises:
+        yaml.YAMLError: The file is not valid YAML.
     """
     import yaml
 

@@ -54,7 +54,9 @@ class Ablation:
 def find_ablations(variants: Sequence[Variant]) -> list[Ablation]:
     """Return one ablation for each model that has at least `MIN_CHANGES` changes.
 
-    The full variant is the one from which most others differ in one setting or section.
+    A change is a setting or section in which exactly one variant differs from the full variant, and
+    in nothing else. What several variants change is a sweep, and left out. The full variant is the
+    one with the most changes.
     """
     found = []
     for prefix in sorted({each.prefix for each in variants}):

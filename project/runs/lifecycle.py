@@ -35,6 +35,9 @@ class DivergedError(Exception):
 def load_or_run(spec: RunSpec, execute: Execute) -> dict[str, Any]:
     """Return the record of the run, which is executed first unless it is completed.
 
+    With `spec.rerun` the run is executed anew in any case; what its directory holds goes to the
+    trash unread.
+
     Args:
         spec: The run.
         execute: The function that executes it.

@@ -36,7 +36,12 @@ class CalibratedClassifier(nn.Module):
         self.register_buffer("std", data.std)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Normalise plain pixels (N, C, H, W); return scores and probabilities (N, classes)."""
+        """Return the scores and the calibrated probabilities (N, classes) of images.
+
+        Args:
+            images: Plain pixels (N, C, H, W) from 0 to the data module's `levels` (mostly 255),
+                which are normalised here.
+        """
         return self.answers(self.net((images / self.levels - self.mean) / self.std))
 
     def answers(self, scores: Tensor) -> tuple[Tensor, Tensor]:
