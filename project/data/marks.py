@@ -1,4 +1,4 @@
-"""Which marks on a page are the digit: not what touches the border, not specks, not lines."""
+"""Which marks on a page may be a digit: none that touches the border, no specks and no shades."""
 
 from dataclasses import dataclass
 
@@ -6,80 +6,99 @@ import numpy as np
 from scipy import ndimage
 
 STRONG = 0.35  # of the strongest ink: less may be a shade
+STRONGEST = 0.98  # the quantile of what stands out that counts as the strongest
+MIN_SIZE, MIN_PIXELS = 0.05, 5  # a digit's, by the image's longer side and in pixels
 SPECK = 0.02  # of the largest mark's ink
-SMALLEST = 0.05  # of the picture's longer side: smaller marks are no digit
-MIN_PIXELS = 5  # as high as the smallest digits that can be read
-ROUNDS = 5
-PAGE_RECTANGLE = 0.88  # of a rectangle, turned as it may be, that a page fills; digits fill 0.87
-PAGE_INK = 0.6
-NARROW = 0.4
-EVERYWHERE = np.ones((3, 3))
+DUST = 0.15  # of the largest mark's size: smaller marks away from it are none of its parts
+AWAY = 0.05  # of the largest mark's size
+PALE = 0.6  # of the largest mark's mean depth: paler marks are shades
+MAX_LAYERS = 5  # of marks at the border, each paler than the last: a frame, a desk, a shadow
+HALO = 3  # pixels round a mark that belong to its edge
+MAX_COVER = 0.9  # of the image by marks
+TOUCHING = np.ones((3, 3))  # pixels also touch at their corners
 
 
 @dataclass(frozen=True, eq=False)
 class Marks:
-    """depth (H, W): contrast with the paper; kept (H, W): where it is a mark's; ink: the strongest.
+    """What may be a digit's ink.
 
-    inside: no mark touches the border.
+    Attributes:
+        depth: contrast with the paper, (H, W).
+        kept: where there is a mark, (H, W).
+        ink: the depth of the strongest ink.
+        min_depth: the least that is no noise.
+        inside: whether no mark touches the border.
     """
 
     depth: np.ndarray
     kept: np.ndarray
     ink: float
-    faintest: float
+    min_depth: float
     inside: bool
 
     @property
     def box(self) -> tuple[slice, slice]:
-        rows, columns = (np.flatnonzero(self.kept.any(axis)) for axis in (1, 0))
-        return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        """Rows and columns."""
+        return box_of(self.kept)
 
     @property
-    def size(self) -> tuple[int, int]:
-        rows, columns = self.box
-        return rows.stop - rows.start, columns.stop - columns.start
+    def size(self) -> int:
+        """The longer side of the box."""
+        return max(each.stop - each.start for each in self.box)
 
 
-def find_marks(depth: np.ndarray, faintest: float) -> Marks | None:
-    """The marks that may be a digit; those that touch the border only if there are no others."""
+def box_of(mask: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns of what is True in (H, W), of which there must be something."""
+    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def find_marks(depth: np.ndarray, min_depth: float) -> Marks | None:
+    """The marks inside of the image (H, W), or else those that touch its border, or None.
+
+    A frame, a desk or a shadow at the border may be stronger than the ink: what touches the border
+    is taken away, and what is left is looked at again.
+    """
     at_border = None
     rest = depth.copy()
-    smallest = max(MIN_PIXELS, SMALLEST * max(depth.shape))
-    for _ in range(ROUNDS):
-        ink = float(np.quantile(rest[rest > faintest], 0.98)) if (rest > faintest).any() else 0.0
-        if ink < 2 * faintest:
+    for _ in range(MAX_LAYERS):
+        outstanding = rest[rest > min_depth]
+        ink = float(np.quantile(outstanding, STRONGEST)) if outstanding.size else 0.0
+        if ink < 2 * min_depth:
             break
-        strong = rest > max(STRONG * ink, faintest)
-        labels, count = ndimage.label(strong, EVERYWHERE)
-        edge = np.zeros(count + 1, bool)
+        strong = rest > max(STRONG * ink, min_depth)
+        labels, count = ndimage.label(strong, TOUCHING)
+        borders = np.zeros(count + 1, bool)
         for line in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
-            edge[line] = True
-        boxes = ndimage.find_objects(labels)
-        large = [False, *(max(y.stop - y.start, x.stop - x.start) >= smallest for y, x in boxes)]
-        weights = ndimage.sum_labels(depth, labels, np.arange(count + 1))
-        if (~edge & large).any():
-            weights[edge] = 0
-            kept = (weights >= SPECK * weights.max()) & (weights > 0)
-            return Marks(depth, kept[labels], ink, faintest, True)
-        weights[0] = 0
-        if at_border is None and (edge & large).any() and strong.mean() < 0.9:
-            kept = (weights >= SPECK * weights.max()) & (weights > 0)
-            at_border = Marks(depth, kept[labels], ink, faintest, False)
-        rest[ndimage.binary_dilation(edge[labels] & strong, iterations=3)] = 0
+            borders[line] = True
+        borders[0] = False
+        inside = _digit(depth, labels, ~borders)
+        if inside is not None:
+            return Marks(depth, inside, ink, min_depth, True)
+        if at_border is None and strong.mean() < MAX_COVER:
+            kept = _digit(depth, labels, borders)
+            at_border = None if kept is None else Marks(depth, kept, ink, min_depth, False)
+        rest[ndimage.binary_dilation(borders[labels], iterations=HALO)] = 0
     return at_border
 
 
-def is_page(marks: Marks) -> bool:
-    """Whether the largest of the marks is a filled rectangle, turned as it may be."""
-    labels, count = ndimage.label(marks.kept, EVERYWHERE)
-    largest = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
-    rows, columns = np.nonzero(ndimage.binary_fill_holes(largest))
-    area, sides = np.inf, (1, 1)
-    for angle in np.deg2rad(np.arange(0, 90, 3)):
-        u = np.cos(angle) * columns + np.sin(angle) * rows
-        v = np.cos(angle) * rows - np.sin(angle) * columns
-        extent = np.ptp(u) + 1, np.ptp(v) + 1
-        if extent[0] * extent[1] < area:
-            area, sides = extent[0] * extent[1], extent
-    filled = len(rows) > PAGE_RECTANGLE * area and largest.sum() > PAGE_INK * area
-    return bool(filled and min(sides) > NARROW * max(sides))
+def _digit(depth: np.ndarray, labels: np.ndarray, allowed: np.ndarray) -> np.ndarray | None:
+    """Where the marks are that may be parts of one digit, of the `allowed` ones; None without."""
+    boxes = ndimage.find_objects(labels)
+    if not boxes:
+        return None
+    spans = np.array([[(each.start, each.stop) for each in box] for box in boxes])  # (N, 2, 2)
+    sizes = np.ptp(spans, axis=2).max(1)
+    numbers = np.arange(1, len(boxes) + 1)
+    allowed = allowed[1:]
+    least = max(MIN_PIXELS, MIN_SIZE * max(labels.shape))
+    if not (allowed & (sizes >= least)).any():
+        return None
+    weights = ndimage.sum_labels(depth, labels, numbers) * allowed
+    largest = weights.argmax()
+    means = ndimage.mean(depth, labels, numbers)
+    gaps = np.maximum(spans[largest, :, 0] - spans[:, :, 1], spans[:, :, 0] - spans[largest, :, 1])
+    dust = (sizes < DUST * sizes[largest]) & (gaps.max(1) > AWAY * sizes[largest])
+    kept = allowed & (weights >= SPECK * weights[largest]) & ~dust
+    kept &= means >= PALE * means[largest]
+    return np.concatenate([[False], kept])[labels]

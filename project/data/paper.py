@@ -1,62 +1,68 @@
-"""What stands out from the paper: by a local estimate of the paper, in whatever light.
+"""What stands out from the paper: by an estimate of the paper next to each pixel, in any light.
 
-A grey closing with a window in which no square of ink fits puts in each pixel's place the paper
-next to it; a shadow's edge, which is wider than the window on both its sides, stays where it is.
+A grey closing puts in a pixel's place the paper next to it, where no square of its window's size
+fits into the ink. Light that falls off, a shadow or another sheet leaves no trace if it is wider
+than the window: its edge stays where it is.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
 
-DARKEST = 0.02  # of white: paper that is darker says nothing of the light
-FAINTEST = 0.05  # of the paper's level: less contrast is no ink
-NOISE = 4  # standard deviations
-GRAIN = 0.008  # of white, as a standard deviation: more is smoothed
+MIN_PAPER = 0.02  # of white: darker paper says nothing about the light
+MIN_CONTRAST = 0.05  # of the paper's level: less is no ink
+NOISE = 4  # standard deviations that stand out from the noise
+MAX_GRAIN = 0.008  # of white, as a standard deviation: more is smoothed
+SMOOTHING = 80  # the widest, as a part of the image's longer side
+TO_STD = 1.4826  # from a median deviation, of normal noise
+GREY = 0.02  # of white: colours that differ less are grey
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 
 
-class Contrast(NamedTuple):
-    """depth (H, W): from 0 for paper to 1. faintest: below it may be noise."""
-
-    depth: np.ndarray
-    faintest: float
-
-
 def channels(levels: np.ndarray) -> list[np.ndarray]:
-    """Brightness first, then each colour, (H, W) each: two colours may be of one brightness."""
-    if levels.shape[2] == 1:
-        return [levels[..., 0]]
-    grey = levels @ LUMINANCE
-    if np.abs(levels - grey[..., None]).max() < 0.02:
-        return [grey]
-    return [grey, *np.moveaxis(levels, 2, 0)]
+    """Brightness and then each colour of (H, W, C): ink and paper may be of one brightness.
+
+    Returns:
+        Levels (H, W), each without the grain of a photograph in little light.
+    """
+    brightness = levels[..., 0] if levels.shape[2] == 1 else levels @ LUMINANCE
+    colours = [] if np.abs(levels - brightness[..., None]).max() < GREY else np.moveaxis(levels, 2, 0)
+    return [_smoothed(each) for each in (brightness, *colours)]
 
 
-def smoothed(level: np.ndarray) -> np.ndarray:
-    """Without the grain of a photograph in little light."""
-    grain = roughness(level)
-    if grain <= GRAIN:
+def _smoothed(level: np.ndarray) -> np.ndarray:
+    grain = _roughness(level, 3)
+    if grain <= MAX_GRAIN:
         return level
-    # Of white noise a Gaussian of deviation s leaves 1 / (2 s sqrt(pi)).
-    width = min(grain / GRAIN / (2 * np.sqrt(np.pi)), max(level.shape) / 80)
+    # Of white noise a Gaussian of width s leaves 1 / (2 s sqrt(pi)).
+    width = min(grain / MAX_GRAIN / (2 * np.sqrt(np.pi)), max(level.shape) / SMOOTHING)
     return ndimage.gaussian_filter(level, max(0.5, width))
 
 
-def roughness(level: np.ndarray, size: int = 3) -> float:
-    """The standard deviation of (H, W) within `size` pixels, as long as ink covers less than half."""
-    rough = level - ndimage.uniform_filter(level, size)
-    return 1.4826 * float(np.median(np.abs(rough)))
+def _roughness(level: np.ndarray, size: int) -> float:
+    """The standard deviation from the mean of `size` x `size` pixels, where there is no ink."""
+    return TO_STD * float(np.median(np.abs(level - ndimage.uniform_filter(level, size))))
 
 
-def contrast(level: np.ndarray, window: int, inverted: bool = False) -> Contrast:
-    """By how much each pixel of (H, W) is darker than the paper next to it."""
+def contrast(level: np.ndarray, window: int, light_ink: bool) -> tuple[np.ndarray, float]:
+    """By how much each pixel of (H, W) stands out from the paper next to it.
+
+    Args:
+        level: in [0, 1].
+        window: wider than the widest stroke, in pixels.
+        light_ink: whether the ink is lighter than the paper.
+
+    Returns:
+        Depth (H, W), 0 for paper: of dark ink the part of the paper's light that it takes, of light
+        ink its level above the paper's. And the least depth that is no noise.
+    """
+    level = 1 - level if light_ink else level
     paper = ndimage.grey_closing(level, (window, window))
     depth = paper - level
-    if not inverted:
-        depth = depth / np.maximum(paper, DARKEST)
-    blank = depth[depth <= depth.max() / 2]
-    middle = float(np.median(blank))  # of noise, whose peaks pass for paper
-    noise = max(roughness(depth), roughness(depth, 7) / 1.5)
-    depth = ((depth - middle) / (1 - middle)).clip(0, None)
-    return Contrast(depth.astype(np.float32), max(FAINTEST, NOISE * noise))
+    if not light_ink:
+        depth = depth / np.maximum(paper, MIN_PAPER)
+    # Of noise the peaks pass for paper, which makes all other paper darker than it.
+    blank = float(np.median(depth[depth <= depth.max() / 2]))
+    # What was smoothed is smooth in its nearest pixels.
+    noise = max(_roughness(depth, 3), _roughness(depth, 7) / 1.5)
+    depth = ((depth - blank) / (1 - blank)).clip(0, None)
+    return depth.astype(np.float32), max(MIN_CONTRAST, NOISE * noise)

@@ -129,7 +129,9 @@ def digit_in_parts(label: int, draw: np.random.Generator) -> np.ndarray:
             circle * above * wide + [0.5, above], circle * below * wide + [0.5, down + below],
         ], pen)  # fmt: skip
     first, second = strokes_of(label, draw, ways=1)
-    away = np.array([first[:, 0].max() + pen + apart - second[:, 0].min(), 0])
-    if label == 5:
+    if label == 4:
+        beside = second[np.abs(second[:, 1] - first[-1, 1]).argmin()]
+        away = np.array([first[-1, 0] + pen + apart - beside[0], 0])
+    else:
         away = np.array([0, first[:, 1].min() - pen - apart - second[:, 1].max()])
     return drawn([first, second + away], pen)

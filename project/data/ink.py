@@ -1,0 +1,152 @@
+"""The ink of an image: in which colour, lighter or darker than the paper, and how strong."""
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from project.data.decoding import ImageError
+from project.data.margins import without_margins
+from project.data.marks import TOUCHING, Marks, box_of, find_marks
+from project.data.one_digit import check_one_digit
+from project.data.paper import channels, contrast
+from project.data.sheets import on_sheet
+
+COARSE_SIDE = 320  # pixels in which the marks are looked for
+WINDOWS = (0.08, 0.12, 0.18, 0.27, 0.4, 0.6)  # of the longer side
+MIN_WINDOW = 5
+CORE, GROWTH = 0.7, 0.15  # ink that a wider window finds: its strength, and how much of it
+AROUND = 0.3  # the digit's surroundings, of its size
+STROKES = 1.5  # a window's width, in those of the widest stroke
+EDGE = 0.08  # of the digit's size: how far from a stroke its pale edge may reach
+SHADE, MAX_SHADE = 1.2, 0.3  # of the paper's own unevenness; of the strongest ink
+
+ENOUGH = 0.3  # contrast of brightness, which makes colours needless
+COLOUR, AT_BORDER = 0.7, 0.3  # what contrast counts in colour, and of marks at the border
+
+
+class Found:
+    """Marks in one channel of an image."""
+
+    def __init__(self, level: np.ndarray, marks: Marks, light_ink: bool) -> None:
+        self.level = level
+        self.marks = marks
+        self.light_ink = light_ink
+
+
+def digit_ink(levels: np.ndarray, single: bool) -> np.ndarray:
+    """The ink of the digit in (H, W, C), cut out: (h, w) in [0, 1].
+
+    Raises:
+        ImageError: if there is none, or unless `single` if it may be more than one digit.
+    """
+    found = _on_page(levels)
+    marks = _fine(found)
+    marked = marks.kept[marks.box]
+    if max(marked.shape) < 5:
+        raise ImageError(f"is too small: its ink fills {marked.shape[1]} x {marked.shape[0]} pixels")
+    if not single:
+        check_one_digit(marked)
+    edge = max(1, round(EDGE * marks.size))
+    near = ndimage.binary_dilation(marks.kept, TOUCHING, iterations=edge)
+    away = ~ndimage.binary_dilation(near, TOUCHING, iterations=edge)
+    shade = SHADE * float(np.quantile(marks.depth[away], 0.9)) if away.any() else 0.0
+    least = min(max(marks.min_depth, shade), MAX_SHADE * marks.ink)
+    labels, count = ndimage.label(near & (marks.depth > least), TOUCHING)
+    with_mark = np.zeros(count + 1, bool)
+    with_mark[labels[marks.kept]] = True
+    with_mark[0] = False
+    ink = np.where(with_mark[labels], marks.depth / marks.ink, 0).clip(0, 1).astype(np.float32)
+    return ink[box_of(ink > 0)]
+
+
+def _on_page(levels: np.ndarray) -> Found:
+    """In the page's inside, if the image has a margin or shows a sheet on a desk; else in all."""
+    page = without_margins(levels)
+    regions = [on_sheet(page), page if page.shape != levels.shape else None]
+    for region in regions:
+        found = None if region is None else _in_best_channel(region)
+        if found is not None and found.marks.inside:
+            return found
+    found = _in_best_channel(levels)
+    if found is None:
+        raise ImageError("holds no ink: nothing in it stands out from the paper")
+    return found
+
+
+def _in_best_channel(levels: np.ndarray) -> Found | None:
+    best, best_score = None, 0.0
+    for number, level in enumerate(channels(levels)):
+        found = _light_or_dark(level)
+        if found is None:
+            continue
+        score = found.marks.ink * (COLOUR if number else 1)
+        score *= 1 if found.marks.inside else AT_BORDER
+        if score > best_score:
+            best, best_score = found, score
+        if score > ENOUGH:
+            break
+    return best
+
+
+def _light_or_dark(level: np.ndarray) -> Found | None:
+    """Marks that are darker or lighter than what is marked neither way.
+
+    Within a dark 0 there is light paper; but it is as light as the paper round the 0.
+    """
+    shrinking = -(-max(level.shape) // COARSE_SIDE)
+    small = np.asarray(Image.fromarray(level.astype(np.float32)).reduce(shrinking))
+    found = []
+    for light_ink in (False, True):
+        marks = _solid(small, light_ink)
+        if marks is not None:
+            found.append(Found(level, marks, light_ink))
+    if len({each.marks.inside for each in found}) == 2:
+        found = [each for each in found if each.marks.inside]
+    if len(found) < 2:
+        return found[0] if found else None
+    paper = ~(found[0].marks.kept | found[1].marks.kept)
+    size = max(each.marks.size for each in found)
+    weight = ndimage.uniform_filter(paper.astype(np.float32), size)
+    paper_level = ndimage.uniform_filter(small * paper, size) / np.maximum(weight, 1e-6)
+    ratio = np.abs(small - paper_level) / np.maximum(np.maximum(small, paper_level), 0.02)
+    return max(found, key=lambda each: ratio[each.marks.kept].mean())
+
+
+def _solid(level: np.ndarray, light_ink: bool) -> Marks | None:
+    """Marks by the smallest window that is wider than their strokes.
+
+    In a smaller one only the strokes' ends and edges stand out; a larger one holds more shadows.
+    """
+    side = max(level.shape)
+    windows = [_odd(part * side) for part in WINDOWS if part * side >= MIN_WINDOW]
+    marks = None
+    for window in windows or [_odd(side)]:
+        wider = find_marks(*contrast(level, window, light_ink))
+        if marks is not None and marks.inside and wider is not None:
+            near = ndimage.binary_dilation(marks.kept, TOUCHING, iterations=narrower // 2)
+            more = (wider.depth > CORE * marks.ink) & near & ~marks.kept
+            if more.sum() < GROWTH * marks.kept.sum():
+                return marks
+        marks, narrower = wider, window
+    return marks
+
+
+def _fine(found: Found) -> Marks:
+    """The same marks in the image's own pixels, by a window of their strokes' width."""
+    coarse = found.marks
+    shrinking = found.level.shape[0] / coarse.kept.shape[0]
+    around = AROUND * coarse.size
+    crop = tuple(
+        slice(max(0, int(shrinking * (each.start - around))), int(shrinking * (each.stop + around)) + 1)
+        for each in coarse.box
+    )
+    widest = 2 * shrinking * float(ndimage.distance_transform_edt(np.pad(coarse.kept, 1)).max())
+    window = _odd(STROKES * widest + 2)
+    marks = find_marks(*contrast(found.level[crop], window, found.light_ink))
+    if marks is None:
+        raise ImageError("holds no ink: nothing in it stands out from the paper")
+    return marks
+
+
+def _odd(length: float) -> int:
+    return max(3, 2 * int(length / 2) + 1)
