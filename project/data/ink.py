@@ -5,23 +5,24 @@ from PIL import Image
 from scipy import ndimage
 
 from project.data.decoding import ImageError
+from project.data.lines import without_lines
 from project.data.margins import without_margins
 from project.data.marks import TOUCHING, Marks, box_of, find_marks
 from project.data.one_digit import check_one_digit
-from project.data.paper import channels, contrast
+from project.data.paper import MIN_PAPER, channels, contrast
 from project.data.sheets import on_sheet
 
 COARSE_SIDE = 320  # pixels in which the marks are looked for
 WINDOWS = (0.08, 0.12, 0.18, 0.27, 0.4, 0.6)  # of the longer side
 MIN_WINDOW = 5
-CORE, GROWTH = 0.7, 0.15  # ink that a wider window finds: its strength, and how much of it
+CORE, GROWTH = 0.65, 0.03  # ink that a wider window finds: its strength, and how much of it
 AROUND = 0.3  # the digit's surroundings, of its size
 STROKES = 1.5  # a window's width, in those of the widest stroke
 EDGE = 0.08  # of the digit's size: how far from a stroke its pale edge may reach
 SHADE, MAX_SHADE = 1.2, 0.3  # of the paper's own unevenness; of the strongest ink
 
 ENOUGH = 0.3  # contrast of brightness, which makes colours needless
-COLOUR, AT_BORDER = 0.7, 0.3  # what contrast counts in colour, and of marks at the border
+COLOUR, AT_BORDER = 0.7, 0.5  # what contrast counts in colour, and of marks at the border
 
 
 class Found:
@@ -79,11 +80,11 @@ def _in_best_channel(levels: np.ndarray) -> Found | None:
         found = _light_or_dark(level)
         if found is None:
             continue
-        score = found.marks.ink * (COLOUR if number else 1)
+        score = (found.marks.ink - found.marks.min_depth) * (COLOUR if number else 1)
         score *= 1 if found.marks.inside else AT_BORDER
         if score > best_score:
             best, best_score = found, score
-        if score > ENOUGH:
+        if number == 0 and score > ENOUGH:
             break
     return best
 
@@ -94,22 +95,30 @@ def _light_or_dark(level: np.ndarray) -> Found | None:
     Within a dark 0 there is light paper; but it is as light as the paper round the 0.
     """
     shrinking = -(-max(level.shape) // COARSE_SIDE)
-    small = np.asarray(Image.fromarray(level.astype(np.float32)).reduce(shrinking))
+    small = _shrunk(level, shrinking)
     found = []
     for light_ink in (False, True):
-        marks = _solid(small, light_ink)
+        plain = without_lines(1 - level if light_ink else level, shrinking)
+        marks = _solid(_shrunk(plain, shrinking), light_ink)
         if marks is not None:
-            found.append(Found(level, marks, light_ink))
-    if len({each.marks.inside for each in found}) == 2:
-        found = [each for each in found if each.marks.inside]
+            found.append(Found(plain, marks, light_ink))
     if len(found) < 2:
         return found[0] if found else None
     paper = ~(found[0].marks.kept | found[1].marks.kept)
     size = max(each.marks.size for each in found)
     weight = ndimage.uniform_filter(paper.astype(np.float32), size)
     paper_level = ndimage.uniform_filter(small * paper, size) / np.maximum(weight, 1e-6)
-    ratio = np.abs(small - paper_level) / np.maximum(np.maximum(small, paper_level), 0.02)
-    return max(found, key=lambda each: ratio[each.marks.kept].mean())
+    lighter = (small - paper_level) / np.maximum(np.maximum(small, paper_level), MIN_PAPER)
+
+    def stands_out(each):
+        ratio = lighter[each.marks.kept].mean() * (1 if each.light_ink else -1)
+        return ratio * (1 if each.marks.inside else AT_BORDER)
+
+    return max(found, key=stands_out)
+
+
+def _shrunk(level: np.ndarray, shrinking: int) -> np.ndarray:
+    return np.asarray(Image.fromarray(level.astype(np.float32)).reduce(shrinking))
 
 
 def _solid(level: np.ndarray, light_ink: bool) -> Marks | None:
@@ -119,16 +128,19 @@ def _solid(level: np.ndarray, light_ink: bool) -> Marks | None:
     """
     side = max(level.shape)
     windows = [_odd(part * side) for part in WINDOWS if part * side >= MIN_WINDOW]
-    marks = None
+    marks, best, least = None, None, np.inf
     for window in windows or [_odd(side)]:
         wider = find_marks(*contrast(level, window, light_ink))
         if marks is not None and marks.inside and wider is not None:
             near = ndimage.binary_dilation(marks.kept, TOUCHING, iterations=narrower // 2)
             more = (wider.depth > CORE * marks.ink) & near & ~marks.kept
-            if more.sum() < GROWTH * marks.kept.sum():
-                return marks
+            growth = more.sum() / marks.kept.sum()
+            if growth < least:
+                best, least = marks, growth
+            if growth < GROWTH:
+                break
         marks, narrower = wider, window
-    return marks
+    return marks if best is None else best
 
 
 def _fine(found: Found) -> Marks:

@@ -4,7 +4,7 @@ import numpy as np
 
 DIFFERENT = 0.08  # in one colour at least, of a margin and the page that it lies round
 EVEN = 0.9  # of a margin that differs by half as much from its colour, or less
-MARGIN_COVER, PAGE_COVER = 0.005, 0.9  # of a side that differs from the margin's colour
+MARGIN_COVER, PAGE_COVER = 0.02, 0.9  # of a side that differs from the margin's colour
 PAGE_FILL = 0.7  # of its box: the rest is what is written on it
 TRANSITION = 0.01  # of the longer side: from the margin to the page
 MIN_PROFILE = 0.1  # of rows that hold the page
@@ -12,12 +12,16 @@ MIN_PAGE = 5  # pixels
 NARROW = 2.5  # height by width: the box may be a 1
 PAGE_CONTRAST = 0.1  # of what is written on a page
 OF_STEP = 0.5  # between a margin and a narrow page
+COARSE_SIDE = 160  # pixels in which a margin is looked for first
 MAX_MARGINS = 5  # one in another
 
 
 def without_margins(levels: np.ndarray) -> np.ndarray:
     """The page of an image (H, W, C) in [0, 1]; all of it if there is no margin."""
     for _ in range(MAX_MARGINS):
+        step = -(-max(levels.shape) // COARSE_SIDE)
+        if step > 1 and _page(levels[::step, ::step]) is None:
+            break
         box = _page(levels)
         if box is None:
             break
@@ -33,7 +37,7 @@ def _page(levels: np.ndarray) -> tuple[slice, slice] | None:
     """
     corners = levels[[0, 0, -1, -1], [0, -1, 0, -1]]
     for margin in np.unique(corners, axis=0):
-        away = np.abs(levels - margin).max(2)
+        away = np.maximum.reduce([np.abs(levels[..., i] - each) for i, each in enumerate(margin)])
         box = _filled_box(away > DIFFERENT)
         if box is None or not _is_written_on(levels[box], margin):
             continue
@@ -66,7 +70,7 @@ def _filled_box(differs: np.ndarray) -> tuple[slice, slice] | None:
         box.append(slice(first, last))
         lines = np.moveaxis(differs, axis, 0)
         before, after = lines[: max(0, start - blurred)], lines[stop + blurred :]
-        if any(margin.size and margin.mean() > MARGIN_COVER for margin in (before, after)):
+        if any(margin.size and margin.mean(1).max() > MARGIN_COVER for margin in (before, after)):
             return None
     page = differs[tuple(box)]
     edges = [

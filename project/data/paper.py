@@ -5,28 +5,38 @@ fits into the ink. Light that falls off, a shadow or another sheet leaves no tra
 than the window: its edge stays where it is.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy import ndimage
 
-MIN_PAPER = 0.02  # of white: darker paper says nothing about the light
+MIN_PAPER = 0.1  # of white: darker paper says nothing about the light
 MIN_CONTRAST = 0.05  # of the paper's level: less is no ink
 NOISE = 4  # standard deviations that stand out from the noise
 MAX_GRAIN = 0.008  # of white, as a standard deviation: more is smoothed
 SMOOTHING = 80  # the widest, as a part of the image's longer side
 TO_STD = 1.4826  # from a median deviation, of normal noise
+SAMPLE = 20_000  # pixels that a median is taken of
 GREY = 0.02  # of white: colours that differ less are grey
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 
 
-def channels(levels: np.ndarray) -> list[np.ndarray]:
+def channels(levels: np.ndarray) -> Iterator[np.ndarray]:
     """Brightness and then each colour of (H, W, C): ink and paper may be of one brightness.
 
-    Returns:
+    Yields:
         Levels (H, W), each without the grain of a photograph in little light.
     """
-    brightness = levels[..., 0] if levels.shape[2] == 1 else levels @ LUMINANCE
-    colours = [] if np.abs(levels - brightness[..., None]).max() < GREY else np.moveaxis(levels, 2, 0)
-    return [_smoothed(each) for each in (brightness, *colours)]
+    grey = brightness(levels)
+    yield _smoothed(grey)
+    if levels.shape[2] > 1 and np.abs(levels - grey[..., None]).max() > GREY:
+        for colour in np.moveaxis(levels, 2, 0):
+            yield _smoothed(colour)
+
+
+def brightness(levels: np.ndarray) -> np.ndarray:
+    """Of (H, W, C), (H, W)."""
+    return levels[..., 0] if levels.shape[2] == 1 else levels @ LUMINANCE
 
 
 def _smoothed(level: np.ndarray) -> np.ndarray:
@@ -40,14 +50,20 @@ def _smoothed(level: np.ndarray) -> np.ndarray:
 
 def _roughness(level: np.ndarray, size: int) -> float:
     """The standard deviation from the mean of `size` x `size` pixels, where there is no ink."""
-    return TO_STD * float(np.median(np.abs(level - ndimage.uniform_filter(level, size))))
+    return TO_STD * _median(np.abs(level - ndimage.uniform_filter(level, size)))
+
+
+def _median(values: np.ndarray) -> float:
+    """Of some of them, if there are many."""
+    step = -(-values.size // SAMPLE)
+    return float(np.median(values.ravel()[::step]))
 
 
 def contrast(level: np.ndarray, window: int, light_ink: bool) -> tuple[np.ndarray, float]:
     """By how much each pixel of (H, W) stands out from the paper next to it.
 
     Args:
-        level: in [0, 1].
+        level: in [0, 1], turned round if the ink is lighter than the paper.
         window: wider than the widest stroke, in pixels.
         light_ink: whether the ink is lighter than the paper.
 
@@ -55,13 +71,12 @@ def contrast(level: np.ndarray, window: int, light_ink: bool) -> tuple[np.ndarra
         Depth (H, W), 0 for paper: of dark ink the part of the paper's light that it takes, of light
         ink its level above the paper's. And the least depth that is no noise.
     """
-    level = 1 - level if light_ink else level
     paper = ndimage.grey_closing(level, (window, window))
     depth = paper - level
     if not light_ink:
         depth = depth / np.maximum(paper, MIN_PAPER)
     # Of noise the peaks pass for paper, which makes all other paper darker than it.
-    blank = float(np.median(depth[depth <= depth.max() / 2]))
+    blank = _median(depth[depth <= depth.max() / 2])
     # What was smoothed is smooth in its nearest pixels.
     noise = max(_roughness(depth, 3), _roughness(depth, 7) / 1.5)
     depth = ((depth - blank) / (1 - blank)).clip(0, None)

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 from project.data.marks import box_of
-from project.data.paper import LUMINANCE
+from project.data.paper import brightness
 
 RECTANGLE = 0.88  # of a turned box that a sheet fills; no one of 6,000 digits of MNIST fills 0.87
 MIN_AREA = 0.06  # of the image
@@ -13,13 +13,16 @@ EDGE = 0.015  # of the image's longer side: left out along a sheet's edge
 MAX_BORDERS = 1  # of the image, that a sheet touches
 ANGLES = np.deg2rad(np.arange(0, 90, 3))
 BINS = 64
+COARSE_SIDE = 320  # pixels in which a sheet is looked for
 
 
 def on_sheet(levels: np.ndarray) -> np.ndarray | None:
     """The box of a sheet in (H, W, C), the desk filled with the paper next to it; None without."""
-    where = _sheet(levels[..., 0] if levels.shape[2] == 1 else levels @ LUMINANCE)
+    step = -(-max(levels.shape) // COARSE_SIDE)
+    where = _sheet(brightness(levels[::step, ::step]))
     if where is None or not where.any():
         return None
+    where = where.repeat(step, 0).repeat(step, 1)[: levels.shape[0], : levels.shape[1]]
     nearest = ndimage.distance_transform_edt(~where, return_distances=False, return_indices=True)
     return levels[tuple(nearest)][box_of(where)]
 

@@ -1,0 +1,62 @@
+"""Paper without its printed lines: those of ruled and of squared paper, which cross all of it."""
+
+import numpy as np
+from scipy import ndimage
+
+WIDEST = 0.03  # line, of the image's longer side
+MIN_WIDEST = 5  # pixels
+MIN_DEPTH = 0.06  # of the paper's level
+MIN_LENGTH = 0.6  # of the image's side
+EDGE = 0.15  # of a line's length that is its blurred edge
+STEEPEST = 0.09  # five degrees
+
+
+def without_lines(level: np.ndarray, shrinking: int) -> np.ndarray:
+    """Levels (H, W) in which dark lines across the image are as light as the paper beside them.
+
+    Ink that crosses a line stays, being longer in the other direction than a line is wide.
+
+    Args:
+        level: dark ink on light paper.
+        shrinking: by how much the image in which lines are looked for is smaller.
+    """
+    for axis in (0, 1):
+        level = np.moveaxis(level, axis, 0)
+        small = level[: len(level) // shrinking * shrinking, : level.shape[1] // shrinking * shrinking]
+        small = small.reshape(len(small) // shrinking, shrinking, -1, shrinking).mean((1, 3))
+        found = _lines(small)
+        if found is not None:
+            slope, lines = found
+            rows, columns = np.mgrid[: level.shape[0], : level.shape[1]]
+            places = (rows - slope * columns) / shrinking + small.shape[1]
+            on_line = lines[np.rint(places).astype(int).clip(0, len(lines) - 1)]
+            level = np.where(on_line, _across(level, WIDEST * max(level.shape)), level)
+        level = np.moveaxis(level, 0, axis)
+    return level
+
+
+def _across(level: np.ndarray, width: float) -> np.ndarray:
+    """Without what is dark in fewer than `width` rows."""
+    return ndimage.grey_closing(level, (2 * (max(MIN_WIDEST, round(width)) // 2) + 1, 1))
+
+
+def _lines(level: np.ndarray) -> tuple[float, np.ndarray] | None:
+    """Lines that go from left to right in (H, W): how they slope, and where they begin.
+
+    Returns:
+        Rows by column, and whether there is a line at each row of column 0, from row -W on.
+    """
+    height, width = level.shape
+    paper = _across(level, WIDEST * max(level.shape))
+    rows, columns = np.nonzero(paper - level > MIN_DEPTH * paper)
+    best = None
+    for slope in np.arange(-STEEPEST, STEEPEST, 1 / max(level.shape)):
+        starts = np.rint(rows - slope * columns).astype(int) + width
+        lengths = np.bincount(starts, minlength=height + 2 * width) / width
+        if best is None or lengths.max() > best[1].max():
+            best = float(slope), lengths
+    if best is None or best[1].max() < MIN_LENGTH:
+        return None
+    slope, lengths = best
+    lines = ndimage.binary_propagation(lengths > MIN_LENGTH, mask=lengths > EDGE)
+    return slope, ndimage.binary_dilation(lines)
