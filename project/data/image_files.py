@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from project.data.images import FORMATS, ImageError, read_digit
+from project.data.decoding import FORMATS, ImageError
+from project.data.images import read_digit
 
 FilePair = tuple[Path, Path]
 

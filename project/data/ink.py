@@ -12,14 +12,18 @@ from project.data.one_digit import check_one_digit
 from project.data.paper import MIN_PAPER, channels, contrast
 from project.data.sheets import on_sheet
 
-COARSE_SIDE = 320  # pixels in which the marks are looked for
+COARSE_SIDE = 240  # pixels in which the marks are looked for
 WINDOWS = (0.08, 0.12, 0.18, 0.27, 0.4, 0.6)  # of the longer side
-MIN_WINDOW = 5
-CORE, GROWTH = 0.65, 0.03  # ink that a wider window finds: its strength, and how much of it
+MIN_WINDOW = 11
+CORE, GROWTH, MAX_GROWTH = 0.65, 0.03, 0.3  # ink that a wider window finds: its strength, and how much of it
 AROUND = 0.3  # the digit's surroundings, of its size
 STROKES = 1.5  # a window's width, in those of the widest stroke
 EDGE = 0.08  # of the digit's size: how far from a stroke its pale edge may reach
+PALEST = 0.05  # of the strongest ink: what is paler is no edge of it
 SHADE, MAX_SHADE = 1.2, 0.3  # of the paper's own unevenness; of the strongest ink
+
+NEAR_BORDER = 0.07  # of the longer side
+UNEVEN, MIN_EVEN = 0.1, 0.4  # of a side: other than the paper's level; as much as is paper
 
 ENOUGH = 0.3  # contrast of brightness, which makes colours needless
 COLOUR, AT_BORDER = 0.7, 0.5  # what contrast counts in colour, and of marks at the border
@@ -32,6 +36,15 @@ class Found:
         self.level = level
         self.marks = marks
         self.light_ink = light_ink
+
+    @property
+    def near_border(self) -> bool:
+        """Whether the marks come near to the image's border."""
+        shape, near = self.marks.kept.shape, NEAR_BORDER * max(self.marks.kept.shape)
+        return any(
+            each.start < near or each.stop > length - near
+            for each, length in zip(self.marks.box, shape, strict=True)
+        )
 
 
 def digit_ink(levels: np.ndarray, single: bool) -> np.ndarray:
@@ -51,7 +64,7 @@ def digit_ink(levels: np.ndarray, single: bool) -> np.ndarray:
     near = ndimage.binary_dilation(marks.kept, TOUCHING, iterations=edge)
     away = ~ndimage.binary_dilation(near, TOUCHING, iterations=edge)
     shade = SHADE * float(np.quantile(marks.depth[away], 0.9)) if away.any() else 0.0
-    least = min(max(marks.min_depth, shade), MAX_SHADE * marks.ink)
+    least = max(PALEST * marks.ink, min(max(marks.noise, shade), MAX_SHADE * marks.ink))
     labels, count = ndimage.label(near & (marks.depth > least), TOUCHING)
     with_mark = np.zeros(count + 1, bool)
     with_mark[labels[marks.kept]] = True
@@ -69,9 +82,26 @@ def _on_page(levels: np.ndarray) -> Found:
         if found is not None and found.marks.inside:
             return found
     found = _in_best_channel(levels)
+    if found is None or not found.marks.inside or found.near_border:
+        padded = _with_paper_round(levels)
+        found = (None if padded is None else _in_best_channel(padded)) or found
     if found is None:
         raise ImageError("holds no ink: nothing in it stands out from the paper")
     return found
+
+
+def _with_paper_round(levels: np.ndarray) -> np.ndarray | None:
+    """With a margin, if ink reaches the border of (H, W, C) and most of the border is even paper."""
+    sides = levels[0], levels[-1], levels[:, 0], levels[:, -1]
+    paper = np.median(np.concatenate(sides), 0)
+    even = [(np.abs(side - paper).max(1) < UNEVEN).mean() for side in sides]
+    if min(even) < MIN_EVEN or min(even) == 1:
+        return None
+    around = round(AROUND * max(levels.shape))
+    shape = [length + 2 * around for length in levels.shape[:2]]
+    padded = np.full((*shape, levels.shape[2]), paper, np.float32)
+    padded[around:-around, around:-around] = levels
+    return padded
 
 
 def _in_best_channel(levels: np.ndarray) -> Found | None:
@@ -80,7 +110,7 @@ def _in_best_channel(levels: np.ndarray) -> Found | None:
         found = _light_or_dark(level)
         if found is None:
             continue
-        score = (found.marks.ink - found.marks.min_depth) * (COLOUR if number else 1)
+        score = (found.marks.ink - found.marks.noise) * (COLOUR if number else 1)
         score *= 1 if found.marks.inside else AT_BORDER
         if score > best_score:
             best, best_score = found, score
@@ -128,19 +158,20 @@ def _solid(level: np.ndarray, light_ink: bool) -> Marks | None:
     """
     side = max(level.shape)
     windows = [_odd(part * side) for part in WINDOWS if part * side >= MIN_WINDOW]
-    marks, best, least = None, None, np.inf
+    marks, best, lowest = None, None, (True, np.inf)
     for window in windows or [_odd(side)]:
         wider = find_marks(*contrast(level, window, light_ink))
-        if marks is not None and marks.inside and wider is not None:
+        if marks is not None and wider is not None:
             near = ndimage.binary_dilation(marks.kept, TOUCHING, iterations=narrower // 2)
             more = (wider.depth > CORE * marks.ink) & near & ~marks.kept
             growth = more.sum() / marks.kept.sum()
-            if growth < least:
-                best, least = marks, growth
-            if growth < GROWTH:
+            rank = (not marks.inside or growth > MAX_GROWTH, growth)
+            if rank < lowest:
+                best, lowest = marks, rank
+            if rank < (False, GROWTH):
                 break
         marks, narrower = wider, window
-    return marks if best is None else best
+    return best or marks
 
 
 def _fine(found: Found) -> Marks:
@@ -153,7 +184,7 @@ def _fine(found: Found) -> Marks:
         for each in coarse.box
     )
     widest = 2 * shrinking * float(ndimage.distance_transform_edt(np.pad(coarse.kept, 1)).max())
-    window = _odd(STROKES * widest + 2)
+    window = _odd(max(STROKES * widest + 2, min(0.6 * shrinking * coarse.size, 17)))
     marks = find_marks(*contrast(found.level[crop], window, found.light_ink))
     if marks is None:
         raise ImageError("holds no ink: nothing in it stands out from the paper")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+MIN_INK = 0.05  # contrast with the paper: less is no ink
 STRONG = 0.35  # of the strongest ink: less may be a shade
 STRONGEST = 0.98  # the quantile of what stands out that counts as the strongest
 MIN_SIZE, MIN_PIXELS = 0.05, 5  # a digit's, by the image's longer side and in pixels
@@ -15,10 +16,10 @@ PALE = 0.6  # of the largest mark's mean depth: paler marks are shades
 MAX_LAYERS = 5  # of marks at the border, each paler than the last: a frame, a desk, a shadow
 FRAME = 0.15  # of the border that a frame, a desk or a shadow covers, and a digit does not
 FAINTER = 0.5  # of what touches the border and may be the digit: less is no digit
-HALO = 3  # pixels round a mark that belong to its edge
+HALO = 0.15  # of a mark's ink: what is stronger and next to it belongs to it
 MAX_COVER = 0.5  # of the border, by a digit that is cut out closely
 # Of 20,000 digits of MNIST one in a thousand has wider strokes, or fills more of its box.
-SHEET_WIDTH, SHEET_FILL = 0.5, 0.75  # by the size of the box
+SHEET_WIDTH, SHEET_FILL = 0.6, 0.78  # by the size of the box
 NARROW = 0.45  # width by height: a 1 may fill its box
 TOUCHING = np.ones((3, 3))  # pixels also touch at their corners
 
@@ -31,14 +32,14 @@ class Marks:
         depth: contrast with the paper, (H, W).
         kept: where there is a mark, (H, W).
         ink: the depth of the strongest ink.
-        min_depth: the least that is no noise.
+        noise: the depth up to which it may be noise.
         inside: whether no mark touches the border.
     """
 
     depth: np.ndarray
     kept: np.ndarray
     ink: float
-    min_depth: float
+    noise: float
     inside: bool
 
     @property
@@ -58,20 +59,20 @@ def box_of(mask: np.ndarray) -> tuple[slice, slice]:
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
-def find_marks(depth: np.ndarray, min_depth: float) -> Marks | None:
+def find_marks(depth: np.ndarray, noise: float) -> Marks | None:
     """The marks inside of the image (H, W), or else those that touch its border, or None.
 
     A frame, a desk or a shadow at the border may be stronger than the ink: what touches the border
     is taken away, and what is left is looked at again.
     """
     at_border = None
-    rest, least = depth.copy(), 0.0
+    rest, least = depth.copy(), max(MIN_INK, 2 * noise)
     for _ in range(MAX_LAYERS):
-        outstanding = rest[rest > min_depth]
+        outstanding = rest[rest > max(noise, MIN_INK)]
         ink = float(np.quantile(outstanding, STRONGEST)) if outstanding.size else 0.0
-        if ink < max(2 * min_depth, least):
+        if ink < least:
             break
-        strong = rest > max(STRONG * ink, min_depth)
+        strong = rest > max(STRONG * ink, noise)
         labels, count = ndimage.label(strong, TOUCHING)
         borders = np.zeros(count + 1, bool)
         for line in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
@@ -79,15 +80,16 @@ def find_marks(depth: np.ndarray, min_depth: float) -> Marks | None:
         borders[0] = False
         inside = _digit(depth, labels, ~borders)
         if inside is not None:
-            return Marks(depth, inside, ink, min_depth, True)
+            return Marks(depth, inside, ink, noise, True)
         touched = [borders[line] for line in (labels[0], labels[-1], labels[:, 0], labels[:, -1])]
         cover = np.concatenate(touched).mean()
         if at_border is None and cover < MAX_COVER:
             kept = _digit(depth, labels, borders)
-            at_border = None if kept is None else Marks(depth, kept, ink, min_depth, False)
-        if cover < FRAME:
-            least = max(least, FAINTER * ink)
-        rest[ndimage.binary_dilation(borders[labels], iterations=HALO)] = 0
+            at_border = None if kept is None else Marks(depth, kept, ink, noise, False)
+        least = max(least, (FAINTER if cover < FRAME else HALO) * ink)
+        # With its pale edge.
+        edges = ndimage.binary_propagation(borders[labels], TOUCHING, rest > HALO * ink)
+        rest[ndimage.binary_dilation(edges, TOUCHING)] = 0
     return at_border
 
 
@@ -98,14 +100,13 @@ def _digit(depth: np.ndarray, labels: np.ndarray, allowed: np.ndarray) -> np.nda
         return None
     spans = np.array([[(each.start, each.stop) for each in box] for box in boxes])  # (N, 2, 2)
     sizes = np.ptp(spans, axis=2).max(1)
-    numbers = np.arange(1, len(boxes) + 1)
     allowed = allowed[1:]
     least = max(MIN_PIXELS, MIN_SIZE * max(labels.shape))
     if not (allowed & (sizes >= least)).any():
         return None
-    weights = ndimage.sum_labels(depth, labels, numbers) * allowed
+    weights = np.bincount(labels.ravel(), depth.ravel())[1:] * allowed
+    means = weights / np.bincount(labels.ravel())[1:]
     largest = weights.argmax()
-    means = ndimage.mean(depth, labels, numbers)
     gaps = np.maximum(spans[largest, :, 0] - spans[:, :, 1], spans[:, :, 0] - spans[largest, :, 1])
     dust = (sizes < DUST * sizes[largest]) & (gaps.max(1) > AWAY * sizes[largest])
     kept = allowed & (weights >= SPECK * weights[largest]) & ~dust

@@ -19,6 +19,7 @@ TALL_BESIDE, TALL_ABOVE = 0.5, 0.35  # two parts of that height may be two digit
 GAP_BESIDE, GAP_ABOVE = 0.1, 0.065  # the widest between parts of one digit
 WIDTH_BESIDE = 1.1  # the widest digit whose parts stand beside each other
 WIDTH_ABOVE, WIDTH_OF_1 = 0.42, 0.25  # two digits above each other are between the two
+MAX_GAP = 0.35  # between the largest part and any other, of the former's size
 OVERLAP = 0.3  # of the smaller part: with more, parts are not beside or above each other
 
 Box = tuple[slice, slice]
@@ -40,6 +41,11 @@ def _in_two(marked: np.ndarray) -> bool:
     height, width = marked.shape
     labels, _ = ndimage.label(marked, np.ones((3, 3)))
     boxes = ndimage.find_objects(labels)
+    largest = max(_length(each) for box in boxes for each in box)
+    for part in range(1, len(boxes) + 1):
+        others = (labels > 0) & (labels != part)
+        if others.any() and _gap(others, labels == part) > MAX_GAP * largest:
+            return True
     for first, second in combinations(range(len(boxes)), 2):
         parts = boxes[first], boxes[second]
         tall = min(_length(rows) for rows, _ in parts) / height
@@ -47,13 +53,17 @@ def _in_two(marked: np.ndarray) -> bool:
         above = tall >= TALL_ABOVE and not _overlap(parts[0][0], parts[1][0])
         if not beside and not above:
             continue
-        distance = ndimage.distance_transform_edt(labels != 1 + first)
-        gap = (distance[labels == 1 + second].min() - 1) / height
+        gap = _gap(labels == 1 + first, labels == 1 + second) / height
         if beside and (gap > GAP_BESIDE or width > WIDTH_BESIDE * height):
             return True
         if above and (gap > GAP_ABOVE or WIDTH_OF_1 < width / height < WIDTH_ABOVE):
             return True
     return False
+
+
+def _gap(first: np.ndarray, second: np.ndarray) -> float:
+    """Pixels between what is True in the one mask and in the other."""
+    return float(ndimage.distance_transform_edt(~first)[second].min()) - 1
 
 
 def _length(part: slice) -> int:

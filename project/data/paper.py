@@ -11,11 +11,11 @@ import numpy as np
 from scipy import ndimage
 
 MIN_PAPER = 0.1  # of white: darker paper says nothing about the light
-MIN_CONTRAST = 0.05  # of the paper's level: less is no ink
 NOISE = 4  # standard deviations that stand out from the noise
 MAX_GRAIN = 0.008  # of white, as a standard deviation: more is smoothed
 SMOOTHING = 80  # the widest, as a part of the image's longer side
-TO_STD = 1.4826  # from a median deviation, of normal noise
+# Of an image that is cut out closely most pixels are near to ink, which is no noise.
+FLAT, TO_STD = 0.2, 3.95  # a fifth of normal noise deviates by less than its std / 3.95
 SAMPLE = 20_000  # pixels that a median is taken of
 GREY = 0.02  # of white: colours that differ less are grey
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
@@ -50,13 +50,13 @@ def _smoothed(level: np.ndarray) -> np.ndarray:
 
 def _roughness(level: np.ndarray, size: int) -> float:
     """The standard deviation from the mean of `size` x `size` pixels, where there is no ink."""
-    return TO_STD * _median(np.abs(level - ndimage.uniform_filter(level, size)))
+    return TO_STD * _quantile(np.abs(level - ndimage.uniform_filter(level, size)), FLAT)
 
 
-def _median(values: np.ndarray) -> float:
+def _quantile(values: np.ndarray, part: float) -> float:
     """Of some of them, if there are many."""
     step = -(-values.size // SAMPLE)
-    return float(np.median(values.ravel()[::step]))
+    return float(np.quantile(values.ravel()[::step], part))
 
 
 def contrast(level: np.ndarray, window: int, light_ink: bool) -> tuple[np.ndarray, float]:
@@ -69,15 +69,15 @@ def contrast(level: np.ndarray, window: int, light_ink: bool) -> tuple[np.ndarra
 
     Returns:
         Depth (H, W), 0 for paper: of dark ink the part of the paper's light that it takes, of light
-        ink its level above the paper's. And the least depth that is no noise.
+        ink its level above the paper's. And the depth up to which it may be noise.
     """
     paper = ndimage.grey_closing(level, (window, window))
     depth = paper - level
     if not light_ink:
         depth = depth / np.maximum(paper, MIN_PAPER)
     # Of noise the peaks pass for paper, which makes all other paper darker than it.
-    blank = _median(depth[depth <= depth.max() / 2])
+    blank = _quantile(depth[depth <= depth.max() / 2], 0.5)
     # What was smoothed is smooth in its nearest pixels.
     noise = max(_roughness(depth, 3), _roughness(depth, 7) / 1.5)
     depth = ((depth - blank) / (1 - blank)).clip(0, None)
-    return depth.astype(np.float32), max(MIN_CONTRAST, NOISE * noise)
+    return depth.astype(np.float32), NOISE * noise

@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from project.data.images import ImageError, as_mnist, read_digit
+from project.data.decoding import ImageError
+from project.data.images import as_mnist, read_digit
 from project.data.mnist_5k import read_halves
 
 # Real digits, by number: what MNIST's own preparation has made.
