@@ -14,7 +14,8 @@ REPORT ?= study=epfl_table
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train table report reproduce test test-all bench check format dashboard clean
+.PHONY: help setup train table report reproduce test test-all bench check format dashboard \
+	completion clean
 
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -34,19 +35,19 @@ train: $(READY) ## the report's best model, one run  (ARGS='model=resnet seed=3'
 	$(BIN)/python -m project.train $(ARGS)
 
 table: $(READY) ## the report's table: six models x ten seeds; continues where it was left
-	$(BIN)/python -m project.train -m +study=epfl_table $(ARGS)
+	$(BIN)/python -m project.train study=epfl_table $(ARGS)
 
 report: $(READY) ## what the runs under outputs/ say: outputs/report/index.html
 	$(BIN)/python -m project.report $(ARGS)
 
 reproduce: $(READY) ## from nothing to the report's table, 20 seeds; continues where it was left
-	$(BIN)/python -m project.train -m +study=epfl_table 'seed=range(20)' $(ARGS)
+	$(BIN)/python -m project.train study=epfl_table 'seed=range(20)' $(ARGS)
 	$(BIN)/python -m project.report $(REPORT)
 
-test: $(READY) ## every test but the slow ones and those of clusters
+test: $(READY) ## every promise: all tests but those of faults, clusters, browsers and registries
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
-test-all: $(READY) ## every test, also those that train the real thing
+test-all: $(READY) ## every test
 	$(BIN)/python -m pytest $(PARALLEL) -m '' $(ARGS)
 
 bench: $(READY) ## how fast it is, beside what you would have written  (ARGS='start step' for a part)
@@ -64,6 +65,9 @@ format: $(READY) ## put the code into its form
 
 dashboard: $(READY) ## TensorBoard over outputs/, on a free port of 127.0.0.1
 	$(BIN)/tensorboard --logdir outputs --host 127.0.0.1 --port 0
+
+completion: $(READY) ## what completes the commands' words in bash; type: eval "$$(make completion)"
+	@PATH="$(CURDIR)/$(BIN):$$PATH"; for name in train disk; do project-$$name -sc install=bash; done
 
 clean: ## removes the environment and the tools' caches; never outputs/
 	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info

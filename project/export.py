@@ -1,11 +1,12 @@
 """python -m project.export: a trained net as ONNX and torch.export files, with a model card.
 
     python -m project.export best                the run of the lowest validation error
-    python -m project.export run=DIRECTORY       this run, as outputs/runs/<arm>/seed=<k>
+    python -m project.export run=DIRECTORY       this run, as outputs/runs/<variant>/seed_<k>
 
-Writes <paths.outputs>/export/<arm>/seed=<k>/: model.onnx, model.pt2, export.json, model-card.md.
-Each file is held against the checkpoint on 1,000 of the run's own pairs, none of them a test pair;
-where an answer differs, nothing is written. Nor is anything overwritten.
+Writes model.onnx, model.pt2, export.json and model-card.md to
+<paths.outputs>/export/<variant>/seed_<k>/. Each file is held against the checkpoint on 1,000 of the
+run's own pairs, none of them a test pair; where an answer differs, nothing is written. Nor is
+anything overwritten.
 """
 
 import argparse
@@ -14,22 +15,20 @@ import importlib.util
 import json
 import os
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from project import command
-from project.runs.directory import RefusedError
+from project.cli import main as cli
+from project.config.errors import ConflictError
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from project.data.pairs import PairsDataModule
-    from project.trained import TrainedRun
+    from project.tasks.exportable import Exportable
+    from project.training.load_run import LoadedRun
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
-PARITY_PAIRS = 1000
 SCHEMA = 1
 
 
@@ -57,41 +56,55 @@ def check_packages() -> None:
 
 def export(words: Sequence[str]) -> None:
     """Export the run that `words` name, and say what came of it."""
+    from project.config.errors import ConfigurationError
     from project.model_card import model_card
-    from project.refusing import ConfigurationError
-    from project.trained import read_words
+    from project.runs.directory import refuse_link_outside
+    from project.training.run_words import read_run_words
 
-    asked = read_words(words)
+    asked = read_run_words(words)
     if asked.others:
         raise ConfigurationError(f"unknown word {asked.others[0]!r}; see --help")
     check_packages()
-    trained = asked.open()
-    files, facts = converted(trained, asked.data)
-    card = model_card(trained, facts)
+    trained, why = asked.open()
+    if why:
+        print(f"run={trained.directory}: {why}", file=sys.stderr)
+    folder = asked.outputs / "export" / trained.name
+    refuse_link_outside(folder, asked.outputs)
+    net = exportable(trained, asked.data)
+    files, facts = converted(trained, net)
+    card = model_card(trained, net, facts)
     contents = files | {
         "export.json": (json.dumps(facts, indent=2) + "\n").encode(),
         "model-card.md": card.encode(),
     }
-    folder = asked.outputs / "export" / trained.run.name
     new = write_folder(folder, contents)
     for name, each in facts["files"].items():
+        largest = max(each["differences"].values())
         print(
-            f"{name}: largest difference of a score {each['score_difference']:.1e}, of a "
-            f"probability {each['probability_difference']:.1e}; {each['differing_answers']} of "
-            f"{each['pairs']} answers differ"
+            f"{name}: largest difference {largest:.1e}; {each['differing_answers']} of "
+            f"{each['examples']} answers differ"
         )
     print(folder if new else f"{folder}: was there already, with the same bytes")
 
 
-def converted(
-    trained: "TrainedRun", data_folder: str | None
-) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """The net's files by name, and what export.json says about them; raises ParityError."""
-    import torch
+def exportable(trained: "LoadedRun", data_folder: str | None) -> "Exportable":
+    """Return what the run's task exports; of a task that does not say, the net itself.
 
-    from project.training.calibrated import CalibratedNet, calibrate
-    from project.training.checkpoint import LAST
-    from project.training.portable import (
+    Raises:
+        ConfigurationError: The task brings its own net and does not say.
+    """
+    from project.tasks.exportable import net_exportable
+
+    task, data = trained.task(), trained.data(data_folder)
+    own = getattr(task, "exportable", None)
+    if callable(own):
+        return own(data)
+    return net_exportable(trained.net(), data, trained.record["metric"]["name"])
+
+
+def converted(trained: "LoadedRun", net: "Exportable") -> tuple[dict[str, bytes], dict[str, Any]]:
+    """Return the net's files by name, and what export.json says about them; raises ParityError."""
+    from project.training.onnx_export import (
         exported,
         in_batches,
         parity,
@@ -101,18 +114,11 @@ def converted(
         to_pt2,
     )
 
-    net, data = trained.net(), trained.data(data_folder)
-    calibration = calibrate(net, data)
-    calibrated = CalibratedNet(net, data, calibration).eval()
-    # From the checkpoint and the pairs as the run had them: not from what is exported.
-    with torch.inference_mode():
-        expected = calibrated.answers(trained.net()(own_pairs(data)))
-    batches = in_batches(own_pairs(trained.data(data_folder, normalise=False)))
-    program = exported(calibrated)
-    files = {"model.onnx": to_onnx(program, calibrated.output_names), "model.pt2": to_pt2(program)}
+    batches, program = in_batches(net.inputs), exported(net)
+    files = {"model.onnx": to_onnx(program, net), "model.pt2": to_pt2(program)}
     described = {}
     for (name, content), run in zip(files.items(), (run_onnx, run_pt2), strict=True):
-        result = parity(expected, run(content, batches))
+        result = parity(net.outputs, net.expected, run(content, batches))
         described[name] = {"sha256": sha256(content)} | asdict(result)
         if not result.passed:
             raise ParityError(
@@ -120,30 +126,24 @@ def converted(
             )
     facts = {
         "schema": SCHEMA,
-        "run": trained.run.name,
-        "checkpoint_sha256": sha256((trained.directory / LAST).read_bytes()),
-        "input": "pairs: float32 (N, 2, 14, 14), pixels in [0, 255], ink 255",
-        "outputs": list(calibrated.output_names),
-        "calibration": calibration._asdict(),
+        "run": trained.name,
+        "checkpoint_sha256": sha256(trained.checkpoint.read_bytes()),
+        "input": f"{net.input_name}: {net.input_text}",
+        "outputs": [output.name for output in net.outputs],
+        **net.facts,
         "files": described,
         "versions": versions(),
     }
     return files, facts
 
 
-def own_pairs(data: "PairsDataModule") -> "Tensor":
-    """The validation pairs, filled up with training pairs to 1,000; no test pair."""
-    import torch
-
-    return torch.cat([data.val.images, data.train.images])[:PARITY_PAIRS]
-
-
 def sha256(content: bytes) -> str:
+    """Return the SHA-256 in hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
 
 
 def versions() -> dict[str, str]:
-    """Of the packages that have made and checked the files."""
+    """Return the versions of the packages that have made and checked the files."""
     from importlib.metadata import version
 
     return {name: version(name) for name in ("torch", *PACKAGES)}
@@ -152,7 +152,7 @@ def versions() -> dict[str, str]:
 def write_folder(folder: Path, contents: dict[str, bytes]) -> bool:
     """Write the files into a new folder, all or none; False if they are there, byte for byte.
 
-    Raises RefusedError where the folder holds anything else.
+    Raises ConflictError where the folder holds anything else.
     """
     from project.runs.atomic import replacing, sync_directory
 
@@ -187,14 +187,14 @@ def _refuse_others(folder: Path, contents: dict[str, bytes]) -> None:
         name for name in there.keys() | contents.keys() if there.get(name) != contents.get(name)
     )
     if differing:
-        raise RefusedError(
+        raise ConflictError(
             f"{folder} holds another export ({', '.join(differing)} would change); move it away, "
             "or choose another paths.outputs"
         )
 
 
 def main() -> None:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(
         prog="project.export",
         usage="python -m project.export (best | run=DIRECTORY) [paths.outputs=FOLDER]",
@@ -203,7 +203,7 @@ def main() -> None:
     )
     parser.add_argument("words", nargs="*", help="best or run=DIRECTORY")
     arguments = parser.parse_args()
-    command.run_plain(lambda: export(arguments.words))
+    cli.run_plain(lambda: export(arguments.words))
 
 
 if __name__ == "__main__":

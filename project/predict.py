@@ -1,7 +1,7 @@
 """python -m project.predict: two images of digits, and which of them is larger.
 
     python -m project.predict best a.png b.png              the run of the lowest validation error
-    python -m project.predict run=DIRECTORY a.png b.png     this run, as outputs/runs/<arm>/seed=<k>
+    python -m project.predict run=DIRECTORY a.png b.png     outputs/runs/<variant>/seed_<k>
     python -m project.predict best FOLDER                   its images two by two, by name
     python -m project.predict best pairs.csv --json         a pair in each line: first,second
 
@@ -17,22 +17,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from project import command
+from project.cli import main as cli
 
 if TYPE_CHECKING:
-    from project.trained import TrainedRun
-    from project.training.calibrated import Calibration
+    from project.tasks.calibrated_pairs import Calibration
+    from project.training.load_run import LoadedRun
 
 
 def predict(words: Sequence[str], as_json: bool) -> None:
     """Answer, on stdout, what `words` ask. Every image is read before the first answer."""
     from project.data.image_files import file_pairs, read_digits
-    from project.trained import read_words
+    from project.training.run_words import read_run_words
 
-    asked = read_words(words)
+    asked = read_run_words(words)
     pairs = file_pairs([Path(word) for word in asked.others])
     digits = read_digits(pairs)
-    trained = asked.open()
+    trained, why = asked.open()
+    if why:
+        print(f"run={trained.directory}: {why}", file=sys.stderr)
     calibration, answers = answer(trained, asked.data, digits)
     facts = [
         {"first": str(first), "second": str(second), **each}
@@ -48,21 +50,23 @@ def predict(words: Sequence[str], as_json: bool) -> None:
 
 
 def answer(
-    trained: "TrainedRun", data_folder: str | None, digits: Any
+    trained: "LoadedRun", data_folder: str | None, digits: Any
 ) -> tuple["Calibration", list[dict[str, Any]]]:
-    """What the run's net says about N pairs of digits (N, 2, 28, 28), calibrated.
+    """Return what the run's net says about N pairs of digits (N, 2, 28, 28), calibrated.
 
     Calibrated anew each time, on data that have to be read anyway where a run is normalised by its
     training pairs: it takes a tenth of a second, and no file can be older than its weights.
     """
     import torch
 
-    from project.data.pairs import downsample
-    from project.training.calibrated import CalibratedNet, calibrate
+    from project.data.pairs import scaled
+    from project.tasks.calibrated_pairs import CalibratedNet, calibrate
+    from project.training.open_pairs import open_pairs
 
-    net, data = trained.net(), trained.data(data_folder)
+    data, net = open_pairs(trained, data_folder), trained.net()
     calibration = calibrate(net, data)
-    pixels = downsample(torch.from_numpy(digits).flatten(0, 1)).view(-1, 2, 14, 14)
+    size = data.image_size
+    pixels = scaled(torch.from_numpy(digits).flatten(0, 1), size).view(-1, 2, size, size)
     calibrated = CalibratedNet(net, data, calibration).eval()
     with torch.inference_mode():
         parts = [calibrated(chunk) for chunk in pixels.split(1000)]
@@ -85,9 +89,9 @@ def answer(
 
 
 def report(
-    trained: "TrainedRun", calibration: "Calibration", answers: list[dict[str, Any]]
+    trained: "LoadedRun", calibration: "Calibration", answers: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """The answers for a machine."""
+    """Return the answers for a machine."""
     return {
         "run": str(trained.directory),
         "validation_error": trained.record["metrics"].get("val/error"),
@@ -101,7 +105,7 @@ def report(
 
 
 def sentence(facts: dict[str, Any]) -> str:
-    """`a.png <= b.png (97.3 %): 3 (99.1 %) and 7 (98.0 %)`"""
+    """Return a line such as `a.png <= b.png (97.3 %): 3 (99.1 %) and 7 (98.0 %)`."""
     text = f"{facts['first']} {facts['answer']} {facts['second']} ({percent(facts['probability'])})"
     if "digits" not in facts:
         return text
@@ -115,12 +119,12 @@ def sentence(facts: dict[str, Any]) -> str:
 
 
 def percent(probability: float) -> str:
-    """Never 100 %: no net is certain."""
+    """Return a share in percent, never 100 %: no net is certain."""
     return f"{100 * min(probability, 0.999):.1f} %"
 
 
 def main() -> None:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(
         prog="project.predict",
         usage="python -m project.predict (best | run=DIRECTORY) IMAGES [--json]",
@@ -130,7 +134,7 @@ def main() -> None:
     parser.add_argument("words", nargs="*", help="best or run=DIRECTORY, then images")
     parser.add_argument("--json", action="store_true", help="for machines, unrounded")
     arguments = parser.parse_intermixed_args()
-    command.run_plain(lambda: predict(arguments.words, arguments.json))
+    cli.run_plain(lambda: predict(arguments.words, arguments.json))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,18 @@
-"""python -m project.projector RUN: the ten features of a run's test digits, for TensorBoard.
+"""python -m project.projector: the ten features of a run's test digits, for TensorBoard.
 
-    python -m project.projector outputs/runs/ws_al_bn_do-419b4345/seed=0
+    python -m project.projector best             the run of the lowest validation error
+    python -m project.projector run=DIRECTORY    this run, as outputs/runs/<variant>/seed_<k>
 
 Each of the two digits of a test pair is a point, with its image, its class and what the net read.
 `make dashboard`, started after this, has a tab Projector; "Color by: digit" shows the classes.
 """
 
 import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from project import command
+from project.cli import main as cli
 
 
 class ProjectorError(Exception):
@@ -18,36 +21,46 @@ class ProjectorError(Exception):
     exit_code = 2
 
 
-def show(directory: Path) -> Path:
-    """Write the run's projector files; returns their folder."""
-    from project.trained import open_run
+def show(words: Sequence[str]) -> Path:
+    """Write the projector files of the run that `words` name; return their folder."""
+    from project.config.errors import ConfigurationError
+    from project.training.open_pairs import open_pairs
+    from project.training.run_words import read_run_words
 
-    trained = open_run(directory)
-    from project.training.dashboard.projector import digit_features, write_projector
+    asked = read_run_words(words)
+    if asked.others:
+        raise ConfigurationError(f"unknown word {asked.others[0]!r}; see --help")
+    trained, why = asked.open()
+    if why:
+        print(f"run={trained.directory}: {why}", file=sys.stderr)
+    from project.runs.directory import refuse_link_outside
+    from project.tasks.projector import digit_features, write_projector
 
-    net, pairs = trained.net(), trained.data().test
+    refuse_link_outside(trained.directory / "plugins", trained.directory)
+    pairs, net = open_pairs(trained, asked.data).test, trained.net()
     try:
         features = digit_features(net, pairs)
     except ValueError as error:
         raise ProjectorError(str(error)) from None
-    return write_projector(directory, features, pairs)
+    return write_projector(trained.directory, features, pairs)
 
 
 def main() -> None:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(
         prog="project.projector",
+        usage="python -m project.projector (best | run=DIRECTORY) [paths.data=FOLDER]",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("run", type=Path, help="directory of a completed run")
+    parser.add_argument("words", nargs="*", help="best or run=DIRECTORY")
     arguments = parser.parse_args()
 
     def task() -> None:
-        print(show(arguments.run))
+        print(show(arguments.words))
         print('start `make dashboard` anew: tab Projector, "Color by: digit"')
 
-    command.run_plain(task)
+    cli.run_plain(task)
 
 
 if __name__ == "__main__":

@@ -2,16 +2,22 @@
 
 A stream's state is the SHA-256 of its key, so two streams never overlap, none depends on how many
 numbers another one drew, and each can be opened again at any moment. Two promises rest on that:
-comparisons are paired (at one seed all models see the same pairs in the same order, and modules
-of the same path start from the same weights), and a resumed run ends bit-identical to one that was
-never touched.
+comparisons are paired (at one seed all models see the same data in the same order, and nets that
+share modules start alike), and a resumed run ends bit-identical to one that was left alone.
 
-Streams in use: `pairs/train`, `pairs/val`, `pairs/test`, `init/<module path>`, `order/<epoch>`,
-`noise/<step>`; of part 2 `points/train`, `points/val`, `points/test`.
+Code that draws from the global generators (torch's, numpy's, Python's) draws from a stream too:
+`start` puts all of them at the beginning of one.
+
+Streams in use: `init` and `init/<module path>`, `data`, `order/<epoch>`, `fetch/<epoch>/<batch>`,
+`train_start`, `epoch/<epoch>`, `noise/<batch>`, `epoch_end/<epoch>`; of the MNIST pairs
+`pairs/train`, `pairs/val`, `pairs/test`; of the disk experiment `points/train`, `points/val`,
+`points/test`.
 """
 
 import hashlib
+import random
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -19,9 +25,10 @@ SEED_LIMIT = 2**32
 
 
 def stream_key(seed: int, name: str, index: int | None = None) -> int:
-    """The 63-bit integer that starts the stream `name` (or `name/index`) of `seed`.
+    """Return the 63-bit integer that starts the stream `name` (or `name/index`) of `seed`.
 
-    Raises ValueError unless seed is an integer in [0, 2^32).
+    Raises:
+        ValueError: `seed` is no integer in [0, 2^32).
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < SEED_LIMIT:
         raise ValueError(f"seed must be an integer in [0, 2^32), got {seed!r}")
@@ -31,32 +38,39 @@ def stream_key(seed: int, name: str, index: int | None = None) -> int:
 
 
 def generator(seed: int, name: str, index: int | None = None) -> torch.Generator:
-    """A CPU generator at the start of the stream."""
+    """Return a CPU generator at the start of the stream."""
     return torch.Generator().manual_seed(stream_key(seed, name, index))
 
 
-def seed_noise(seed: int, step: int) -> None:
-    """Put torch's default generators at the start of `noise/<step>`.
+def start(seed: int, name: str, index: int | None = None) -> None:
+    """Put the global generators of torch, numpy and Python at the start of the stream."""
+    key = stream_key(seed, name, index)
+    _start_torch(key)
+    np.random.seed([key & 0xFFFFFFFF, key >> 32])
+    random.seed(key)
 
-    Dropout can only draw from the default generators, so they are set anew before every training
-    step: what was drawn before, by whomever, does not matter.
-    """
-    _start_default_generators(stream_key(seed, "noise", step))
 
-
-def _start_default_generators(key: int) -> None:
+def _start_torch(key: int) -> None:
     # Not torch.manual_seed: on a machine without a GPU it keeps a formatted stack for each call,
     # for the day on which CUDA might be initialised: 2 ms a step, and a list without end.
     torch.default_generator.manual_seed(key)
     if torch.cuda.is_initialized():
         torch.cuda.manual_seed_all(key)
+    if torch.backends.mps.is_available():
+        torch.mps.manual_seed(key)
 
 
 def initialise(net: nn.Module, seed: int) -> None:
     """Draw the weights of each module of `net` from the stream `init/<module path>`.
 
-    Every module that owns parameters must have torch's `reset_parameters()`; raises TypeError
-    naming the first that has none, because its weights would come from no stream.
+    So modules of the same path start alike in every net that has them.
+
+    Args:
+        net: Every module that owns parameters must have torch's `reset_parameters()`.
+        seed: The seed of the streams.
+
+    Raises:
+        TypeError: Naming the first module that owns parameters and cannot be drawn.
     """
     with torch.random.fork_rng(devices=[]):
         for path, module in net.named_modules():

@@ -1,8 +1,9 @@
-"""Typing a command of the project as a user would, in a process of its own, on few real digits."""
+"""Commands typed as a user would, in processes of their own, on few real digits."""
 
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 
@@ -18,7 +19,7 @@ SMALL = (
 
 
 def command(module: str, outputs: Path, *words: str) -> list[str]:
-    """`python -m <module> <words> paths...`"""
+    """Return `python -m <module> <words> paths...`."""
     folders = [f"paths.outputs={outputs}"]
     if module == "project.train":
         folders.append(f"paths.data={outputs / 'data'}")
@@ -26,7 +27,7 @@ def command(module: str, outputs: Path, *words: str) -> list[str]:
 
 
 def train(
-    outputs: Path, *words: str, small: bool = True, timeout: float = 240
+    outputs: Path, *words: str, small: bool = True, timeout: float = 240, **options: Any
 ) -> subprocess.CompletedProcess[str]:
     """Run `python -m project.train` to its end; `small` adds the short budget."""
     return subprocess.run(
@@ -34,9 +35,5 @@ def train(
         capture_output=True,
         text=True,
         timeout=timeout,
+        **options,
     )
-
-
-def run_directories(outputs: Path) -> list[Path]:
-    """The run directories under `outputs`, sorted."""
-    return sorted(path for path in outputs.glob("runs/*/seed=*") if path.is_dir())

@@ -1,16 +1,23 @@
 """What tests share: digits without network or files, pairs made of them, a working autograd."""
 
+import importlib
+import shutil
+import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
-from project.data import pairs
-from project.data.mnist import Digits, Mnist
-from project.data.pairs import PairsDataModule
+from project.data import mnist, mnist_pairs
+from project.data.mnist import Digits, Mnist, Prepared
+from project.data.mnist_pairs import MnistPairs
+from project.runs.code import clear_cache
+from tests.small_runs import only_run, run_siamese, run_small
 
 # How long an example takes says how busy the machine is, and nothing about the code.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -44,13 +51,26 @@ def synthetic_digits(count: int, seed: int) -> Digits:
     return Digits((patterns[labels] + noise).to(torch.uint8), labels)
 
 
-def serve(monkeypatch: pytest.MonkeyPatch, mnist: Mnist) -> None:
-    """Let the data modules load `mnist`, whatever their root and source."""
+SHA256 = "0" * 64
+
+
+def serve(monkeypatch: pytest.MonkeyPatch, digits: Mnist) -> None:
+    """Let runs and data modules of this process find `digits`, whatever their root and source."""
 
     def load(root: Path, source: str) -> Mnist:
-        return mnist
+        return digits
 
-    monkeypatch.setattr(pairs, "load_mnist", load)
+    def prepare(root: Path, source: str) -> Prepared:
+        return Prepared(digits.dataset, "folder", digits.sha256)
+
+    monkeypatch.setattr(mnist_pairs, "load_mnist", load)
+    monkeypatch.setattr(mnist, "load_mnist", load)
+    monkeypatch.setattr(mnist, "prepare", prepare)
+
+
+def small_digits() -> Mnist:
+    """200 synthetic training and 100 test digits."""
+    return Mnist(synthetic_digits(200, 1), synthetic_digits(100, 2), "mnist", SHA256)
 
 
 @pytest.fixture
@@ -62,37 +82,88 @@ def serve_mnist(monkeypatch: pytest.MonkeyPatch) -> Callable[[Mnist], None]:
 @pytest.fixture
 def small_mnist(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A data folder from which 200 synthetic training and 100 test digits can be loaded."""
-    mnist = Mnist(synthetic_digits(200, 1), synthetic_digits(100, 2), "mnist", "0" * 64)
-    serve(monkeypatch, mnist)
+    serve(monkeypatch, small_digits())
     return tmp_path / "data"
 
 
+@pytest.fixture(scope="session")
+def finished_outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An output folder with one completed small run; shared, so not to be changed."""
+    outputs = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch:
+        serve(patch, small_digits())
+        assert run_small(outputs).exit_code == 0
+    return outputs
+
+
 @pytest.fixture
-def make_pairs(small_mnist: Path) -> Callable[..., PairsDataModule]:
+def finished_run(finished_outputs: Path, small_mnist: Path, tmp_path: Path) -> Path:
+    """The directory of a copy of the completed small run, in an output folder of its own."""
+    shutil.copytree(finished_outputs, tmp_path / "outputs")
+    return only_run(tmp_path / "outputs")
+
+
+@pytest.fixture(scope="session")
+def siamese_outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An output folder with one completed small run of a net that names the digits; shared."""
+    outputs = tmp_path_factory.mktemp("siamese")
+    with pytest.MonkeyPatch.context() as patch:
+        serve(patch, small_digits())
+        assert run_siamese(outputs, "seed=3").exit_code == 0
+    return outputs
+
+
+@pytest.fixture
+def siamese_run(siamese_outputs: Path, small_mnist: Path, tmp_path: Path) -> Path:
+    """The directory of a copy of that run, in an output folder of its own."""
+    shutil.copytree(siamese_outputs, tmp_path / "outputs")
+    return only_run(tmp_path / "outputs")
+
+
+@pytest.fixture
+def make_pairs(small_mnist: Path) -> Callable[..., MnistPairs]:
     """Makes data modules of a few pairs; 40 training pairs are two batches of 16 and one of 8."""
 
-    def make(
-        seed: int = 0,
-        train_pairs: int = 40,
-        val_pairs: int = 20,
-        test_pairs: int = 20,
-        batch_size: int = 16,
-        shuffle: bool = True,
-        normalise: bool = True,
-        re_pair: bool = False,
-    ) -> PairsDataModule:
-        return PairsDataModule(
-            root=small_mnist,
-            seed=seed,
-            order_seed=seed,
-            source="auto",
-            train_pairs=train_pairs,
-            val_pairs=val_pairs,
-            test_pairs=test_pairs,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            normalise=normalise,
-            re_pair=re_pair,
+    def make(seed: int = 0, **changes: Any) -> MnistPairs:
+        arguments: dict[str, Any] = {
+            "train_pairs": 40,
+            "val_pairs": 20,
+            "test_pairs": 20,
+            "batch_size": 16,
+            "shuffle": True,
+            "normalise": True,
+        }
+        return MnistPairs(
+            root=small_mnist, seed=seed, order_seed=seed, source="auto", **(arguments | changes)
         )
 
     return make
+
+
+@pytest.fixture
+def own_modules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str, str], Path]]:
+    """Writes modules of a user's own, by dotted name, into a new working directory."""
+    working = tmp_path / "working"
+    working.mkdir()
+    monkeypatch.chdir(working)
+    monkeypatch.syspath_prepend(str(working))
+
+    def forget() -> None:
+        for name, module in list(sys.modules.items()):
+            content = getattr(module, "__dict__", {})
+            if str(tmp_path) in f"{content.get('__file__')} {content.get('__path__')}":
+                del sys.modules[name]
+        importlib.invalidate_caches()
+        clear_cache()
+
+    def write(name: str, text: str) -> Path:
+        path = working / f"{name.replace('.', '/')}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text))
+        forget()
+        return path
+
+    yield write
+    forget()

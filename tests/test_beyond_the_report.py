@@ -1,12 +1,12 @@
 """The nets that go beyond the report, on real MNIST and less of everything: slow."""
 
-import json
 from statistics import mean, median
 from typing import Any
 
 import pytest
 
-from tests.commands import run_directories, train
+from tests.commands import train
+from tests.small_runs import record, run_directories
 
 PARAMETERS = 76_846  # of the report's best
 SHORT = 12  # epochs of frontier
@@ -26,9 +26,9 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str
         assert swept.returncode == 0, swept.stderr
     found: dict[str, list[dict[str, Any]]] = {}
     for directory in run_directories(outputs):
-        record = json.loads((directory / "run.json").read_text())
-        assert record["provenance"]["data"]["dataset"] == "mnist"
-        found.setdefault(directory.parent.name.rsplit("-", 1)[0], []).append(record)
+        facts = record(directory)
+        assert facts["provenance"]["data"]["dataset"] == "mnist"
+        found.setdefault(facts["model"], []).append(facts)
     assert {model: len(each) for model, each in found.items()} == {
         "sprint": 4,
         "ws_al_bn_do": 4,

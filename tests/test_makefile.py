@@ -1,13 +1,12 @@
-"""`make report` and `make reproduce`, typed on a small budget."""
+"""The Makefile types the commands that it says it types."""
 
 import os
+import re
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from tests.commands import ROOT, SMALL
-from tests.report.runs_on_disk import write_run
 
 # The environment is there, whatever make thinks of its age.
 MAKE = ("make", "--no-print-directory", "--old-file=.venv/.ready")
@@ -21,34 +20,46 @@ def make(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_make_report_makes_a_report(tmp_path: Path) -> None:
-    for seed in range(2):
-        write_run(tmp_path, seed=seed, error=0.1 + seed / 10)
-    done = make("report", f"ARGS=paths.outputs={tmp_path}")
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "report/index.html").exists()
+@pytest.mark.parametrize(
+    ("words", "typed"),
+    [
+        (["train"], [".venv/bin/python -m project.train "]),
+        (["train", "ARGS=model=resnet seed=3"],
+         [".venv/bin/python -m project.train model=resnet seed=3"]),
+        (["table"], [".venv/bin/python -m project.train study=epfl_table "]),
+        (["report"], [".venv/bin/python -m project.report "]),
+        (["reproduce"],
+         [".venv/bin/python -m project.train study=epfl_table 'seed=range(20)' ",
+          ".venv/bin/python -m project.report study=epfl_table"]),
+        (["dashboard"],
+         [".venv/bin/tensorboard --logdir outputs --host 127.0.0.1 --port 0"]),
+    ],
+)  # fmt: skip
+def test_a_target_is_the_command_that_one_would_type(words: list[str], typed: list[str]) -> None:
+    assert make("--dry-run", *words).stdout.splitlines() == typed
 
 
-def test_make_reproduce_trains_twenty_seeds_of_the_reports_table_and_reports_on_them() -> None:
-    typed = make("--dry-run", "reproduce").stdout.splitlines()
-    assert typed == [
-        ".venv/bin/python -m project.train -m +study=epfl_table 'seed=range(20)' ",
-        ".venv/bin/python -m project.report study=epfl_table",
-    ]
+def test_every_target_is_explained() -> None:
+    text = (ROOT / "Makefile").read_text().replace("\\\n", "")
+    phony = re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE)
+    assert phony is not None
+    explained = re.findall(r"^([a-z-]+):.*## ", text, re.MULTILINE)
+    assert sorted(explained) == sorted(phony[1].split())
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not (ROOT / ".venv/bin/python").exists(), reason="made by `make setup`")
 def test_make_reproduce_goes_from_nothing_to_the_page_and_goes_on_where_it_was_left(
-    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    places = f"paths.outputs={tmp_path} paths.data={tmp_path}/data"
-    small = " ".join((*SMALL, places))
-    report = f"REPORT=paths.outputs={tmp_path}"
+    outputs = tmp_path_factory.mktemp("reproduced")
+    small = " ".join((*SMALL, f"paths.outputs={outputs} paths.data={outputs}/data"))
+    report = f"REPORT=paths.outputs={outputs}"
     first = make("reproduce", f"ARGS={small} model=basic,ws_al seed=0,1", report)
     assert first.returncode == 0, first.stderr
-    assert (tmp_path / "report/index.html").exists()
-    assert len((tmp_path / "report/results.csv").read_text().splitlines()) == 1 + 4
+    assert (outputs / "report/index.html").exists()
+    assert len((outputs / "report/results.csv").read_text().splitlines()) == 1 + 4
     again = make("reproduce", f"ARGS={small} model=basic,ws_al,resnet seed=0,1", report)
     assert again.returncode == 0, again.stderr
     assert "2 done, 4 skipped" in again.stdout
-    assert len((tmp_path / "report/results.csv").read_text().splitlines()) == 1 + 6
+    assert len((outputs / "report/results.csv").read_text().splitlines()) == 1 + 6

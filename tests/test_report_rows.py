@@ -1,66 +1,106 @@
 """The report's rows on real MNIST: slow, and what everything else is for."""
 
-import json
-
 import pytest
+import torch
 import yaml
 
-from tests.commands import ROOT, run_directories, train
+from tests.commands import ROOT, train
+from tests.small_runs import record, run_directories
+from tests.training.test_recorder import history
 
 REFERENCE = yaml.safe_load((ROOT / "conf/reference/epfl_2020.yaml").read_text())["rows"]
-SEEDS = 4
+# Validation and test error in percent at the seeds 0 and 1. They are a function of configuration,
+# seed and kernels: the platform may be rebuilt, and they stay; on other processors and versions of
+# torch sums are rounded otherwise, and some of a thousand pairs fall on the other side.
+ROWS = {
+    "basic": [(20.6, 17.9), (20.5, 23.6)],
+    "ws_al": [(16.2, 15.2), (24.5, 23.4)],
+    "ws_al_do": [(11.7, 11.6), (15.5, 13.3)],
+    "ws_al_bn": [(2.5, 2.1), (4.6, 3.9)],
+    "ws_al_bn_do": [(5.0, 3.0), (4.9, 5.0)],
+    "resnet": [(18.1, 14.8), (18.0, 17.2)],
+}
+MEASURED_WITH = ("2.14", "AVX512")
+CORRECTED = "ws_al corrected"
 
 # The first test waits for the runs of all; a busy machine may take minutes.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
+
+Errors = dict[str, list[tuple[float, float]]]
 
 
 @pytest.fixture(scope="module")
-def errors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[float]]:
-    """Test error in percent of each row, four seeds, and of the corrected net of one row."""
+def errors(tmp_path_factory: pytest.TempPathFactory) -> Errors:
+    """Validation and test error by seed: of each row, and of the corrected net of one row.
+
+    Four seeds, but two of the residual net, which takes ten times as long.
+    """
     outputs = tmp_path_factory.mktemp("outputs")
     for words in (
-        ("model=basic,ws_al,ws_al_bn,ws_al_bn_do",),
-        ("model=ws_al", "model.auxiliary_on=logits"),
+        ("study=epfl_table", "seed=range(2)"),
+        ("-m", "model=basic,ws_al,ws_al_do,ws_al_bn,ws_al_bn_do", "seed=2,3"),
+        ("-m", "model=ws_al", "model.auxiliary_input=logits", "seed=range(4)"),
     ):
-        swept = train(outputs, "-m", *words, f"seed=range({SEEDS})", small=False, timeout=800)
+        swept = train(outputs, *words, small=False, timeout=1400)
         assert swept.returncode == 0, swept.stderr
-    found: dict[str, list[float]] = {}
+    found: dict[str, dict[int, tuple[float, float]]] = {}
     for directory in run_directories(outputs):
-        record = json.loads((directory / "run.json").read_text())
-        assert record["provenance"]["data"]["dataset"] == "mnist"
-        model = yaml.safe_load((directory / "config.yaml").read_text())["model"]
-        corrected = model.get("auxiliary_on") == "logits"
-        name = f"{model['name']}{' corrected' if corrected else ''}"
-        found.setdefault(name, []).append(100 * record["metrics"]["test/error"])
-    assert all(len(each) == SEEDS for each in found.values())
-    return found
+        facts = record(directory)
+        assert facts["provenance"]["data"]["dataset"] == "mnist"
+        corrected = facts["config"]["model"].get("auxiliary_input") == "logits"
+        name = CORRECTED if corrected else facts["model"]
+        metrics = facts["metrics"]
+        pair = (100 * metrics["val/error"], 100 * metrics["test/error"])
+        found.setdefault(name, {})[facts["seed"]] = pair
+        if name == "ws_al_bn_do" and facts["seed"] == 0 and is_measured_here():
+            begins = [(row["train/error"], row["val/error"]) for row in history(directory)[:2]]
+            assert [(float(a), float(b)) for a, b in begins] == [
+                (pytest.approx(0.314), pytest.approx(0.196)),
+                (pytest.approx(0.146), pytest.approx(0.129)),
+            ]
+    assert {name: len(each) for name, each in found.items()} == (
+        dict.fromkeys([*ROWS, CORRECTED], 4) | {"resnet": 2}
+    )
+    return {name: [each[seed] for seed in sorted(each)] for name, each in found.items()}
+
+
+def is_measured_here() -> bool:
+    """Whether torch computes here as it did when the numbers above were taken."""
+    version = ".".join(torch.__version__.split(".")[:2])
+    return (version, torch.backends.cpu.get_cpu_capability()) == MEASURED_WITH
 
 
 def mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
-# Over 20 seeds (README) the means are within 1.2 reported deviations. The mean of four seeds strays
-# from that of many by half of the rows' own deviation, so these margins are three times wider.
-@pytest.mark.parametrize("row", ["basic", "ws_al", "ws_al_bn", "ws_al_bn_do"])
-def test_a_row_errs_about_as_the_report_says(errors: dict[str, list[float]], row: str) -> None:
+@pytest.mark.parametrize("row", ROWS)
+def test_a_row_has_the_numbers_that_it_had(errors: Errors, row: str) -> None:
+    if not is_measured_here():
+        pytest.skip(f"the numbers were taken with {' and '.join(MEASURED_WITH)}")
+    rounded = [(round(val, 2), round(test, 2)) for val, test in errors[row]]
+    assert rounded[:2] == ROWS[row]
+
+
+# Over 20 seeds (README) the means are within 1.2 reported standard deviations. The mean of four
+# seeds strays from that of many by half of the rows' own, so these margins are three times wider.
+@pytest.mark.parametrize("row", ROWS)
+def test_a_row_errs_about_as_the_report_says(errors: Errors, row: str) -> None:
     reported = REFERENCE[row]
-    assert abs(mean(errors[row]) - reported["mean"]) < 3 * reported["deviation"]
+    assert abs(mean([test for _, test in errors[row]]) - reported["mean"]) < 3 * reported["std"]
 
 
-def test_batch_norm_at_its_learning_rate_beats_the_net_without(
-    errors: dict[str, list[float]],
-) -> None:
-    assert max(errors["ws_al_bn"]) < min(errors["ws_al"])
+def test_batch_norm_at_its_learning_rate_beats_the_net_without(errors: Errors) -> None:
+    with_norm, without = ([test for _, test in errors[row]] for row in ("ws_al_bn", "ws_al"))
+    assert max(with_norm) < min(without)
 
 
-def test_the_corrected_auxiliary_loss_beats_the_double_softmax(
-    errors: dict[str, list[float]],
-) -> None:
-    pairs = zip(errors["ws_al corrected"], errors["ws_al"], strict=True)
-    assert all(corrected < double for corrected, double in pairs)
+def test_the_corrected_auxiliary_loss_beats_the_double_softmax(errors: Errors) -> None:
+    pairs = zip(errors[CORRECTED], errors["ws_al"], strict=True)
+    assert all(corrected < double for (_, corrected), (_, double) in pairs)
 
 
-def test_errors_are_those_of_a_thousand_pairs(errors: dict[str, list[float]]) -> None:
+def test_errors_are_those_of_a_thousand_pairs(errors: Errors) -> None:
     for values in errors.values():
-        assert all(abs(10 * value - round(10 * value)) < 1e-4 for value in values)
+        for error in (each for pair in values for each in pair):
+            assert abs(10 * error - round(10 * error)) < 1e-4

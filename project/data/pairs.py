@@ -1,31 +1,36 @@
-"""Pairs of digits as a LightningDataModule: drawn by named streams, served whole from memory."""
+"""Pairs of digits as a LightningDataModule: drawn by named streams, served whole from memory.
 
-import logging
+`DigitPairsData` draws, scales and serves; its subclasses say where the digits come from.
+"""
+
+import copy
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Literal, Self
 
 import torch
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from project.data.mnist import Digits, Mnist, check_enough, load_mnist
+from project.data.digests import ExampleDigest
+from project.data.mnist import Digits, check_enough
+from project.data.mnist_files import DataError
 from project.seeding import generator
-
-log = logging.getLogger(__name__)
 
 # Pairs in a batch of validation or test: few batches, whose maps still fit into the cache.
 EVALUATION_BATCH = 250
 
-# images (N, 2, 14, 14), target (N,) and digit classes (N, 2)
+# images (N, 2, H, W), target (N,) and digit classes (N, 2)
 Batch = tuple[Tensor, Tensor, Tensor]
 
 
 class Pairs(Dataset[Batch]):
     """N pairs in memory; an index tensor takes out a whole batch at once.
 
-    images: (N, 2, 14, 14) float32; target: (N,) int64, 1 where the first digit is lesser than or
-    equal to the second, else 0; digits: (N, 2) int64, the classes.
+    Attributes:
+        images: (N, 2, H, W) float32.
+        digits: (N, 2) int64, the classes.
+        target: (N,) int64, 1 where the first digit is lesser than or equal to the second, else 0.
     """
 
     def __init__(self, images: Tensor, digits: Tensor) -> None:
@@ -41,11 +46,11 @@ class Pairs(Dataset[Batch]):
 
 
 def targets(digits: Tensor) -> Tensor:
-    """Classes (N, 2) to (N,): 1 where the first is lesser than or equal to the second, else 0."""
+    """Return for classes (N, 2) whether the first is at most the second: 1 or 0, (N,)."""
     return (digits[:, 0] <= digits[:, 1]).long()
 
 
-class LooseDigits(Dataset[Batch]):
+class SingleDigits(Dataset[Batch]):
     """The digits of `pairs`, taken out of them: an index tensor (N, 2) makes N new pairs."""
 
     def __init__(self, pairs: Pairs) -> None:
@@ -60,11 +65,17 @@ class LooseDigits(Dataset[Batch]):
         return self.images[index], targets(digits), digits
 
 
-class IndexBatches(Sampler[Tensor]):
+class BatchIndexSampler(Sampler[Tensor]):
     """Index tensors of at most `batch_size`, the last one shorter; in order, or shuffled by epoch.
 
     The order of an epoch is a function of (seed, epoch) alone, so a run that is resumed in epoch 7
     sees the pairs as one that came there by itself. Lightning calls `set_epoch`.
+
+    Args:
+        pairs: How many there are.
+        batch_size: How many make a batch.
+        seed: Of the order.
+        shuffle: Whether every epoch has an order of its own.
     """
 
     def __init__(self, pairs: int, batch_size: int, seed: int, shuffle: bool) -> None:
@@ -75,6 +86,7 @@ class IndexBatches(Sampler[Tensor]):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
+        """Let the next pass be that of an epoch."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -89,7 +101,7 @@ class IndexBatches(Sampler[Tensor]):
             yield order[start : start + self.batch_size]
 
 
-class PairingBatches(IndexBatches):
+class PairResampler(BatchIndexSampler):
     """Of all digits, paired anew in every epoch: index tensors (at most `batch_size`, 2)."""
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -98,118 +110,175 @@ class PairingBatches(IndexBatches):
         yield from order.split(self.batch_size)
 
 
-def downsample(images: Tensor) -> Tensor:
-    """(N, 28, 28) bytes to (N, 14, 14) float32 in [0, 255] by a 2x2 mean."""
-    if images.shape[1:] != (28, 28):
-        raise ValueError(f"digits must be (N, 28, 28), got {tuple(images.shape)}")
-    return torch.nn.functional.avg_pool2d(images.float().unsqueeze(1), 2).squeeze(1)
+def scaled(images: Tensor, size: int) -> Tensor:
+    """Return digits at the size that a net takes, as float32 in [0, 255].
+
+    Args:
+        images: Bytes (N, H, W).
+        size: H and W of the result: those of `images`, or half of them by a 2x2 mean.
+
+    Raises:
+        DataError: The digits have neither size.
+    """
+    if images.shape[1:] == (size, size):
+        return images.float()
+    if images.shape[1:] == (2 * size, 2 * size):
+        return torch.nn.functional.avg_pool2d(images.float().unsqueeze(1), 2).squeeze(1)
+    height, width = images.shape[1:]
+    raise DataError(
+        f"data.image_size={size} takes digits of {size}x{size} or {2 * size}x{2 * size} pixels, "
+        f"and these have {height}x{width}"
+    )
 
 
-class PairsDataModule(LightningDataModule):
+class DigitPairsData(LightningDataModule):
     """Training, validation and test pairs of one seed, in the order of `order_seed`.
 
-    Digits are drawn without replacement. Training and validation pairs come from MNIST's training
+    Digits are drawn without replacement. Training and validation pairs come from the training
     digits and share none of them (stream `pairs/train`, then `pairs/val` from the digits left);
-    test pairs come from its test digits (`pairs/test`). With `normalise`, every pixel is shifted
-    and scaled by the mean and deviation of the training pairs' pixels, else it stays in [0, 255].
-    With `re_pair`, the digits of the training pairs make other pairs in every epoch.
+    test pairs come from the test digits (`pairs/test`).
+
+    Args:
+        seed: Of the streams that draw the digits.
+        order_seed: Of the order in each epoch.
+        train_pairs: How many training pairs; as for validation and test below.
+        val_pairs: 0 for none.
+        test_pairs: At least 1.
+        batch_size: Of training batches.
+        shuffle: Whether each epoch has an order of its own.
+        normalise: Whether every pixel is shifted and scaled by the mean and std of the training
+            pairs' pixels; else it stays in [0, 255].
+        resample_pairs: Whether the digits of the training pairs make other pairs in every epoch.
+        image_size: Pixels of a digit along each axis.
+
+    Attributes:
+        dataset: Which data set the digits are from.
+        train, val, test: The pairs, once `setup` has drawn them.
+        mean, std: By which every pixel is shifted and scaled.
     """
 
     def __init__(
         self,
-        root: str | Path,
         seed: int,
         order_seed: int,
-        source: str,
         train_pairs: int,
         val_pairs: int,
         test_pairs: int,
         batch_size: int,
         shuffle: bool,
         normalise: bool,
-        re_pair: bool = False,
+        resample_pairs: bool = False,
+        image_size: Literal[14, 28] = 14,
     ) -> None:
         super().__init__()
-        self.root = Path(root)
         self.seed = seed
         self.order_seed = order_seed
-        self.source = source
         self.train_pairs = train_pairs
         self.val_pairs = val_pairs
         self.test_pairs = test_pairs
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.normalise = normalise
-        self.re_pair = re_pair
-        self.mnist: Mnist | None = None
-        # By which every pixel is shifted and scaled.
-        self.mean, self.deviation = torch.zeros(()), torch.ones(())
+        self.resample_pairs = resample_pairs
+        self.image_size = image_size
+        self.dataset = ""
+        self.mean, self.std = torch.zeros(()), torch.ones(())
         self.train: Pairs
         self.val: Pairs
         self.test: Pairs
+        self._is_set_up = False
+        self._digests: dict[str, str | None] = {}
+        self._statistics: tuple[Tensor, Tensor] | None = None
+
+    def load_digits(self) -> tuple[str, Digits, Digits]:
+        """Return the name of the data set, its training digits and its test digits."""
+        raise NotImplementedError
+
+    def normalise_like(self, trained: "DigitPairsData") -> None:
+        """Shift and scale pixels as other data do, whatever `normalise` says; before `setup`."""
+        self._statistics = (trained.mean, trained.std)
 
     def setup(self, stage: str | None = None) -> None:
-        """Draw the pairs, once. Raises DataError if MNIST is out of reach or holds too few."""
-        if self.mnist is not None:
+        """Draw the pairs, once. Raises DataError if there are too few digits."""
+        if self._is_set_up:
             return
-        mnist = load_mnist(self.root, self.source)
-        train_digits, test_digits = len(mnist.train.labels), len(mnist.test.labels)
-        check_enough(
-            mnist.dataset,
-            train_digits,
-            test_digits,
-            self.train_pairs,
-            self.val_pairs,
-            self.test_pairs,
-        )
-        train_order = self._permutation("pairs/train", train_digits)
+        self.dataset, train_digits, test_digits = self.load_digits()
+        counts = len(train_digits.labels), len(test_digits.labels)
+        check_enough(self.dataset, *counts, self.train_pairs, self.val_pairs, self.test_pairs)
+        train_order = self._permutation("pairs/train", counts[0])
         chosen = 2 * self.train_pairs
         left = train_order[chosen:].sort().values
         val_order = left[self._permutation("pairs/val", len(left))]
-        test_order = self._permutation("pairs/test", test_digits)
-        self.train = self._pair(mnist.train, train_order[:chosen])
-        self.val = self._pair(mnist.train, val_order[: 2 * self.val_pairs])
-        self.test = self._pair(mnist.test, test_order[: 2 * self.test_pairs])
-        if self.normalise:
-            self.deviation, self.mean = torch.std_mean(self.train.images)
-            for pairs in (self.train, self.val, self.test):
-                pairs.images = (pairs.images - self.mean) / self.deviation
-        self.mnist = mnist
+        test_order = self._permutation("pairs/test", counts[1])
+        self.train = self._pair("train", train_digits, train_order[:chosen])
+        self.val = self._pair("val", train_digits, val_order[: 2 * self.val_pairs])
+        self.test = self._pair("test", test_digits, test_order[: 2 * self.test_pairs])
+        self._normalise()
+        self._is_set_up = True
+
+    def plain(self) -> Self:
+        """Return the same pairs with pixels in [0, 255]."""
+        other = copy.copy(self)
+        other.normalise, other._statistics, other._is_set_up = False, None, False
+        other.mean, other.std, other._digests = torch.zeros(()), torch.ones(()), {}
+        other.setup()
+        return other
+
+    def _normalise(self) -> None:
+        if self._statistics is not None:
+            self.mean, self.std = self._statistics
+        elif self.normalise:
+            self.std, self.mean = torch.std_mean(self.train.images)
+        else:
+            return
+        for pairs in (self.train, self.val, self.test):
+            pairs.images = (pairs.images - self.mean) / self.std
 
     def _permutation(self, stream: str, length: int) -> Tensor:
         return torch.randperm(length, generator=generator(self.seed, stream))
 
-    @staticmethod
-    def _pair(digits: Digits, index: Tensor) -> Pairs:
-        images = downsample(digits.images[index]).view(-1, 2, 14, 14)
-        return Pairs(images, digits.labels[index].view(-1, 2))
+    def _pair(self, stage: str, digits: Digits, index: Tensor) -> Pairs:
+        pixels, labels = digits.images[index], digits.labels[index].view(-1, 2)
+        digest = ExampleDigest()
+        digest.add_batch((pixels.view(-1, 2, *pixels.shape[1:]), labels))
+        self._digests[stage] = digest.hexdigest()
+        size = self.image_size
+        return Pairs(scaled(pixels, size).view(-1, 2, size, size), labels)
+
+    def example_digest(self, stage: str) -> str | None:
+        """Return the SHA-256 of a stage's pairs as they were drawn, before normalisation."""
+        return self._digests[stage]
 
     def train_dataloader(self) -> DataLoader[Batch]:
+        """Return the training pairs in batches."""
         arguments = len(self.train), self.batch_size, self.order_seed
-        if self.re_pair:
+        if self.resample_pairs:
             # A new pairing in every epoch is a new order as well, whatever `shuffle` says.
-            return _loader(LooseDigits(self.train), PairingBatches(*arguments, shuffle=True))
-        return _loader(self.train, IndexBatches(*arguments, self.shuffle))
+            return _loader(SingleDigits(self.train), PairResampler(*arguments, shuffle=True))
+        return _loader(self.train, BatchIndexSampler(*arguments, self.shuffle))
 
-    def val_dataloader(self) -> DataLoader[Batch]:
-        return self._in_order(self.val)
+    def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
+        """Return the validation pairs in order; no loader where there are none."""
+        return self._in_order(self.val) if len(self.val) else []
 
     def test_dataloader(self) -> DataLoader[Batch]:
+        """Return the test pairs in order."""
         return self._in_order(self.test)
 
     def transfer_batch_to_device(
         self, batch: Batch, device: torch.device, dataloader_idx: int
     ) -> Batch:
+        """Move a batch."""
         # What is in its place already need not be walked through, which Lightning does.
         if batch[0].device == device:
             return batch
         return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
     def _in_order(self, pairs: Pairs) -> DataLoader[Batch]:
-        return _loader(pairs, IndexBatches(len(pairs), EVALUATION_BATCH, 0, shuffle=False))
+        return _loader(pairs, BatchIndexSampler(len(pairs), EVALUATION_BATCH, 0, shuffle=False))
 
 
-def _loader(dataset: Dataset[Batch], sampler: IndexBatches) -> DataLoader[Batch]:
+def _loader(dataset: Dataset[Batch], sampler: BatchIndexSampler) -> DataLoader[Batch]:
     # With batch_size=None the sampler's index tensor goes to the dataset as it is: one indexing
     # per batch instead of one Python call per pair and a collation.
     # A generator of its own: whenever a DataLoader is iterated over it draws a number (meant for

@@ -7,14 +7,19 @@ for the thread that imports the package. README.md tells how backpropagation wor
 from torch import set_grad_enabled
 
 from project.framework.activations import ReLU, Sigmoid, Softmax, Tanh
-from project.framework.batchnorm import BatchNorm1d
-from project.framework.dropout import Dropout
+from project.framework.batchnorm import BatchNorm1d, BatchNorm2d
+from project.framework.conv2d import Conv2d
+from project.framework.dropout import Dropout, Dropout2d
+from project.framework.flatten import Flatten
 from project.framework.initialisation import INITIALISATIONS
 from project.framework.linear import Linear
-from project.framework.losses import LossCrossEntropy, LossMSE
+from project.framework.losses import LossCrossEntropy, LossMSE, LossSum
 from project.framework.module import Module
-from project.framework.optimizers import SGD, Adadelta, Adam, Optimizer
+from project.framework.optimizers import SGD, Adadelta, Adam, AdamW, Optimizer
+from project.framework.pooling import AvgPool2d, MaxPool2d
+from project.framework.residual import Residual
 from project.framework.sequential import Sequential
+from project.framework.shared import Shared
 from project.framework.state import load, save
 
 set_grad_enabled(False)
@@ -24,15 +29,25 @@ __all__ = [
     "SGD",
     "Adadelta",
     "Adam",
+    "AdamW",
+    "AvgPool2d",
     "BatchNorm1d",
+    "BatchNorm2d",
+    "Conv2d",
     "Dropout",
+    "Dropout2d",
+    "Flatten",
     "Linear",
     "LossCrossEntropy",
     "LossMSE",
+    "LossSum",
+    "MaxPool2d",
     "Module",
     "Optimizer",
     "ReLU",
+    "Residual",
     "Sequential",
+    "Shared",
     "Sigmoid",
     "Softmax",
     "Tanh",

@@ -25,7 +25,7 @@ class ReLU(Module):
     def backward(self, output_gradient: Tensor) -> Tensor:
         """dL/dx = dL/dy where x > 0, else 0: at the kink, x = 0, the slope is taken as 0."""
         y = self.recall(output_gradient)
-        return output_gradient.masked_fill(y <= 0, 0)
+        return y.clone().gt_(0).mul_(output_gradient)
 
 
 class Tanh(Module):

@@ -17,6 +17,8 @@ class Dropout(Module):
 
     The division ("inverted" dropout) keeps the expected output equal to x, so that evaluation needs
     no correction. Any shape.
+
+    generator: what the masks are drawn from; None is torch's default one. `draw_from` changes it.
     """
 
     _mask: Tensor | None
@@ -27,6 +29,9 @@ class Dropout(Module):
         self.p = p
         self.generator = generator
 
+    def draw_from(self, generator: Generator | None) -> None:
+        self.generator = generator
+
     def forward(self, x: Tensor) -> Tensor:
         """x to x * mask, in x's shape; mask holds 0 and 1 / (1 - p). In evaluation, x itself."""
         self.check_float(x)
@@ -34,7 +39,7 @@ class Dropout(Module):
             self._mask = None
             return self.remember(x)
         keep = 1 - self.p
-        self._mask = empty(x.shape, dtype=x.dtype).bernoulli_(keep, generator=self.generator)
+        self._mask = self.new_mask(x).bernoulli_(keep, generator=self.generator)
         if keep > 0:
             self._mask.div_(keep)
         return self.remember(x * self._mask)
@@ -43,3 +48,23 @@ class Dropout(Module):
         """dL/dx = dL/dy * mask, with the mask of the last forward, in x's shape."""
         self.recall(output_gradient)
         return output_gradient if self._mask is None else output_gradient * self._mask
+
+    def new_mask(self, x: Tensor) -> Tensor:
+        """A tensor for the mask: of x's shape and, as torch's, of its layout in memory."""
+        return x.clone()
+
+
+class Dropout2d(Dropout):
+    """Training: each channel of each image is 0 with probability p, else x / (1 - p).
+
+    Neighbouring pixels say much the same, so dropping single ones would hide little (Tompson et al.
+    2015, arXiv 1411.4280). Maps (N, C, H, W); the mask is (N, C, 1, 1).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (N, C, H, W) to x * mask, in x's shape. In evaluation, x itself."""
+        self.check_maps(x)
+        return super().forward(x)
+
+    def new_mask(self, x: Tensor) -> Tensor:
+        return empty(*x.shape[:2], 1, 1, dtype=x.dtype)

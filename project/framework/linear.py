@@ -1,4 +1,4 @@
-"""The fully connected layer, the only one here whose parameters mix features."""
+"""The fully connected layer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from torch import empty
 
-from project.framework.initialisation import INITIALISATIONS
+from project.framework.initialisation import INITIALISATIONS, check_initialisation
 from project.framework.module import Module
 
 if TYPE_CHECKING:
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class Linear(Module):
-    """y = x W^T + b: (N, in) to (N, out), W (out, in) random and b (out,) zero at the start."""
+    """y = x W^T + b: (N, in) to (N, out), W (out, in) and b (out,).
+
+    `initialisation` says how W and b start: "normal" and "uniform" draw W and set b to zero.
+    """
 
     _input: Tensor
 
@@ -32,16 +35,18 @@ class Linear(Module):
             raise ValueError(
                 f"Linear needs at least 1 feature on each side, got {in_features} to {out_features}"
             )
-        if initialisation not in INITIALISATIONS:
-            known = ", ".join(INITIALISATIONS)
-            raise ValueError(f"initialisation must be one of {known}, got {initialisation!r}")
+        check_initialisation(initialisation)
+        self.initialisation = initialisation
         self.weight = empty(out_features, in_features, dtype=dtype)
         self.check_float(self.weight)
-        INITIALISATIONS[initialisation](self.weight, generator)
-        self.bias = empty(out_features, dtype=dtype).zero_()
+        self.bias = empty(out_features, dtype=dtype)
         self.weight_gradient = empty(out_features, in_features, dtype=dtype).zero_()
         self.bias_gradient = empty(out_features, dtype=dtype).zero_()
         self._kept_ones = empty(0, dtype=dtype)
+        self.reset_parameters(generator)
+
+    def reset_parameters(self, generator: Generator | None = None) -> None:
+        INITIALISATIONS[self.initialisation](self.weight, self.bias, generator)
 
     def forward(self, x: Tensor) -> Tensor:
         """x (N, in) to x W^T + b (N, out)."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from project.framework.module import Module
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
 
@@ -39,44 +42,94 @@ class LossMSE(Module):
 
 
 class LossCrossEntropy(Module):
-    """L = -mean_n log softmax(logits_n)[target_n]: logits (N, C), classes (N,) in 0 .. C - 1."""
+    """L = -mean_n log softmax(logits_n)[target_n]: logits (N, ..., C), classes (N, ...) below C.
+
+    The mean is over all the rows of C logits: with logits (N, 2, 10), over 2 N digits.
+    """
 
     _log_probabilities: Tensor | None = None
     _target: Tensor
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Logits (N, C) and class indices (N,), int64, to the loss ().
+        """Logits (N, ..., C) and class indices (N, ...), int64, to the loss ().
 
         log softmax(z)_i = z_i - log sum_j exp(z_j), with z the logits less their row's maximum, so
         that exp cannot overflow and the logarithm never sees 0.
         """
         self._check(logits, target)
-        shifted = logits - logits.amax(1, keepdim=True)
-        self._log_probabilities = shifted - shifted.exp().sum(1, keepdim=True).log_()
-        self._target = target.unsqueeze(1)
-        return self._log_probabilities.gather(1, self._target).mean().neg_()
+        shifted = logits - logits.amax(-1, keepdim=True)
+        self._log_probabilities = shifted - shifted.exp().sum(-1, keepdim=True).log_()
+        self._target = target.unsqueeze(-1)
+        return self._log_probabilities.gather(-1, self._target).mean().neg_()
 
     def backward(self) -> Tensor:
-        """dL/dlogits = (p - onehot(target)) / N (N, C), p = softmax(logits)."""
+        """dL/dlogits = (p - onehot(target)) / number of rows (N, ..., C), p = softmax(logits)."""
         log_p = self._log_probabilities
         if log_p is None:
             raise self.forward_missing()
         p = log_p.exp()
-        at_target = p.gather(1, self._target).sub_(1)
-        return p.scatter_(1, self._target, at_target).div_(p.shape[0])
+        at_target = p.gather(-1, self._target).sub_(1)
+        return p.scatter_(-1, self._target, at_target).div_(self._target.numel())
 
     def _check(self, logits: Tensor, target: Tensor) -> None:
         self.check_float(logits)
-        if logits.dim() != 2 or logits.numel() == 0 or target.shape != logits.shape[:1]:
+        if logits.dim() < 2 or logits.numel() == 0 or target.shape != logits.shape[:-1]:
             raise ValueError(
-                "LossCrossEntropy: logits must be (N, C), not empty, and classes (N,), "
+                "LossCrossEntropy: logits must be (N, ..., C), not empty, and classes (N, ...), "
                 f"got {tuple(logits.shape)} and {tuple(target.shape)}"
             )
         if target.dtype != target.long().dtype:
             raise TypeError(f"LossCrossEntropy: classes must be torch.int64, got {target.dtype}")
         low, high = (bound.item() for bound in target.aminmax())
-        if low < 0 or high >= logits.shape[1]:
+        if low < 0 or high >= logits.shape[-1]:
             raise ValueError(
-                f"LossCrossEntropy: classes must be in 0 .. {logits.shape[1] - 1}, "
+                f"LossCrossEntropy: classes must be in 0 .. {logits.shape[-1] - 1}, "
                 f"got {low} .. {high}"
             )
+
+
+class LossSum(Module):
+    """L = sum_k weight_k * L_k(output_k, target_k): a loss for each output of a net.
+
+    So an auxiliary loss is one of several losses. Its gradient is that of its own output; where the
+    output leaves the net, the net adds it to what comes back from the layers behind.
+
+    values: the L_k of the last forward, unweighted.
+    """
+
+    def __init__(self, losses: Sequence[Module], weights: Sequence[float]) -> None:
+        if not losses or len(losses) != len(weights):
+            raise ValueError(
+                "LossSum needs at least 1 loss and a weight for each, "
+                f"got {len(losses)} losses and {len(weights)} weights"
+            )
+        if not all(isfinite(weight) for weight in weights):
+            raise ValueError(f"LossSum: weights must be finite, got {list(weights)}")
+        self.losses = tuple(losses)
+        self.weights = tuple(weights)
+        self.values: tuple[Tensor, ...] = ()
+        self.check_each_once()
+
+    def forward(self, outputs: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
+        """Outputs and targets, one of each for every loss, to the loss ()."""
+        if len(outputs) != len(self.losses) or len(targets) != len(self.losses):
+            raise ValueError(
+                f"LossSum: {len(self.losses)} losses need as many outputs and targets, "
+                f"got {len(outputs)} and {len(targets)}"
+            )
+        places = zip(self.losses, outputs, targets, strict=True)
+        self.values = tuple(loss.forward(output, target) for loss, output, target in places)
+        total = self.values[0] * self.weights[0]
+        for value, weight in zip(self.values[1:], self.weights[1:], strict=True):
+            total.add_(value, alpha=weight)
+        return total
+
+    def backward(self) -> tuple[Tensor, ...]:
+        """dL/doutput_k = weight_k * dL_k/doutput_k, one for each output, in its shape."""
+        if not self.values:
+            raise self.forward_missing()
+        pairs = zip(self.losses, self.weights, strict=True)
+        return tuple(loss.backward() * weight for loss, weight in pairs)
+
+    def children(self) -> list[tuple[str, Module]]:
+        return [(str(place), loss) for place, loss in enumerate(self.losses)]

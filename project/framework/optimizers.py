@@ -3,7 +3,7 @@
 As in the mathematics, an optimizer sees one vector p of all parameters and one vector g of their
 gradients. It makes these vectors when it is built, and turns the modules' tensors into views of
 them: a step is then a handful of tensor operations, however many layers there are. With weight
-decay, g is everywhere read as g + weight_decay * p (the gradient of an L2 penalty).
+decay, g is everywhere but in AdamW read as g + weight_decay * p (the gradient of an L2 penalty).
 """
 
 from __future__ import annotations
@@ -97,7 +97,10 @@ def _gather(tensors: list[Tensor]) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]
 
 
 class SGD(Optimizer):
-    """Gradient descent with momentum: v <- momentum * v + g;  p <- p - lr * v."""
+    """Gradient descent with momentum: v <- momentum * v + g;  p <- p - lr * v.
+
+    With nesterov, p <- p - lr * (g + momentum * v): the gradient looks one step of v ahead.
+    """
 
     def __init__(
         self,
@@ -105,17 +108,21 @@ class SGD(Optimizer):
         lr: float,
         *,
         momentum: float = 0.0,
+        nesterov: bool = False,
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(parameters, lr, weight_decay)
         _require(0 <= momentum < inf, "momentum must be at least 0 and finite", momentum)
+        _require(not nesterov or momentum > 0, "nesterov needs a momentum above 0", momentum)
         self.momentum = momentum
+        self.nesterov = nesterov
         self._velocity = self._remember("velocity")
 
     def step(self) -> None:
         p, g = self._vectors()
         if self.momentum != 0:
-            g = self._velocity.mul_(self.momentum).add_(g)
+            v = self._velocity.mul_(self.momentum).add_(g)
+            g = g.add(v, alpha=self.momentum) if self.nesterov else v
         p.add_(g, alpha=-self.lr)
 
 
@@ -185,6 +192,29 @@ class Adam(Optimizer):
         v = self._square.mul_(beta2).addcmul_(g, g, value=1 - beta2)
         root = v.sqrt().div_(sqrt(1 - beta2**t)).add_(self.eps)
         p.addcdiv_(m, root, value=-self.lr / (1 - beta1**t))
+
+
+class AdamW(Adam):
+    """Adam with the decay beside the gradient (Loshchilov and Hutter 2019, arXiv 1711.05101).
+
+    p <- p - lr * weight_decay * p before Adam's step, whose g is the gradient alone: so the decay
+    is not divided by the root mean square.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[tuple[Tensor, Tensor]],
+        lr: float = 1e-3,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        super().__init__(parameters, lr, betas=betas, eps=eps, weight_decay=weight_decay)
+
+    def _vectors(self) -> tuple[Tensor, Tensor]:
+        self._check_ownership()
+        return self._parameter.mul_(1 - self.lr * self.weight_decay), self._gradient
 
 
 def _require(condition: bool, rule: str, value: object) -> None:

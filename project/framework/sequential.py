@@ -7,28 +7,25 @@ from typing import TYPE_CHECKING
 from project.framework.module import Module
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Self
-
     from torch import Tensor
 
 
 class Sequential(Module):
-    """y = f_k(... f_2(f_1(x))). Every module may appear once, for it remembers one forward only."""
+    """y = f_k(... f_2(f_1(x))). Every module may appear once, for it remembers one forward only.
 
-    def __init__(self, *modules: Module) -> None:
-        if not modules:
+    The modules' tensors are named by position, as in "0.weight", or by the name under which a
+    module is given, as in "conv1.weight" after `Sequential(conv1=Conv2d(1, 32, 3))`.
+    """
+
+    def __init__(self, *modules: Module, **named: Module) -> None:
+        self.modules = (*modules, *named.values())
+        self.names = (*map(str, range(len(modules))), *named)
+        if not self.modules:
             raise ValueError("Sequential needs at least 1 module, got none")
-        for module in modules:
+        for module in self.modules:
             if not isinstance(module, Module):
                 raise TypeError(f"Sequential chains modules, got {module!r}")
-        self.modules = modules
-        leaves = [id(leaf) for leaf in self._leaves()]
-        if len(set(leaves)) < len(leaves):
-            raise ValueError(
-                f"a module may appear once in a Sequential, got {len(leaves)} places for "
-                f"{len(set(leaves))} modules"
-            )
+        self.check_each_once()
 
     def forward(self, x: Tensor) -> Tensor:
         """x, in the first module's input shape, to y, in the last one's output shape."""
@@ -42,25 +39,5 @@ class Sequential(Module):
             output_gradient = module.backward(output_gradient)
         return output_gradient
 
-    def param(self) -> list[tuple[Tensor, Tensor]]:
-        return [pair for module in self.modules for pair in module.param()]
-
-    def tensors(self) -> dict[str, Tensor]:
-        """The modules' tensors, named "position.name", as in "0.weight"."""
-        return {
-            f"{position}.{name}": tensor
-            for position, module in enumerate(self.modules)
-            for name, tensor in module.tensors().items()
-        }
-
-    def train(self, mode: bool = True) -> Self:
-        for module in self.modules:
-            module.train(mode)
-        return super().train(mode)
-
-    def _leaves(self) -> Iterator[Module]:
-        for module in self.modules:
-            if isinstance(module, Sequential):
-                yield from module._leaves()
-            else:
-                yield module
+    def children(self) -> list[tuple[str, Module]]:
+        return list(zip(self.names, self.modules, strict=True))

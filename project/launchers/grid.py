@@ -1,76 +1,30 @@
 """The whole grid, composed and checked before the first job starts."""
 
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.core.plugins import Plugins
-from hydra.core.singleton import Singleton
-from hydra.core.utils import JobStatus
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from project.config.compose import combinations, settle
+from project.config.errors import ConfigurationError
+from project.config.keys import KeysError
+from project.launchers.experiment import Experiment, Job, JobFailedError
+from project.runs.spec import RunSpec
 
-class GridError(Exception):
-    """A job of the grid is not what it should be; no job was started."""
-
-    exit_code = 2
-
-
-class JobFailedError(Exception):
-    """Some jobs of the sweep failed or were not started; which and why has been printed."""
-
-    exit_code = 1
-
-
-class Experiment(Protocol):
-    """What a launcher must know of the command whose jobs it carries out.
-
-    task: module and name of the function that carries out one job, given its configuration.
-    """
-
-    task: tuple[str, str]
-
-    def resolve(self, values: dict[str, Any]) -> tuple[dict[str, Any], Path]:
-        """The job's configuration, nothing in it left to chance, and its run directory.
-
-        Raises an error with `exit_code` for a bad configuration.
-        """
-        ...
-
-    def check(self, waiting: Sequence[dict[str, Any]], here: bool) -> None:
-        """What is too slow to check for jobs that may be completed already; raises likewise.
-
-        here: whether they will run on this machine.
-        """
-        ...
-
-    def files_to_send(self, values: dict[str, Any]) -> dict[str, bytes]:
-        """What a job's data folder (`paths.data`) has to hold on another machine, by path in it.
-
-        Raises likewise.
-        """
-        ...
-
-
-@dataclass(frozen=True)
-class Job:
-    """One cell of the grid: its number, its overrides, its resolved configuration, its run.
-
-    arm: the overrides that tell its arm from the others of the grid; empty if there is one arm.
-    """
-
-    number: int
-    overrides: tuple[str, ...]
-    arm: str
-    values: dict[str, Any]
-    directory: Path
+SEED = re.compile(r"\+*seed=(\d{1,9})")
+USES_SEED = re.compile(r"\$\{[^}]*\bseed\b")
 
 
 class GridSweeper(Sweeper):
@@ -78,7 +32,9 @@ class GridSweeper(Sweeper):
 
     The basic sweeper composes every job once to see that it can be, and the launcher once more; and
     it leaves a multirun.yaml in a folder named by the clock. Here the launcher alone composes.
-    params: overrides of a study; the command line wins over them.
+
+    Args:
+        params: Overrides of a study; the command line wins over them.
     """
 
     def __init__(self, params: dict[str, str] | None) -> None:
@@ -87,82 +43,106 @@ class GridSweeper(Sweeper):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
+        """Build the launcher."""
         self.parser = OverridesParser.create(config_loader=hydra_context.config_loader)
         self._launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
 
     def sweep(self, arguments: list[str]) -> Any:
-        params = [f"{key}={value}" for key, value in self.params.items()]
-        overrides = self.parser.parse_overrides([*params, *arguments])
-        results = self._launcher.launch(combined(overrides), initial_job_idx=0)
+        """Launch the grid; raises JobFailedError if a job failed."""
+        overrides = self.parser.parse_overrides(with_params(self.params, arguments))
+        results = self._launcher.launch(combinations(overrides), initial_job_idx=0)
         failed = [result for result in results if result.status is not JobStatus.COMPLETED]
-        for result in failed:
-            error = result._return_value
-            if not isinstance(error, JobFailedError):  # a launcher of others, which says nothing
-                words = " ".join(result.overrides or ())
-                print(f"FAILED {words}: {type(error).__name__}: {error}", file=sys.stderr)
         if failed:
+            if not getattr(self._launcher, "names_failures", False):
+                for result in failed:
+                    _say_failed(result)
             raise JobFailedError(f"{len(failed)} of {len(results)} jobs failed")
         return [results]
 
 
-def combined(overrides: list[Override]) -> list[list[str]]:
-    """Every combination of the swept values, at least one; raises GridError."""
-    # Not at the top: Hydra's search for plugins executes that module anew.
-    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-
-    swept = {str(each.input_line): each for each in overrides if each.is_sweep_override()}
+def _say_failed(result: JobReturn) -> None:
     try:
-        (grid,) = BasicSweeper.split_arguments(overrides, max_batch_size=None)
-    except ValueError as error:  # a range whose step is 0
-        raise GridError(f"{' '.join(swept)}: {error}") from None
-    if not grid:
-        empty = [line for line, each in swept.items() if not list(each.sweep_string_iterator())]
-        raise GridError(f"{' '.join(empty)} holds no value, so there is no job")
-    return grid
+        _ = result.return_value  # raises what the job has raised
+    except Exception as error:
+        words = " ".join(_plain(result.overrides or ()))
+        print(f"FAILED {words}: {type(error).__name__}: {error}", file=sys.stderr)
+
+
+def with_params(params: dict[str, str], arguments: Sequence[str]) -> list[str]:
+    """Return a study's overrides and those of the command line, which win over them."""
+    typed = {word.partition("=")[0].lstrip("+") for word in arguments}
+    own = [f"{key}={value}" for key, value in params.items() if key.lstrip("+") not in typed]
+    return [*own, *arguments]
+
+
+@dataclass(frozen=True)
+class _Composed:
+    """What a choice of files leads to.
+
+    Attributes:
+        task: The command's own part, in which values can be set.
+        hydra: Hydra's section, for `${hydra:...}`.
+        uses_seed: Whether a value of it is computed from the seed.
+    """
+
+    task: DictConfig
+    hydra: Any
+    uses_seed: bool
 
 
 class _Composer:
     """Composes the configurations of a grid; each composition takes Hydra 50 ms or more.
 
     Jobs that choose the same files (`model=ws_al`) share a composition: the values in which they
-    differ (`seed=3`, `optimizer.lr=0.1`) are set in it, one job after the other, which is what
-    Hydra does with values as well, in the end.
+    differ (`optimizer.lr=0.1`) are set in it, one job after the other, which is what Hydra does
+    with values too, in the end.
     """
 
     def __init__(
-        self, context: HydraContext, config: DictConfig, grid: Sequence[Sequence[str]]
+        self, loader: ConfigLoader, config: DictConfig, grid: Sequence[Sequence[str]]
     ) -> None:
-        self._loader = context.config_loader
+        self._loader = loader
         self._config = config
         self._parser = OverridesParser.create(config_loader=self._loader)
         self._shared = set(grid[0]).intersection(*grid)
         self._parsed: dict[str, Override] = {}
         self._groups: dict[str, bool] = {}
-        self._composed: dict[tuple[str, ...], tuple[DictConfig, Any]] = {}
+        self._composed: dict[tuple[str, ...], _Composed] = {}
 
     def varying(self, overrides: Sequence[str]) -> list[str]:
-        """Those that not all jobs of the grid have."""
+        """Return those that not all jobs of the grid have."""
         return [word for word in overrides if word not in self._shared]
 
-    def values(self, overrides: Sequence[str]) -> dict[str, Any]:
-        """The resolved configuration of the job with these overrides, without Hydra's own part."""
-        values = [word for word in self.varying(overrides) if self._is_value(word)]
+    def config(self, overrides: Sequence[str]) -> dict[str, Any]:
+        """Return the resolved configuration of the job with these overrides."""
+        values = self._values(overrides)
+        composed = self._of_choices(overrides, values)
+        changes = [self._parsed[word] for word in values]
+        if any(not self._is_leaf(composed.task, change.key_or_group) for change in changes):
+            # A key that is not there, or a whole section: Hydra knows what to say or do.
+            composed, changes = self._compose(overrides), []
+        for change in changes:
+            OmegaConf.update(composed.task, change.key_or_group, change.value())
+        HydraConfig.instance().cfg = composed.hydra
+        resolved: Any = OmegaConf.to_container(composed.task, resolve=True, throw_on_missing=True)
+        return settle(resolved, dict(composed.hydra.hydra.runtime.choices), overrides)
+
+    def uses_seed(self, overrides: Sequence[str]) -> bool:
+        """Whether more than the seed depends on the seed of the job with these overrides."""
+        values = self._values(overrides)
+        interpolated = any(USES_SEED.search(word) for word in values)
+        return interpolated or self._of_choices(overrides, values).uses_seed
+
+    def _values(self, overrides: Sequence[str]) -> list[str]:
+        return [word for word in self.varying(overrides) if self._is_value(word)]
+
+    def _of_choices(self, overrides: Sequence[str], values: Sequence[str]) -> _Composed:
         choices = tuple(word for word in overrides if word not in values)
         if choices not in self._composed:
             self._composed[choices] = self._compose(choices)
-        task, hydra = self._composed[choices]
-        changes = [self._parsed[word] for word in values]
-        if any(self._leaf(task, change.key_or_group) is None for change in changes):
-            # A key that is not there, or a whole section: Hydra knows what to say or do.
-            task, hydra = self._compose(overrides)
-            changes = []
-        for change in changes:
-            OmegaConf.update(task, change.key_or_group, change.value())
-        HydraConfig.instance().cfg = hydra  # for ${hydra:...}
-        resolved: Any = OmegaConf.to_container(task, resolve=True)
-        return resolved
+        return self._composed[choices]
 
     def _is_value(self, word: str) -> bool:
         """Whether `word` sets a value rather than choosing a file."""
@@ -173,62 +153,130 @@ class _Composer:
         if key not in self._groups:
             self._groups[key] = bool(self._loader.get_group_options(key))
         return not (
-            override.type != OverrideType.CHANGE
+            override.type not in (OverrideType.CHANGE, OverrideType.FORCE_ADD)
             or override.package is not None
             or self._groups[key]
             or key.startswith("hydra.")
+            or key.endswith("._target_")
             or isinstance(override.value(), dict)
         )
 
     @staticmethod
-    def _leaf(task: DictConfig, key: str) -> Any:
-        node = OmegaConf.select(task, key)
-        return None if isinstance(node, DictConfig) else node
+    def _is_leaf(task: DictConfig, key: str) -> bool:
+        section, _, name = key.rpartition(".")
+        node = OmegaConf.select(task, section) if section else task
+        if not isinstance(node, DictConfig) or name not in node:
+            return False
+        if OmegaConf.is_interpolation(node, name) or OmegaConf.is_missing(node, name):
+            return True
+        return not isinstance(node[name], DictConfig)
 
-    def _compose(self, words: Sequence[str]) -> tuple[DictConfig, Any]:
+    def _compose(self, words: Sequence[str]) -> _Composed:
         composed = self._loader.load_sweep_config(self._config, list(words))
         HydraConfig.instance().set_config(composed)
         task = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
-        return task, HydraConfig.instance().cfg
+        uses_seed = USES_SEED.search(OmegaConf.to_yaml(task)) is not None
+        return _Composed(task, HydraConfig.instance().cfg, uses_seed)
 
 
 def compose_grid(
-    context: HydraContext,
+    loader: ConfigLoader,
     config: DictConfig,
     grid: Sequence[Sequence[str]],
     experiment: Experiment,
 ) -> list[Job]:
-    """All jobs of `grid`, checked.
+    """Compose and check all jobs of a grid.
 
-    Raises GridError at two that are the same run, at two that differ in their seed alone and yet
-    are of two arms, or at none.
+    Args:
+        loader: Hydra's, which knows where the files are.
+        config: The sweep's configuration before its values are chosen.
+        grid: The overrides of each job.
+        experiment: The command whose jobs they are.
+
+    Raises:
+        ConfigurationError: Two jobs are the same run, a job is refused, or there is none.
     """
-    if not grid:  # from a sweeper of others
-        raise GridError("one of the swept keys holds no value, so there is no job")
-    composer = _Composer(context, config, grid)
+    if not grid:  # from another sweeper than ours
+        raise ConfigurationError("one of the swept keys holds no value, so there is no job")
+    composer = _Composer(loader, config, grid)
+    specs = _Specs(composer, experiment)
     jobs: dict[Path, Job] = {}
-    arms: dict[str, Job] = {}
-    before = Singleton.get_state()
+    refused: list[tuple[Sequence[str], KeysError]] = []
+    before = HydraConfig.instance().cfg
     for number, overrides in enumerate(grid):
-        varying = composer.varying(overrides)
-        arm = " ".join(word for word in varying if not word.startswith("seed="))
-        resolved = experiment.resolve(composer.values(overrides))
-        job = Job(number, tuple(overrides), arm, *resolved)
-        if job.directory in jobs:
-            first = jobs[job.directory]
-            raise GridError(
-                f"jobs {first.number} ({' '.join(first.overrides)}) and {number} "
-                f"({' '.join(overrides)}) are the same run, {job.directory}; "
-                "name every seed and value once"
-            )
-        first = arms.setdefault(arm, job)
-        if first.directory.parent != job.directory.parent:
-            raise GridError(
-                f"jobs {first.number} ({' '.join(first.overrides)}) and {number} "
-                f"({' '.join(overrides)}) differ in their seed alone, but would be runs of two "
-                "arms: where seeds.* holds a source of chance at the run's own seed, it holds "
-                "nothing; hold it at a seed that the sweep has not, 1000 say"
-            )
-        jobs[job.directory] = job
-    Singleton.set_state(before)
+        words = [word.lstrip("+") for word in composer.varying(overrides)]
+        label = " ".join(word for word in words if not word.startswith("seed="))
+        try:
+            spec = specs.of(overrides)
+        except KeysError as error:
+            refused.append((overrides, error))
+            continue
+        spec.directory.refuse_links_outside()
+        job = Job(number, _plain(overrides), label, spec)
+        _refuse_twice(jobs.setdefault(job.directory, job), job)
+    HydraConfig.instance().cfg = before
+    if refused:
+        raise _refusal(refused, list(jobs.values()))
     return list(jobs.values())
+
+
+class _Specs:
+    """Prepares runs; of jobs that differ in their seed alone, the first."""
+
+    def __init__(self, composer: _Composer, experiment: Experiment) -> None:
+        self._composer = composer
+        self._experiment = experiment
+        self._by_words: dict[tuple[str, ...], RunSpec] = {}
+
+    def of(self, overrides: Sequence[str]) -> RunSpec:
+        """Return the run of the job with these overrides."""
+        seeds = [found[1] for word in overrides if (found := SEED.fullmatch(word))]
+        others = tuple(word for word in overrides if not SEED.fullmatch(word))
+        words = _plain(overrides)
+        if len(seeds) == 1 and others in self._by_words:
+            return self._by_words[others].at_seed(int(seeds[0]), words)
+        spec = self._experiment.prepare(self._composer.config(overrides), words)
+        # In another variant's directory each seed starts from the weights of its own run.
+        starts_alike = spec.config.get("init_from") is None
+        if starts_alike and not self._composer.uses_seed(overrides):
+            self._by_words[others] = spec
+        return spec
+
+
+def _refuse_twice(first: Job, job: Job) -> None:
+    if first is not job:
+        raise ConfigurationError(
+            f"jobs {first.number} ({' '.join(first.overrides)}) and {job.number} "
+            f"({' '.join(job.overrides)}) are the same run, {job.directory}; "
+            "name every seed and value once"
+        )
+
+
+def _plain(overrides: Sequence[str]) -> tuple[str, ...]:
+    return tuple(word.removeprefix("++") for word in overrides)
+
+
+def _refusal(refused: list[tuple[Sequence[str], KeysError]], jobs: list[Job]) -> ConfigurationError:
+    """Say which of the swept choices have the key that others lack."""
+    overrides, error = refused[0]
+    section = error.section
+    choice = next((word for word in overrides if word.startswith(f"{section}=")), None)
+    having = sorted(
+        {
+            word
+            for job in jobs
+            for word in job.overrides
+            if word.startswith(f"{section}=") and f"{section}.{error.key}" in _keys(job, section)
+        }
+    )
+    if choice is None or not having:
+        return error
+    others = ", ".join(word.partition("=")[2] for word in having)
+    return ConfigurationError(
+        f"{choice} has no key {error.key}; of the choices swept here {others} "
+        f"ha{'s' if len(having) == 1 else 've'} it"
+    )
+
+
+def _keys(job: Job, section: str) -> set[str]:
+    return {f"{section}.{key}" for key in job.spec.config.get(section) or {}}

@@ -2,24 +2,27 @@
 
 import importlib
 import sys
-from typing import Any
 
-from project.launchers.pool import HELD_EXIT_CODE
-from project.runs.directory import HeldError
+from project.launchers.pool import LOCKED_EXIT_CODE
+from project.runs.record import RunLockedError
+from project.runs.spec import RunSpec
 
 
-def perform(task: tuple[str, str], values: dict[str, Any]) -> int:
-    """Carry out `task` on the configuration `values`; returns the exit code, raises a bug.
+def perform(task: tuple[str, str], spec: RunSpec) -> int:
+    """Carry out a run; a bug is raised.
 
-    task: module and function. The reason for a code other than 0 is the last line printed.
+    Args:
+        task: Module and name of the function that is given `spec`.
+        spec: The run.
+
+    Returns:
+        The exit code; the reason for one other than 0 is the last line printed.
     """
-    from omegaconf import OmegaConf
-
     module, function = task
     try:
-        getattr(importlib.import_module(module), function)(OmegaConf.create(values))
-    except HeldError:
-        return HELD_EXIT_CODE
+        getattr(importlib.import_module(module), function)(spec)
+    except RunLockedError:
+        return LOCKED_EXIT_CODE
     except BaseException as error:
         code = getattr(error, "exit_code", None)
         if not isinstance(code, int):

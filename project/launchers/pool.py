@@ -10,12 +10,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from project.launchers.grid import Job
+from project.launchers.experiment import Job
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-HELD_SECONDS = 1.0  # before a job whose run another process works on is tried again
+LOCKED_SECONDS = 1.0  # before a job whose run another process works on is tried again
 # How a job's process says so: EX_TEMPFAIL of sysexits.h, which no other error here has.
-HELD_EXIT_CODE = 75
+LOCKED_EXIT_CODE = 75
 
 
 class SweepInterrupted(BaseException):
@@ -27,7 +27,7 @@ class SweepInterrupted(BaseException):
 
 
 @dataclass(frozen=True)
-class Ended:
+class JobEnd:
     """How a job's process ended.
 
     exit_code: as in multiprocessing (negative: killed by that signal). log: everything it printed,
@@ -45,9 +45,9 @@ class Ended:
     lost: bool = False
 
     @property
-    def held(self) -> bool:
+    def locked(self) -> bool:
         """Whether another process works on the run; the job is tried again."""
-        return self.exit_code == HELD_EXIT_CODE
+        return self.exit_code == LOCKED_EXIT_CODE
 
     def reason(self) -> str:
         """The last line that the job printed, or the signal that ended it."""
@@ -87,15 +87,7 @@ class Waiting:
     def put_back(self, job: Job) -> None:
         """A job whose run another process works on."""
         self._jobs.append(job)
-        self._not_before[job.number] = time.monotonic() + HELD_SECONDS
-
-
-def log_path(directory: Path) -> Path:
-    """What the job of the run in `directory` prints, until the run is completed.
-
-    Beside the directory, as its lock: the job may fail before it can create anything.
-    """
-    return directory.with_name(f".{directory.name}.log")
+        self._not_before[job.number] = time.monotonic() + LOCKED_SECONDS
 
 
 class Pool(ABC):
@@ -122,7 +114,7 @@ class Pool(ABC):
         self.starting = False
 
     @contextmanager
-    def _heeding_signals(self) -> Iterator[None]:
+    def stopped_by_signals(self) -> Iterator[None]:
         """While entered, signals stop the pool; raises SweepInterrupted at the end if one did."""
         handlers = {number: signal.signal(number, self.stop) for number in SIGNALS}
         try:
@@ -138,8 +130,8 @@ class Pool(ABC):
         function(*arguments)
 
     @abstractmethod
-    def run(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[Ended]:
-        """Yields every job as it ends; one that was held or lost (see `Ended`) more than once.
+    def run(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[JobEnd]:
+        """Yields every job as it ends; one that was held or lost (see `JobEnd`) more than once.
 
         started: called with every job that begins. Raises SweepInterrupted once the running jobs
         have stopped.

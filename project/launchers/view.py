@@ -1,39 +1,99 @@
 """What the user sees of a sweep: one live display on a terminal, one line per job elsewhere."""
 
+import os
 import statistics
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from project.launchers.grid import Job
+from project.launchers.experiment import Job
+from project.launchers.progress import JobProgress, RunningJobs, clock, job_name, window
+from project.launchers.suggestion import suggest_check
+from project.runs.lifecycle import metric_text
 
-CRITERION = "test/error"
 # Off a terminal nothing limits a line; rich would fold it at 80 characters.
 WIDTH_OF_FILES = 200
+MAX_RUNNING_ROWS = 8
+MIN_VARIANT_ROWS = 3
+# Beside the rows of the two tables: the bar, two headings, what is hidden, and the cursor's line.
+OTHER_ROWS = 5
+
+
+class JobsView(Protocol):
+    """What a launcher tells of its jobs while they are carried out.
+
+    Attributes:
+        side_by_side: How many jobs run at a time; set once it is known.
+    """
+
+    side_by_side: int
+
+    def begin(self) -> None:
+        """There are jobs to run."""
+
+    def skipped(self, job: Job, record: dict[str, Any]) -> None:
+        """A job whose run was completed before, or by another process in the meantime."""
+
+    def started(self, job: Job) -> None:
+        """A job that begins."""
+
+    def locked(self, job: Job, holder: str) -> None:
+        """A job whose run another process works on."""
+
+    def lost(self, job: Job, reason: str) -> None:
+        """A job whose machine is gone, and which goes on elsewhere."""
+
+    def done(self, job: Job, record: dict[str, Any]) -> None:
+        """A job that has just been completed."""
+
+    def failed(self, job: Job, reason: str, log: Path) -> None:
+        """A job that ended in any other way."""
+
+    def interrupted(self, job: Job) -> None:
+        """A job that stopped because the sweep was asked to."""
+
+    def stop(self) -> None:
+        """No job was begun after all."""
+
+    def finish(self) -> None:
+        """No job runs any more."""
 
 
 @dataclass
-class _Arm:
-    """What is known of an arm so far: errors and session seconds of its completed runs."""
+class _Variant:
+    """What is known of a variant so far.
+
+    Attributes:
+        jobs: How many it has.
+        waiting: How many have not begun.
+        ended: How many have ended, in any way.
+        values: The validation metric of its completed runs.
+        seconds: The session seconds of its completed runs.
+    """
 
     jobs: int = 0
+    waiting: int = 0
     ended: int = 0
-    errors: list[float] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
 
 class SweepView:
-    """Counts jobs and keeps the mean error so far of every arm.
+    """Counts jobs and keeps the mean so far of every variant's metric on the validation examples.
 
-    side_by_side: how many jobs run at a time, for the time that is left; set once it is known.
+    Test examples have no say before a report is made.
+
+    Args:
+        jobs: All of the sweep.
+        console: Where it is shown; None for stdout.
     """
 
     def __init__(self, jobs: Sequence[Job], console: Console | None = None) -> None:
@@ -41,99 +101,133 @@ class SweepView:
             highlight=False, markup=False, width=None if sys.stdout.isatty() else WIDTH_OF_FILES
         )
         self.side_by_side = 1
+        self._metric = str((jobs[0].spec.config.get("metric") or {"name": "error"})["name"])
         self._jobs = len(jobs)
-        self._arms: dict[str, _Arm] = {}
+        self._variants: dict[str, _Variant] = {}
         for job in jobs:
-            self._arms.setdefault(arm_name(job), _Arm()).jobs += 1
+            variant = self._variants.setdefault(variant_name(job), _Variant())
+            variant.jobs += 1
+            variant.waiting += 1
         self._counts = {"done": 0, "skipped": 0, "failed": 0, "interrupted": 0}
-        self._running: set[int] = set()
-        self._held: set[int] = set()
+        self._running = RunningJobs()
+        self._locked: set[int] = set()
         self._failures: list[tuple[Job, str, Path]] = []
-        self._began = self._last_change = time.monotonic()
-        self._live = Live(
-            console=self._console, get_renderable=self._render, transient=True, auto_refresh=True
-        )
+        self._began = time.monotonic()
+        self._live = Live(console=self._console, get_renderable=lambda: self, transient=True)
 
     def begin(self) -> None:
-        """There are jobs to run: on a terminal, show the display until `finish`."""
+        """On a terminal, show the display until `finish`."""
         if self._console.is_terminal:
             self._live.start()
 
     def skipped(self, job: Job, record: dict[str, Any]) -> None:
-        """A job whose run was completed before, or by another process in the meantime."""
+        """See `JobsView`."""
         self._ended("skipped", job, record)
 
     def started(self, job: Job) -> None:
-        """A job that begins."""
-        self._running.add(job.number)
+        """See `JobsView`."""
+        self._running.start(job)
+        self._variants[variant_name(job)].waiting -= 1
 
-    def held(self, job: Job, holder: str) -> None:
-        """A job whose run another process works on."""
-        self._running.discard(job.number)
-        if job.number not in self._held:
-            self._held.add(job.number)
-            self._say(f"{_name(job)}: waits for {holder}, which works on it")
+    def locked(self, job: Job, holder: str) -> None:
+        """See `JobsView`."""
+        self._put_back(job)
+        if job.number not in self._locked:
+            self._locked.add(job.number)
+            self._say(f"{job_name(job)}: waits for {holder}, which works on it")
 
     def lost(self, job: Job, reason: str) -> None:
-        """A job whose machine is gone, and which goes on elsewhere."""
-        self._running.discard(job.number)
-        self._say(f"{_name(job)}: {reason}; goes on elsewhere")
+        """See `JobsView`."""
+        self._put_back(job)
+        self._say(f"{job_name(job)}: {reason}; goes on elsewhere")
 
     def done(self, job: Job, record: dict[str, Any]) -> None:
-        """A job that has just been completed."""
+        """See `JobsView`."""
         self._ended("done", job, record)
         if not self._console.is_terminal:
-            self._say(
-                f"{_name(job)}: test error {100 * record['metrics'][CRITERION]:.2f} %, "
-                f"{record['seconds']['training']:.1f} s"
-            )
+            value = record["metrics"].get(f"val/{self._metric}")
+            shown = "" if value is None else f"val {self._metric} {self._text(value)}, "
+            self._say(f"{job_name(job)}: {shown}{record['seconds']['training']:.1f} s")
+        if self._counts["done"] == 1:
+            suggest_check(job.spec.command, self.seconds_left())
 
     def failed(self, job: Job, reason: str, log: Path) -> None:
-        """A job that ended in any other way."""
+        """See `JobsView`."""
         self._ended("failed", job, None)
         self._failures.append((job, reason, log))
-        self._say(f"{_name(job)}: FAILED, {reason}")
+        self._say(f"{job_name(job)}: FAILED, {reason}")
 
     def interrupted(self, job: Job) -> None:
-        """A job that stopped because the sweep was asked to."""
+        """See `JobsView`."""
         self._ended("interrupted", job, None)
         if not self._console.is_terminal:
-            self._say(f"{_name(job)}: interrupted")
-
-    @property
-    def failures(self) -> int:
-        """How many jobs have failed so far."""
-        return len(self._failures)
+            self._say(f"{job_name(job)}: interrupted")
 
     def _ended(self, kind: str, job: Job, record: dict[str, Any] | None) -> None:
         self._counts[kind] += 1
-        self._running.discard(job.number)
-        self._last_change = time.monotonic()
-        arm = self._arms[arm_name(job)]
-        arm.ended += 1
+        self._put_back(job)
+        variant = self._variants[variant_name(job)]
+        variant.waiting -= 1
+        variant.ended += 1
         if record is not None:
-            arm.errors.append(record["metrics"][CRITERION])
-            arm.seconds.append(record["seconds"]["session"])
+            value = record["metrics"].get(f"val/{self._metric}")
+            variant.values += [] if value is None else [value]
+            variant.seconds.append(record["seconds"]["session"])
+
+    def _put_back(self, job: Job) -> None:
+        """Among those that wait."""
+        if self._running.end(job):
+            self._variants[variant_name(job)].waiting += 1
 
     def _say(self, line: str) -> None:
         finished = sum(self._counts.values())
-        self._console.print(f"[{finished}/{self._jobs}] {line}", soft_wrap=True)
+        self._print(f"[{finished}/{self._jobs}] {line}", soft_wrap=True)
+
+    def _print(self, *shown: Any, **options: Any) -> None:
+        try:
+            self._console.print(*shown, **options)
+            self._console.file.flush()
+        except BrokenPipeError:
+            # The reader of our output has left (`| head`); the sweep goes on without its view.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            self._console = Console(quiet=True)
+
+    def _text(self, value: float) -> str:
+        return metric_text(self._metric, value)
 
     def seconds_left(self) -> float | None:
-        """An estimate: what is left, at the mean time of each arm's completed runs.
+        """Estimate how long the sweep still takes.
 
-        None before any run is completed; an arm without completed runs counts as the mean of all.
+        What waits takes the mean time of its variant's completed runs, or of all completed runs, or
+        of those that run; what runs, what it says itself, or the rest of that mean. None as long as
+        there is neither.
         """
-        every = [seconds for arm in self._arms.values() for seconds in arm.seconds]
-        if not every:
+        now = time.monotonic()
+        running = self._running.look()
+        left = [each.seconds_left(now) for each in running]
+        known = [seconds for variant in self._variants.values() for seconds in variant.seconds]
+        if not known:
+            known = [
+                now - job.started + seconds
+                for job, seconds in zip(running, left, strict=True)
+                if seconds is not None
+            ]
+        if not known:
             return None
-        work = sum(
-            (arm.jobs - arm.ended) * statistics.fmean(arm.seconds or every)
-            for arm in self._arms.values()
+        variants = self._variants.values()
+        work = sum(each.waiting * statistics.fmean(each.seconds or known) for each in variants)
+        work += sum(
+            self._rest(job, known, now) if seconds is None else seconds
+            for job, seconds in zip(running, left, strict=True)
         )
-        return max(0.0, work / self.side_by_side - (time.monotonic() - self._last_change))
+        return work / self.side_by_side
 
-    def _render(self) -> Group:
+    def _rest(self, progress: JobProgress, known: list[float], now: float) -> float:
+        variant = self._variants[variant_name(progress.job)]
+        return max(0.0, statistics.fmean(variant.seconds or known) - (now - progress.started))
+
+    def __rich__(self) -> Group:
+        """Return the live display, never higher than the terminal."""
         counts = self._counts | {"running": len(self._running)}
         shown = [f"{count} {kind}" for kind, count in counts.items() if count]
         left = self.seconds_left()
@@ -141,44 +235,60 @@ class SweepView:
         head.add_row(
             ProgressBar(total=self._jobs, completed=sum(self._counts.values()), width=16),
             ", ".join(shown) or f"{self._jobs} jobs",
-            "" if left is None else f"about {_clock(left)} left",
+            "" if left is None else f"about {clock(left)} left",
         )
-        return Group(head, self._table())
+        rows = min(self.side_by_side, self._jobs, MAX_RUNNING_ROWS)
+        room = max(MIN_VARIANT_ROWS, self._console.height - OTHER_ROWS - rows)
+        return Group(head, self._running.table(rows), *self._scrolled(room))
 
-    def _table(self) -> Table:
-        table = Table("arm", box=None)
-        for heading in ("n", "mean test error", "deviation"):
-            table.add_column(heading, justify="right", no_wrap=True)
-        for name, arm in self._arms.items():
-            n = len(arm.errors)
-            deviation = f"{100 * statistics.stdev(arm.errors):.2f} %" if n > 1 else "-"
-            mean = f"{100 * statistics.fmean(arm.errors):.2f} %" if n else "-"
-            table.add_row(name, f"{n}" if n == arm.jobs else f"{n}/{arm.jobs}", mean, deviation)
+    def _scrolled(self, rows: int) -> list[Any]:
+        """Return as many variants as there is room for, from the first that is not through."""
+        variants = list(self._variants.items())
+        open_ones = (n for n, (_, each) in enumerate(variants) if each.ended < each.jobs)
+        begin, shown = window(variants, next(open_ones, 0), rows)
+        table = self._table(shown, live=True)
+        after = len(variants) - begin - len(shown)
+        hidden = [f"{begin} above", f"{after} below"] if len(shown) < len(variants) else []
+        return [table, f" ... {', '.join(hidden)}"] if hidden else [table]
+
+    def _table(self, variants: Sequence[tuple[str, _Variant]], live: bool) -> Table:
+        table = Table(box=None, expand=live)
+        if live:
+            table.add_column("variant", ratio=1, no_wrap=True)
+        else:
+            table.add_column("variant")
+        for heading in ("n", f"mean val {self._metric}", "std"):
+            table.add_column(heading, justify="right", no_wrap=True, min_width=7 if live else None)
+        for name, variant in variants:
+            values = variant.values
+            std = self._text(statistics.stdev(values)) if len(values) > 1 else "-"
+            mean = self._text(statistics.fmean(values)) if values else "-"
+            done = len(variant.seconds)
+            count = f"{done}" if done == variant.jobs else f"{done}/{variant.jobs}"
+            table.add_row(name, count, mean, std)
         return table
 
-    def finish(self) -> None:
-        """The mean error of every arm, and what failed, where, and why."""
+    def stop(self) -> None:
+        """End the display."""
         self._live.stop()
-        self._console.print(self._table())
+
+    def finish(self) -> None:
+        """Show the mean of every variant, and what failed, where, and why."""
+        self.stop()
+        self._print(self._table(list(self._variants.items()), live=False))
         counts = self._counts | {"not started": self._jobs - sum(self._counts.values())}
         shown = [f"{count} {kind}" for kind, count in counts.items() if count or kind == "done"]
         seconds = time.monotonic() - self._began
-        self._console.print(f"{', '.join(shown)}; {seconds:.1f} s", soft_wrap=True)
+        self._print(f"{', '.join(shown)}; {seconds:.1f} s", soft_wrap=True)
         for job, reason, log in self._failures:
-            print(f"FAILED {_name(job)}: {reason}\n       log: {log}", file=sys.stderr)
+            print_failure(job, reason, log)
 
 
-def arm_name(job: Job) -> str:
-    """The arm by what tells it from the sweep's others, and by its folder."""
-    return " ".join(filter(None, (job.arm, job.directory.parent.name)))
+def print_failure(job: Job, reason: str, log: Path) -> None:
+    """Say on stderr why a job failed and where its log is."""
+    print(f"FAILED {job_name(job)}: {reason}\n       log: {log}", file=sys.stderr)
 
 
-def _name(job: Job) -> str:
-    name = f"{job.directory.parent.name}/{job.directory.name}"
-    return f"{name} ({job.arm})" if job.arm else name
-
-
-def _clock(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+def variant_name(job: Job) -> str:
+    """Return what tells the variant from the sweep's others, and its folder."""
+    return " ".join(filter(None, (job.label, job.directory.parent.name)))

@@ -1,15 +1,28 @@
-"""The nets of the report and beyond; plain `nn.Module`s that know neither Lightning nor Hydra.
+"""The nets, plain `nn.Module`s that know neither Lightning nor Hydra.
 
-Every net maps pairs (N, 2, 14, 14) to a `Prediction`. To add one, write a class that does the same
-and a file in `conf/model/` that names it.
+Those of the report and beyond map pairs (N, 2, 14, 14) to a `Prediction`; those that classify
+images map (N, C, H, W) to scores (N, classes). To add one, write a class that does the
+same and a file in `conf/model/` that names it.
 
-Shape legend: N pairs, C channels, H = W pixels.
+Shape legend: N pairs or images, C channels, H = W pixels.
 """
 
 from project.models.basic import Basic
+from project.models.convnet import ConvNet
+from project.models.mlp import MLP
 from project.models.posterior import PosteriorNet
 from project.models.prediction import Prediction
 from project.models.resnet import ResNet
 from project.models.siamese import Siamese
+from project.models.vit import ViT
 
-__all__ = ["Basic", "PosteriorNet", "Prediction", "ResNet", "Siamese"]
+__all__ = [
+    "MLP",
+    "Basic",
+    "ConvNet",
+    "PosteriorNet",
+    "Prediction",
+    "ResNet",
+    "Siamese",
+    "ViT",
+]

@@ -9,7 +9,12 @@ from project.models.prediction import Prediction
 
 
 class Basic(nn.Module):
-    """Two convolutions, then two linear layers, ReLU (report, part 1, "Basic")."""
+    """Two convolutions, then two linear layers, ReLU (report, part 1, "Basic").
+
+    Args:
+        channels: Of the two convolutions.
+        hidden: Width of the hidden layer.
+    """
 
     def __init__(self, channels: Sequence[int], hidden: int) -> None:
         super().__init__()
@@ -20,6 +25,6 @@ class Basic(nn.Module):
         self.linear2 = nn.Linear(hidden, 2)
 
     def forward(self, pairs: Tensor) -> Prediction:
-        """Pairs (N, 2, 14, 14) to comparison logits (N, 2); no digits."""
+        """Map pairs (N, 2, 14, 14) to comparison logits (N, 2); no digits."""
         check_pairs(pairs)
         return Prediction(self.linear2(self.linear1(self.convolutions(pairs)).relu()))

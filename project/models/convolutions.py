@@ -21,7 +21,11 @@ def check_pairs(pairs: Tensor) -> None:
 class Convolutions(nn.Module):
     """Images (N, in_channels, 14, 14) to features (N, 4 * channels[1]).
 
-    dropout: the probability for the channels of each convolution.
+    Args:
+        in_channels: Of the images.
+        channels: Of the two convolutions.
+        batch_norm: Whether batch norm follows each of them.
+        dropout: The probability for the channels of each convolution.
     """
 
     def __init__(
@@ -43,7 +47,7 @@ class Convolutions(nn.Module):
         self.pool = nn.MaxPool2d(2)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Features in the order channel, row, column."""
+        """Return the features in the order channel, row, column."""
         maps = self.dropout1(self.norm1(self.pool(self.conv1(images))).relu())
         maps = self.dropout2(self.norm2(self.pool(self.conv2(maps))).relu())
         return maps.flatten(1)

@@ -33,6 +33,7 @@ class ConvolutionStage(nn.Module):
         self.norm = nn.BatchNorm2d(out_channels)
 
     def forward(self, maps: Tensor) -> Tensor:
+        """Map (N, in_channels, H, W) to (N, out_channels, H', W')."""
         # Pooling first: there is a quarter of the pixels left to norm, and ReLU commutes with it.
         return self.norm(self.pool(self.conv(maps))).relu()
 
@@ -40,10 +41,13 @@ class ConvolutionStage(nn.Module):
 class PosteriorNet(nn.Module):
     """A stack of convolutions for each image, the average over its pixels, ten logits; a head.
 
-    channels: of each convolution. pooled: which of them (counted from 1) halve the image.
-    unpadded: which of them see whole 3x3 windows only, and make the image smaller by 2.
-    head: `posterior`, P(a <= b) as above; `learned`, two linear layers of `hidden_comparison` in
-        between on the probabilities of both digits, as the report's nets have them.
+    Args:
+        channels: Of each convolution.
+        pooled: Which of them (counted from 1) halve the image.
+        head: `posterior`, P(a <= b) as above; `learned`, two linear layers of `hidden_comparison`
+            in between on the probabilities of both digits, as the report's nets have them.
+        hidden_comparison: Width of the learned head.
+        unpadded: Which convolutions see whole 3x3 windows only, and make the image smaller by 2.
     """
 
     def __init__(
@@ -78,6 +82,7 @@ class PosteriorNet(nn.Module):
                 )
             stages.append(ConvolutionStage(width, wider, pool, pad))
             width = wider
+        self.digit_outputs = ("logits",)  # of `Prediction.digits`
         self.convolutions = nn.Sequential(*stages)
         self.linear = nn.Linear(width, 10)
         self.comparison: nn.Module | None = None
@@ -87,7 +92,7 @@ class PosteriorNet(nn.Module):
             )
 
     def forward(self, pairs: Tensor) -> Prediction:
-        """Pairs (N, 2, 14, 14) to comparison scores (N, 2) and digit logits (N, 2, 10).
+        """Map pairs (N, 2, 14, 14) to comparison scores (N, 2) and digit logits (N, 2, 10).
 
         With the posterior head the scores are log-probabilities: cross-entropy leaves them as
         they are.
@@ -101,7 +106,7 @@ class PosteriorNet(nn.Module):
 
 
 def comparison_of(digits: Tensor) -> Tensor:
-    """Digit logits (N, 2, 10) to log-probabilities (N, 2) of a > b and of a <= b."""
+    """Return the log-probabilities (N, 2) of a > b and of a <= b, from digit logits (N, 2, 10)."""
     first, second = digits.log_softmax(2).unbind(1)
     both = first.unsqueeze(2) + second.unsqueeze(1)  # log p_i q_j
     # A sum for each, not 1 minus the other: so neither loses its digits where it is small.

@@ -29,6 +29,7 @@ class ResidualBlock(nn.Module):
             )
 
     def forward(self, maps: Tensor) -> Tensor:
+        """Return relu(shortcut + residual)."""
         residual = self.norm1(self.conv1(maps)).relu()
         residual = self.norm2(self.conv2(residual))
         return (self.shortcut(maps) + residual).relu()
@@ -37,9 +38,11 @@ class ResidualBlock(nn.Module):
 class ResNet(nn.Module):
     """A residual net over the pair as a two-channel image, with the main loss only.
 
-    channels: width of each stage; every stage after the first halves the image.
-    blocks: number of residual blocks in each stage.
     The report's net is one stage of 10 blocks and 32 channels.
+
+    Args:
+        channels: Width of each stage; every stage after the first halves the image.
+        blocks: Number of residual blocks in each stage.
     """
 
     def __init__(self, channels: Sequence[int], blocks: Sequence[int]) -> None:
@@ -62,7 +65,7 @@ class ResNet(nn.Module):
         self.linear = nn.Linear(width, 2)
 
     def forward(self, pairs: Tensor) -> Prediction:
-        """Pairs (N, 2, 14, 14) to comparison logits (N, 2); no digits."""
+        """Map pairs (N, 2, 14, 14) to comparison logits (N, 2); no digits."""
         check_pairs(pairs)
         maps = self.blocks(self.norm(self.conv(pairs)).relu())
         return Prediction(self.linear(maps.mean((2, 3))))

@@ -22,7 +22,7 @@ def _check_probability(name: str, value: float) -> None:
 
 
 def _one_each(name: str, given: float | Sequence[float]) -> tuple[float, float]:
-    """The probabilities of both convolutions."""
+    """Return the probabilities of both convolutions."""
     values = tuple(given) if isinstance(given, Sequence) else (given, given)
     if len(values) != 2:
         raise ValueError(f"{name} must be one number or two, got {list(values)}")
@@ -37,13 +37,20 @@ class Siamese(nn.Module):
     Per image: 256 features -> hidden_digit -> 10 -> softmax; the two softmaxed outputs joined:
     20 -> hidden_comparison -> 2.
 
-    auxiliary: where the digits are named as well, for the auxiliary loss: `late`, the 10 outputs
-        that go to the head; `early`, a linear layer right after the convolutions; `both`; `none`.
-    auxiliary_on: what the auxiliary cross-entropy receives. `probabilities` are softmaxed outputs:
-        cross-entropy then applies softmax a second time, as the report almost certainly did.
-        `logits` is the correct form. The head receives probabilities either way.
-    dropout_conv: probability of dropping a channel after each convolution: one number for both, or
-        one each. dropout_linear: of dropping one of the 20 joined outputs on their way to the head.
+    Args:
+        channels: Of the two convolutions.
+        hidden_digit: Width of the branch's hidden layer.
+        hidden_comparison: Width of the head's hidden layer.
+        batch_norm: Whether every hidden layer is followed by batch norm.
+        dropout_conv: The probability of dropping a channel after each convolution: one number for
+            both, or one each.
+        dropout_linear: That of dropping one of the 20 joined outputs on their way to the head.
+        auxiliary: Where the digits are named as well, for the auxiliary loss: `late`, the 10
+            outputs that go to the head; `early`, a linear layer right after the convolutions;
+            `both`; `none`.
+        auxiliary_input: What the auxiliary cross-entropy receives. `probabilities` are softmaxed
+            outputs: cross-entropy then applies softmax a second time, as the report almost
+            certainly did. `logits` is the correct form. The head receives probabilities either way.
     """
 
     def __init__(
@@ -55,7 +62,7 @@ class Siamese(nn.Module):
         dropout_conv: float | Sequence[float],
         dropout_linear: float,
         auxiliary: Literal["early", "late", "both", "none"],
-        auxiliary_on: Literal["probabilities", "logits"],
+        auxiliary_input: Literal["probabilities", "logits"],
     ) -> None:
         super().__init__()
         for name, width in (
@@ -68,13 +75,16 @@ class Siamese(nn.Module):
         _check_probability("dropout_linear", dropout_linear)
         if auxiliary not in AUXILIARY_POSITIONS:
             raise ValueError(f"auxiliary must be one of {AUXILIARY_POSITIONS}, got {auxiliary!r}")
-        if auxiliary_on not in AUXILIARY_INPUTS:
+        if auxiliary_input not in AUXILIARY_INPUTS:
             raise ValueError(
-                f"auxiliary_on must be one of {AUXILIARY_INPUTS}, got {auxiliary_on!r}"
+                f"auxiliary_input must be one of {AUXILIARY_INPUTS}, got {auxiliary_input!r}"
             )
-        self.auxiliary_on = auxiliary_on
+        self.auxiliary_input = auxiliary_input
         self.late = auxiliary in ("late", "both")
         self.convolutions = Convolutions(1, channels, batch_norm, (conv1, conv2))
+        # Of `Prediction.digits`, which of them are probabilities and which logits.
+        positions = {"none": 0, "both": 2}.get(auxiliary, 1)
+        self.digit_outputs = (auxiliary_input,) * positions
         features = self.convolutions.features
         self.early = nn.Linear(features, 10) if auxiliary in ("early", "both") else None
         self.digit1 = nn.Linear(features, hidden_digit)
@@ -86,7 +96,7 @@ class Siamese(nn.Module):
         self.comparison2 = nn.Linear(hidden_comparison, 2)
 
     def forward(self, pairs: Tensor) -> Prediction:
-        """Pairs (N, 2, 14, 14) to comparison logits (N, 2) and digits, (N, 2, 10) per position."""
+        """Map pairs (N, 2, 14, 14) to comparison logits (N, 2) and (N, 2, 10) per position."""
         check_pairs(pairs)
         images = pairs.reshape(-1, 1, IMAGE_SIZE, IMAGE_SIZE)
         features = self.convolutions(images)
@@ -98,7 +108,7 @@ class Siamese(nn.Module):
         digits = []
         if self.early is not None:
             early = self.early(features)
-            digits.append(early.softmax(1) if self.auxiliary_on == "probabilities" else early)
+            digits.append(early.softmax(1) if self.auxiliary_input == "probabilities" else early)
         if self.late:
-            digits.append(probabilities if self.auxiliary_on == "probabilities" else logits)
+            digits.append(probabilities if self.auxiliary_input == "probabilities" else logits)
         return Prediction(comparison, tuple(output.view(-1, 2, 10) for output in digits))

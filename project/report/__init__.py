@@ -1,1 +1,1 @@
-"""From run directories to figures: reads what runs left on disk, and imports no torch."""
+"""From runs to tables, figures and one page, for any experiment; imports no torch."""

@@ -1,8 +1,9 @@
 """python -m project.report: the runs under outputs/ as one honest table, with figures, on one page.
 
     python -m project.report                             everything under outputs/
+    python -m project.report last=true                   the sweep that was typed last
     python -m project.report study=epfl_table            the runs of one study
-    python -m project.report runs='ws_al*' baseline=ws_al_bn_do
+    python -m project.report runs='ws_al*' where='optimizer.lr>0.1' baseline=ws_al_bn_do
 
 Reads run directories only, and writes outputs/report. torch is never imported.
 """
@@ -10,71 +11,116 @@ Reads run directories only, and writes outputs/report. torch is never imported.
 import re
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any, Literal
 
-from project import command
+from pydantic import BeforeValidator, ValidationError
 
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
+from project.cli import main as cli
+from project.config.errors import ConfigurationError, format_validation_error, suggest
+from project.config.schema import OutputPaths, Section
+from project.report.selection import PlannedVariant
+from project.results.variants import Settings, identity_of
 
-    from project.report.choosing import PlannedArm
+COMMANDS = ("train", "disk")  # those whose runs a study may be of
 
 
-def execute(config: "DictConfig") -> None:
+def _globs(value: Any) -> Any:
+    """Return globs as a list: one, or several between brackets or with commas between them."""
+    if not isinstance(value, str):
+        return value or []
+    inner = value[1:-1] if value[:1] == "[" and value[-1:] == "]" and "," in value else value
+    return [each.strip("'\" ") for each in inner.split(",")]
+
+
+class ReportConfig(Section):
+    """`conf/report.yaml`, composed and resolved."""
+
+    runs: Annotated[list[str], BeforeValidator(_globs)]
+    where: str | None
+    study_name: str | None
+    last: bool
+    metric: str | None
+    metrics: list[str]
+    baseline: str | None
+    columns: list[str]
+    strict: bool
+    code: Literal["accept"] | None
+    sections: list[str]
+    reference: dict[str, Any] | None = None
+    paths: OutputPaths
+
+
+def execute(config: dict[str, Any], words: Sequence[str]) -> None:
     """Make the report that `config` describes."""
-    from omegaconf import OmegaConf
+    from project.config.compose import options
+    from project.report.build import Request, make_report
 
-    from project.composition import overrides_for
-    from project.configuration import check_report
-    from project.report.making import Request, make_report
-
-    values: Any = OmegaConf.to_container(config, resolve=True)
-    checked = check_report(values)
+    try:
+        checked = ReportConfig.model_validate(config)
+    except ValidationError as error:
+        raise format_validation_error(error, config) from None
+    for word in words:
+        # It is optional in conf/report.yaml, so Hydra passes over one that is not there.
+        if word.startswith("reference=") and checked.reference is None:
+            known = suggest(word[10:], options("reference"))
+            raise ConfigurationError(f"{word}: there is no such file in conf/reference{known}")
+    reference = checked.reference or {}
     request = Request(
         outputs=Path(checked.paths.outputs),
-        pattern=checked.runs,
+        runs=checked.runs,
+        where=checked.where,
         study=checked.study_name,
         planned=plan(checked.study_name) if checked.study_name is not None else [],
+        last=checked.last,
         baseline=checked.baseline,
-        allow_missing=checked.allow_missing,
-        overrides=overrides_for,
-        settings_of=settings_of,
+        metric=checked.metric,
+        metrics=checked.metrics,
+        columns=checked.columns,
+        strict=checked.strict,
+        mix_code=checked.code == "accept",
+        sections=[*reference.get("sections", []), *checked.sections],
+        reference=reference or None,
+        compose_settings=compose_settings,
     )
     print(make_report(request))
 
 
-def settings_of(models: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The settings of the models' files by their names; without those that have none any more."""
-    from project.composition import CONFIGURATION_FOLDER, NO_RUNS_SEED, compose_values
-    from project.report.arms import flat_settings
-
-    there = [name for name in models if (CONFIGURATION_FOLDER / f"model/{name}.yaml").exists()]
-    seed = f"seed={NO_RUNS_SEED}"
-    return {name: flat_settings(compose_values("train", [f"model={name}", seed])) for name in there}
-
-
-def plan(study: str) -> list["PlannedArm"]:
-    """The arms that conf/study/`study`.yaml sweeps over; raises ConfigurationError."""
+@cache
+def compose_settings(words: tuple[str, ...]) -> Settings | None:
+    """Return the settings that words of project.train lead to; None where there is no such file."""
     from hydra.errors import HydraException
 
-    from project.composition import CONFIGURATION_FOLDER, study_arms
-    from project.refusing import ConfigurationError, suggestion
-    from project.report.choosing import PlannedArm
+    from project.config.compose import compose
 
-    known = sorted(path.stem for path in (CONFIGURATION_FOLDER / "study").glob("*.yaml"))
-    if study not in known:
-        raise ConfigurationError(
-            f"study={study}: there is no such study{suggestion(study, known)}"
-            f"\navailable: {', '.join(known)}"
-        )
+    try:
+        return identity_of(compose("train", words))
+    except (HydraException, ConfigurationError):
+        return None
+
+
+def plan(study: str) -> list[PlannedVariant]:
+    """Return the variants that conf/study/`study`.yaml sweeps over.
+
+    Raises:
+        ConfigurationError: There is no such study, or it is one of no command.
+    """
+    from hydra.errors import HydraException
+
+    from project.config.compose import options, study_variants
+
+    if study not in options("study"):
+        known = suggest(study, options("study"))
+        raise ConfigurationError(f"study={study}: there is no such study{known}")
     refusals = []
-    for config_name in ("train", "disk"):
+    for command in COMMANDS:
         # A study belongs to the command that knows its keys.
         try:
-            return [PlannedArm(arm.values, arm.seeds) for arm in study_arms(config_name, study)]
+            found = study_variants(command, study)
+            return [PlannedVariant(each.config, each.seeds, command) for each in found]
         except HydraException as error:
-            refusals.append(f"{config_name}: {error}")
+            refusals.append(f"{command}: {error}")
     raise ConfigurationError(f"study={study} is one of no command\n" + "\n".join(refusals))
 
 
@@ -84,8 +130,8 @@ def main() -> None:
         print("error: a report is no sweep; leave out -m", file=sys.stderr)
         sys.exit(2)
     # To Hydra `study` is the folder conf/study, which a report reads and does not become.
-    sys.argv[1:] = [re.sub(r"^study=", "study_name=", word) for word in sys.argv[1:]]
-    command.run(execute, "report", prepare=lambda: None)
+    sys.argv[1:] = [re.sub(r"^\+?study=", "study_name=", word) for word in sys.argv[1:]]
+    cli.run(execute, None, "report")
 
 
 if __name__ == "__main__":

@@ -1,151 +1,213 @@
-"""index.html: the tables, what to know before believing them, the sections, and all runs."""
+"""index.html: what was found, the tables, what to know before believing them, and all runs."""
 
 import base64
+import hashlib
 import re
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
-from project.report import numbers, tables
-from project.report.arms import differing_keys, shown
-from project.report.comparisons import METRIC, Row, Table, paired_runs
-from project.report.notices import version_of
-from project.report.runs import StoredRun
+from project.report import tables
+from project.report.caveats import version_of
+from project.report.figures.style import save
+from project.report.formatting import NONE, counted, seconds
+from project.report.results_table import Row, Table, answer, headline
+from project.report.sections import Cell, Illustration, PageTable, Section
+from project.results.comparisons import paired_runs
+from project.results.text import printable, shown
+from project.results.variants import differing_keys
 
 HERE = Path(__file__).parent
 TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
+PIXELS_PER_INCH = 96  # CSS's inch
 
 
 @dataclass(frozen=True)
-class Image:
-    """A figure as the page holds it: `uri` is the file itself; width and height in pixels."""
+class Chapter:
+    """A table with what belongs to it.
 
-    uri: str
-    caption: str
-    width: int
-    height: int
+    Attributes:
+        table: The table.
+        notices: What to know before believing it.
+        sections: What follows it.
+    """
 
-
-@dataclass(frozen=True)
-class PageSection:
-    """A section whose figures have been drawn. html: marked up and escaped."""
-
-    anchor: str
-    title: str
-    html: Markup
-    images: tuple[Image, ...]
+    table: Table
+    notices: Sequence[str]
+    sections: Sequence[Section]
+    images: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class RunList:
-    """The runs of one arm as a table of text; the last column is the directory under outputs."""
+def write_figures(chapters: Sequence[Chapter], folder: Path) -> None:
+    """Write every figure into `folder`, and keep the smaller of its files for the page."""
+    for chapter in chapters:
+        for part in (part for section in chapter.sections for part in section.parts):
+            if isinstance(part, Illustration):
+                files = save(part.figure, folder / part.file)
+                smaller = min(files, key=lambda path: path.stat().st_size)
+                content = base64.b64encode(smaller.read_bytes()).decode()
+                size = (round(PIXELS_PER_INCH * each) for each in part.figure.get_size_inches())
+                chapter.images[part.name] = {
+                    "uri": f"data:{TYPES[smaller.suffix]};base64,{content}",
+                    "size": tuple(size),
+                }
 
-    name: str
-    label: str
-    count: str
-    settings: list[tuple[str, str]]
-    columns: list[str]
-    lines: list[list[str]]
 
+def render(chapters: Sequence[Chapter], subject: str, keys: Sequence[str] = ()) -> str:
+    """Return the page.
 
-def render(
-    all_tables: Sequence[Table],
-    notices: Mapping[str, Sequence[str]],
-    sections: Mapping[str, Sequence[PageSection]],
-) -> str:
-    """The page. notices, sections: by experiment; the sections follow their table."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined)
-    environment.filters["breakable"] = breakable
-    template = environment.from_string((HERE / "page.html.jinja").read_text())
-    rows = [row for table in all_tables for row in table.rows]
+    Args:
+        chapters: The tables, with their figures written.
+        subject: What the report is about: `study epfl_table`.
+        keys: The columns that are shown at first.
+    """
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+                              lstrip_blocks=True)  # fmt: skip
+    environment.filters |= {"breakable": breakable, "label": label}
+    template = environment.from_string((HERE / "page.html.jinja").read_text(encoding="utf-8"))
+    script = (HERE / "page.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(f"\n{script}".encode()).digest()).decode()
     return template.render(
-        style=Markup((HERE / "page.css").read_text()),
-        tables=all_tables,
-        notices=notices,
-        sections=sections,
-        run_lists=[each for table in all_tables for each in run_lists(table)],
-        run_count=f"{sum(len(row.arm.runs) for row in rows):,}",
-        arm_count=f"{len(rows):,}",
-        columns=tables.COLUMNS,
+        style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        script_digest=digest,
+        subject=subject,
+        made=made_of([each.table for each in chapters]),
+        chapters=chapters,
+        main_table=lambda table: main_table(table, keys),
+        run_tables=run_tables,
         legend=tables.LEGEND,
-        answer=tables.answer,
+        answer=answer,
+        headline=headline,
         power_sentence=power_sentence,
     )
 
 
+def label(cell: str | Cell) -> str:
+    """Return the text of a cell without its notes."""
+    return cell if isinstance(cell, str) else cell.text
+
+
 def breakable(text: str) -> Markup:
-    """The text, which may be broken after the marks that join a key's words."""
+    """Return the text, which may be broken after the marks that join a key's words."""
     return Markup(re.sub(r"([._=,/])(?=[A-Za-z])", r"\1<wbr>", str(escape(text))))
 
 
-def image(files: Sequence[Path], width: int, height: int, caption: str) -> Image:
-    """The smaller one of a figure's files as part of the page; width, height: in pixels."""
-    file = min(files, key=lambda path: path.stat().st_size)
-    content = base64.b64encode(file.read_bytes()).decode()
-    return Image(f"data:{TYPES[file.suffix]};base64,{content}", caption, width, height)
+def made_of(all_tables: Sequence[Table]) -> str:
+    """Return how many runs there are, of which day and of which commit."""
+    runs = [run for table in all_tables for run in table.runs]
+    ended = [str(run.record["ended"]) for run in runs if run.record.get("ended")]
+    commits = sorted({version_of(run) for run in runs})
+    commit = f"commit {commits[0]}" if len(commits) == 1 else f"{len(commits)} commits"
+    variants = sum(len(table.rows) for table in all_tables)
+    parts = [f"{counted(len(runs), 'completed run')} of {counted(variants, 'variant')}",
+             printable(max(ended, default="no date")[:10]), commit]  # fmt: skip
+    return " · ".join(parts)
+
+
+# Columns of which the page shows what stands in others too, in smaller letters.
+UNDER = {"test": ["test_ci"], "median": ["best", "worst"], "difference": ["difference_ci"]}
+NOTES = {
+    "validation": ("mean ± std",), "test": ("mean ± std", "95 % CI"),
+    "median": ("best to worst",), "difference": ("to the baseline", "95 % CI"),
+    "detectable": ("with 80 % power",),
+}  # fmt: skip
+
+
+def main_table(table: Table, keys: Sequence[str]) -> PageTable:
+    """Return the table of the page, in which a CI stands under its mean."""
+    every = tables.columns_of(table)
+    above = {key: column for column, own in UNDER.items() for key in own}
+    columns = [each for key, each in every.items() if key not in above]
+    rows = []
+    for row in table.rows:
+        cells = []
+        for column in columns:
+            text = tables.cell(column, row)
+            under = [every[key].text(row) for key in UNDER.get(column.key, ())]
+            notes = [" to ".join(under)] if under and under[0] != NONE else []
+            if column.key == "variant":
+                text, *notes = [*text.split(" "), *["baseline"] * row.is_baseline]
+            elif column.key == "difference" and row.paired is None:
+                text = row.reason
+            sort = row.variant.label if column.key == "variant" else column.number(row)
+            cells.append(Cell(text, tuple(notes), (row.variant.anchor,), sort))
+        rows.append(cells)
+    others = [each.metric.name for each in table.others]
+    chosen = {"variant", *(above.get(key, key) for key in keys or [*tables.SHOWN, *others])}
+    return PageTable(
+        caption=f"{table.title}: table",
+        header=[Cell(column.header, NOTES.get(column.key, ())) for column in columns],
+        rows=rows,
+        keys=[column.key for column in columns],
+        hidden=[column.key for column in columns if column.key not in chosen],
+        marked=next((k for k, row in enumerate(table.rows) if row.is_baseline), None),
+    )
 
 
 def power_sentence(table: Table) -> str:
-    """What so many seeds can show and what they cannot, in one sentence."""
-    compared = [row.comparison for row in table.rows if row.comparison]
-    if not compared:
-        return "With these runs nothing can be said about differences between arms."
-    seen = [
-        (each.n, each.smallest_detectable_difference)
-        for each in compared
-        if each.smallest_detectable_difference is not None
-    ]
+    """Return what so many seeds can show and what they cannot, in one sentence."""
+    seen = [(row.paired.n, row.paired.detectable) for row in table.compared
+            if row.paired and row.paired.detectable is not None]  # fmt: skip
     if not seen:
         return "With these runs nothing can be said about how small a difference they would show."
     detectable = [difference for _, difference in seen]
     sizes = sorted({n for n, _ in seen})
     n = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
-    middle = numbers.percent(statistics.median(detectable))
+    low, middle, high = (
+        table.quantity.value(each)
+        for each in (min(detectable), statistics.median(detectable), max(detectable))
+    )
     return (
         f"What {n} paired seeds can show: a single comparison detects, with 80 % power, a true "
-        f"difference of {middle} percentage points in the middle case "
-        f"({numbers.percent(min(detectable))} to {numbers.percent(max(detectable))}, column "
-        "\N{LEFT DOUBLE QUOTATION MARK}detectable\N{RIGHT DOUBLE QUOTATION MARK}); smaller ones "
-        "may well be there and stay unseen, so a large p is no proof of equality."
+        f"difference of {middle}{table.quantity.points} in the middle case ({low} to {high}, "
+        "column \N{LEFT DOUBLE QUOTATION MARK}detectable\N{RIGHT DOUBLE QUOTATION MARK}); smaller "
+        "ones may well be there and stay unseen, so a large p is no proof of equality."
     )
 
 
-def run_lists(table: Table) -> list[RunList]:
-    """Every arm with its runs, in the order of the table."""
-    keys = differing_keys([row.arm.settings for row in table.rows])
-    return [_run_list(row, table, keys) for row in table.rows]
+def run_tables(table: Table) -> list[dict[str, Any]]:
+    """Return every variant with its runs, in the order of the table."""
+    keys = differing_keys([row.variant.settings for row in table.rows])
+    return [
+        {
+            "row": row,
+            "count": counted(row.runs, "run") + f", {row.variant.diverged} diverged" * bool(
+                row.variant.diverged),
+            "settings": [f"{key}={shown(row.variant.settings[key])}" for key in keys
+                         if key in row.variant.settings],
+            "runs": _run_table(row, table),
+        }
+        for row in table.rows
+    ]  # fmt: skip
 
 
-def _run_list(row: Row, table: Table, keys: Sequence[str]) -> RunList:
-    arm = row.arm
-    others: dict[int, StoredRun] = {}
-    if row.comparison is not None and table.baseline is not None:
-        others = {own.seed: other for own, other in paired_runs(arm, table.baseline)}
-    names = [name for name in ("train/error", "val/error", METRIC) if any(
-        name in run.metrics for run in arm.runs)]  # fmt: skip
-    columns = ["seed", *(f"{name.replace('/', ' ')}, %" for name in names)]
-    columns += ["minus baseline"] * bool(others)
-    columns += ["training, s", "code", "data", "directory"]
-    lines = []
-    for run in sorted((*arm.runs, *arm.unfinished), key=lambda run: run.seed):
-        cells: list[Any] = [run.seed, *(numbers.percent(run.metrics.get(name)) for name in names)]
+def _run_table(row: Row, table: Table) -> PageTable:
+    variant, quantity, metric = row.variant, table.quantity, table.metric
+    others = {}
+    if row.paired is not None and table.baseline is not None:
+        others = {own.seed: other for own, other in paired_runs(variant, table.baseline)}
+    stages = [stage for stage in ("train", "val", "test")
+              if any(f"{stage}/{metric.name}" in run.metrics for run in variant.runs)]  # fmt: skip
+    tagged = [name for name in ("tags", "notes") if any(run.record.get(name)
+                                                        for run in variant.all_runs)]  # fmt: skip
+    header = ["seed", *(quantity.header(stage) for stage in stages)]
+    header += ["minus baseline"] * bool(others) + ["training, s", "code", *tagged, "directory"]
+    rows = []
+    for run in variant.all_runs:
+        cells: list[str | Cell] = [str(run.seed)]
+        cells += [quantity.value(run.metrics.get(f"{stage}/{metric.name}")) for stage in stages]
         if others:
             other = others.get(run.seed)
-            minus = run.metrics[METRIC] - other.metrics[METRIC] if other else None
-            cells.append(numbers.points(minus))
-        cells.append(numbers.seconds(run.seconds.get("training")) if run.metrics else run.status)
-        cells += [version_of(run), run.provenance["data"]["sha256"][:12], f"runs/{run.name}"]
-        lines.append([str(cell) for cell in cells])
-    return RunList(
-        name=arm.name,
-        label=arm.label,
-        count=f"{tables.count(row)} run{'s' * (len(arm.runs) != 1)}",
-        settings=[(key, shown(arm.settings[key])) for key in keys if key in arm.settings],
-        columns=columns,
-        lines=lines,
-    )
+            both = run.metrics and other is not None
+            minus = run.metrics[metric.test] - other.metrics[metric.test] if both else None  # type: ignore[union-attr]
+            cells.append(quantity.difference(minus))
+        cells += [seconds(run.seconds) if run.metrics else run.status, version_of(run)]
+        cells += [shown(run.record.get(name) or "") for name in tagged]
+        rows.append([*cells, f"runs/{run.name}"])
+    return PageTable(f"runs of {variant.label}", header, rows)

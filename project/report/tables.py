@@ -1,296 +1,246 @@
 """The table as Markdown, LaTeX, CSV and on the terminal, and the runs as CSV."""
 
-import csv
-import io
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import pandas
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from project.report import numbers
-from project.report.arms import Arm, differing_keys, shown
-from project.report.comparisons import Row, Table
-from project.report.statistics import SIGNIFICANCE
+from project.config.errors import ConfigurationError, suggest
+from project.report import formatting
+from project.report.formatting import MINUS, NONE
+from project.report.results_table import Row, Table, answer
+from project.results.frames import run_rows
+from project.results.statistics import Interval, Paired, Summary
+from project.results.variants import Variant
 
-# Under the tables in Markdown and on the terminal.
+# Under the tables in Markdown and on the page.
 LEGEND = (
-    "Test error in %: mean ± standard deviation over the seeds (ddof = 1), and the 95 % t-interval "
-    "of the mean. Difference: arm minus baseline in percentage points, paired by seed; below zero "
-    "the arm errs less. p: exact sign-flip test, Holm-corrected over the comparisons with a "
-    "baseline that was named, or over all pairs of arms where the validation errors chose it. "
-    "P(better): how often the arm erred less at the same seed, ties counting half. Detectable: the "
+    "Rows stand in the order of their mean validation value; test values chose nothing. Mean ± std "
+    "over the seeds (ddof 1), and the 95 % CI of the mean (Student's t). Difference: variant minus "
+    "baseline, paired by seed. p: exact sign-flip test, Holm-corrected over the comparisons with a "
+    "baseline that was named, or over all pairs of variants where validation chose it. P(better): "
+    "how often the variant was better at the same seed, ties counting half. Detectable: the "
     "smallest true difference that a paired t-test of these seeds alone shows with 80 % power; "
     "Holm's correction needs more."
 )
-
-
-def count(row: Row) -> str:
-    """`20`, or `45 + 5 diverged`"""
-    return f"{len(row.arm.runs)}" + (f" + {row.diverged} diverged" if row.diverged else "")
-
-
-def mean_error(row: Row) -> str:
-    return (
-        numbers.mean_and_deviation(row.summary.mean, row.summary.deviation)
-        if row.summary
-        else numbers.NONE
-    )
-
-
-def difference(row: Row) -> str:
-    """The mean difference; with its n where that is not the arm's."""
-    if row.comparison is None:
-        return "baseline" if row.reason == "baseline" else numbers.NONE
-    partly = row.comparison.n != len(row.arm.runs)
-    return numbers.points(row.comparison.mean_difference) + (
-        f" (n = {row.comparison.n})" if partly else ""
-    )
-
-
-def p_value(row: Row) -> str:
-    """Holm's; `exploratory` below six seeds."""
-    if row.comparison is not None and row.comparison.exploratory:
-        return "exploratory"
-    return numbers.p_value(row.adjusted_p_value)
-
-
-def _of_comparison(name: str, form: Callable[[Any], str]) -> Callable[[Row], str]:
-    def cell(row: Row) -> str:
-        return numbers.NONE if row.comparison is None else form(getattr(row.comparison, name))
-
-    return cell
-
-
-def _of_summary(name: str, form: Callable[[Any], str]) -> Callable[[Row], str]:
-    def cell(row: Row) -> str:
-        return numbers.NONE if row.summary is None else form(getattr(row.summary, name))
-
-    return cell
-
-
-def parameters(row: Row) -> str:
-    return numbers.NONE if row.parameters is None else f"{row.parameters:,}"
-
-
-def training_seconds(row: Row) -> str:
-    """The mean over the runs."""
-    return numbers.seconds(row.training_seconds.mean if row.training_seconds else None)
-
-
-COLUMNS: dict[str, Callable[[Row], str]] = {
-    "arm": lambda row: row.arm.label,
-    "n": count,
-    "test error (%)": mean_error,
-    "95 % interval": _of_summary("interval", numbers.interval),
-    "median": _of_summary("median", numbers.percent),
-    "best": _of_summary("best", numbers.percent),
-    "worst": _of_summary("worst", numbers.percent),
-    "difference": difference,
-    "its 95 % interval": _of_comparison("interval", numbers.point_interval),
-    "p (Holm)": p_value,
-    "d_z": _of_comparison("d_z", numbers.plain),
-    "P(better)": _of_comparison("chance_of_better", numbers.plain),
-    "detectable": _of_comparison("smallest_detectable_difference", numbers.percent),
-    "parameters": parameters,
-    "training (s)": training_seconds,
-}
-# A terminal is narrow.
+SHOWN = ("variant", "n", "validation", "test", "difference", "p", "parameters", "seconds")
 ON_TERMINAL = (
-    "arm", "n", "test error (%)", "95 % interval", "difference", "its 95 % interval", "p (Holm)",
-    "parameters", "training (s)",
+    "variant", "n", "validation", "test", "test_ci", "difference", "difference_ci", "p", "seconds",
 )  # fmt: skip
 
 
-def answer(table: Table) -> str:
-    """What the differences are to, who chose that, and how the other arms compare."""
-    if table.baseline is None:
-        return "No baseline, so nothing is compared."
-    chosen = (
-        "as asked for"
-        if table.baseline_named
-        else "the arm of the lowest mean validation error of those with the most completed runs "
-        "(the test errors had no say)"
-    )
-    compared = [
-        (row.comparison, row.adjusted_p_value)
-        for row in table.rows
-        if row.comparison is not None and row.adjusted_p_value is not None
+@dataclass(frozen=True)
+class Column:
+    """A column of the table.
+
+    Attributes:
+        key: How it is chosen: `columns=[variant,test]`.
+        header: What stands above it.
+        path: Where a row holds its value: `test.median`.
+        form: From the value to text.
+    """
+
+    key: str
+    header: str
+    path: str
+    form: Callable[[Any], str]
+
+    def text(self, row: Row) -> str:
+        """Return a row's cell."""
+        return self.form(self._value(row))
+
+    def number(self, row: Row) -> float | None:
+        """Return what a row is sorted by."""
+        value = self._value(row)
+        value = getattr(value, "mean", value)
+        return value if isinstance(value, int | float) else None
+
+    def _value(self, row: Row) -> Any:
+        value: Any = row
+        for name in self.path.split("."):
+            value = value.get(name) if isinstance(value, dict) else getattr(value, name, None)
+        return value
+
+
+def columns_of(table: Table) -> dict[str, Column]:
+    """Return all columns of the table by their keys."""
+    quantity = table.quantity
+    ends = ("lowest", "highest")[:: table.metric.sign]
+    columns = [
+        Column("variant", "variant", "variant.label", str),
+        Column("n", "n", "runs", str),
+        Column("validation", quantity.header("validation"), "validation", quantity.mean_std),
+        Column("test", quantity.header(), "test", quantity.mean_std),
+        Column("test_ci", "95 % CI", "test.ci", quantity.ci),
+        Column("median", "median", "test.median", quantity.value),
+        Column("best", "best", f"test.{ends[0]}", quantity.value),
+        Column("worst", "worst", f"test.{ends[1]}", quantity.value),
+        *(
+            Column(each.metric.name, each.header(), f"others.{each.metric.name}", each.mean_std)
+            for each in table.others
+        ),
+        Column("difference", "difference", "paired.mean", quantity.difference),
+        Column("difference_ci", "its 95 % CI", "paired.ci", quantity.difference_ci),
+        Column("p", "p (Holm)", "p_value", formatting.p_value),
+        Column("d_z", "d_z", "paired.d_z", formatting.plain),
+        Column("p_better", "P(better)", "paired.p_better", formatting.plain),
+        Column("detectable", "detectable", "paired.detectable", quantity.value),
+        Column("parameters", "parameters", "variant.first.parameters", thousands),
+        Column("epochs", "epochs", "epochs", str),
+        Column("seconds", "training, s", "seconds.mean", formatting.seconds),
     ]
-    sentence = f"Baseline: {table.baseline.label}, {chosen}."
-    if not compared:
-        return sentence
-    if table.lowest_p_value >= SIGNIFICANCE:
-        return (
-            f"{sentence} Whether an arm errs more or less than it cannot be told by p-values: "
-            f"{table.most_seeds} seeds are too few for {table.family} comparisons."
-        )
-    found = [each for each, p in compared if p < SIGNIFICANCE]
-    more = sum(each.mean_difference > 0 for each in found)
-    family = "" if table.baseline_named else f" over all {table.family} pairs of arms"
-    return (
-        f"{sentence} Of {len(compared)} arm{'s' * (len(compared) > 1)} compared with it, "
-        f"{_count(more)} more and {_count(len(found) - more)} less (Holm's p < {SIGNIFICANCE}"
-        f"{family}); {len(compared) - len(found)} cannot be told from it by these seeds."
-    )
+    return {column.key: column for column in columns}
 
 
-def _count(number: int) -> str:
-    return f"{number or 'none'} err{'s' * (number < 2)}"
+def choose_columns(table: Table, keys: Sequence[str]) -> list[Column]:
+    """Return the columns of these keys; all, if there are none.
+
+    Raises:
+        ConfigurationError: There is no such column.
+    """
+    columns = columns_of(table)
+    for key in keys:
+        if key not in columns:
+            raise ConfigurationError(f"columns: there is no '{key}'{suggest(key, columns)}")
+    return [columns[key] for key in keys or columns]
 
 
-def markdown(tables: Sequence[Table], notices: Sequence[Sequence[str]]) -> str:
-    """All tables, each with its notices."""
+def cell(column: Column, row: Row) -> str:
+    """Return a cell's text; some say more than their value."""
+    if column.key == "n" and row.variant.diverged:
+        return f"{row.runs} + {row.variant.diverged} diverged"
+    if column.key == "difference":
+        partly = row.paired is not None and row.paired.n != row.runs
+        text = "baseline" if row.is_baseline else column.text(row)
+        return text + (f" (n = {row.paired.n})" if partly and row.paired else "")
+    if column.key == "p" and row.paired is not None and row.paired.exploratory:
+        return "exploratory"
+    return column.text(row)
+
+
+def thousands(number: int | None) -> str:
+    """Return a number with separators: 76,820; a dash where there is none."""
+    return NONE if number is None else f"{number:,}"
+
+
+def frame_of(table: Table, keys: Sequence[str] = ()) -> pandas.DataFrame:
+    """Return the table as text, one row for each variant."""
+    columns = choose_columns(table, keys)
+    rows = [[cell(column, row) for column in columns] for row in table.rows]
+    return pandas.DataFrame(rows, columns=[column.header for column in columns], dtype=str)
+
+
+def markdown(
+    tables: Sequence[Table], notices: Sequence[Sequence[str]], keys: Sequence[str] = ()
+) -> str:
+    """Return all tables, each with its notices."""
     parts = []
     for table, own in zip(tables, notices, strict=True):
-        rows = [[form(row) for form in COLUMNS.values()] for row in table.rows]
-        lines = [_markdown_line(COLUMNS), _markdown_line(["---", *["---:"] * (len(COLUMNS) - 1)])]
-        lines += [_markdown_line(cells) for cells in rows]
-        said = [f"- {_markdown_escaped(notice)}" for notice in own]
-        said_of_all = _markdown_escaped(answer(table))
-        parts += [f"## {table.title}", "\n".join(lines), said_of_all, "\n".join(said)]
+        frame = frame_of(table, keys)
+        ruler = ["---", *["---:"] * (len(frame.columns) - 1)]
+        rows = [list(frame.columns), ruler, *frame.to_numpy().tolist()]
+        lines = [f"| {' | '.join(map(_markdown, row))} |" for row in rows]
+        said = "\n".join(f"- {_markdown(notice)}" for notice in own)
+        parts += [f"## {_markdown(table.title)}", "\n".join(lines), _markdown(answer(table)), said]
     return "\n\n".join([part for part in parts if part] + [LEGEND]) + "\n"
 
 
-def _markdown_line(cells: Sequence[str] | dict[str, Any]) -> str:
-    return f"| {' | '.join(map(_markdown_escaped, cells))} |"
-
-
-def _markdown_escaped(text: str) -> str:
+def _markdown(text: str) -> str:
     return re.sub(r"([|\\`*_<>\[\]])", r"\\\1", text)
 
 
-LATEX = {
-    "\\": r"\textbackslash{}", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$",
-    "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "±": r"$\pm$", numbers.MINUS: "$-$", numbers.NONE: "--", "<": "$<$", ">": "$>$",
-    "|": r"\textbar{}",
-}  # fmt: skip
-
-
-def latex(tables: Sequence[Table]) -> str:
-    r"""One booktabs `tabular` for each table; needs \usepackage{booktabs}."""
-    parts = ["% needs \\usepackage{booktabs}"]
+def latex(tables: Sequence[Table], keys: Sequence[str] = ()) -> str:
+    r"""Return a booktabs `tabular` for each table; needs \usepackage{booktabs}."""
+    parts = ["% needs \\usepackage{booktabs}\n"]
     for table in tables:
-        header = [_latex(name) for name in COLUMNS]
-        rows = [[_latex(form(row)) for form in COLUMNS.values()] for row in table.rows]
-        parts += [
-            f"% {table.title}. {answer(table)}",
-            rf"\begin{{tabular}}{{l{'r' * (len(COLUMNS) - 1)}}}",
-            r"\toprule",
-            " & ".join(header) + r" \\",
-            r"\midrule",
-            *(" & ".join(cells) + r" \\" for cells in rows),
-            r"\bottomrule",
-            r"\end{tabular}",
-        ]
-    return "\n".join(parts) + "\n"
-
-
-def _latex(text: str) -> str:
-    return "".join(LATEX.get(character, character) for character in text)
+        frame = frame_of(table, keys)
+        layout = "l" + "r" * (len(frame.columns) - 1)
+        parts.append(f"% {table.title}. {answer(table)}\n")
+        parts.append(frame.to_latex(index=False, escape=True, column_format=layout))
+    marks = {"±": r"$\pm$", MINUS: "$-$", NONE: "--", "<": "$<$", ">": "$>$", "|": r"\textbar{}"}
+    text = "".join(parts)
+    for mark, latex_ in marks.items():
+        text = text.replace(mark, latex_)
+    return text
 
 
 def table_csv(tables: Sequence[Table]) -> str:
-    """Every number at full precision, as shares of 1; empty where there is none."""
-    lines = []
-    for table in tables:
-        for row in table.rows:
-            summary, comparison, took = row.summary, row.comparison, row.training_seconds
-            lines.append(
-                {
-                    "experiment": table.experiment,
-                    "arm": row.arm.label,
-                    "directory": f"runs/{row.arm.name}",
-                    "n": len(row.arm.runs),
-                    "diverged": row.diverged,
-                    **_fields("test_error", summary, "mean deviation interval median best worst"),
-                    "baseline": table.baseline.label if table.baseline else None,
-                    "not_compared": row.reason or None,
-                    **_fields(
-                        "difference",
-                        comparison,
-                        "n mean_difference deviation interval sign_flip_p_value paired_t_p_value "
-                        "d_z chance_of_better smallest_detectable_difference",
-                    ),
-                    "difference_holm_p_value": row.adjusted_p_value,
-                    "parameters": row.parameters,
-                    **_fields("training_seconds", took, "mean deviation"),
-                }
-            )
+    """Return every number at full precision; shares stay shares of 1."""
+    lines = [
+        {
+            "table": table.title,
+            "variant": row.variant.label,
+            "directory": f"runs/{row.variant.name}",
+            "metric": table.metric.name,
+            "n": len(row.variant.runs),
+            "diverged": row.variant.diverged,
+            **_fields("validation", row.validation, Summary),
+            **_fields("test", row.test, Summary),
+            **{f"test_{name}_mean": summary.mean for name, summary in row.others.items()},
+            "baseline": table.baseline.label if table.baseline else None,
+            "not_compared": row.reason or None,
+            **_fields("difference", row.paired, Paired),
+            "holm_p_value": row.p_value,
+            "parameters": row.variant.first.parameters,
+            **_fields("seconds", row.seconds, Summary),
+        }
+        for table in tables
+        for row in table.rows
+    ]
     return _csv(lines)
 
 
-def _fields(prefix: str, source: Any, names: str) -> dict[str, Any]:
+def _fields(prefix: str, source: Any, kind: type) -> dict[str, Any]:
     fields: dict[str, Any] = {}
-    for name in names.split():
-        value = getattr(source, name, None)
-        key = f"{prefix}_{name}".replace("difference_mean_difference", "difference_mean")
-        if name == "interval":
-            low, high = value or (None, None)
-            fields |= {f"{key}_low": low, f"{key}_high": high}
+    for name in kind.__dataclass_fields__:
+        value: Interval | float | None = getattr(source, name, None)
+        if name == "ci":
+            low, high = value if isinstance(value, tuple) else (None, None)
+            fields |= {f"{prefix}_ci_low": low, f"{prefix}_ci_high": high}
         else:
-            fields[key] = value
+            fields[f"{prefix}_{name}"] = value
     return fields
 
 
-def results_csv(arms: Sequence[Arm]) -> str:
-    """One row per run, also of runs that did not complete: what differs, metrics, origin."""
-    keys = differing_keys([arm.settings for arm in arms])
-    metrics = sorted({name for arm in arms for run in arm.runs for name in run.metrics})
-    lines = []
-    for arm in arms:
-        settings = {key: _plain(arm.settings.get(key)) for key in keys}
-        for run in sorted((*arm.runs, *arm.unfinished), key=lambda run: run.seed):
-            git, data = run.provenance.get("git", {}), run.provenance.get("data", {})
-            lines.append(
-                {
-                    "experiment": run.experiment,
-                    "arm": arm.label,
-                    "model": run.model,
-                    "seed": run.seed,
-                    "status": run.status,
-                    **settings,
-                    **{name: run.metrics.get(name) for name in metrics},
-                    "parameters": run.parameters,
-                    "seconds.training": run.seconds.get("training"),
-                    "seconds.session": run.seconds.get("session"),
-                    "commit": git.get("commit"),
-                    "uncommitted_changes": git.get("dirty"),
-                    "dataset": data.get("dataset"),
-                    "data_sha256": data.get("sha256"),
-                    "threads": run.provenance.get("threads"),
-                    "processor": run.provenance.get("machine", {}).get("processor"),
-                    "directory": f"runs/{run.name}",
-                }
-            )
-    return _csv(lines)
-
-
-def _plain(value: Any) -> Any:
-    return value if value is None or isinstance(value, int | float | str) else shown(value)
+def results_csv(variants: Sequence[Variant]) -> str:
+    """Return a row for each run, also of runs that did not complete."""
+    rows = run_rows(list(variants))
+    return _csv([row | {"directory": f"runs/{row['name']}"} for row in rows])
 
 
 def _csv(lines: Sequence[dict[str, Any]]) -> str:
-    file = io.StringIO()
-    writer = csv.DictWriter(file, list(lines[0]) if lines else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return file.getvalue()
+    frame = pandas.DataFrame([{key: _csv_cell(value) for key, value in line.items()}
+                              for line in lines], dtype=object)  # fmt: skip
+    return frame.to_csv(index=False, lineterminator="\n")
 
 
-def terminal(tables: Sequence[Table], notices: Sequence[Sequence[str]]) -> None:
+def _csv_cell(value: Any) -> Any:
+    """Return the value; text that a spreadsheet would take for a formula is marked as text."""
+    if isinstance(value, list | tuple | dict):
+        value = "; ".join(map(str, value))
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
+
+
+def terminal(
+    tables: Sequence[Table], notices: Sequence[Sequence[str]], keys: Sequence[str] = ()
+) -> None:
     """Print the tables, their baselines and their notices."""
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console = Console(highlight=False, markup=False, width=160)
     for table, own in zip(tables, notices, strict=True):
+        wanted = keys or [*ON_TERMINAL[:5], *(o.metric.name for o in table.others),
+                          *ON_TERMINAL[5:]]  # fmt: skip
         drawn = RichTable(title=table.title, title_justify="left", box=None)
-        for name in ON_TERMINAL:
-            drawn.add_column(name, justify="left" if name == "arm" else "right")
-        for row in table.rows:
-            drawn.add_row(*(COLUMNS[name](row) for name in ON_TERMINAL))
+        for column in choose_columns(table, wanted):
+            left = column.key == "variant"
+            drawn.add_column(column.header, justify="left" if left else "right", overflow="fold")
+        for row in frame_of(table, wanted).to_numpy().tolist():
+            drawn.add_row(*row)
         console.print(drawn)
         print(answer(table))
         for notice in own:

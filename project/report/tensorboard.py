@@ -1,14 +1,14 @@
 """Aggregate TensorBoard runs: ten seeds as one curve, computed from history.csv, without torch.
 
-`<arm>/mean` holds the mean over the arm's seeds, `<arm>/mean minus deviation` and `... plus
-deviation`, for errors, accuracies and losses, the edges of a band of one standard deviation. The
-tags are those of the runs' own events, so that one chart shows an arm beside its seeds. Equal runs
-give equal bytes.
+`<variant>/mean` holds the mean over the variant's seeds, `<variant>/mean minus std` and `... plus
+std`, for the metric that judges and for losses, the edges of a band of one std. The tags are those
+of the runs' own events, so that one chart shows a variant beside its seeds. Equal runs give equal
+bytes.
 """
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,46 +18,47 @@ from tensorboard.compat.proto.event_pb2 import Event  # type: ignore[missing-mod
 from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[missing-module-attribute]
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from project.report.arms import Arm
+from project.results.variants import Variant
 from project.runs.tags import tag
 
 # TensorBoard reads every file with `tfevents` in its name; its own writers add time and machine.
 EVENTS = "events.out.tfevents.aggregate"
 NO_QUANTITIES = ("epoch", "lr")
-EDGES = {"mean": 0, "mean minus deviation": -1, "mean plus deviation": 1}
-# TensorBoard's checksums are slow Python: bands for what is looked at, not for every quantity, and
-# not where there are so many arms that nobody could tell their curves apart.
-BANDS = ("error", "accuracy", "loss")
-MOST_BANDS = 100
+EDGES = {"mean": 0, "mean minus std": -1, "mean plus std": 1}
+# TensorBoard's checksums are slow Python: no bands where there are so many variants that nobody
+# could tell their curves apart.
+MAX_BANDS = 100
 
 Scalars = dict[int, dict[str, float]]  # epoch -> tag -> value
 
 
-def write_aggregates(arms: Sequence[Arm], folder: Path) -> None:
-    """A folder for every arm with completed runs under `folder`; raises DamagedRunError.
+def write_aggregates(variants: Sequence[Variant], folder: Path, metric: str) -> None:
+    """Write a folder for every variant with completed runs; of very many the means alone.
 
-    Of more than `MOST_BANDS` arms the means alone.
+    Raises:
+        CorruptRunError: A history cannot be read.
     """
-    edges = EDGES if len(arms) <= MOST_BANDS else {"mean": 0}
-    for arm in arms:
-        if arm.runs:
-            for edge, scalars in aggregate(arm, edges).items():
-                _write(folder / folder_name(arm) / edge / EVENTS, scalars)
+    edges = EDGES if len(variants) <= MAX_BANDS else {"mean": 0}
+    for each in variants:
+        if each.runs:
+            for edge, scalars in aggregate(each, edges, {metric, "loss"}).items():
+                _write(folder / folder_name(each) / edge / EVENTS, scalars)
 
 
-def folder_name(arm: Arm) -> str:
-    """The arm's label; where that could not be a folder's name, one that can."""
-    plain = re.sub(r"[^\w.,=\[\]() -]", "_", arm.label, flags=re.ASCII)
-    return plain if plain == arm.label else f"{plain} {arm.arm_hash}"
+def folder_name(variant: Variant) -> str:
+    """Return the variant's label; where that could not be a folder's name, one that can."""
+    name = re.sub(r"[^\w.,=\[\]() -]", "_", variant.label, flags=re.ASCII)
+    return name if name == variant.label else f"{name} {variant.anchor.partition('-')[2]}"
 
 
-def aggregate(arm: Arm, edges: Mapping[str, int]) -> dict[str, Scalars]:
-    """The arm's mean plus so many deviations, for each of `edges`; of a single run the mean alone.
+def aggregate(
+    variant: Variant, edges: Mapping[str, int], bands: Collection[str]
+) -> dict[str, Scalars]:
+    """Return the variant's mean plus so many stds, for each of `edges`; of one run the mean alone.
 
-    Only the epochs and quantities that all runs have. Test values stand at the last epoch, as in
-    the runs' own events.
+    Only the epochs and quantities that all runs have. Test values stand at the last epoch.
     """
-    histories = [run.columns("history.csv") for run in arm.runs]
+    histories = [run.columns() for run in variant.runs]
     epochs = [int(epoch) for epoch in min((each["epoch"] for each in histories), key=len)]
     by_epoch = {
         name: np.array([history[name][: len(epochs)] for history in histories])
@@ -65,23 +66,23 @@ def aggregate(arm: Arm, edges: Mapping[str, int]) -> dict[str, Scalars]:
         if name not in NO_QUANTITIES and all(name in history for history in histories)
     }
     at_the_end = {
-        name: np.array([[value] for value in arm.values(name)])
-        for name in sorted(set.intersection(*(set(run.metrics) for run in arm.runs)))
-        if name.startswith("test/")
+        name: np.array([[value] for value in values])
+        for name in sorted(variant.runs[0].metrics)
+        if name.startswith("test/") and (values := variant.values(name))
     }
     aggregates = {}
     for edge, factor in edges.items():
-        if factor and len(arm.runs) == 1:
+        if factor and len(variant.runs) == 1:
             continue
         scalars: Scalars = defaultdict(dict)
         for name, values in (by_epoch | at_the_end).items():
-            if factor and name.partition("/")[2] not in BANDS:
+            if factor and name.partition("/")[2] not in bands:
                 continue
             steps = epochs if name in by_epoch else epochs[-1:]
-            edge_values = values.mean(axis=0)
+            ends = values.mean(axis=0)
             if factor:
-                edge_values = edge_values + factor * values.std(axis=0, ddof=1)
-            for epoch, value in zip(steps, edge_values.tolist(), strict=True):
+                ends = ends + factor * values.std(axis=0, ddof=1)
+            for epoch, value in zip(steps, ends.tolist(), strict=True):
                 scalars[epoch][tag(name)] = value
         aggregates[edge] = dict(scalars)
     return aggregates

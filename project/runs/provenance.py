@@ -4,68 +4,71 @@ import json
 import os
 import platform
 import subprocess
-from collections import Counter
-from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "omegaconf", "numpy")
-
-
+PROJECT = Path(__file__).resolve().parents[1]
+PACKAGES = (
+    "torch", "torchvision", "pytorch-lightning", "torchmetrics", "hydra-core", "omegaconf", "numpy",
+)  # fmt: skip
 # Lies beside a copy of the code that was sent to another machine, where there is no git.
 SENT_FROM = "sent_from.json"
+# Environment variables that change how numbers are computed.
+NUMERIC_VARIABLES = (
+    "ATEN_", "BLIS_", "CUBLAS_", "DNNL_", "KMP_", "MKL_", "NPY_", "NVIDIA_TF32", "OMP_", "ONEDNN_",
+    "OPENBLAS_", "PYTORCH_", "TORCH_",
+)  # fmt: skip
+# What Lightning sets itself: when it is imported, and before it computes on a GPU.
+SET_BY_LIGHTNING = {"PYTORCH_NVML_BASED_CUDA_CHECK": "1", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+MAX_DIFF_BYTES = 1_000_000
 
 
-def git_state(repository: Path) -> dict[str, Any]:
-    """`{"commit": 40 hex or None, "dirty": bool or None}`; None where there is no git.
+def available_cores() -> int:
+    """Return how many processors this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux alone has it
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
-    repository: a folder in it. Of a copy that was sent: the state of what it was copied from.
+
+def _git(repository: Path, *arguments: str) -> str:
+    return subprocess.run(
+        ["git", "-C", str(repository), *arguments],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=True,
+        timeout=30,
+    ).stdout
+
+
+def git_state(repository: Path = PROJECT) -> dict[str, Any]:
+    """Return `{"commit": 40 hex digits, "dirty": bool}`; None for both where there is no git.
+
+    Args:
+        repository: A folder in it. Of a copy that was sent: the state of what was copied.
     """
-    sent_from = repository.parent / SENT_FROM
+    sent_from = repository / SENT_FROM
     if sent_from.exists():
         return json.loads(sent_from.read_text())
-
-    def git(*arguments: str) -> str:
-        return subprocess.run(
-            ["git", "-C", str(repository), *arguments],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=30,
-        ).stdout.strip()
-
     try:
-        changes = git("status", "--porcelain", "--untracked-files=no")
-        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(changes)}
+        changes = _git(repository, "status", "--porcelain", "--untracked-files=no")
+        commit = _git(repository, "rev-parse", "HEAD").strip()
+        return {"commit": commit, "dirty": bool(changes.strip())}
     except (OSError, subprocess.SubprocessError):
         return {"commit": None, "dirty": None}
 
 
-def other_versions(records: Iterable[dict[str, Any]]) -> str | None:
-    """One line about completed runs that another version of the code has made; None without any.
-
-    records: their run.json. What ran or stands here outside git is of no known version.
-    """
-    code = git_state(Path(__file__).parent)
-    made_by: Counter[str] = Counter()
-    for record in records:
-        version = record.get("provenance", {}).get("git", {})
-        if None in (code["commit"], version.get("commit")) or version == code:
-            continue
-        changed = " with uncommitted changes" if version["dirty"] else ""
-        made_by[version["commit"][:7] + changed] += 1
-    if not made_by:
-        return None
-    count = made_by.total()
-    were, they_are = ("run was", "it is") if count == 1 else ("runs were", "they are")
-    return (
-        f"{count} {were} made by another version of the code ({', '.join(sorted(made_by))}); "
-        f"{they_are} kept and counted"
-    )
+def uncommitted_changes(repository: Path = PROJECT) -> str:
+    """Return `git diff HEAD` of the code; empty where there is none, or it is a megabyte long."""
+    try:
+        diff = _git(repository, "diff", "HEAD", "--", ".")
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return diff if len(diff) <= MAX_DIFF_BYTES else ""
 
 
-def _version(package: str) -> str | None:
+def package_version(package: str) -> str | None:
+    """Return the version of an installed package; None if it is missing."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -83,15 +86,21 @@ def _processor() -> str:
 
 
 def provenance(threads: int) -> dict[str, Any]:
-    """Everything but the data's origin, which the data module knows."""
+    """Return what is known before anything is computed: git, versions, machine, threads."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(NUMERIC_VARIABLES) and SET_BY_LIGHTNING.get(name) != value
+    }
     return {
-        "git": git_state(Path(__file__).parent),
+        "git": git_state(),
         "versions": {"python": platform.python_version()}
-        | {package: _version(package) for package in PACKAGES},
+        | {package: package_version(package) for package in PACKAGES},
         "machine": {
             "system": platform.platform(),
             "processor": _processor(),
             "cores": os.cpu_count(),
+            "environment": dict(sorted(environment.items())),
         },
         "threads": threads,
     }

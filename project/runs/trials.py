@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from project.runs.atomic import write_text
-from project.runs.directory import DamagedRunError
+from project.runs.record import CorruptRunError
 
 FOLDER = "tuning"
 HISTORY = "trials.json"
@@ -37,6 +37,7 @@ class History:
     """A study so far.
 
     words: what all trials have in common, as on a command line. space: what was searched, by key.
+    direction: `min` or `max`, which values of the objective are better.
     """
 
     study: str
@@ -48,12 +49,14 @@ class History:
     pruner: str
     versions: dict[str, str]
     trials: list[Trial]
+    direction: str = "min"
 
     @property
     def best(self) -> Trial | None:
         """Of the complete trials."""
         complete = [each for each in self.trials if each.state == COMPLETE]
-        return min(complete, key=lambda each: each.value or 0.0, default=None)
+        choose = min if self.direction == "min" else max
+        return choose(complete, key=lambda each: each.value or 0.0, default=None)
 
     @property
     def in_percent(self) -> bool:
@@ -66,7 +69,7 @@ class History:
 
 
 def read_histories(outputs: Path) -> list[History]:
-    """Of every study under `outputs`, by name; raises DamagedRunError."""
+    """Of every study under `outputs`, by name; raises CorruptRunError."""
     return [_read(path) for path in sorted((outputs / FOLDER).glob(f"*/{HISTORY}"))]
 
 
@@ -76,6 +79,6 @@ def _read(path: Path) -> History:
         trials = [Trial(**each) for each in values.pop("trials")]
         return History(**values, trials=trials)
     except (OSError, ValueError, TypeError, LookupError) as error:
-        raise DamagedRunError(
+        raise CorruptRunError(
             f"{path} cannot be read ({error}); move it away: the study's next trial writes it anew"
         ) from None

@@ -22,8 +22,8 @@ DATA = ROOT / "outputs" / "data"
 MEASUREMENTS: dict[str, Callable[[], list[Ratio]]] = {
     "start": lambda: commands.start_ratios(DATA, ROUNDS),
     "step": lambda: [
-        steps.step_ratio(DATA, 3 * ROUNDS),
-        steps.step_ratio(DATA, ROUNDS, model="resnet", steps=3),
+        steps.step_ratio(DATA, 3 * ROUNDS, "ws_al_bn_do", limit=0.65),
+        steps.step_ratio(DATA, ROUNDS, "resnet", limit=None, steps=3),
     ],
     "overhead": lambda: [steps.overhead_ratio(DATA, ROUNDS)],
     "dashboard": lambda: dashboard.dashboard_ratios(DATA, ROUNDS),

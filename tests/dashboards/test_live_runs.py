@@ -7,14 +7,21 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.commands import SMALL, command, run_directories
+import pytest
+
+from tests.commands import SMALL, command
 from tests.dashboards.server import curves, dashboard
+from tests.small_runs import run_directories
+
+pytestmark = pytest.mark.cluster
 
 EPOCHS = 100_000  # more than the test has time for
+STEPS = 2  # of an epoch
 
 
 def epochs_seen(run: Path) -> list[int]:
-    return [step for step, _ in curves(run).get("error/train", [])]
+    """Counted from 1; each is shown at its last step, counted from 0."""
+    return [(step + 1) // STEPS for step, _ in curves(run).get("error/train", [])]
 
 
 def test_two_running_jobs_are_shown_live_and_a_kill_costs_no_epoch(tmp_path: Path) -> None:
@@ -22,7 +29,8 @@ def test_two_running_jobs_are_shown_live_and_a_kill_costs_no_epoch(tmp_path: Pat
     sweep = subprocess.Popen(
         command(
             "project.train", tmp_path, "-m", "model=basic", "seed=0,1", *words,
-            f"trainer.max_epochs={EPOCHS}", "checkpoints.time_share=1", "hydra.launcher.jobs=2",
+            f"trainer.max_epochs={EPOCHS}", "checkpoints.max_overhead=1", "hydra.launcher.n_jobs=2",
+            "data=mnist_pairs",
         ),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -14,10 +14,13 @@ import pytest
 
 from tests.commands import ROOT
 
-pytestmark = pytest.mark.skipif(
-    not shutil.which("make") or not Path(sys.prefix, "bin", "tensorboard").exists(),
-    reason="needs make and an environment with TensorBoard",
-)
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.skipif(
+        not shutil.which("make") or not Path(sys.prefix, "bin", "tensorboard").exists(),
+        reason="needs make and an environment with TensorBoard",
+    ),
+]
 
 
 def test_it_prints_an_address_serves_the_page_and_ends_quietly_with_ctrl_c() -> None:

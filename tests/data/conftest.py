@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from project.data.originals import ORIGINALS, Original
+from project.data.mnist_files import ORIGINALS, Original
 from tests.data.small_files import FILES, Fetcher, serve
 
 

@@ -11,7 +11,7 @@ import torch
 
 from project.data.fetching import FETCHERS, store
 from project.data.mnist import Mnist
-from project.data.originals import ORIGINALS, UnavailableError
+from project.data.mnist_files import ORIGINALS, UnavailableError
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 ORIGINAL_TABLE = dict(ORIGINALS)

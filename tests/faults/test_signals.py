@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import select
 import shlex
 import signal
@@ -13,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import SMALL, command, run_directories
-from tests.faults.sweeps import PATIENCE, family, proc_file, until
+from tests.commands import SMALL, command
+from tests.faults.sweeps import TIMEOUT, family, proc_file, until
+from tests.small_runs import run_directories
 
-LONG = (*SMALL[:-1], "trainer.max_epochs=100000", "model=basic")
+LONG = (*SMALL[:-1], "data=mnist_pairs", "trainer.max_epochs=100000", "model=basic")
 CTRL_C = b"\x03"
 
 
@@ -32,7 +34,13 @@ class Terminal:
         self.printed = ""
 
     def press(self, key: bytes) -> None:
+        """As from its keyboard."""
         os.write(self._terminal, key)
+
+    @property
+    def text(self) -> str:
+        """What has been printed, without colours and cursor movements."""
+        return re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", self.printed)
 
     def read(self, seconds: float = 0.1) -> bool:
         """Take in what has been printed; False once the command has ended."""
@@ -45,14 +53,14 @@ class Terminal:
 
     def until(self, condition: Callable[[], bool]) -> None:
         """Read until `condition` holds."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while not condition():
             assert self.read(), self.printed
             assert time.monotonic() < deadline, self.printed
 
     def wait(self) -> int:
         """The exit code."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while self.read():
             assert time.monotonic() < deadline, self.printed
         code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
@@ -69,33 +77,40 @@ def statuses(outputs: Path) -> list[str]:
 
 
 def running(outputs: Path) -> int:
-    return len(list(outputs.glob("runs/*/seed=*/last.ckpt")))
+    return len(list(outputs.glob("runs/*/seed_*/last.ckpt")))
 
 
 @pytest.mark.timeout(600)
 def test_ctrl_c_in_a_terminal_stops_a_sweep_and_says_how_to_go_on(tmp_path: Path) -> None:
-    sweep = Terminal(command("project.train", tmp_path, *LONG, "-m", "seed=range(3)"))
+    words = ("-m", "seed=range(3)", "hydra.launcher.n_jobs=2")
+    sweep = Terminal(command("project.train", tmp_path, *LONG, *words))
     sweep.until(lambda: running(tmp_path) == 2)
+    # The jobs' epochs, as they go.
+    sweep.until(lambda: bool(re.search(r"seed_1 +\d+/100000 +\d+:\d\d", sweep.text)))
     sweep.press(CTRL_C)
     assert sweep.wait() == 130, sweep.printed
-    assert "0 done, 2 interrupted, 1 not started" in sweep.printed
+    assert "0 done, 2 interrupted, 1 not started; " in sweep.printed
     assert sweep.printed.splitlines()[-1] == f"to go on: {shlex.join(sweep.arguments)}"
     assert "Traceback" not in sweep.printed
     assert statuses(tmp_path) == ["interrupted", "interrupted"]
 
 
 HANGS = """
+import multiprocessing
 import time
 from pathlib import Path
 from project.models import Basic
 
 class Hangs(Basic):
     def forward(self, pairs):
-        Path("{flag}").touch()
-        time.sleep(3600)
+        if multiprocessing.current_process().name.startswith("job-"):
+            Path("{flag}").touch()
+            time.sleep(3600)
+        return super().forward(pairs)
 """
 
 
+@pytest.mark.faults
 @pytest.mark.timeout(600)
 def test_a_second_ctrl_c_ends_a_sweep_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -104,7 +119,8 @@ def test_a_second_ctrl_c_ends_a_sweep_at_once(
     flag = tmp_path / "hanging"
     (tmp_path / "hanging_net.py").write_text(HANGS.format(flag=flag))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    words = (*LONG, "model._target_=hanging_net.Hangs", "-m", "seed=0,1", "hydra.launcher.jobs=1")
+    net = ("model._target_=hanging_net.Hangs", "model.channels=[4,6]", "model.hidden=8")
+    words = (*LONG, *net, "-m", "seed=0,1", "hydra.launcher.n_jobs=1")
     sweep = Terminal(command("project.train", tmp_path / "out", *words))
     sweep.until(flag.exists)
     sweep.press(CTRL_C)
@@ -116,10 +132,13 @@ def test_a_second_ctrl_c_ends_a_sweep_at_once(
     assert f"to go on: {shlex.join(sweep.arguments)}" in sweep.printed
 
 
+@pytest.mark.faults
 @pytest.mark.timeout(600)
 def test_ctrl_c_in_a_single_run_says_how_to_go_on_with_a_rerun_too(tmp_path: Path) -> None:
     run = Terminal(command("project.train", tmp_path, *LONG, "rerun=true"))
     run.until(lambda: running(tmp_path) == 1)
+    # One bar over all epochs, counted from 1, with the time that is left.
+    run.until(lambda: bool(re.search(r"epoch \d+/100000 .* \d+:\d\d.* val/error 0\.", run.text)))
     run.press(CTRL_C)
     assert run.wait() == 130, run.printed
     # With rerun=true it would begin once more, and not go on.
@@ -128,6 +147,7 @@ def test_ctrl_c_in_a_single_run_says_how_to_go_on_with_a_rerun_too(tmp_path: Pat
     assert statuses(tmp_path) == ["interrupted"]
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("number", "exit_code", "words"),
     [(signal.SIGINT, 130, ("-m", "seed=0,1")), (signal.SIGTERM, 143, ())],
@@ -145,7 +165,7 @@ def test_a_signal_in_the_first_seconds_is_answered_at_once(
             "torch is being imported",
         )
         os.killpg(process.pid, number)  # as a terminal, `timeout` or a batch system does
-        _, errors = process.communicate(timeout=PATIENCE)
+        _, errors = process.communicate(timeout=TIMEOUT)
     assert process.returncode == exit_code, errors
     assert errors.splitlines()[-2:] == [
         f"interrupted by {number.name}",

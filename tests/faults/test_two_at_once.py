@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from project.runs.directory import RunDirectory
-from project.runs.identity import Run, identify
-from tests.commands import run_directories
+from project.runs.lock import locked
 from tests.faults.sweeps import EPOCHS, Sweep, results, until
+from tests.small_runs import run_directories
 
-WORDS = ("model=basic,ws_al", "seed=range(3)", "hydra.launcher.jobs=2")
+pytestmark = pytest.mark.faults
+
+WORDS = ("model=basic,ws_al", "seed=range(3)", "hydra.launcher.n_jobs=2")
 RUNS = 6
 
 
@@ -55,7 +56,7 @@ def test_two_resumes_of_a_killed_sweep_end_as_an_undisturbed_one(
 ) -> None:
     """One of them is killed as well: the other does what it leaves."""
     killed = Sweep(tmp_path, *WORDS)
-    until(lambda: any(tmp_path.glob("runs/*/seed=*/last.ckpt")), "a run has begun")
+    until(lambda: any(tmp_path.glob("runs/*/seed_*/last.ckpt")), "a run has begun")
     killed.kill()
     resumes = [Sweep(tmp_path, *WORDS), Sweep(tmp_path, *WORDS)]
     until(lambda: any(sweep.jobs() for sweep in resumes), "a job has begun")
@@ -70,22 +71,15 @@ def test_two_resumes_of_a_killed_sweep_end_as_an_undisturbed_one(
 def test_a_sweep_names_the_process_that_it_waits_for_and_goes_on_after_it(
     two: list[Sweep], tmp_path: Path
 ) -> None:
-    arm = next(path for path in two[0].outputs.glob("runs/basic-*"))
-
-    class Known(Run):
-        @property
-        def arm_hash(self) -> str:
-            return arm.name.removeprefix("basic-")
-
-    run = RunDirectory(Known("basic", {}, 1), tmp_path, identify)
-    with run.locked():
+    variant = next(two[0].outputs.glob("runs/basic-*")).name
+    with locked(tmp_path / "runs" / variant / "seed_1"):
         sweep = Sweep(tmp_path, "model=basic", "seed=1,2")
         waits = (
-            f"{arm.name}/seed=1: waits for process {os.getpid()} on {socket.gethostname()}, "
+            f"{variant}/seed_1: waits for process {os.getpid()} on {socket.gethostname()}, "
             "which works on it"
         )
         until(lambda: waits in sweep.output, waits)
-        until(lambda: f"{arm.name}/seed=2: test error" in sweep.output, "the other goes on")
+        until(lambda: f"{variant}/seed_2: val error" in sweep.output, "the other goes on")
         assert sweep.process.poll() is None
         assert sweep.output.count("waits for") == 1
     assert sweep.wait() == 0, sweep.errors

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import project.framework  # noqa: F401 - it turns autograd off; first here, to turn it on again
-from tests.framework.parity import PASS, TRAINING
+from tests.framework.parity import PASS, RUN, TRAINING
 
 torch.set_grad_enabled(True)
 
@@ -22,6 +22,6 @@ def autograd_off_and_one_thread() -> Iterator[None]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for parity in (PASS, TRAINING):
+    for parity in (PASS, TRAINING, RUN):
         if parity.comparisons:
             terminalreporter.write_line(str(parity))

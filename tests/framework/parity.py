@@ -1,6 +1,6 @@
 """Comparison with torch in float64, and a record of the worst deviation that was met."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -44,6 +44,7 @@ class Parity:
 
 PASS = Parity("one pass or a few steps", rtol=1e-10, atol=1e-12)
 TRAINING = Parity("200 steps of training", rtol=1e-10, atol=1e-12)
+RUN = Parity("losses of a run of ws_al_bn_do", rtol=1e-8, atol=0)
 
 
 def assert_parity(actual: Tensor, expected: Tensor, parity: Parity = PASS) -> None:
@@ -74,14 +75,30 @@ def assert_same_parameter_gradients(module: Module, expected: Sequence[Tensor | 
         assert_parity(gradient, expected_gradient)
 
 
-def assert_same_state(module: Module, reference: torch.nn.Module, parity: Parity = PASS) -> None:
-    """The same names and values, but for torch's count of batches."""
-    expected = {
-        name: tensor
-        for name, tensor in reference.state_dict().items()
-        if not name.endswith("num_batches_tracked")
+def named_gradients(module: Module) -> dict[str, Tensor]:
+    """The gradient of every parameter, by the parameter's name in the state."""
+    gradients = {id(parameter): gradient for parameter, gradient in module.param()}
+    return {
+        name: gradients[id(tensor)]
+        for name, tensor in module.tensors().items()
+        if id(tensor) in gradients
     }
-    state = module.state()
+
+
+def assert_same_named_gradients(module: Module, expected: Mapping[str, Tensor]) -> None:
+    """The gradients of all parameters, whatever their order."""
+    gradients = named_gradients(module)
+    assert gradients.keys() == expected.keys()
+    for name, gradient in expected.items():
+        assert_parity(gradients[name], gradient)
+
+
+def assert_same_state(module: Module, reference: torch.nn.Module, parity: Parity = PASS) -> None:
+    """The same names and values; whole numbers, torch's count of batches, exactly."""
+    state, expected = module.state(), reference.state_dict()
     assert state.keys() == expected.keys()
     for name, tensor in expected.items():
-        assert_parity(state[name], tensor, parity)
+        if tensor.is_floating_point():
+            assert_parity(state[name], tensor, parity)
+        else:
+            assert torch.equal(state[name], tensor)

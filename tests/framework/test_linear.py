@@ -89,5 +89,5 @@ def test_another_dtype_than_the_parameters_is_refused():
 def test_impossible_layers_are_refused():
     with pytest.raises(ValueError, match="at least 1 feature on each side, got 0 to 2"):
         Linear(0, 2)
-    with pytest.raises(ValueError, match="one of normal, uniform, got 'xavier'"):
+    with pytest.raises(ValueError, match="one of normal, uniform, kaiming_uniform, got 'xavier'"):
         Linear(2, 2, initialisation="xavier")

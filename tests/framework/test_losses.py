@@ -3,8 +3,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from project.framework import Linear, LossCrossEntropy, LossMSE, Sequential, Tanh
-from tests.framework.batches import extreme, gaussian, matrices, moderate, seeds, sizes
+from project.framework import Linear, LossCrossEntropy, LossMSE, LossSum, Sequential, Tanh
+from tests.framework.batches import (
+    extreme,
+    gaussian,
+    layouts,
+    maps,
+    matrices,
+    moderate,
+    seeds,
+    sizes,
+)
 from tests.framework.finite_differences import numerical_gradient
 from tests.framework.parity import (
     CLAIM,
@@ -48,6 +57,20 @@ def test_cross_entropy_and_its_gradient_equal_torch(data, rows, classes):
     assert_same_loss(LossCrossEntropy(), torch.nn.CrossEntropyLoss(), logits, target)
 
 
+@CLAIM
+@given(data=st.data(), rows=sizes, items=sizes, classes=sizes)
+def test_cross_entropy_of_several_rows_for_each_example_is_their_mean(data, rows, items, classes):
+    logits = data.draw(layouts)(data.draw(maps(rows, items, classes)))
+    count = rows * items
+    labels = data.draw(st.lists(st.integers(0, classes - 1), min_size=count, max_size=count))
+    target = torch.tensor(labels).view(rows, items)
+
+    def reference(logits, target):
+        return torch.nn.functional.cross_entropy(logits.flatten(0, 1), target.flatten())
+
+    assert_same_loss(LossCrossEntropy(), reference, logits, target)
+
+
 def test_slopes_of_mse_match_finite_differences():
     loss, prediction, target = LossMSE(), gaussian(4, 3, seed=0), gaussian(4, 3, seed=1)
     numerical = numerical_gradient(lambda: loss.forward(prediction, target), prediction)
@@ -68,7 +91,7 @@ def test_the_gradient_of_a_sum_of_losses_is_the_sum_of_their_gradients(rows, see
     generator = torch.Generator().manual_seed(seed)
     linears = [Linear(*size, generator=generator, dtype=torch.float64) for size in ((2, 5), (5, 3))]
     net = Sequential(linears[0], Tanh(), linears[1])
-    x, values = gaussian(rows, 2, seed), gaussian(rows, 3, seed + 1)
+    x, values = gaussian(rows, 2, seed=seed), gaussian(rows, 3, seed=seed + 1)
     classes = torch.arange(rows) % 3
     reference = twin(net)
     with torch.enable_grad():
@@ -86,6 +109,48 @@ def test_the_gradient_of_a_sum_of_losses_is_the_sum_of_their_gradients(rows, see
     net.backward(mse.backward())
     net.backward(weight * cross_entropy.backward())
     assert_same_parameter_gradients(net, expected)
+
+
+@CLAIM
+@given(rows=sizes, seed=seeds, weights=st.tuples(st.floats(-3, 3), st.floats(-3, 3)))
+def test_a_weighted_sum_of_losses_of_several_outputs_equals_torch(rows, seed, weights):
+    outputs = [gaussian(rows, 2, seed=seed), gaussian(rows, 2, 4, seed=seed + 1)]
+    targets = [gaussian(rows, 2, seed=seed + 2), torch.arange(2 * rows).view(rows, 2) % 4]
+    with torch.enable_grad():
+        leaves = [output.clone().requires_grad_() for output in outputs]
+        values = [
+            torch.nn.functional.mse_loss(leaves[0], targets[0]),
+            torch.nn.functional.cross_entropy(leaves[1].flatten(0, 1), targets[1].flatten()),
+        ]
+        expected = weights[0] * values[0] + weights[1] * values[1]
+        expected.backward()
+    loss = LossSum([LossMSE(), LossCrossEntropy()], weights)
+    assert_parity(loss.forward(outputs, targets), expected.detach())
+    for value, each in zip(loss.values, values, strict=True):
+        assert_parity(value, each.detach())
+    for gradient, leaf in zip(loss.backward(), leaves, strict=True):
+        assert leaf.grad is not None
+        assert_parity(gradient, leaf.grad)
+
+
+def test_a_sum_of_losses_refuses_what_does_not_match_its_losses():
+    output, target = torch.rand(2, 2), torch.rand(2, 2)
+    loss = LossSum([LossMSE(), LossMSE()], [1.0, 2.0])
+    with pytest.raises(RuntimeError, match=r"LossSum\.backward needs a forward before it"):
+        loss.backward()
+    with pytest.raises(ValueError, match="2 losses need as many outputs and targets, got 1 and 2"):
+        loss.forward([output], [target, target])
+    with pytest.raises(ValueError, match="got 2 and 1"):
+        loss.forward([output, output], [target])
+    with pytest.raises(ValueError, match="at least 1 loss and a weight for each, got 0 losses"):
+        LossSum([], [])
+    with pytest.raises(ValueError, match="got 1 losses and 2 weights"):
+        LossSum([LossMSE()], [1.0, 2.0])
+    with pytest.raises(ValueError, match=r"weights must be finite, got \[nan\]"):
+        LossSum([LossMSE()], [float("nan")])
+    twice = LossMSE()
+    with pytest.raises(ValueError, match="once in a LossSum, got 2 places for 1 modules"):
+        LossSum([twice, twice], [1.0, 1.0])
 
 
 def test_cross_entropy_of_logits_of_a_thousand_is_finite():

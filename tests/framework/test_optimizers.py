@@ -6,7 +6,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from project.framework import SGD, Adadelta, Adam, Linear, LossMSE, Optimizer, Sequential, Tanh
+from project.framework import (
+    SGD,
+    Adadelta,
+    Adam,
+    AdamW,
+    Conv2d,
+    Linear,
+    LossMSE,
+    Optimizer,
+    Sequential,
+    Tanh,
+)
 from tests.framework.batches import gaussian, seeds
 from tests.framework.parity import CLAIM, assert_parity
 
@@ -14,11 +25,28 @@ RULES: dict[str, tuple[Callable[..., Optimizer], Callable[..., torch.optim.Optim
     "SGD": (SGD, torch.optim.SGD),
     "Adadelta": (Adadelta, torch.optim.Adadelta),
     "Adam": (Adam, torch.optim.Adam),
+    "AdamW": (AdamW, torch.optim.AdamW),
 }
 decay = st.sampled_from([0.0, 0.01, 0.5])
+adaptive = st.fixed_dictionaries(
+    {
+        "lr": st.floats(0, 1),
+        "betas": st.tuples(st.floats(0, 0.99), st.floats(0, 0.999)),
+        "eps": st.sampled_from([1e-8, 1e-3]),
+        "weight_decay": decay,
+    }
+)
 OPTIONS = {
     "SGD": st.fixed_dictionaries(
         {"lr": st.floats(0, 2), "momentum": st.sampled_from([0.0, 0.5, 0.9]), "weight_decay": decay}
+    )
+    | st.fixed_dictionaries(
+        {
+            "lr": st.floats(0, 2),
+            "momentum": st.sampled_from([0.5, 0.9]),
+            "nesterov": st.just(True),
+            "weight_decay": decay,
+        }
     ),
     "Adadelta": st.fixed_dictionaries(
         {
@@ -28,14 +56,8 @@ OPTIONS = {
             "weight_decay": decay,
         }
     ),
-    "Adam": st.fixed_dictionaries(
-        {
-            "lr": st.floats(0, 1),
-            "betas": st.tuples(st.floats(0, 0.99), st.floats(0, 0.999)),
-            "eps": st.sampled_from([1e-8, 1e-3]),
-            "weight_decay": decay,
-        }
-    ),
+    "Adam": adaptive,
+    "AdamW": adaptive,
 }
 
 
@@ -43,7 +65,7 @@ def pairs(seed: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """Parameters of several shapes, with gradients of their own."""
     shapes = [(3, 4), (3, 1), (1, 5)]
     return [
-        (gaussian(*shape, seed + i), gaussian(*shape, seed + i + 50))
+        (gaussian(*shape, seed=seed + i), gaussian(*shape, seed=seed + i + 50))
         for i, shape in enumerate(shapes)
     ]
 
@@ -88,6 +110,7 @@ def test_a_step_leaves_the_gradients_alone_and_reset_sets_them_to_zero(rule):
         (SGD(pairs(0), 0.5), torch.optim.SGD([torch.ones(1)], 0.5)),
         (Adadelta(pairs(0)), torch.optim.Adadelta([torch.ones(1)])),
         (Adam(pairs(0)), torch.optim.Adam([torch.ones(1)])),
+        (AdamW(pairs(0)), torch.optim.AdamW([torch.ones(1)])),
     ],
 )
 def test_the_defaults_are_those_of_torch(optimizer, reference):
@@ -118,6 +141,27 @@ def test_an_optimizer_sees_what_the_modules_do_later():
     assert all(torch.equal(p, torch.full_like(p, -0.5)) for p, _ in net.param())
 
 
+def test_the_decay_of_adamw_shrinks_the_parameters_and_leaves_the_gradients_alone():
+    layer = Linear(1, 1, dtype=torch.float64)
+    layer.load_state({"weight": torch.ones(1, 1).double(), "bias": torch.ones(1).double()})
+    optimizer = AdamW(layer.param(), lr=0.1, weight_decay=0.5)
+    optimizer.step()
+    assert layer.weight.item() == layer.bias.item() == 0.95
+    assert not optimizer.state()["mean"].any()
+
+
+def test_the_weights_of_convolutions_are_trained_too():
+    layer = Conv2d(2, 3, 2, dtype=torch.float64)
+    before = layer.state()
+    optimizer = SGD(layer.param(), 0.5)
+    output = layer.forward(gaussian(1, 2, 3, 3, seed=0))
+    layer.backward(torch.ones_like(output))
+    optimizer.step()
+    for name, (parameter, gradient) in zip(("weight", "bias"), layer.param(), strict=True):
+        assert torch.equal(parameter, before[name] - 0.5 * gradient)
+        assert gradient.any()
+
+
 def test_a_later_optimizer_takes_over_and_the_earlier_one_says_so():
     net = Sequential(Linear(2, 3), Tanh(), Linear(3, 1))
     earlier = Adam(net.param())
@@ -142,7 +186,7 @@ def test_optimizers_of_different_layers_do_not_disturb_each_other():
 def train(net: Sequential, optimizer: Optimizer, steps: range) -> None:
     loss = LossMSE()
     for step in steps:
-        loss.forward(net.forward(gaussian(4, 2, step)), gaussian(4, 1, step + 1000))
+        loss.forward(net.forward(gaussian(4, 2, seed=step)), gaussian(4, 1, seed=step + 1000))
         optimizer.gradient_reset()
         net.backward(loss.backward())
         optimizer.step()
@@ -156,7 +200,13 @@ def small_net(seed: int) -> Sequential:
 
 @pytest.mark.parametrize(
     ("rule", "options"),
-    [(SGD, {"lr": 0.1, "momentum": 0.9}), (Adadelta, {}), (Adam, {"weight_decay": 0.1})],
+    [
+        (SGD, {"lr": 0.1, "momentum": 0.9}),
+        (SGD, {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
+        (Adadelta, {}),
+        (Adam, {"weight_decay": 0.1}),
+        (AdamW, {}),
+    ],
 )
 def test_training_resumed_from_a_state_is_bit_identical(rule, options):
     straight = small_net(0)
@@ -199,6 +249,7 @@ def test_a_learning_rate_or_decay_that_is_no_rate_is_refused(rule, value, name):
     ("build", "message"),
     [
         (lambda p: SGD(p, 0.1, momentum=-1), "momentum must be at least 0 and finite, got -1"),
+        (lambda p: SGD(p, 0.1, nesterov=True), "nesterov needs a momentum above 0, got 0.0"),
         (lambda p: Adadelta(p, rho=1.5), r"rho must be in \[0, 1\], got 1\.5"),
         (lambda p: Adadelta(p, eps=0), "eps must be greater than 0 and finite, got 0"),
         (lambda p: Adam(p, eps=0), "eps must be greater than 0 and finite, got 0"),

@@ -50,8 +50,8 @@ def stacks(draw: st.DrawFn) -> tuple[Sequential, int, int]:
 @given(stack=stacks(), rows=st.integers(2, 9), training=st.booleans(), seed=seeds)
 def test_random_stacks_and_their_gradients_equal_torch(stack, rows, training, seed):
     net, fan_in, fan_out = stack
-    gradients = [gaussian(rows, fan_out, seed + i) for i in (1, 2)]
-    assert_same_as_torch(net.train(training), gaussian(rows, fan_in, seed), *gradients)
+    gradients = [gaussian(rows, fan_out, seed=seed + i) for i in (1, 2)]
+    assert_same_as_torch(net.train(training), gaussian(rows, fan_in, seed=seed), *gradients)
 
 
 @CLAIM
@@ -59,7 +59,7 @@ def test_random_stacks_and_their_gradients_equal_torch(stack, rows, training, se
 def test_backward_is_the_product_of_the_modules_jacobians(stack, rows, seed):
     net, fan_in, fan_out = stack
     net.eval()
-    x, gradient = gaussian(rows, fan_in, seed), gaussian(rows, fan_out, seed + 1)
+    x, gradient = gaussian(rows, fan_in, seed=seed), gaussian(rows, fan_out, seed=seed + 1)
     net.forward(x)
     actual = net.backward(gradient)
     product = torch.eye(x.numel(), dtype=torch.float64)
@@ -81,8 +81,8 @@ def _jacobian(module: Module, x: torch.Tensor) -> torch.Tensor:
 @given(stack=stacks(), rows=st.integers(2, 9), a=moderate, b=moderate, seed=seeds)
 def test_backward_is_linear_in_the_gradient(stack, rows, a, b, seed):
     net, fan_in, fan_out = stack
-    net.forward(gaussian(rows, fan_in, seed))
-    g, h = gaussian(rows, fan_out, seed + 1), gaussian(rows, fan_out, seed + 2)
+    net.forward(gaussian(rows, fan_in, seed=seed))
+    g, h = gaussian(rows, fan_out, seed=seed + 1), gaussian(rows, fan_out, seed=seed + 2)
 
     def gradients(output_gradient: torch.Tensor) -> list[torch.Tensor]:
         net.gradient_reset()
@@ -98,7 +98,7 @@ def test_nesting_changes_nothing(stack, rows, seed, split):
     net, fan_in, fan_out = stack
     parts = [part for part in (net.modules[:split], net.modules[split:]) if part]
     nested = Sequential(*(Sequential(*part) for part in parts)).eval()
-    x, gradient = gaussian(rows, fan_in, seed), gaussian(rows, fan_out, seed + 1)
+    x, gradient = gaussian(rows, fan_in, seed=seed), gaussian(rows, fan_out, seed=seed + 1)
     flat = [net.forward(x), net.backward(gradient)]
     assert_parity(nested.forward(x), flat[0])
     assert_parity(nested.backward(gradient), flat[1])
@@ -120,8 +120,48 @@ def test_parameters_and_state_are_those_of_the_modules_in_order():
     assert list(net.state()) == [
         *("0.weight", "0.bias"),
         *("1.0.weight", "1.0.bias", "1.0.running_mean", "1.0.running_var"),
+        "1.0.num_batches_tracked",
         *("2.weight", "2.bias"),
     ]
+
+
+def test_modules_can_be_given_by_name():
+    first, last = Linear(2, 3, dtype=torch.float64), Linear(3, 1, dtype=torch.float64)
+    named = Sequential(first=first, between=Sequential(act=Tanh()), last=last)
+    assert list(named.state()) == ["first.weight", "first.bias", "last.weight", "last.bias"]
+    assert [path for path, _ in named.leaves()] == ["first", "between.act", "last"]
+    x, gradient = gaussian(4, 2, seed=0), gaussian(4, 1, seed=1)
+    by_name = [named.forward(x), named.backward(gradient)]
+    by_position = Sequential(first, Tanh(), last)
+    assert torch.equal(by_position.forward(x), by_name[0])
+    assert torch.equal(by_position.backward(gradient), by_name[1])
+
+
+def test_each_module_is_initialised_from_the_stream_of_its_path():
+    def stream(path: str) -> torch.Generator:
+        return torch.Generator().manual_seed(sum(map(ord, path)))
+
+    net = Sequential(a=Linear(2, 3), b=Sequential(Tanh(), BatchNorm1d(3), Linear(3, 1)))
+    net.forward(torch.rand(4, 2))
+    net.initialise(stream)
+    for path, fan_in, fan_out in (("a", 2, 3), ("b.2", 3, 1)):
+        expected = Linear(fan_in, fan_out, generator=stream(path)).weight
+        assert torch.equal(net.state()[f"{path}.weight"], expected)
+    norm = BatchNorm1d(3).state()
+    assert all(torch.equal(net.state()[f"b.1.{name}"], tensor) for name, tensor in norm.items())
+
+
+def test_every_dropout_inside_draws_from_the_generator_that_is_set():
+    net, x = Sequential(Dropout(0.5), Sequential(Dropout(0.5))), torch.ones(20, 20)
+    outputs = []
+    for _ in range(2):
+        net.draw_from(torch.Generator().manual_seed(5))
+        outputs.append(net.forward(x))
+    assert torch.equal(*outputs)
+    generator = torch.Generator().manual_seed(5)
+    for _ in range(2):
+        x = x * 2 * torch.empty(20, 20).bernoulli_(0.5, generator=generator)
+    assert torch.equal(outputs[0], x)
 
 
 def test_the_mode_reaches_every_module():

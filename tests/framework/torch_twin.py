@@ -7,12 +7,20 @@ import torch
 from torch import Tensor, nn
 
 from project.framework import (
+    AvgPool2d,
     BatchNorm1d,
+    BatchNorm2d,
+    Conv2d,
     Dropout,
+    Dropout2d,
+    Flatten,
     Linear,
+    MaxPool2d,
     Module,
     ReLU,
+    Residual,
     Sequential,
+    Shared,
     Sigmoid,
     Softmax,
     Tanh,
@@ -22,16 +30,14 @@ from project.framework import (
 def twin(module: Module) -> nn.Module:
     """A float64 torch.nn module of equal parameters, running statistics and mode."""
     reference = _bare_twin(module).double()
-    loaded = reference.load_state_dict(module.state(), strict=False)
-    assert not loaded.unexpected_keys
-    assert all(key.endswith("num_batches_tracked") for key in loaded.missing_keys)
+    reference.load_state_dict(module.state())
     return reference.train(module.training)
 
 
 @singledispatch
 def _bare_twin(module: Module) -> nn.Module:
     plain: dict[type[Module], type[nn.Module]]
-    plain = {ReLU: nn.ReLU, Tanh: nn.Tanh, Sigmoid: nn.Sigmoid}
+    plain = {ReLU: nn.ReLU, Tanh: nn.Tanh, Sigmoid: nn.Sigmoid, Flatten: nn.Flatten}
     return plain[type(module)]()
 
 
@@ -59,6 +65,72 @@ def _(module: Dropout) -> nn.Module:
 @_bare_twin.register
 def _(module: Sequential) -> nn.Module:
     return nn.Sequential(*map(_bare_twin, module.modules))
+
+
+@_bare_twin.register
+def _(module: Conv2d) -> nn.Module:
+    fan_out, fan_in, kernel_size, _ = module.weight.shape
+    return nn.Conv2d(
+        fan_in,
+        fan_out,
+        kernel_size,
+        stride=module.stride,
+        padding=module.padding,
+        bias=module.bias is not None,
+    )
+
+
+@_bare_twin.register
+def _(module: MaxPool2d) -> nn.Module:
+    return nn.MaxPool2d(module.kernel_size, module.stride)
+
+
+@_bare_twin.register
+def _(module: AvgPool2d) -> nn.Module:
+    return nn.AvgPool2d(module.kernel_size, module.stride)
+
+
+@_bare_twin.register
+def _(module: BatchNorm2d) -> nn.Module:
+    return nn.BatchNorm2d(module.weight.shape[0], eps=module.eps, momentum=module.momentum)
+
+
+@_bare_twin.register
+def _(module: Dropout2d) -> nn.Module:
+    return nn.Dropout2d(module.p)
+
+
+@_bare_twin.register
+def _(module: Residual) -> nn.Module:
+    assert isinstance(module.body, Sequential)
+    shortcut = None if module.shortcut is None else _bare_twin(module.shortcut)
+    return _ResidualTwin([_bare_twin(each) for each in module.body.modules], shortcut)
+
+
+@_bare_twin.register
+def _(module: Shared) -> nn.Module:
+    assert isinstance(module.branch, Sequential)
+    return _SharedTwin(*map(_bare_twin, module.branch.modules))
+
+
+class _ResidualTwin(nn.Module):
+    def __init__(self, body: list[nn.Module], shortcut: nn.Module | None) -> None:
+        super().__init__()
+        for place, module in enumerate(body):
+            self.add_module(str(place), module)
+        self.body = body
+        self.shortcut = shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x
+        for module in self.body:
+            y = module(y)
+        return y + (x if self.shortcut is None else self.shortcut(x))
+
+
+class _SharedTwin(nn.Sequential):
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Sequential's own name
+        return super().forward(input.flatten(0, 1)).unflatten(0, input.shape[:2])
 
 
 @dataclass

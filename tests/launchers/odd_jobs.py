@@ -1,4 +1,4 @@
-"""Jobs that need neither torch nor a configuration; each does one thing, usually to itself."""
+"""Jobs that need neither torch nor Hydra; each does one thing, usually to itself."""
 
 import ctypes
 import os
@@ -6,19 +6,44 @@ import resource
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from project.runs.directory import HeldError
+import yaml
+
+from project.config.identity import Run
+from project.launchers.experiment import Job
+from project.runs.record import RunLockedError
+from project.runs.spec import RunSpec
+from tests.commands import ROOT
+
+MODULE = "tests.launchers.odd_jobs"
+TASK = (MODULE, "act")
+# One server for all tests of a process: what small sweeps need is in it as well.
+PRELOAD = [
+    MODULE,
+    *yaml.safe_load((ROOT / "conf/hydra/launcher/local.yaml").read_text())["preload"],
+]
 
 
-def act(values: dict[str, Any]) -> None:
-    """Do what `values.act` says, with the run directory `values.directory`."""
-    ACTS[values["act"]](Path(values["directory"]))
+def odd_job(outputs: Path, number: int, act: str, label: str = "", **config: Any) -> Job:
+    """Return job `number`, which does what `act` says."""
+    spec = RunSpec(
+        command="odd",
+        config={"act": act, "seed": number, **config},
+        run=Run("odd", None, {"label": label}, number),
+        outputs=outputs,
+        threads=1,
+        data={},
+        code={"digest": "", "platform": "", "definitions": {}},
+    )
+    return Job(number, (), label, spec)
 
 
-def _nothing(directory: Path) -> None:
-    print("done")
+def act(spec: RunSpec) -> None:
+    """Do what the configuration's key `act` says."""
+    ACTS[spec.config["act"]](spec.directory.path)
 
 
 def _raise(directory: Path) -> None:
@@ -26,10 +51,14 @@ def _raise(directory: Path) -> None:
     raise ValueError("a mistake\nin two lines")
 
 
+class ExplainedError(Exception):
+    """A message for the user."""
+
+    exit_code = 3
+
+
 def _explain(directory: Path) -> None:
-    error = RuntimeError("a message for the user\nin two lines")
-    error.exit_code = 3  # type: ignore[attr-defined]
-    raise error
+    raise ExplainedError("a message for the user\nin two lines")
 
 
 def _exhaust_memory(directory: Path) -> None:
@@ -44,17 +73,23 @@ def _hang_deaf(directory: Path) -> None:
     time.sleep(3600)
 
 
-def _held_once(directory: Path) -> None:
+def _locked_once(directory: Path) -> None:
     directory.mkdir(exist_ok=True)
     try:
-        (directory / "held").touch(exist_ok=False)
+        (directory / "locked").touch(exist_ok=False)
     except FileExistsError:
         return
-    raise HeldError("another process works on it")
+    raise RunLockedError("another process works on it")
 
 
-ACTS = {
-    "nothing": _nothing,
+def _show_gpus(directory: Path) -> None:
+    directory.mkdir(exist_ok=True)
+    (directory / "gpus").write_text(os.environ.get("CUDA_VISIBLE_DEVICES", "all"))
+    time.sleep(0.5)  # the others begin meanwhile
+
+
+ACTS: dict[str, Callable[[Path], Any]] = {
+    "nothing": lambda directory: print("done"),
     "raise": _raise,
     "explain": _explain,
     "exit 0": lambda directory: sys.exit(0),
@@ -64,5 +99,6 @@ ACTS = {
     "exhaust memory": _exhaust_memory,
     "hang": lambda directory: time.sleep(3600),
     "hang deaf": _hang_deaf,
-    "held once": _held_once,
+    "locked once": _locked_once,
+    "show gpus": _show_gpus,
 }

@@ -3,56 +3,60 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.commands import ROOT, SMALL, command, run_directories
+from tests.commands import ROOT, SMALL, command
+from tests.small_runs import record, run_directories, run_small, type_command
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("hydra/launcher=basic",),
-        ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"),
-    ],
-)
-def test_another_launcher_trains_the_grid_and_names_the_jobs_that_failed(
-    tmp_path: Path, words: tuple[str, ...]
+def test_hydras_own_launcher_trains_the_grid_and_names_the_jobs_that_failed(
+    small_mnist: Path, tmp_path: Path
 ) -> None:
-    grid = ("model=basic", "-m", "seed=0,1", "optimizer.lr=1,1e30")
-    swept = subprocess.run(
-        command("project.train", tmp_path / "out", *SMALL, *grid, *words),
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert swept.returncode == 1, swept.stderr
-    statuses = [
-        json.loads((directory / "run.json").read_text())["status"]
-        for directory in run_directories(tmp_path / "out")
-    ]
+    swept = run_small(tmp_path, "-m", "hydra/launcher=basic", "seed=0,1", "optimizer.lr=1,1e30")
+    assert swept.exit_code == 1, swept.errors
+    statuses = [record(directory)["status"] for directory in run_directories(tmp_path)]
     assert sorted(statuses) == ["completed", "completed", "failed", "failed"]
-    failed = [line for line in swept.stderr.splitlines() if line.startswith("FAILED ")]
+    failed = [line for line in swept.errors.splitlines() if line.startswith("FAILED ")]
     assert len(failed) == 2
     for seed, line in zip((0, 1), failed, strict=True):
-        assert f"seed={seed} optimizer.lr=1e+30" in line
-        assert "NonFiniteLossError: the loss became nan in epoch 1" in line
-    assert swept.stderr.splitlines()[-1] == "error: 2 of 4 jobs failed"
+        assert f"seed={seed} optimizer.lr=1e+30: DivergedError: the loss became" in line
+    assert swept.errors.splitlines()[-1] == "error: 2 of 4 jobs failed"
 
 
-def test_hydras_own_sweeper_hands_its_jobs_to_our_launcher(tmp_path: Path) -> None:
-    words = (*SMALL, "model=basic", "-m", "seed=0,1", "hydra/sweeper=basic")
-    # It leaves a multirun.yaml in hydra.sweep.dir, the folder where the command is typed.
+def test_hydras_own_sweeper_hands_its_jobs_to_our_launcher(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # it leaves a multirun.yaml in hydra.sweep.dir
+    words = ("max_epochs=2", "train_points=20", "val_points=20", "test_points=20")
+    outputs = f"paths.outputs={tmp_path}"
+    swept = type_command(
+        "project.disk.__main__", "-m", "hydra/sweeper=basic", "seed=0,1", *words, outputs
+    )
+    assert swept.exit_code == 0, swept.errors
+    assert "2 done; " in swept.output
+    assert len(run_directories(tmp_path)) == 2
+
+
+@pytest.mark.cluster
+def test_the_joblib_plugin_trains_the_grid_in_processes_of_its_own(tmp_path: Path) -> None:
+    words = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "model=basic")
+    arguments = command("project.train", tmp_path / "out", *SMALL, "data=mnist_pairs", *words)
     swept = subprocess.run(
-        [sys.executable, *command("project.train", tmp_path / "out", *words)[1:]],
+        [*arguments, "-m", "optimizer.lr=1,1e30"],
         capture_output=True,
         text=True,
         timeout=600,
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
-    assert swept.returncode == 0, swept.stderr
-    assert "2 done" in swept.stdout
-    assert len(run_directories(tmp_path / "out")) == 2
+    assert swept.returncode == 1, swept.stderr
+    statuses = [
+        json.loads((directory / "run.json").read_text())["status"]
+        for directory in run_directories(tmp_path / "out")
+    ]
+    assert sorted(statuses) == ["completed", "failed"]
+    lines = swept.stderr.splitlines()
+    assert any("optimizer.lr=1e+30: DivergedError: the loss became" in line for line in lines)
+    assert lines[-1] == "error: 1 of 2 jobs failed"

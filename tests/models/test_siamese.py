@@ -19,7 +19,7 @@ def siamese(**changes: Any) -> Siamese:
         "dropout_conv": 0.0,
         "dropout_linear": 0.0,
         "auxiliary": "late",
-        "auxiliary_on": "probabilities",
+        "auxiliary_input": "probabilities",
     }
     return Siamese(**(arguments | changes)).double()
 
@@ -33,11 +33,11 @@ def pairs() -> Tensor:
 @pytest.mark.parametrize(
     ("auxiliary", "outputs"), [("none", 0), ("early", 1), ("late", 1), ("both", 2)]
 )
-@pytest.mark.parametrize("auxiliary_on", ["probabilities", "logits"])
+@pytest.mark.parametrize("auxiliary_input", ["probabilities", "logits"])
 def test_there_is_one_digit_output_for_each_position(
-    auxiliary: str, outputs: int, auxiliary_on: str, pairs: Tensor
+    auxiliary: str, outputs: int, auxiliary_input: str, pairs: Tensor
 ) -> None:
-    prediction = siamese(auxiliary=auxiliary, auxiliary_on=auxiliary_on)(pairs)
+    prediction = siamese(auxiliary=auxiliary, auxiliary_input=auxiliary_input)(pairs)
     assert prediction.comparison.shape == (6, 2)
     assert [digits.shape for digits in prediction.digits] == outputs * [(6, 2, 10)]
 
@@ -70,7 +70,7 @@ def test_swapping_the_images_swaps_the_digit_outputs(batch_norm: bool, pairs: Te
 
 
 def test_both_images_send_their_gradient_to_the_one_branch(pairs: Tensor) -> None:
-    net = siamese(auxiliary_on="logits")
+    net = siamese(auxiliary_input="logits")
     branch = [net.convolutions.conv1.weight, net.digit2.bias]
 
     (digits,) = net(pairs).digits
@@ -102,8 +102,8 @@ def test_the_head_receives_the_probabilities_of_both_digits(pairs: Tensor) -> No
 
 
 def test_probabilities_are_the_softmax_of_the_logits_and_the_answer_stays(pairs: Tensor) -> None:
-    with_softmax = siamese(auxiliary="both", auxiliary_on="probabilities")
-    without = siamese(auxiliary="both", auxiliary_on="logits")
+    with_softmax = siamese(auxiliary="both", auxiliary_input="probabilities")
+    without = siamese(auxiliary="both", auxiliary_input="logits")
     without.load_state_dict(with_softmax.state_dict())
     ours, theirs = with_softmax(pairs), without(pairs)
     for probabilities, logits in zip(ours.digits, theirs.digits, strict=True):
@@ -157,8 +157,8 @@ def test_each_dropout_stands_in_its_place(pairs: Tensor) -> None:
             "auxiliary must be one of ('early', 'late', 'both', 'none'), got 'middle'",
         ),
         (
-            {"auxiliary_on": "logit"},
-            "auxiliary_on must be one of ('probabilities', 'logits'), got 'logit'",
+            {"auxiliary_input": "logit"},
+            "auxiliary_input must be one of ('probabilities', 'logits'), got 'logit'",
         ),
         ({"dropout_conv": [0.1, 1.0]}, "dropout_conv must be in [0, 1), got 1.0"),
         ({"dropout_conv": [0.1]}, "dropout_conv must be one number or two, got [0.1]"),

@@ -1,1 +1,1 @@
-"""Tests of project.runs."""
+"""The report: tables, figures and the page."""

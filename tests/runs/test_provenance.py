@@ -6,12 +6,17 @@ import platform
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from project.runs import provenance as module
-from project.runs.provenance import PACKAGES, git_state, other_versions, provenance
+from project.runs.provenance import (
+    PACKAGES,
+    available_cores,
+    git_state,
+    package_version,
+    provenance,
+    uncommitted_changes,
+)
 
 
 def git(repository: Path, *arguments: str) -> str:
@@ -65,51 +70,64 @@ def test_versions_machine_and_threads_are_named() -> None:
     assert json.loads(json.dumps(facts)) == facts
 
 
-OURS, THEIRS = 40 * "a", "b7124880" + 32 * "0"
-
-
-def made_by(commit: str | None, dirty: bool | None = False) -> dict[str, Any]:
-    return {"provenance": {"git": {"commit": commit, "dirty": dirty}}}
-
-
-@pytest.fixture
-def this_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    def state(repository: Path) -> dict[str, Any]:
-        return {"commit": OURS, "dirty": False}
-
-    monkeypatch.setattr(module, "git_state", state)
-
-
 @pytest.mark.parametrize(
-    ("records", "line"),
+    ("name", "value"),
     [
-        ([], None),
-        ([made_by(OURS), made_by(OURS)], None),
-        ([made_by(None, None), {}, {"provenance": {}}], None),
-        (
-            [made_by(THEIRS), made_by(OURS)],
-            "1 run was made by another version of the code (b712488); it is kept and counted",
-        ),
-        (
-            [made_by(THEIRS), made_by(OURS), made_by(THEIRS), made_by(THEIRS)],
-            "3 runs were made by another version of the code (b712488); they are kept and counted",
-        ),
-        (
-            [made_by(THEIRS), made_by(OURS, True)],
-            "2 runs were made by another version of the code (aaaaaaa with uncommitted changes, "
-            "b712488); they are kept and counted",
-        ),
+        ("ONEDNN_MAX_CPU_ISA", "AVX2"),
+        ("MKL_CBWR", "COMPATIBLE"),
+        ("OMP_NUM_THREADS", "3"),
+        ("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "1"),
+        ("NVIDIA_TF32_OVERRIDE", "0"),
     ],
 )
-def test_one_line_says_which_runs_another_version_has_made(
-    this_code: None, records: list[dict[str, Any]], line: str | None
+def test_variables_that_change_how_numbers_are_computed_are_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    assert other_versions(records) == line
+    monkeypatch.setenv("A_SECRET", "hidden")
+    monkeypatch.setenv(name, value)
+    found = provenance(threads=1)["machine"]["environment"]
+    assert found[name] == value
+    assert "hidden" not in json.dumps(found)
 
 
-def test_code_of_no_known_version_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def state(repository: Path) -> dict[str, Any]:
-        return {"commit": None, "dirty": None}
+@pytest.mark.parametrize("value", [":4096:8", ":16:8"])
+def test_what_lightning_sets_is_no_choice_of_the_users(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", value)
+    found = provenance(threads=1)["machine"]["environment"]
+    assert ("CUBLAS_WORKSPACE_CONFIG" in found) == (value == ":16:8")
 
-    monkeypatch.setattr(module, "git_state", state)
-    assert other_versions([made_by(THEIRS)]) is None
+
+def test_a_package_that_is_not_installed_has_no_version() -> None:
+    assert package_version("numpy") == version("numpy")
+    assert package_version("no-such-package") is None
+
+
+def test_changes_that_are_not_committed_are_a_diff(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert uncommitted_changes(repository) == ""
+    (repository / "code.py").write_text("2")
+    assert "+2" in uncommitted_changes(repository)
+    (repository / "code.py").write_text("x" * 2_000_000)
+    assert uncommitted_changes(repository) == ""
+    monkeypatch.setenv("PATH", str(repository))
+    assert uncommitted_changes(repository) == ""
+
+
+def test_of_code_that_was_sent_it_is_said_where_it_came_from(tmp_path: Path) -> None:
+    state = {"commit": "a" * 40, "dirty": True}
+    (tmp_path / "sent_from.json").write_text(json.dumps(state))
+    assert git_state(tmp_path) == state
+
+
+def test_cores_are_counted_where_nobody_says_which_may_be_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on macOS."""
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 7)
+    assert available_cores() == 7
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert available_cores() == 1

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from project.runs.directory import DamagedRunError
+from project.runs.record import CorruptRunError
 from project.runs.trials import (
     COMPLETE,
     FAILED,
@@ -51,5 +51,5 @@ def test_a_damaged_history_is_named(tmp_path: Path, content: str) -> None:
     path = tmp_path / FOLDER / "a" / HISTORY
     path.parent.mkdir(parents=True)
     path.write_text(content)
-    with pytest.raises(DamagedRunError, match=r"trials\.json cannot be read .* move it away"):
+    with pytest.raises(CorruptRunError, match=r"trials\.json cannot be read .* move it away"):
         read_histories(tmp_path)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from project.config.errors import ConfigurationError
 from project.runs import atomic
 from project.training.checkpoint import (
     LAST,
@@ -51,6 +52,19 @@ def test_saving_keeps_the_checkpoint_before(tmp_path: Path) -> None:
     assert newest_readable(tmp_path) == tmp_path / LAST
 
 
+def test_a_file_system_without_links_keeps_the_checkpoint_before_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(source: Path, target: Path) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(target))
+
+    monkeypatch.setattr(os, "link", refuse)
+    for number in (1, 2, 3):
+        save(number, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [LAST, PREVIOUS]
+    assert (epoch_of(tmp_path / LAST), epoch_of(tmp_path / PREVIOUS)) == (3, 2)
+
+
 def test_a_full_disk_leaves_the_old_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -69,12 +83,55 @@ def test_a_full_disk_leaves_the_old_checkpoint(
     assert epoch_of(newest_readable(tmp_path)) == 2
 
 
-def test_what_cannot_be_saved_leaves_both_checkpoints(tmp_path: Path) -> None:
+class Arbitrary:
+    """Can be pickled, and not be read back without trust."""
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [(Arbitrary(), "Weights only load failed"), (lambda: None, "pickle"), ({1: Path("x")}, "Weig")],
+)
+def test_what_could_not_be_read_back_without_trust_is_refused_and_leaves_both_checkpoints(
+    tmp_path: Path, value: Any, reason: str
+) -> None:
     save(1, tmp_path)
     save(2, tmp_path)
-    with pytest.raises((AttributeError, pickle.PicklingError)):
-        AtomicCheckpointIO().save_checkpoint({"function": lambda: None}, tmp_path / LAST)
+    with pytest.raises(ConfigurationError) as error:
+        AtomicCheckpointIO().save_checkpoint(
+            checkpoint(3) | {"callbacks": {"Own": {"value": value}}}, tmp_path / LAST
+        )
+    assert error.value.exit_code == 2
+    assert str(error.value).startswith(
+        "a callback or the task puts something else than tensors and plain values into the "
+    )
+    assert reason in str(error.value)
     assert (epoch_of(tmp_path / LAST), epoch_of(tmp_path / PREVIOUS)) == (2, 1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [LAST, PREVIOUS]
+
+
+def test_what_a_module_has_saved_as_hyperparameters_is_left_out(tmp_path: Path) -> None:
+    added = {"hyper_parameters": {"net": Arbitrary()}, "datamodule_hyper_parameters": {"a": 1},
+             "hparams_name": "kwargs", "datamodule_hparams_name": "kwargs"}  # fmt: skip
+    AtomicCheckpointIO().save_checkpoint(checkpoint(3) | added, tmp_path / LAST)
+    assert AtomicCheckpointIO().load_checkpoint(tmp_path / LAST).keys() == checkpoint(3).keys()
+
+
+def test_what_reads_back_otherwise_does_not_take_the_place_of_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(1, tmp_path)
+    read = Path.read_bytes
+
+    def flip(path: Path) -> bytes:
+        content = read(path)
+        return content[:-1] + bytes([content[-1] ^ 1])
+
+    monkeypatch.setattr(Path, "read_bytes", flip)
+    with pytest.raises(OSError, match="what was read back is not what was written") as error:
+        save(2, tmp_path)
+    monkeypatch.undo()
+    assert error.value.filename == str(tmp_path / LAST)
+    assert epoch_of(newest_readable(tmp_path)) == 1
 
 
 class Malicious:

@@ -20,13 +20,13 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from project.launchers.ray.launcher import ClusterError, Request
 from project.launchers.ray.probe import differences, installed
+from project.launchers.ray.request import ClusterError, Request
 from project.runs.provenance import PACKAGES
 
-CONNECT_SECONDS = 3.0
-PROBE_SECONDS = 60.0  # a node starts a process and unpacks the code; a cold disk may take its time
-# What nodes send home on its way, and MNIST once; not Ray's third of this machine's memory.
+CONNECT_TIMEOUT = 3.0
+PROBE_TIMEOUT = 60.0  # a node starts a process and unpacks the code; a cold disk may take its time
+# For what nodes send to the driver, and the data once; Ray would take a third of the memory.
 OBJECT_STORE_BYTES = 512 * 1024**2
 
 
@@ -91,7 +91,7 @@ def _check_answers(address: str) -> None:
     )
     try:
         host = match[1].strip("[]")
-        socket.create_connection((host, int(match[2])), timeout=CONNECT_SECONDS).close()
+        socket.create_connection((host, int(match[2])), timeout=CONNECT_TIMEOUT).close()
     except OSError as error:
         raise ClusterError(f"{nobody} ({error})") from None
     if os.environ.get("RAY_USE_TLS") in (None, "", "0") and not _speaks_grpc(address):
@@ -103,7 +103,7 @@ def _speaks_grpc(address: str) -> bool:
 
     with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
         try:
-            grpc.channel_ready_future(channel).result(timeout=CONNECT_SECONDS)
+            grpc.channel_ready_future(channel).result(timeout=CONNECT_TIMEOUT)
         except grpc.FutureTimeoutError:
             return False
     return True
@@ -161,7 +161,7 @@ def _check_nodes(nodes: list[dict[str, Any]]) -> None:
     wrong = []
     for node, answer in zip(nodes, answers, strict=True):
         try:
-            found = differences(ray.get(answer, timeout=PROBE_SECONDS), here, exact)
+            found = differences(ray.get(answer, timeout=PROBE_TIMEOUT), here, exact)
         except RayError as error:
             lines = str(error).strip().splitlines() or [type(error).__name__]
             found = [f"cannot start a task: {lines[-1].strip()}"]

@@ -1,12 +1,13 @@
 """The files that jobs read, given to Ray once for all of them: no node fetches its own."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 from typing import Any
 
 import ray
 
-from project.launchers.grid import Experiment, Job
+from project.launchers.experiment import Experiment, Job
 
 
 @dataclass(frozen=True)
@@ -22,15 +23,16 @@ class SharedData:
 
     def __init__(self, experiment: Experiment) -> None:
         self._experiment = experiment
-        self._folders: dict[tuple[str, str], DataFolder] = {}
+        self._folders: dict[str, DataFolder] = {}
 
     def of(self, job: Job) -> DataFolder:
         """What the job's data folder has to hold. Raises as `Experiment.files_to_send` does."""
-        folder = job.values["paths"].get("data", "")
-        key = (folder, job.values.get("data", {}).get("source", ""))
+        config = job.spec.config
+        data = config.get("data")
+        key = json.dumps([config["paths"].get("data", ""), data], sort_keys=True)
         if key not in self._folders:
-            files = self._experiment.files_to_send(job.values)
+            files = self._experiment.files_to_send(job.spec)
             sums = (f"{name} {hashlib.sha256(files[name]).hexdigest()}\n" for name in sorted(files))
-            name = hashlib.sha256("".join(sums).encode()).hexdigest()[:16]
+            name = "" if not files else hashlib.sha256("".join(sums).encode()).hexdigest()[:16]
             self._folders[key] = DataFolder(name, ray.put(files))
         return self._folders[key]

@@ -1,13 +1,13 @@
-"""`hydra/launcher=ray`: the jobs of a sweep on a Ray cluster, their directories brought home."""
+"""`hydra/launcher=ray`: the jobs of a sweep on a Ray cluster; their run directories are fetched."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from project.launchers.grid import Job
-from project.launchers.launching import TIMEOUT, GridLauncher, Number
+from project.launchers.experiment import Job
+from project.launchers.launcher import TIMEOUT, GridLauncher, Number
+from project.launchers.ray.request import ClusterError, RaySettings, Request
 
 if TYPE_CHECKING:
     from project.launchers.ray.pool import RayPool
@@ -23,32 +23,16 @@ QUIET = {
 }
 
 
-class ClusterError(Exception):
-    """The cluster is not there, or cannot do what is asked of it; no job was started."""
-
-    exit_code = 2
-
-
-@dataclass(frozen=True)
-class Request:
-    """What each job takes of its node; memory in bytes."""
-
-    num_cpus: float
-    num_gpus: float
-    memory: int
-
-    def needs(self) -> dict[str, float]:
-        """By Ray's names, without what is not needed."""
-        every = {"CPU": self.num_cpus, "GPU": self.num_gpus, "memory": self.memory}
-        return {name: amount for name, amount in every.items() if amount}
-
-
 class RayLauncher(GridLauncher):
     """Actors of Ray that take one job after the other and run it as the local launcher does.
 
-    address: of the cluster; null: a Ray of our own on this machine, as long as the sweep. num_cpus,
-    num_gpus, memory_gb: of each job. retries: how often a job is sent again whose node was lost.
-    checkpoint_seconds: how often the directory of an unfinished run comes home.
+    Args:
+        address: Of the cluster; null: a Ray of our own on this machine, for the time of the sweep.
+        num_cpus: Of each job, as num_gpus and memory_gb.
+        retries: How often a job is sent again whose node was lost.
+        checkpoint_seconds: How often the directory of an unfinished run is fetched.
+        timeout_minutes: Of one job (null: none).
+        preload: Modules that the jobs need, imported once for all.
     """
 
     here = False
@@ -84,11 +68,20 @@ class RayLauncher(GridLauncher):
         self.preload = list(preload)
 
     @property
-    def request(self) -> Request:
-        return Request(self.num_cpus, self.num_gpus, round((self.memory_gb or 0) * 1e9))
+    def settings(self) -> RaySettings:
+        """How the sweep is carried out."""
+        return RaySettings(
+            request=Request(self.num_cpus, self.num_gpus, round((self.memory_gb or 0) * 1e9)),
+            task=self.experiment.task,
+            retries=self.retries,
+            checkpoint_seconds=self.checkpoint_seconds,
+            timeout_minutes=self.timeout_minutes,
+            preload=tuple(self.preload),
+        )
 
     @contextmanager
     def pool(self, waiting: list[Job]) -> Iterator["RayPool"]:
+        """Yield the pool of Ray workers that carries out the waiting jobs."""
         os.environ |= QUIET
         try:
             import ray  # noqa: F401 - only whether it is there
@@ -105,5 +98,6 @@ class RayLauncher(GridLauncher):
         from project.launchers.ray.pool import RayPool
         from project.launchers.ray.sent_code import copied_code
 
-        with copied_code(waiting) as code, joined(self.address, code, self.request):
-            yield RayPool(self, len(waiting))
+        settings = self.settings
+        with copied_code(waiting) as code, joined(self.address, code, settings.request):
+            yield RayPool(settings, self.experiment, len(waiting))

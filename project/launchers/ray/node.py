@@ -1,41 +1,41 @@
-"""What happens on a node of a Ray cluster: one job, watched; its directory goes home now and then.
+"""What happens on a node of a Ray cluster: one job, watched; its directory is sent now and then.
 
-The job is a process of its own under our own pool, as on the machine at home. The pool's server,
-which has done the slow imports, stays with the actor that takes one job after the other.
+The job is a process of its own under our own pool, as on the driver's machine. The pool's server,
+which has done the slow imports, stays with the worker that takes one job after the other.
 """
 
 import fcntl
 import os
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from project.launchers.grid import Job
+from project.launchers.experiment import Job
+from project.launchers.local.processes import ProcessPool
 from project.launchers.pool import SweepInterrupted
-from project.launchers.processes import ProcessPool
+from project.runs.archive import RunArchive, pack, unpack
 from project.runs.atomic import write_bytes
-from project.runs.parcels import Parcel, pack, unpack
-
-RECORD = "run.json"
+from project.runs.record import RECORD
+from project.runs.spec import RunSpec
 
 
 @dataclass(frozen=True)
 class Assignment:
     """What a node has to know of a job.
 
-    values: the configuration as it is at home. place: the run directory's path in its output
-    folder. parcel: what the run directory holds. data: names what the data folder has to hold.
+    Attributes:
+        spec: The run as it is on the driver's machine.
+        archive: What the run directory holds.
+        data: Names what the data folder has to hold.
+        checkpoint_seconds: How often the directory of the unfinished run is sent.
     """
 
-    values: dict[str, Any]
-    place: Path
-    parcel: Parcel
+    spec: RunSpec
+    archive: RunArchive
     data: str
     checkpoint_seconds: float
 
@@ -49,14 +49,14 @@ class Begun:
 class Snapshot:
     """The directory of a run that is not finished."""
 
-    parcel: Parcel
+    archive: RunArchive
 
 
 @dataclass(frozen=True)
 class Finished:
     """How the job ended, as in `project.launchers.pool.Ended`, and what it leaves."""
 
-    parcel: Parcel
+    archive: RunArchive
     pid: int
     exit_code: int
     timed_out: bool
@@ -66,10 +66,9 @@ class Finished:
 def make_pool(
     task: tuple[str, str], timeout_minutes: float | None, preload: list[str]
 ) -> ProcessPool:
-    """A pool for one job at a time; its server begins with the imports."""
-    # multiprocessing would run the script of Ray's process in every job once more.
-    vars(sys.modules["__main__"]).pop("__file__", None)
-    return ProcessPool(task, 1, timeout_minutes, preload)
+    """Return a pool for one job at a time; its server begins with the imports."""
+    # multiprocessing runs the script of Ray's process in every job once more: that imports Ray.
+    return ProcessPool(task, 1, timeout_minutes, ["ray", *preload])
 
 
 def carry_out(
@@ -83,23 +82,26 @@ def carry_out(
     fetch_data: the files of the data folder, by path in it; called if this node lacks them.
     """
     yield Begun()
-    values = assignment.values
+    spec = assignment.spec
     with _folder_of_run() as folder:
-        paths = {"outputs": str(folder)}
-        if "data" in values["paths"]:
-            paths["data"] = str(_data_folder(assignment.data, fetch_data))
-        directory = folder / assignment.place
-        directory.parent.mkdir(parents=True)
-        unpack(assignment.parcel, directory)
-        # A rerun has moved the old run aside at home, once.
-        job = Job(0, (), "", values | {"paths": paths, "rerun": False}, directory)
+        job = Job(0, (), "", _on_node(spec, folder, assignment.data, fetch_data))
+        job.directory.parent.mkdir(parents=True)
+        unpack(assignment.archive, job.directory)
         for message in _watch(pool, job, assignment.checkpoint_seconds, asked_to_stop):
             if isinstance(message, Finished):
-                # Who reads the log is at home.
-                outputs = values["paths"]["outputs"]
-                log = message.log.replace(str(folder).encode(), outputs.encode())
+                # The log is read on the driver's machine.
+                log = message.log.replace(str(folder).encode(), str(spec.outputs).encode())
                 message = Finished(**vars(message) | {"log": log})
             yield message
+
+
+def _on_node(
+    spec: RunSpec, folder: Path, data: str, fetch_data: Callable[[], dict[str, bytes]]
+) -> RunSpec:
+    """Return the run with this node's folders; what is stored of it stays as it is."""
+    data_folder = str(place_data(data, fetch_data)) if data else None
+    # A rerun has moved the old run aside on the driver's machine, once.
+    return replace(spec, outputs=folder, data_folder=data_folder, rerun=False)
 
 
 def _watch(
@@ -110,14 +112,14 @@ def _watch(
         for ended in pool.watch([job], started=lambda job: None):
             if ended is not None:
                 log = ended.log.read_bytes() if ended.log.exists() else b""
-                parcel = pack(job.directory)
-                yield Finished(parcel, ended.pid, ended.exit_code, ended.timed_out, log)
+                archive = pack(job.directory)
+                yield Finished(archive, ended.pid, ended.exit_code, ended.timed_out, log)
             elif not pool.interrupted and asked_to_stop():
                 pool.stop()
             elif time.monotonic() > next_snapshot:
-                parcel = pack(job.directory)
-                if RECORD in parcel:
-                    yield Snapshot(parcel)
+                archive = pack(job.directory)
+                if RECORD in archive:
+                    yield Snapshot(archive)
                 next_snapshot = time.monotonic() + checkpoint_seconds
     except SweepInterrupted:
         pass  # the job was asked to stop, and has been reported
@@ -153,20 +155,20 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _data_folder(name: str, fetch: Callable[[], dict[str, bytes]]) -> Path:
+def place_data(name: str, fetch: Callable[[], dict[str, bytes]]) -> Path:
     """The data folder on this node, the same for all its jobs; made whole or not at all."""
     folder = _scratch() / f"data-{name}"
     if folder.exists():
         return folder
-    coming = Path(tempfile.mkdtemp(prefix="coming-", dir=_scratch()))
+    partial = Path(tempfile.mkdtemp(prefix="partial-", dir=_scratch()))
     try:
         for path, content in fetch().items():
-            (coming / path).parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(coming / path, content)
-        coming.rename(folder)
+            (partial / path).parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(partial / path, content)
+        partial.rename(folder)
     except OSError:
         if not folder.exists():  # else another job has been faster
             raise
     finally:
-        shutil.rmtree(coming, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
     return folder

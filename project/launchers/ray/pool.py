@@ -1,10 +1,10 @@
-"""The jobs of a sweep on a Ray cluster, seen from home.
+"""The jobs of a sweep on a Ray cluster, seen from the driver, the process that was started.
 
-Each slot of the cluster is an actor that takes one job after the other, so that the slow imports
-are done once for each. A job is sent with its run directory, of which home keeps the lock while it
-is away. What comes back is a stream of messages (`project.launchers.ray.node`): the directory from
-time to time, and at last how the job ended. A job whose node was lost is sent again with what has
-reached home.
+Each worker of the cluster is an actor that takes one job after the other, so that the slow imports
+are done once for each. A job is sent with its run directory, of which the driver holds the lock
+while the job is in flight. What comes back is a stream of messages (`project.launchers.ray.node`):
+the directory from time to time, and at last how the job ended. A job whose node was lost is sent
+again with what the driver has received.
 """
 
 import math
@@ -12,128 +12,111 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from project.launchers.grid import Experiment, Job, JobFailedError
+from project.config.errors import ConflictError
+from project.launchers.experiment import Experiment, Job, JobFailedError
 from project.launchers.pool import (
-    HELD_EXIT_CODE,
-    Ended,
+    LOCKED_EXIT_CODE,
+    JobEnd,
     Pool,
     SweepInterrupted,
     Waiting,
-    log_path,
 )
-from project.launchers.ray.actors import kill, new_bell, new_slot
+from project.launchers.ray.actors import kill, new_stop_event, new_worker
 from project.launchers.ray.cluster import fitting_nodes, slots
 from project.launchers.ray.data import SharedData
-from project.launchers.ray.node import RECORD, Assignment, Begun, Finished, Snapshot
-from project.runs.directory import (
-    DamagedRunError,
-    HeldError,
-    RefusedError,
-    completed_record,
-    config_text,
-    locked,
-    move_aside,
-)
-from project.runs.parcels import DamagedParcelError, Packed, Parcel, pack, unpack
+from project.launchers.ray.node import Assignment, Begun, Finished, Snapshot
+from project.launchers.ray.request import RaySettings
+from project.runs.archive import ArchivedFile, CorruptArchiveError, RunArchive, pack, unpack
+from project.runs.directory import config_text, move_to_trash
+from project.runs.lock import locked, log_path
+from project.runs.record import RECORD, CorruptRunError, RunLockedError, completed_record
 
-if TYPE_CHECKING:
-    from project.launchers.ray.launcher import RayLauncher
-
-LOOK_SECONDS = 2.0  # between looks at the nodes that there are
-PATIENCE_SECONDS = 60.0  # how long a sweep waits for a node when the last one is gone
+POLL_SECONDS = 2.0  # between looks at the nodes that there are
+NODE_TIMEOUT = 60.0  # how long a sweep waits for a node when the last one is gone
 
 
 @dataclass
-class _Away:
-    """A job that has been sent. lock: of its run at home, held as long as it is away."""
+class _InFlight:
+    """A job that has been sent; the driver holds the lock of its run."""
 
     job: Job
     lock: ExitStack
-    slot: Any = None
+    worker: Any = None
     messages: Any = None
     begun: bool = False
     losses: int = 0
 
 
 class RayPool(Pool):
-    """Sends jobs, brings their directories home, and yields each as it ends."""
+    """Sends jobs, fetches their run directories, and yields each as it ends."""
 
-    def __init__(self, launcher: "RayLauncher", jobs: int) -> None:
+    def __init__(self, settings: RaySettings, experiment: Experiment, jobs: int) -> None:
         super().__init__()
-        self._launcher = launcher
-        self._experiment: Experiment = launcher.experiment
-        self._away: list[_Away] = []
-        self._data = SharedData(launcher.experiment)
+        self._settings = settings
+        self._in_flight: list[_InFlight] = []
+        self._data = SharedData(experiment)
         self._moved_aside: set[int] = set()
         self.slots = 0  # on the nodes that there are now
         self._last_look = self._last_seen = -math.inf
         self._look_at_nodes()
-        self._bell = new_bell()
+        self._stop = new_stop_event()
         # The nodes begin with the slow imports while the caller still has something to do.
-        self._idle: list[Any] = [self._new_slot() for _ in range(min(jobs, self.slots))]
+        self._idle: list[Any] = [self._new_worker() for _ in range(min(jobs, self.slots))]
 
-    def run(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[Ended]:
+    def run(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[JobEnd]:
         """See `project.launchers.pool.Pool`."""
         waiting = Waiting(jobs)
         told = 0
-        with self._heeding_signals():
+        with self.stopped_by_signals():
             try:
-                while (waiting and self.starting) or self._away:
+                while (waiting and self.starting) or self._in_flight:
                     self._look_at_nodes()
-                    self._use_idle_slots()
+                    self._use_idle_workers()
                     while self._may_send() and (job := waiting.take()) is not None:
                         yield from self._send_first(job, waiting)
                     if not waiting:
-                        self._dismiss_idle_slots()
+                        self._dismiss_idle_workers()
                     yield from self._listen(started)
                     if len(self._signals) > told:
                         told = len(self._signals)
                         self._pass_on_signals()
             finally:
-                self._dismiss_idle_slots()
-                for away in self._away:
-                    kill(away.slot)
-                    away.lock.close()
+                self._dismiss_idle_workers()
+                for flight in self._in_flight:
+                    kill(flight.worker)
+                    flight.lock.close()
 
     def _pass_on_signals(self) -> None:
-        """The first signal stops the jobs and brings them home; the second leaves them behind."""
+        """The first signal stops the jobs and fetches them; the second leaves them behind."""
         if len(self._signals) > 1:
             raise SweepInterrupted(self._signals[0])
-        self._bell.ring.remote()
-        for away in self._away:
-            if not away.begun:
-                kill(away.slot)
+        self._stop.set.remote()
+        for flight in self._in_flight:
+            if not flight.begun:
+                kill(flight.worker)
 
-    def _new_slot(self) -> Any:
-        launcher = self._launcher
-        return new_slot(
-            launcher.request,
-            self._experiment.task,
-            launcher.timeout_minutes,
-            launcher.preload,
-            self._bell,
-        )
+    def _new_worker(self) -> Any:
+        return new_worker(self._settings, self._stop)
 
     def _may_send(self) -> bool:
-        return self.starting and len(self._away) < self.slots
+        return self.starting and len(self._in_flight) < self.slots
 
-    def _use_idle_slots(self) -> None:
-        """A job whose own slot has no place yet, after a node was lost, say, takes one that has.
+    def _use_idle_workers(self) -> None:
+        """Give a job whose own worker has no node yet, after a node was lost, one that has.
 
         Without this the two would wait for each other.
         """
-        for away in self._away:
-            if self._idle and self.starting and not away.begun:
-                kill(away.slot)
-                self._send(away)
+        for flight in self._in_flight:
+            if self._idle and self.starting and not flight.begun:
+                kill(flight.worker)
+                self._send(flight)
 
-    def _dismiss_idle_slots(self) -> None:
+    def _dismiss_idle_workers(self) -> None:
         """What they hold is for others, or for those of our own that wait for a place."""
         while self._idle:
             kill(self._idle.pop())
@@ -141,140 +124,142 @@ class RayPool(Pool):
     def _look_at_nodes(self) -> None:
         """Nodes come and go. Raises JobFailedError if none is left that could take a job."""
         now = time.monotonic()
-        if now - self._last_look < LOOK_SECONDS:
+        if now - self._last_look < POLL_SECONDS:
             return
         self._last_look = now
-        request = self._launcher.request
+        request = self._settings.request
         self.slots = sum(slots(node, request) for node in fitting_nodes(request))
         if self.slots:
             self._last_seen = now
-        elif now - self._last_seen > PATIENCE_SECONDS:
+        elif now - self._last_seen > NODE_TIMEOUT:
             raise JobFailedError(
                 "the cluster has had no node for a job for a minute; the same command goes on "
                 "with what is left"
             )
 
-    def _send_first(self, job: Job, waiting: Waiting) -> Iterator[Ended]:
+    def _send_first(self, job: Job, waiting: Waiting) -> Iterator[JobEnd]:
         """Send a job; yields it if it cannot or need not be sent."""
         log = log_path(job.directory)
         lock = ExitStack()
         try:
             lock.enter_context(locked(job.directory))
-        except HeldError:
+        except RunLockedError:
             waiting.put_back(job)
-            yield Ended(job, 0, HELD_EXIT_CODE, False, log, 0)
+            yield JobEnd(job, 0, LOCKED_EXIT_CODE, False, log, 0)
             return
-        away = _Away(job, lock)
+        flight = _InFlight(job, lock)
         try:
-            if not job.values["rerun"] and completed_record(job.directory) is not None:
+            if not job.spec.rerun and completed_record(job.directory) is not None:
                 lock.close()  # by another process, since the grid was composed
-                yield Ended(job, 0, 0, False, log, 0)
+                yield JobEnd(job, 0, 0, False, log, 0)
                 return
-            self._send(away)
-        except (RefusedError, DamagedRunError) as error:
+            self._send(flight)
+        except (ConflictError, CorruptRunError) as error:
             lock.close()
-            yield Ended(job, 0, error.exit_code, False, log, 0, cause=str(error))
+            yield JobEnd(job, 0, error.exit_code, False, log, 0, cause=str(error))
         except BaseException:
             lock.close()
             raise
         else:
-            self._away.append(away)
+            self._in_flight.append(flight)
 
-    def _send(self, away: _Away) -> None:
-        job = away.job
+    def _send(self, flight: _InFlight) -> None:
+        job = flight.job
         data = self._data.of(job)
         assignment = Assignment(
-            values=job.values,
-            place=Path(*job.directory.parts[-3:]),
-            parcel=self._pack(job),
+            spec=job.spec,
+            archive=self._pack(job),
             data=data.name,
-            checkpoint_seconds=self._launcher.checkpoint_seconds,
+            checkpoint_seconds=self._settings.checkpoint_seconds,
         )
-        away.slot = self._idle.pop() if self._idle else self._new_slot()
-        away.begun = False
-        away.messages = away.slot.carry_out.options(num_returns="streaming").remote(
+        flight.worker = self._idle.pop() if self._idle else self._new_worker()
+        flight.begun = False
+        flight.messages = flight.worker.carry_out.options(num_returns="streaming").remote(
             assignment, [data.reference]
         )
 
-    def _pack(self, job: Job) -> Parcel:
-        """The run directory, in it the configuration as it is at home, not the node's paths."""
-        if job.values["rerun"] and job.number not in self._moved_aside:
+    def _pack(self, job: Job) -> RunArchive:
+        """Return the run directory, in it the configuration as it is here."""
+        if job.spec.rerun and job.number not in self._moved_aside:
             self._moved_aside.add(job.number)
             if job.directory.exists():
-                move_aside(job.directory)
-        parcel = pack(job.directory) if job.directory.exists() else {}
-        return {"config.yaml": Packed.of(config_text(job.values).encode())} | parcel
+                move_to_trash(job.directory, job.spec.outputs)
+        archive = pack(job.directory) if job.directory.exists() else {}
+        config = config_text(job.spec.config).encode()
+        return {"config.yaml": ArchivedFile.of(config)} | archive
 
-    def _listen(self, started: Callable[[Job], None]) -> Iterator[Ended]:
+    def _listen(self, started: Callable[[Job], None]) -> Iterator[JobEnd]:
         """Wait a moment for messages, and do what they ask for."""
-        by_messages: dict[Any, _Away] = {away.messages: away for away in self._away}
+        by_messages: dict[Any, _InFlight] = {flight.messages: flight for flight in self._in_flight}
         if not by_messages:
             time.sleep(0.1)
             return
         ready, _ = ray.wait(list(by_messages), num_returns=1, timeout=0.2, fetch_local=False)
         for messages in ready:
-            away = by_messages[messages]
+            flight = by_messages[messages]
             try:
-                message: Any = ray.get(next(away.messages))
+                message: Any = ray.get(next(flight.messages))
             except (RayError, StopIteration) as error:
-                yield from self._without_message(away, error)
+                yield from self._without_message(flight, error)
                 continue
             if isinstance(message, Begun):
-                away.begun = True
-                started(away.job)
+                flight.begun = True
+                started(flight.job)
             else:
-                yield from self._bring_home(away, message)
+                yield from self._receive(flight, message)
 
-    def _bring_home(self, away: _Away, message: Snapshot | Finished) -> Iterator[Ended]:
-        directory = away.job.directory
+    def _receive(self, flight: _InFlight, message: Snapshot | Finished) -> Iterator[JobEnd]:
+        directory = flight.job.directory
         try:
-            if RECORD in message.parcel:
-                unpack(message.parcel, directory)
-        except DamagedParcelError as error:
-            yield from self._lost(away, str(error))
+            if RECORD in message.archive:
+                unpack(message.archive, directory)
+        except CorruptArchiveError as error:
+            yield from self._lost(flight, str(error))
             return
         if isinstance(message, Finished):
             log = log_path(directory)
             with open(log, "ab") as file:
                 log_start = file.tell()
                 file.write(message.log)
-            self._back(away)
-            self._idle.append(away.slot)
-            yield Ended(away.job, message.pid, message.exit_code, message.timed_out, log, log_start)
+            self._back(flight)
+            self._idle.append(flight.worker)
+            yield JobEnd(
+                flight.job, message.pid, message.exit_code, message.timed_out, log, log_start
+            )
 
-    def _without_message(self, away: _Away, error: Exception) -> Iterator[Ended]:
+    def _without_message(self, flight: _InFlight, error: Exception) -> Iterator[JobEnd]:
         """The stream has broken off: by our own wish, by a mistake there, or with the node."""
-        if self.interrupted and not away.begun:
-            self._back(away)
+        if self.interrupted and not flight.begun:
+            self._back(flight)
         elif isinstance(error, RayTaskError):
-            self._back(away)
-            self._idle.append(away.slot)
+            self._back(flight)
+            self._idle.append(flight.worker)
             words = " ".join(str(error.cause).split())
             cause = f"on its node: {type(error.cause).__name__}: {words}"
-            yield Ended(away.job, 0, 1, False, log_path(away.job.directory), 0, cause=cause)
+            yield JobEnd(flight.job, 0, 1, False, log_path(flight.job.directory), 0, cause=cause)
         else:
-            yield from self._lost(away, _in_short(error))
+            yield from self._lost(flight, _in_short(error))
 
-    def _lost(self, away: _Away, why: str) -> Iterator[Ended]:
+    def _lost(self, flight: _InFlight, why: str) -> Iterator[JobEnd]:
         """Send the job again, unless that has been done often enough."""
-        job, log = away.job, log_path(away.job.directory)
-        kill(away.slot)  # it may be alive, and out of reach
-        away.losses += 1
-        if away.losses > self._launcher.retries or self.interrupted:
-            self._back(away)
-            cause = f"lost {away.losses} times (hydra.launcher.retries), at last: {why}"
-            yield Ended(job, 0, 1, False, log, 0, cause=cause)
+        job, log = flight.job, log_path(flight.job.directory)
+        kill(flight.worker)  # it may be alive, and out of reach
+        flight.losses += 1
+        if flight.losses > self._settings.retries or self.interrupted:
+            self._back(flight)
+            cause = f"lost {flight.losses} times (hydra.launcher.retries), at last: {why}"
+            yield JobEnd(job, 0, 1, False, log, 0, cause=cause)
         else:
-            self._send(away)
-            yield Ended(job, 0, 1, False, log, 0, cause=f"lost ({why})", lost=True)
+            self._send(flight)
+            yield JobEnd(job, 0, 1, False, log, 0, cause=f"lost ({why})", lost=True)
 
-    def _back(self, away: _Away) -> None:
-        self._away.remove(away)
-        away.lock.close()
+    def _back(self, flight: _InFlight) -> None:
+        self._in_flight.remove(flight)
+        flight.lock.close()
 
 
 def _in_short(error: Exception) -> str:
     if isinstance(error, StopIteration):
-        return "its slot was asked to stop, and not from here"
+        return "its worker was asked to stop, and not from here"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
-from project.launchers.grid import Job
+from project.config.compose import CONF
+from project.launchers.experiment import Job
+from project.runs.code import targets_of
 from project.runs.provenance import SENT_FROM, git_state
 
 PROJECT = Path(__file__).parents[2]
@@ -17,29 +18,27 @@ PROJECT = Path(__file__).parents[2]
 
 @contextmanager
 def copied_code(jobs: list[Job]) -> Iterator[Path]:
-    """A folder with `project`, `conf`, and other code of the user's that a job's `_target_` names.
+    """Make a folder with `project`, `conf`, and the user's modules that decide a job's result.
 
     What is installed (torch, say) is not copied. No git goes along: the copy says itself which
     commit it is of, so that runs made of it say so too.
     """
     with tempfile.TemporaryDirectory(prefix="honest-ablations-code-") as name:
         folder = Path(name)
-        for module in {PROJECT.name} | {module for job in jobs for module in _targets(job.values)}:
+        for module in sorted({PROJECT.name} | {each for job in jobs for each in _modules(job)}):
             if source := _source(module):
                 _copy(source, folder)
-        _copy(PROJECT.parent / "conf", folder)
+        if CONF.parent != PROJECT:
+            _copy(CONF, folder)
         sent_from = folder / PROJECT.name / SENT_FROM
         sent_from.write_text(json.dumps(git_state(PROJECT)))
         yield folder
 
 
-def _targets(value: Any) -> set[str]:
-    """The topmost modules of all `_target_` in a configuration."""
-    if not isinstance(value, dict):
-        return set()
-    found = {name for inner in value.values() for name in _targets(inner)}
-    target = value.get("_target_")
-    return found | {target.partition(".")[0]} if isinstance(target, str) else found
+def _modules(job: Job) -> set[str]:
+    """Return the topmost modules of the code that decides a job's result."""
+    names = [*job.spec.code["definitions"], *targets_of(job.spec.config)]
+    return {name.partition(":")[0].partition(".")[0] for name in names}
 
 
 def _source(module: str) -> Path | None:

@@ -13,12 +13,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from submitit.core.job_environment import JobEnvironment
 from submitit.helpers import Checkpointable
 
 from project.launchers.job import perform
+from project.runs.spec import RunSpec
 
 # A time limit that is near, or preemption: SIGUSR2 is submitit's, SIGUSR1 and SIGTERM are sites'.
 USER_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)
@@ -36,8 +36,8 @@ class StoppedError(BaseException):
 
 
 @dataclass(frozen=True)
-class Result:
-    """How the job ended, as in `project.launchers.pool.Ended`."""
+class JobResult:
+    """How the job ended, as in `project.launchers.pool.JobEnd`."""
 
     pid: int
     exit_code: int
@@ -46,18 +46,19 @@ class Result:
 class RunJob(Checkpointable):
     """Carries out `task`; queued again, it does the same, for all state is in the run directory."""
 
-    def __call__(self, task: tuple[str, str], values: dict[str, Any]) -> Result:
+    def __call__(self, task: tuple[str, str], spec: RunSpec) -> JobResult:
+        """Carry out one run as a job of Slurm."""
         faulthandler.enable()  # a crash leaves a line in the log
         sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-        queue_again = signal.getsignal(JobEnvironment._usr_sig())
+        queue_again = signal.getsignal(signal.Signals[f"SIG{JobEnvironment.USR_SIG}"])
         signal.signal(signal.SIGTERM, _stop_now)
         for number in USER_SIGNALS:
             signal.signal(number, _pass_on)
-        code = perform(task, values)
+        code = perform(task, spec)
         if code == 128 + signal.SIGTERM and not _cancelled():
             assert callable(queue_again)
-            queue_again(JobEnvironment._usr_sig(), None)  # does not return
-        return Result(os.getpid(), code)
+            queue_again(signal.Signals[f"SIG{JobEnvironment.USR_SIG}"], None)  # does not return
+        return JobResult(os.getpid(), code)
 
 
 def _stop_now(number: int, frame: FrameType | None) -> None:

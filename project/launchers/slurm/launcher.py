@@ -6,20 +6,14 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from project.launchers.grid import Job
-from project.launchers.launching import GridLauncher, Number
+from project.launchers.experiment import Job
+from project.launchers.launcher import GridLauncher, Number
+from project.launchers.slurm.settings import SlurmSettings, SubmissionError
 
 if TYPE_CHECKING:
     from project.launchers.slurm.pool import SubmititPool
-
-
-class SubmissionError(Exception):
-    """Nothing can be submitted from here, or not so."""
-
-    exit_code = 2
 
 
 class SlurmLauncher(GridLauncher):
@@ -87,8 +81,21 @@ class SlurmLauncher(GridLauncher):
         }
         self.parameters = {key: value for key, value in asked.items() if value is not None}
 
+    @property
+    def settings(self) -> SlurmSettings:
+        """How the sweep is carried out."""
+        return SlurmSettings(
+            here=self.here,
+            task=self.experiment.task,
+            array_parallelism=self.array_parallelism,
+            array_size=self.array_size,
+            max_num_timeout=self.max_num_timeout,
+            parameters=self.parameters,
+        )
+
     @contextmanager
     def pool(self, waiting: list[Job]) -> Iterator["SubmititPool"]:
+        """Yield the job array that carries out the waiting jobs."""
         try:
             import submitit  # noqa: F401 - only whether it is there
         except ModuleNotFoundError:
@@ -102,6 +109,6 @@ class SlurmLauncher(GridLauncher):
             )
         from project.launchers.slurm.pool import SubmititPool
 
-        outputs = Path(waiting[0].values["paths"]["outputs"])
-        with closing(SubmititPool(self, outputs.absolute() / "submitit")) as pool:
+        outputs = waiting[0].spec.outputs
+        with closing(SubmititPool(self.settings, outputs.absolute() / "submitit")) as pool:
             yield pool

@@ -10,19 +10,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from submitit import AutoExecutor
 from submitit import Job as Submission
 from submitit.core.utils import FailedSubmissionError
 
-from project.launchers.grid import Job
-from project.launchers.pool import Ended, Pool, Waiting
-from project.launchers.slurm.job import CANCELLED, Result, RunJob
-from project.launchers.slurm.launcher import SubmissionError
-
-if TYPE_CHECKING:
-    from project.launchers.slurm.launcher import SlurmLauncher
+from project.launchers.experiment import Job
+from project.launchers.pool import JobEnd, Pool, Waiting
+from project.launchers.slurm.job import CANCELLED, JobResult, RunJob
+from project.launchers.slurm.settings import SlurmSettings, SubmissionError
+from project.runs.provenance import available_cores
 
 POLL_SECONDS = 0.2  # looking for the results
 STATE_SECONDS = 20.0  # asking Slurm, for jobs that can leave no result
@@ -32,7 +29,7 @@ SUBMITITS_PARALLELISM = 256
 @dataclass
 class _Submitted:
     job: Job
-    submission: "Submission[Result]"
+    submission: "Submission[JobResult]"
     begun: bool = False
 
 
@@ -43,15 +40,15 @@ class SubmititPool(Pool):
     What submitit needs stands in a folder of the sweep's own, which goes when nothing failed.
     """
 
-    def __init__(self, launcher: "SlurmLauncher", folder: Path) -> None:
+    def __init__(self, settings: SlurmSettings, folder: Path) -> None:
         super().__init__()
-        self._here = launcher.here
+        self._here = settings.here
         cluster = "local" if self._here else "slurm"
-        max_num_timeout = launcher.max_num_timeout
-        self._array_size = launcher.array_size
-        self._task = launcher.experiment.task
-        cores = len(os.sched_getaffinity(0))
-        self.slots = launcher.array_parallelism or (cores if self._here else SUBMITITS_PARALLELISM)
+        max_num_timeout = settings.max_num_timeout
+        self._array_size = settings.array_size
+        self._task = settings.task
+        most = available_cores() if self._here else SUBMITITS_PARALLELISM
+        self.slots = settings.array_parallelism or most
         self._submitted: list[_Submitted] = []
         self._asked_slurm = time.monotonic()
         self._gone: set[str] = set()  # names of jobs that Slurm did not know when asked last,
@@ -63,7 +60,7 @@ class SubmititPool(Pool):
             self._executor = AutoExecutor(
                 self.folder, cluster=cluster, **{f"{cluster}_max_num_timeout": max_num_timeout}
             )
-            self._executor.update_parameters(**launcher.parameters)
+            self._executor.update_parameters(**settings.parameters)
         except (AssertionError, TypeError, ValueError) as error:
             self.folder.rmdir()
             raise SubmissionError(f"hydra.launcher: {error}") from None
@@ -78,14 +75,14 @@ class SubmititPool(Pool):
             self.folder.rmdir()
             self.folder.parent.rmdir()
 
-    def run(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[Ended]:
+    def run(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[JobEnd]:
         """See `project.launchers.pool.Pool`. A signal cancels the jobs; a second one forgets them.
 
         Jobs that Slurm has, but has not begun, are taken back when no further job is to start.
         """
         waiting = Waiting(jobs)
         cancelled = False
-        with self._heeding_signals():
+        with self.stopped_by_signals():
             while (waiting and self.starting) or self._submitted:
                 self._submit(self._next(waiting))
                 time.sleep(POLL_SECONDS)
@@ -100,7 +97,7 @@ class SubmititPool(Pool):
                 if len(self._signals) > 1:
                     break
                 for ended in self._collect():
-                    if ended.held:
+                    if ended.locked:
                         waiting.put_back(ended.job)
                     yield ended
 
@@ -117,11 +114,11 @@ class SubmititPool(Pool):
             return
         for job in jobs:
             job.directory.parent.mkdir(parents=True, exist_ok=True)
-        tasks, values = [self._task] * len(jobs), [job.values for job in jobs]
+        tasks, specs = [self._task] * len(jobs), [job.spec for job in jobs]
         # Processes of this machine keep it blocked: a terminal's Ctrl-C is for the launcher alone.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            submissions = self._executor.map_array(RunJob(), tasks, values)
+            submissions = self._executor.map_array(RunJob(), tasks, specs)
         except FailedSubmissionError as error:
             lines = [line for line in str(error).splitlines() if line.strip()]
             raise SubmissionError(f"sbatch refused the jobs: {lines[-1]}") from None
@@ -156,12 +153,12 @@ class SubmititPool(Pool):
         # The result of one that has just ended may still be on its way through the file system.
         self._over_for_slurm, self._gone = gone & self._gone, gone
 
-    def _over(self, submission: "Submission[Result]") -> bool:
+    def _over(self, submission: "Submission[JobResult]") -> bool:
         if self._here:
             return submission.done()
         return submission.paths.result_pickle.exists() or submission.job_id in self._over_for_slurm
 
-    def _collect(self) -> Iterator[Ended]:
+    def _collect(self) -> Iterator[JobEnd]:
         for each in [each for each in self._submitted if self._over(each.submission)]:
             self._submitted.remove(each)
             ended = self._ended(each)
@@ -170,16 +167,16 @@ class SubmititPool(Pool):
                 path.unlink(missing_ok=True)
             yield ended
 
-    def _ended(self, each: _Submitted) -> Ended:
+    def _ended(self, each: _Submitted) -> JobEnd:
         paths = each.submission.paths
         log = paths.stdout
         try:
             outcome, result = pickle.loads(paths.result_pickle.read_bytes())
         except FileNotFoundError:  # killed, out of memory, out of time; or not seen from here
-            return Ended(each.job, 0, 0, False, log, 0, f"left no result: {_last_line(log)}")
+            return JobEnd(each.job, 0, 0, False, log, 0, f"left no result: {_last_line(log)}")
         if outcome == "error":
-            return Ended(each.job, 0, 1, False, log, 0, result.strip().splitlines()[-1])
-        return Ended(each.job, result.pid, result.exit_code, False, log, 0, _last_line(log))
+            return JobEnd(each.job, 0, 1, False, log, 0, result.strip().splitlines()[-1])
+        return JobEnd(each.job, result.pid, result.exit_code, False, log, 0, _last_line(log))
 
     def _take_back(self) -> None:
         """Cancel what has not begun; after a signal everything."""

@@ -1,30 +1,44 @@
-"""What a model costs: seconds of training and number of parameters."""
+"""What a net costs: seconds of training, parameters, and what its test value is for that."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 from statistics import median
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from project.report.arms import Arm
-from project.report.figures.style import BLUE, GREY, VERMILLION, plain_ticks, spread
-from project.report.runs import StoredRun
+from project.report.figures.style import (
+    BLUE,
+    GREY,
+    SERIES,
+    TICKS,
+    VERMILLION,
+    bar,
+    plain_ticks,
+    reach,
+    rows_figure,
+    spread,
+    value_scale,
+)
+from project.report.formatting import Quantity
+from project.results.records import RunRecord
+from project.results.statistics import summarise
+from project.results.variants import Variant
 
-# More lines than this cannot be read on one page.
-MOST_NETS = 40
-SECONDS = tuple(digit * 10**power for power in range(-2, 6) for digit in (1, 2, 5))
+MAX_NETS = 40  # more lines than this cannot be read on one page
+MAX_DOTS = 500  # of a line; thousands make an SVG of megabytes, and become an image in it
+ABOVE, BELOW = (7, 5), (7, -13)  # where names stand
+NEAR = 2.5  # times as long or as often: a name would cover the neighbour's
 
 
-def by_net(arms: Sequence[Arm]) -> dict[str, list[StoredRun]]:
-    """The completed runs of each model; of each size, where a model has several.
+def by_net(variants: Sequence[Variant]) -> dict[str, list[RunRecord]]:
+    """Return the completed runs of each model; of each size, where a model has several.
 
-    Arms that differ in a learning rate, say, have the same net and are one line.
+    Variants that differ in a learning rate, say, have the same net and are one line.
     """
-    sizes: dict[str, dict[int, list[StoredRun]]] = defaultdict(lambda: defaultdict(list))
-    for arm in arms:
-        for run in arm.runs:
-            sizes[arm.model][run.parameters or 0].append(run)
+    sizes: dict[str, dict[int, list[RunRecord]]] = defaultdict(lambda: defaultdict(list))
+    for each in variants:
+        for run in each.runs:
+            sizes[each.prefix][run.parameters or 0].append(run)
     return {
         model if len(own) == 1 else f"{model} of {parameters:,}": runs
         for model, own in sizes.items()
@@ -32,49 +46,66 @@ def by_net(arms: Sequence[Arm]) -> dict[str, list[StoredRun]]:
     }
 
 
-def draw_costs(arms: Sequence[Arm]) -> Figure:
-    """Training time of every run with the median, and parameters; the quickest net on top.
+def seconds_of(runs: Sequence[RunRecord]) -> list[float]:
+    """Return the seconds of training, above 0 for a logarithmic axis."""
+    return [max(run.seconds or 0.0, 1e-3) for run in runs]
 
-    Of more than `MOST_NETS` nets the quickest.
-    """
-    nets = by_net(arms)
-    seconds = {name: [run.seconds["training"] for run in runs] for name, runs in nets.items()}
-    order = sorted(nets, key=lambda name: (median(seconds[name]), name))[:MOST_NETS]
-    figure = Figure((9, 1.5 + 0.42 * len(order)))
-    left, right = figure.subplots(1, 2, sharey=True)
+
+def draw_costs(variants: Sequence[Variant]) -> Figure:
+    """Draw training times with the median, and parameters; the quickest net on top."""
+    nets = by_net(variants)
+    order = sorted(nets, key=lambda name: (median(seconds_of(nets[name])), name))[:MAX_NETS]
+    labels = [f"{name}  (n = {len(nets[name])})" for name in order]
+    figure, (left, right) = rows_figure(labels, 9, columns=2)
     for place, name in enumerate(order):
-        _draw_seconds(left, place, seconds[name])
-        _draw_parameters(right, place, nets[name][0].parameters or 0)
-    left.set_xscale("log")
-    plain_ticks(left.xaxis, SECONDS)
-    left.set_xlim(min(map(min, seconds.values())) / 1.2, max(map(max, seconds.values())) * 1.2)
+        seconds, parameters = seconds_of(nets[name]), nets[name][0].parameters or 0
+        heights = place + spread(len(seconds), 0.4)
+        many = len(seconds) > MAX_DOTS
+        left.plot(seconds, heights, ".", color=GREY, markersize=4, rasterized=many)
+        left.plot(median(seconds), place, marker="D", color=BLUE, markersize=6, linestyle="none")
+        right.plot([0, parameters / 1000], [place, place], color=VERMILLION, linewidth=1)
+        right.plot(parameters / 1000, place, marker="s", color=VERMILLION, markersize=6)
+        right.annotate(
+            f"{parameters:,}", (parameters / 1000, place), xytext=(7, 0),
+            textcoords="offset points", va="center", fontsize=9,
+        )  # fmt: skip
+    every = [value for name in order for value in seconds_of(nets[name])]
+    left.set(xscale="log", xlim=(min(every) / 1.2, max(every) * 1.2))
+    plain_ticks(left.xaxis, TICKS)
     left.set_xlabel("training time (s, log scale)")
-    left.set_yticks(range(len(order)), [f"{name}  (n = {len(nets[name])})" for name in order])
-    left.set_ylim(len(order) - 0.4, -0.6)
-    right.set_xlim(0, 1.3 * max(runs[0].parameters or 0 for runs in nets.values()) / 1000)
+    right.set_xlim(0, 1.3 * max(nets[name][0].parameters or 0 for name in order) / 1000 or 1)
     right.set_xlabel("parameters (thousands)")
-    some = f"; the quickest {MOST_NETS} of {len(nets)}" if len(nets) > MOST_NETS else ""
+    some = f"; the quickest {MAX_NETS} of {len(nets)}" if len(nets) > MAX_NETS else ""
     figure.suptitle(f"Training time of every run (dots) with the median, and parameters{some}")
     return figure
 
 
-def _draw_seconds(axes: Axes, place: int, seconds: list[float]) -> None:
-    heights = place + spread(len(seconds), 0.4)
-    # Thousands of dots make an SVG of megabytes: those become an image in it.
-    many = len(seconds) > 500
-    axes.plot(seconds, heights, ".", color=GREY, markersize=4, rasterized=many)
-    middle = median(seconds)
-    axes.plot(middle, place, marker="D", color=BLUE, markersize=6, linestyle="none")
-
-
-def _draw_parameters(axes: Axes, place: int, parameters: int) -> None:
-    axes.plot([0, parameters / 1000], [place, place], color=VERMILLION, linewidth=1)
-    axes.plot(parameters / 1000, place, marker="s", color=VERMILLION, markersize=6)
-    axes.annotate(
-        f"{parameters:,}",
-        (parameters / 1000, place),
-        xytext=(7, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=9,
-    )
+def draw_frontier(variants: Sequence[Variant], quantity: Quantity) -> Figure:
+    """Draw each variant's mean test value with its 95 % CI over its median seconds."""
+    figure = Figure((9, 5.5))
+    axes = figure.subplots()
+    times = [median(seconds_of(each.runs)) for each in variants]
+    values = [each.values(quantity.metric.test) or [] for each in variants]
+    bars = [bar(summarise(own), quantity.scale) for own in values]
+    reached: list[float] = []
+    for k, (each, seconds, (mean, ends)) in enumerate(zip(variants, times, bars, strict=True)):
+        under_another = any(
+            mean < other < NEAR * mean and 1 / NEAR < theirs / seconds < NEAR
+            for theirs, (other, _) in zip(times, bars, strict=True)
+        )
+        color, marker, _ = SERIES[k % len(SERIES)]
+        axes.errorbar(
+            seconds, mean, yerr=ends, capsize=3, color=color, marker=marker, linestyle="none"
+        )
+        axes.annotate(
+            f"{each.prefix} (n = {len(each.runs)})", (seconds, mean), color=color, fontsize=9,
+            xytext=BELOW if under_another else ABOVE, textcoords="offset points",
+        )  # fmt: skip
+        reached += reach(mean, ends)
+    # Room for the names on the right.
+    axes.set(xscale="log", xlim=(min(times) / 1.3, max(times) * 3.5))
+    plain_ticks(axes.xaxis, TICKS)
+    axes.set_xlabel("training time (s, median, log scale)")
+    value_scale(axes, "y", reached, quantity, quantity.name)
+    figure.suptitle(f"{quantity.name.capitalize()} (mean, 95 % CI) against training time")
+    return figure

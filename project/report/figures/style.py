@@ -1,5 +1,6 @@
 """How all figures look, and the one place where they become files."""
 
+import io
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,9 +12,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from project.report.statistics import Summary
+from project.report.formatting import Quantity
+from project.results.statistics import Summary
+from project.runs.atomic import write_bytes
 
 Direction = Literal["x", "y"]
 
@@ -31,8 +34,10 @@ SERIES = (
     (ORANGE, "P", (0, (3, 1))),
     (SKY, "X", (0, (1, 1))),
 )
-PERCENT_TICKS = (0.1, 0.2, 0.5, 1, 2, 3, 5, 10, 20, 30, 50, 100)
+# Where ticks of a logarithmic axis may stand.
+TICKS = tuple(digit * 10.0**power for power in range(-6, 7) for digit in (1, 2, 5))
 STYLE = {
+    "text.parse_math": False,  # labels are text, whatever `$` a setting holds
     "svg.hashsalt": "report",  # element names by content, not by chance
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
     "font.size": 10,
@@ -50,7 +55,7 @@ STYLE = {
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Figures that are made inside look like the report's, whatever the user's own settings."""
+    """Let figures that are made inside look like the report's, whatever the user's settings."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
@@ -58,7 +63,7 @@ def styled() -> Iterator[None]:
 
 
 def save(figure: Figure, path: Path) -> list[Path]:
-    """As `path`.png and `path`.svg; equal figures give equal bytes (no date, no version).
+    """Write `path`.png and `path`.svg; equal figures give equal bytes (no date, no version).
 
     The layout is computed once, for both.
     """
@@ -66,28 +71,30 @@ def save(figure: Figure, path: Path) -> list[Path]:
     metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
     files = []
     for suffix, without in metadata.items():
-        files.append(path.with_name(f"{path.name}.{suffix}"))
+        content = io.BytesIO()
         with styled():
-            figure.savefig(files[-1], format=suffix, dpi=150, metadata=without)
+            figure.savefig(content, format=suffix, dpi=150, metadata=without)
         figure.set_layout_engine("none")
+        files.append(path.with_name(f"{path.name}.{suffix}"))
+        write_bytes(files[-1], content.getvalue())
     return files
 
 
 def wrapped(label: str, width: int) -> str:
-    """On several lines of at most `width` letters: what is too long would be cut off."""
+    """Return the label on lines of at most `width` letters: what is too long would be cut off."""
     return textwrap.fill(label, width, break_on_hyphens=False)
 
 
-def percent(shares: Iterable[float]) -> list[float]:
-    """Shares (0 to 1) in percent."""
-    return [100 * share for share in shares]
+def bar(summary: Summary, scale: float) -> tuple[float, np.ndarray]:
+    """Return the scaled mean, and (2, 1) how far its CI reaches below and above; 0 for one run."""
+    low, high = summary.ci or (summary.mean, summary.mean)
+    return scale * summary.mean, scale * np.array([[summary.mean - low], [high - summary.mean]])
 
 
-def bar(summary: Summary) -> tuple[float, list[list[float]]]:
-    """The mean in percent, and how far its 95 % interval reaches below and above; 0 for one run."""
-    mean = 100 * summary.mean
-    low, high = summary.interval or (summary.mean, summary.mean)
-    return mean, [[mean - 100 * low], [100 * high - mean]]
+def reach(mean: float, below_and_above: np.ndarray) -> tuple[float, float]:
+    """Return the ends of a bar for a scale; a low end far below the others is cut."""
+    (down,), (up,) = below_and_above
+    return max(mean - down, mean / 2) if mean > 0 else mean - down, mean + up
 
 
 def counts(numbers: Sequence[int]) -> str:
@@ -96,33 +103,65 @@ def counts(numbers: Sequence[int]) -> str:
     return f"n = {low}" if low == high else f"n = {low} to {high}"
 
 
-def error_scale(axes: Axes, direction: Direction, percentages: Sequence[float]) -> None:
-    """Error rates in percent: logarithmic where they span more than a factor of four.
+def value_scale(
+    axes: Axes, direction: Direction, values: Iterable[float], quantity: Quantity, name: str
+) -> None:
+    """Choose scale and label of an axis: logarithmic where what should be low spans much.
 
-    A rate of 0 has no place on a logarithmic axis; then it is linear, from 0.
+    Args:
+        axes: Where.
+        direction: Of the axis.
+        values: What has to be seen, scaled as it is drawn.
+        quantity: What is drawn.
+        name: What it is called: `test error`.
     """
-    low, high = min(percentages), max(percentages)
-    if low > 0 and high / low > 4:
+    seen = list(values) or [0.0]
+    low, high = min(seen), max(seen)
+    falling = quantity.metric.direction == "min"
+    log = falling and low > 0 and high / low > 4
+    if log:
         axes.set(**{f"{direction}scale": "log", f"{direction}lim": (low / 1.15, high * 1.15)})
-        plain_ticks(getattr(axes, f"{direction}axis"), PERCENT_TICKS)
-    else:
+        plain_ticks(getattr(axes, f"{direction}axis"), TICKS)
+    elif falling and low >= 0:
         axes.set(**{f"{direction}lim": (0, high * 1.08 or 1)})
-
-
-def error_label(axes: Axes, direction: Direction, name: str) -> None:
-    """The quantity, its unit, and whether the scale is logarithmic."""
-    log = getattr(axes, f"get_{direction}scale")() == "log"
-    axes.set(**{f"{direction}label": f"{name} (%, log scale)" if log else f"{name} (%)"})
+    else:
+        margin = 0.08 * (high - low) or 1
+        top = min(high + margin, 100.5) if quantity.percent else high + margin
+        axes.set(**{f"{direction}lim": (low - margin, top)})
+    units = [*(["%"] if quantity.percent else []), *(["log scale"] if log else [])]
+    axes.set(**{f"{direction}label": name + (f" ({', '.join(units)})" if units else "")})
 
 
 def plain_ticks(axis: Axis, values: Sequence[float]) -> None:
-    """Ticks at `values` alone, written as plain numbers."""
-    axis.set_major_locator(FixedLocator(list(values)))
+    """Put ticks at `values`, or where they are too far apart, anywhere; as plain numbers."""
+    low, high = sorted(axis.get_view_interval())
+    seen = [each for each in values if low <= each <= high]
+    axis.set_major_locator(FixedLocator(seen) if len(seen) > 1 else MaxNLocator(4))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def spread(count: int, width: float) -> np.ndarray:
-    """Offsets (count,) within +-width/2 that keep `count` points apart; the same every time."""
+    """Return offsets (count,) within +-width/2 that keep points apart; the same every time."""
     # Steps of the golden ratio: neighbours in the list land far from each other.
     return width * ((np.arange(count) * 0.6180339887498949 + 0.5) % 1 - 0.5)
+
+
+def rows_figure(labels: Sequence[str], width: float, columns: int = 1) -> tuple[Figure, list[Axes]]:
+    """Return a figure of one line for each label, the first on top, and its panels."""
+    lines = max((label.count("\n") for label in labels), default=0)
+    figure = Figure((width, 1.6 + (0.42 + 0.17 * lines) * len(labels)))
+    panels = list(figure.subplots(1, columns, sharey=True, squeeze=False)[0])
+    panels[0].set_yticks(range(len(labels)), labels)
+    panels[0].set_ylim(len(labels) - 0.4, -0.6)
+    panels[0].grid(axis="y", visible=False)
+    return figure, panels
+
+
+def legend_below(figure: Figure, columns: int) -> None:
+    """Put one legend for all panels under the figure, each label once."""
+    found = {}
+    for axes in figure.axes:
+        handles, labels = axes.get_legend_handles_labels()
+        found |= dict(zip(labels, handles, strict=True))
+    figure.legend(list(found.values()), list(found), loc="outside lower center", ncols=columns)

@@ -9,19 +9,34 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from project.report.figures.style import SERIES, bar, counts, error_scale, save, spread, styled
-from project.report.statistics import summarise
+from project.report.figures.style import (
+    SERIES,
+    bar,
+    counts,
+    plain_ticks,
+    save,
+    spread,
+    styled,
+    value_scale,
+)
+from project.report.formatting import quantity_of
+from project.results.metrics import Metric
+from project.results.statistics import summarise
+from tests.report.made import PERCENT
 
+ACCURACY = quantity_of(Metric("accuracy", "max"), [0.5])
+LOSS = quantity_of(Metric("loss", "min"), [2.0])
 DRAW = """
 import sys
 from pathlib import Path
 from matplotlib.figure import Figure
 from project.report.figures.style import save, styled
-with styled():
-    figure = Figure((4, 3))
-    figure.subplots().errorbar([1, 2], [3, 4], yerr=1, marker="o", label="a")
-    figure.legend(loc="outside lower center")
-save(figure, Path(sys.argv[1]))
+for name in sys.argv[1:]:
+    with styled():
+        figure = Figure((4, 3))
+        figure.subplots().errorbar([1, 2], [3, 4], yerr=1, marker="o", label="a")
+        figure.legend(loc="outside lower center")
+    save(figure, Path(name))
 """
 
 
@@ -43,7 +58,7 @@ def test_a_figure_becomes_a_png_and_an_svg(tmp_path: Path) -> None:
     assert b"<svg" in files[1].read_bytes()
 
 
-def test_the_users_own_style_neither_changes_a_figure_nor_is_changed(tmp_path: Path) -> None:
+def test_the_users_own_style_neither_changes_a_figure_nor_is_changed() -> None:
     with matplotlib.rc_context({"font.size": 31, "lines.linewidth": 9}):
         with styled():
             assert matplotlib.rcParams["font.size"] == 10
@@ -57,39 +72,43 @@ def test_series_differ_in_colour_marker_and_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("percentages", "scale", "limits"),
+    ("values", "quantity", "scale", "limits", "label"),
     [
-        ([2.0, 20.0], "log", (2 / 1.15, 20 * 1.15)),
-        ([2.0, 3.0], "linear", (0, 3 * 1.08)),
-        ([0.0, 50.0], "linear", (0, 50 * 1.08)),
-        ([0.0], "linear", (0, 1)),
+        ([2.0, 20.0], PERCENT, "log", (2 / 1.15, 20 * 1.15), "x (%, log scale)"),
+        ([2.0, 3.0], PERCENT, "linear", (0, 3 * 1.08), "x (%)"),
+        ([0.0, 50.0], PERCENT, "linear", (0, 50 * 1.08), "x (%)"),
+        ([0.0], PERCENT, "linear", (0, 1), "x (%)"),
+        ([2.0, 20.0], LOSS, "log", (2 / 1.15, 20 * 1.15), "x (log scale)"),
+        ([80.0, 90.0], ACCURACY, "linear", (79.2, 90.8), "x (%)"),
+        ([50.0, 100.0], ACCURACY, "linear", (46, 100.5), "x (%)"),
     ],
 )
-def test_errors_that_span_much_stand_on_a_logarithmic_scale(
-    percentages: list[float], scale: str, limits: tuple[float, float]
+def test_low_values_that_span_much_stand_on_a_logarithmic_scale(
+    values: list[float], quantity: object, scale: str, limits: tuple[float, float], label: str
 ) -> None:
     axes = Figure().subplots()
-    error_scale(axes, "y", percentages)
-    assert axes.get_yscale() == scale
+    value_scale(axes, "y", values, quantity, "x")  # type: ignore[arg-type]
+    assert (axes.get_yscale(), axes.get_ylabel()) == (scale, label)
     assert axes.get_ylim() == pytest.approx(limits)
 
 
-def test_logarithmic_ticks_are_plain_numbers() -> None:
-    figure = Figure()
-    axes = figure.subplots()
-    error_scale(axes, "x", [1.5, 20])
-    figure.draw_without_rendering()
-    shown = [tick.get_text() for tick in axes.get_xticklabels()]
-    assert {"2", "3", "5", "10", "20"} <= set(shown)
+def test_logarithmic_ticks_are_plain_numbers_however_near_they_are() -> None:
+    for limits, wanted in (((1.5, 20), {"2", "5", "10", "20"}), ((11, 17), {"12", "15"})):
+        figure = Figure()
+        axes = figure.subplots()
+        axes.set(xscale="log", xlim=limits)
+        plain_ticks(axes.xaxis, (1, 2, 5, 10, 20))
+        figure.draw_without_rendering()
+        assert wanted <= {tick.get_text() for tick in axes.get_xticklabels()}
 
 
-def test_a_bar_reaches_from_end_to_end_of_the_interval_in_percent() -> None:
+def test_a_bar_reaches_from_end_to_end_of_the_ci() -> None:
     summary = summarise([0.01, 0.02, 0.03])
-    assert summary.interval is not None
-    mean, ((below,), (above,)) = bar(summary)
+    assert summary.ci is not None
+    mean, ((below,), (above,)) = bar(summary, 100)
     assert mean == pytest.approx(2)
-    assert [mean - below, mean + above] == pytest.approx([100 * end for end in summary.interval])
-    assert bar(summarise([0.04])) == (4, [[0], [0]])
+    assert [mean - below, mean + above] == pytest.approx([100 * end for end in summary.ci])
+    assert bar(summarise([0.04]), 1)[1].tolist() == [[0], [0]]
 
 
 def test_points_are_spread_within_the_width_and_apart() -> None:

@@ -1,0 +1,212 @@
+"""The experiment that is checked: read from the words of project.train, composed, given a name."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.types import IntervalSweep, Override
+
+from project.cli.arguments import MULTIRUN, read_arguments, typed_override
+from project.config.compose import (
+    combinations,
+    compose_with_hydra,
+    parse_overrides,
+    resolve,
+    spell,
+)
+from project.config.errors import ConfigurationError
+from project.launchers.grid import with_params
+from project.runs.lifecycle import RunSpec
+from project.runs.prepare import prepare_run
+from project.runs.provenance import available_cores
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much time the checks may take; what needs longer is cut down or left out.
+
+    Attributes:
+        short_training: Seconds of the training that is watched.
+        repeated_run: Seconds of each run of two epochs that is made again.
+        heart_steps: Steps within which one batch must be learnt by heart.
+        heart_seconds: Seconds for it.
+        shuffled_training: Seconds of training on shuffled labels.
+        leakage: Seconds for reading the examples.
+        variants: Seconds for trying the other variants of a sweep.
+    """
+
+    short_training: float = 3.0
+    repeated_run: float = 8.0
+    heart_steps: int = 1000
+    heart_seconds: float = 20.0
+    shuffled_training: float = 4.0
+    leakage: float = 15.0
+    variants: float = 20.0
+
+
+THOROUGH = Limits(
+    short_training=30.0,
+    repeated_run=math.inf,
+    heart_steps=5000,
+    heart_seconds=math.inf,
+    shuffled_training=60.0,
+    leakage=math.inf,
+    variants=math.inf,
+)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A variant of the sweep as typed.
+
+    Attributes:
+        words: The overrides that lead to it.
+        runs: How many runs of it the sweep makes.
+    """
+
+    words: list[str]
+    runs: int
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The experiment that is checked.
+
+    Attributes:
+        spec: Its first run, with outputs in the scratch folder and without loggers.
+        variants: Of the sweep; the first is that of `spec`.
+        config_dirs: Folders of the user's configuration files.
+        side_by_side: How many runs the launcher has at a time; None where only it knows.
+        scratch: A folder that is deleted in the end.
+        limits: How much time the checks may take.
+    """
+
+    spec: RunSpec
+    variants: list[Variant]
+    config_dirs: Sequence[Path]
+    side_by_side: int | None
+    scratch: Path
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The resolved configuration of the first run."""
+        return self.spec.config
+
+    @property
+    def metric(self) -> str:
+        """The metric that the task is judged by."""
+        return self.config["metric"]["name"]
+
+    @property
+    def is_min(self) -> bool:
+        """Whether smaller values of the metric are better."""
+        return self.config["metric"]["direction"] == "min"
+
+    @property
+    def is_thorough(self) -> bool:
+        """Whether the checks may take as long as they need."""
+        return self.limits == THOROUGH
+
+    def prepare(self, variant: Variant) -> RunSpec:
+        """Compose a variant's first run; raises ConfigurationError."""
+        return _prepare(variant.words, self.config_dirs, self.scratch)
+
+
+def read_candidate(words: Sequence[str], scratch: Path, thorough: bool = False) -> Candidate:
+    """Read the words of a command line, as project.train does.
+
+    Args:
+        words: As they are typed, without those of project.check itself.
+        scratch: Takes the place of paths.outputs.
+        thorough: Whether the checks may take as long as they need.
+
+    Raises:
+        ConfigurationError: A word or the configuration breaks a rule.
+        HydraException: Hydra cannot compose it.
+        DataError: The data cannot be had.
+    """
+    arguments = read_arguments(words, "train", sweeps=True)
+    _refuse_flags(arguments.words)
+    typed = [word for word in arguments.words if "=" in word or word.startswith("~")]
+    typed = [word for word in typed if not word.startswith("-")]
+    if not arguments.is_sweep:
+        variants, side_by_side = [Variant(typed, 1)], 1
+    else:
+        variants, side_by_side = _sweep(typed, arguments.config_dirs)
+    spec = _prepare(variants[0].words, arguments.config_dirs, scratch)
+    limits = THOROUGH if thorough else Limits()
+    return Candidate(spec, variants, arguments.config_dirs, side_by_side, scratch, limits)
+
+
+def _refuse_flags(words: Sequence[str]) -> None:
+    """Refuse what Hydra's own command line would take and what is no KEY=VALUE."""
+    previous = ""
+    for word in words:
+        is_value = previous in ("--config-dir", "-cd")
+        is_known = word in (*MULTIRUN, "--config-dir", "-cd") or word.startswith("--config-dir=")
+        if not (is_value or is_known):
+            if word.startswith("-"):
+                raise ConfigurationError(f"unknown flag {word}; project.check --help lists them")
+            if "=" not in word and not word.startswith("~"):
+                raise ConfigurationError(f"'{word}' is no KEY=VALUE")
+            if word.startswith("verify="):
+                raise ConfigurationError("verify= is project.train's: leave it out")
+        previous = word
+
+
+def _sweep(words: list[str], config_dirs: Sequence[Path]) -> tuple[list[Variant], int | None]:
+    """Return the variants of a sweep, and how many runs it makes at a time."""
+    fixed = [
+        word
+        for word, each in zip(words, parse_overrides(words), strict=True)
+        if not each.is_sweep_override()
+    ]
+    hydra = compose_with_hydra("train", fixed, config_dirs).hydra
+    sweeper = dict(hydra.sweeper)
+    params = {key: str(value) for key, value in (sweeper.get("params") or {}).items()}
+    overrides = parse_overrides(with_params(params, words))
+    is_search = "trials" in sweeper
+    jobs = combinations([each for each in overrides if not _is_interval(each)])
+    middles = [_middle(each) for each in overrides if _is_interval(each)]
+    runs: dict[tuple[str, ...], int] = {}
+    first_seed: dict[tuple[str, ...], list[str]] = {}
+    for job in jobs:
+        variant = tuple(word for word in job if not word.startswith("seed="))
+        runs[variant] = runs.get(variant, 0) + 1
+        first_seed.setdefault(variant, [word for word in job if word.startswith("seed=")])
+    variants = [Variant([*key, *middles, *first_seed[key]], count) for key, count in runs.items()]
+    if is_search:
+        count = int(sweeper["trials"]) * len(sweeper["seeds"])
+        variants = [Variant(variants[0].words, count)]
+    return variants, _side_by_side(hydra.launcher)
+
+
+def _is_interval(override: Override) -> bool:
+    return isinstance(override.value(), IntervalSweep)
+
+
+def _middle(override: Override) -> str:
+    """Return the middle of a range that a search would choose from, as a word."""
+    sweep = override.value()
+    assert isinstance(sweep, IntervalSweep)
+    low, high = float(sweep.start or 0), float(sweep.end or 0)
+    middle = math.sqrt(low * high) if "log" in sweep.tags and low > 0 else (low + high) / 2
+    is_whole = isinstance(sweep.start, int) and isinstance(sweep.end, int)
+    return f"{str(override.input_line).partition('=')[0]}={round(middle) if is_whole else middle}"
+
+
+def _side_by_side(launcher: Mapping[str, Any]) -> int | None:
+    if "n_jobs" in launcher:
+        return launcher["n_jobs"] or available_cores()
+    return launcher.get("array_parallelism")
+
+
+def _prepare(words: Sequence[str], config_dirs: Sequence[Path], scratch: Path) -> RunSpec:
+    """Compose a run whose outputs go to the scratch folder."""
+    words = [*words, f"paths.outputs={spell(str(scratch))}"]
+    config = resolve(compose_with_hydra("train", words, config_dirs), words)
+    config |= {"logger": {}, "rerun": False, "code": None, "tags": [], "notes": ""}
+    return prepare_run(config, overrides=[typed_override(word) for word in words])

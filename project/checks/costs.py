@@ -1,0 +1,159 @@
+"""What will it cost? Seconds of a step, a run, the sweep as typed; memory; waiting for data."""
+
+import resource
+import statistics
+import sys
+import time
+from dataclasses import dataclass
+
+import torch
+
+from project.checks.candidate import Candidate, Variant
+from project.checks.result import CheckResult, failed, not_checked, ok, percent, some, warning
+from project.checks.session import Session, begin
+from project.cli.arguments import typed_override
+from project.runs.lifecycle import RunSpec
+
+TIME, VARIANTS, WAITING, MEMORY = "time", "other variants", "waiting for data", "memory"
+# A share of the time, and seconds for each batch, that are worth a warning.
+MUCH_WAITING, LONG_WAIT = 0.3, 0.01
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run costs.
+
+    Attributes:
+        step: Seconds of a training step, with waiting for its batch.
+        steps: Of an epoch; None where the loaders do not know.
+        run: Seconds of the whole run, without start-up; None where that cannot be said.
+    """
+
+    step: float
+    steps: int | None
+    run: float | None
+
+
+def cost_of(session: Session) -> Cost:
+    """Return what a run costs, from what was measured."""
+    step, steps = session.step_seconds + _wait(session), session.batches["train"]
+    epochs = session.config["trainer"]["max_epochs"]
+    if steps is None or session.batches["val"] is None:
+        return Cost(step, steps, None)
+    evaluation = session.evaluation_seconds
+    epoch = steps * step + session.batches["val"] * evaluation
+    return Cost(step, steps, epochs * epoch + (session.batches["test"] or 0) * evaluation)
+
+
+def _wait(session: Session) -> float:
+    waits = session.short.wait_seconds or session.first.wait_seconds
+    return statistics.fmean(waits) if waits else 0.0
+
+
+def check_costs(session: Session) -> list[CheckResult]:
+    """Estimate a run and the sweep; try the sweep's other variants on the way."""
+    first = cost_of(session)
+    results, costs = [], [first.run]
+    variants = session.candidate.variants
+    if len(variants) > 1:
+        result, others = _try_others(session)
+        torch.set_num_threads(session.candidate.spec.threads)
+        results.append(result)
+        costs += others
+    return [*results, _time(session.candidate, first, costs), _waiting(session)]
+
+
+def _try_others(session: Session) -> tuple[CheckResult, list[float | None]]:
+    """Make a step of every other variant; return what came of it, and what a run of each costs."""
+    candidate = session.candidate
+    end = time.monotonic() + candidate.limits.variants
+    costs: list[float | None] = []
+    broken = []
+    others = candidate.variants[1:]
+    for variant in others:
+        if time.monotonic() > end:
+            break
+        try:
+            costs.append(_cost_of_variant(candidate, variant))
+        except Exception as error:
+            broken.append(f"{' '.join(_own(candidate, variant))}: {error}")
+    seen = f"{len(costs)} of {len(others)} make a step"
+    if broken:
+        return failed(VARIANTS, f"{seen}; {some(broken, 2)}", "mend or leave them out"), costs
+    if len(costs) < len(others):
+        return ok(VARIANTS, f"{seen}, the others were not tried (thorough=true)"), costs
+    return ok(VARIANTS, seen), costs
+
+
+def _cost_of_variant(candidate: Candidate, variant: Variant) -> float | None:
+    spec: RunSpec = candidate.prepare(variant)
+    other = Candidate(
+        spec, [variant], candidate.config_dirs, candidate.side_by_side, candidate.scratch,
+        candidate.limits,
+    )  # fmt: skip
+    return cost_of(begin(other)).run
+
+
+def _own(candidate: Candidate, variant: Variant) -> list[str]:
+    """Return the words in which a variant differs from the first."""
+    first = candidate.variants[0].words
+    own = [word for word in variant.words if word not in first and not word.startswith("seed=")]
+    return list(map(typed_override, own))
+
+
+def _time(candidate: Candidate, first: Cost, costs: list[float | None]) -> CheckResult:
+    count = "" if first.steps is None else f"{first.steps:,} step{'s' * (first.steps != 1)}"
+    per_epoch = f", {count} an epoch" if count else ""
+    seen = f"{1000 * first.step:.3g} ms a step{per_epoch}"
+    if first.run is None:
+        return ok(TIME, f"{seen}; how many steps there are the loaders do not know")
+    seen += f"; a run takes about {duration(first.run)}"
+    runs = sum(variant.runs for variant in candidate.variants)
+    if runs == 1:
+        return ok(TIME, seen)
+    known = [each for each in costs if each is not None] or [first.run]
+    middle = statistics.fmean(known)
+    work = sum(
+        variant.runs * (costs[place] if place < len(costs) and costs[place] else middle)  # type: ignore[operator]
+        for place, variant in enumerate(candidate.variants)
+    )
+    at_once = min(candidate.side_by_side or 1, runs)
+    how = f"{at_once} at a time" if at_once > 1 else "one after the other"
+    return ok(TIME, f"{seen}; the sweep of {runs:,} runs about {duration(work / at_once)}, {how}")
+
+
+def _waiting(session: Session) -> CheckResult:
+    waits = session.short.wait_seconds
+    if not waits:
+        return not_checked(WAITING, "an epoch has a single step")
+    total = sum(waits) + session.step_seconds * len(waits)
+    share = sum(waits) / total if total else 0.0
+    seen = f"{percent(share)} of the time, {1000 * _wait(session):.2g} ms a batch"
+    if share > MUCH_WAITING and _wait(session) > LONG_WAIT:
+        advice = "num_workers: more for slow examples, 0 for examples that are in memory"
+        return warning(WAITING, seen, advice)
+    return ok(WAITING, seen)
+
+
+def check_memory(session: Session) -> list[CheckResult]:
+    """How much memory did the largest of the runs need?"""
+    if session.config["trainer"]["accelerator"] != "cpu" and torch.cuda.is_initialized():
+        peak = torch.cuda.max_memory_allocated()
+        return [ok(MEMORY, f"at most {size(peak)} of the GPU's")]
+    unit = 1 if sys.platform == "darwin" else 1024
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    peak = unit * (children or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    return [ok(MEMORY, f"at most {size(peak)} for a run's process, libraries included")]
+
+
+def size(count: int) -> str:
+    """Return a number of bytes as it is read."""
+    return f"{count / 2**30:.1f} GB" if count >= 2**30 else f"{count / 2**20:.0f} MB"
+
+
+def duration(seconds: float) -> str:
+    """Return a time as it is read."""
+    if seconds < 120:
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"

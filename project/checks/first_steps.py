@@ -1,0 +1,109 @@
+"""Does it learn at all? Gradients, weights, schedules, the loss at the start."""
+
+import math
+
+from project.checks.result import CheckResult, failed, not_checked, ok, shown, some, warning
+from project.checks.session import Session
+from project.training.facts import parameter_count
+
+# By how much the first loss may differ from a uniform answer's, as a share of it.
+NEAR = 0.5
+# A scheduler that was stepped so many times more often than due was stepped by the task as well.
+TOO_OFTEN = 1.5
+
+
+def check_step(session: Session) -> list[CheckResult]:
+    """Is the loss of the first steps a finite number?"""
+    name = "one step"
+    losses = session.first.losses
+    if not losses:
+        return [
+            failed(
+                name,
+                "no loss reached backward: training_step returned None, or the task calls "
+                "loss.backward() itself",
+                "return the loss from training_step; with automatic_optimization=False call "
+                "self.manual_backward(loss)",
+            )
+        ]
+    count = parameter_count(session.components.task)
+    frozen = f", {len(session.first.frozen)} tensors frozen" if session.first.frozen else ""
+    seen = (
+        f"loss {shown(losses[0])}, after a step {shown(losses[-1])}; {count:,} parameters{frozen}"
+    )
+    if not all(map(math.isfinite, losses)):
+        return [failed(name, seen, "find what is divided by 0 or too large: inputs, logarithms")]
+    return [ok(name, seen)]
+
+
+def check_gradients(session: Session) -> list[CheckResult]:
+    """Which parameters have no gradient?"""
+    name = "gradients"
+    trainable = [
+        each for each, value in session.components.task.named_parameters() if value.requires_grad
+    ]
+    without = [each for each in trainable if each not in session.first.with_gradient]
+    if not without:
+        return [ok(name, f"reach all {len(trainable)} tensors")]
+    seen = f"{len(without)} of {len(trainable)} tensors get none: {some(without)}"
+    if len(without) == len(trainable):
+        return [failed(name, seen, "the loss does not depend on the net: look for .detach()")]
+    advice = "use them in the loss, leave them out, or freeze them (requires_grad=False)"
+    return [warning(name, seen, advice)]
+
+
+def check_changes(session: Session) -> list[CheckResult]:
+    """Which parameters never change?"""
+    name = "weights change"
+    unchanged = session.short.unchanged
+    total = len(unchanged) + len(session.short.norms.keys() - set(unchanged))
+    still = [each for each in unchanged if each in session.short.with_gradient]
+    steps = f"in {session.short.steps} step{'s' * (session.short.steps != 1)}"
+    if unchanged and len(unchanged) == total:
+        advice = "is the learning rate 0, or were other parameters given to the optimizer?"
+        return [failed(name, f"none does {steps}", advice)]
+    if still:
+        count = f"{len(still)} tensor{'s' * (len(still) != 1)}"
+        seen = f"{count} with a gradient keep their values {steps}: {some(still)}"
+        return [warning(name, seen, "give all parameters of the task to the optimizer")]
+    return [ok(name, f"{total - len(unchanged)} tensors {steps}")]
+
+
+def check_schedule(session: Session) -> list[CheckResult]:
+    """Is a scheduler stepped as often as it should be?"""
+    name = "schedule"
+    if not session.short.schedules:
+        return [ok(name, "none; the learning rate is constant")]
+    lines = []
+    for each in session.short.schedules:
+        seen = f"{each.name} was stepped {each.made} times in {each.due} {each.unit}s"
+        if each.made > max(TOO_OFTEN * each.due, each.due + 1):
+            advice = (
+                "Lightning steps what configure_optimizers returns: leave out the task's own "
+                "scheduler.step()"
+            )
+            lines.append(failed(name, seen, advice))
+        elif 2 * each.made < each.due and not each.is_manual:
+            lines.append(warning(name, seen, "step it, or leave it out of the configuration"))
+        else:
+            lines.append(ok(name, seen))
+    return lines
+
+
+def check_first_loss(session: Session) -> list[CheckResult]:
+    """Is the loss at the start that of an answer that says nothing yet?"""
+    name = "loss at the start"
+    uniform, of = getattr(session.components.task, "uniform_loss", None), "a uniform answer's"
+    if uniform is None and session.classes:
+        uniform, of = math.log(session.classes), f"ln {session.classes}"
+    if uniform is None or not session.first.losses:
+        return [not_checked(name, "the task says nothing of classes (`uniform_loss`)")]
+    loss = session.first.losses[0]
+    seen = f"{shown(loss)}; {of} is {shown(uniform)}"
+    if abs(loss - uniform) <= NEAR * uniform:
+        return [ok(name, seen)]
+    if loss < uniform:
+        advice = "weights that know something already (pretrained), or a loss that is no mean"
+    else:
+        advice = "the net begins sure of wrong answers: standardise inputs, or start smaller"
+    return [warning(name, f"{seen}: {loss / uniform:.2g} times as much", advice)]

@@ -1,0 +1,172 @@
+"""Is an example in two of training, validation and test? How are classes spread?"""
+
+import hashlib
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from project.checks.batches import classes_of, example_count, inputs_of
+from project.checks.loaders import STAGES, begin_epoch, loaders_of
+from project.checks.result import CheckResult, failed, not_checked, ok, percent, some, warning
+from project.checks.session import Session
+from project.data.digests import example_hashes
+
+LEAKAGE, BALANCE = "leakage", "class balance"
+PAIRS = (("train", "test"), ("val", "test"), ("train", "val"))
+# Examples of fewer numbers may be equal by chance.
+FEWEST_NUMBERS = 32
+# Standardised values are compared in steps of so much.
+STEP = 0.1
+FEWEST_CLASSES, MOST_CLASSES = 2, 1000
+RARE = 0.1  # of the share that a class would have if all had the same
+
+
+@dataclass
+class Contents:
+    """The inputs of a stage.
+
+    Attributes:
+        exact: A hash of each example's inputs, in the order of the loaders.
+        standardised: Of the same, after each example is shifted and scaled to mean 0, std 1; empty
+            bytes where that says nothing.
+        classes: How many examples of each class.
+        numbers: How many numbers an example's inputs have.
+        is_whole: Whether all examples were read.
+    """
+
+    exact: list[bytes] = field(default_factory=list)
+    standardised: list[bytes] = field(default_factory=list)
+    classes: Counter[int] = field(default_factory=Counter)
+    numbers: int = 0
+    is_whole: bool = True
+
+
+def check_contents(session: Session) -> list[CheckResult]:
+    """Read the examples of all stages; look for equal ones, and count classes."""
+    seconds = session.candidate.limits.leakage
+    contents = {stage: read(session, stage, seconds / len(STAGES)) for stage in STAGES}
+    train = contents["train"].classes
+    if _are_classes(contents["train"]):
+        val = contents["val"].classes
+        session.classes = len(train)
+        session.commonest = max(val.values()) / val.total() if val else None
+    return [_leakage(contents), _balance(contents, session.classes)]
+
+
+def read(session: Session, stage: str, seconds: float) -> Contents:
+    """Read the examples of a stage's first epoch, for so many seconds at most."""
+    contents, end = Contents(), time.monotonic() + seconds
+    for loader in loaders_of(session.data, stage):
+        for batch in begin_epoch(loader, 0):
+            _add(contents, batch)
+            if time.monotonic() > end:
+                contents.is_whole = False
+                return contents
+    return contents
+
+
+def _add(contents: Contents, batch: Any) -> None:
+    inputs = inputs_of(batch)
+    hashes = example_hashes(inputs)
+    contents.exact += hashes
+    contents.standardised += _standardised(inputs) or [b""] * len(hashes)
+    if isinstance(inputs, Tensor) and len(inputs):
+        contents.numbers = inputs[0].numel()
+    elif hashes:
+        contents.numbers = FEWEST_NUMBERS
+    if (classes := classes_of(batch)) is not None and len(classes) == example_count(batch):
+        contents.classes.update(classes.tolist())
+
+
+def _standardised(inputs: Any) -> list[bytes]:
+    """Return a hash of each example that brightness and contrast do not change."""
+    if not isinstance(inputs, Tensor) or inputs.dim() < 2 or inputs[0].numel() < FEWEST_NUMBERS:
+        return []
+    values = inputs.detach().cpu().flatten(1).double()
+    std, mean = torch.std_mean(values, dim=1, keepdim=True)
+    rounded = ((values - mean) / std.clamp_min(1e-12) / STEP).round().to(torch.int16).numpy()
+    is_flat = (std <= 1e-12).flatten().tolist()
+    return [
+        b"" if flat else hashlib.sha256(row.tobytes()).digest()
+        for flat, row in zip(is_flat, rounded, strict=True)
+    ]
+
+
+def _leakage(contents: dict[str, Contents]) -> CheckResult:
+    if not contents["train"].exact or not contents["test"].exact:
+        return not_checked(LEAKAGE, "the batches cannot be taken apart into examples")
+    lines = []
+    for first, second in PAIRS:
+        exact = _shared(contents[first].exact, contents[second].exact)
+        alike = _shared(contents[first].standardised, contents[second].standardised)
+        alike = {place: other for place, other in alike.items() if place not in exact}
+        for found, how in ((exact, ""), (alike, " but for brightness or contrast")):
+            if found:
+                place, other = next(iter(found.items()))
+                lines.append(
+                    f"{len(found)} of {len(contents[second].exact):,} {second} examples are in "
+                    f"{first} too{how}: {second}[{place}] is {first}[{other}]"
+                )
+    sizes = ", ".join(f"{len(contents[stage].exact):,} {stage}" for stage in STAGES)
+    if not lines:
+        part = "" if all(each.is_whole for each in contents.values()) else ", not all read"
+        repeated = len(contents["train"].exact) - len(set(contents["train"].exact))
+        twice = f"; {repeated} are in train more than once" if repeated else ""
+        return ok(LEAKAGE, f"no example is in two of {sizes}{part}{twice}")
+    seen = "; ".join(lines)
+    if contents["train"].numbers < FEWEST_NUMBERS:
+        advice = f"{contents['train'].numbers} numbers may be equal by chance; if not, split anew"
+        return warning(LEAKAGE, seen, advice)
+    return failed(LEAKAGE, seen, "remove equal examples before the data are split")
+
+
+def _shared(first: list[bytes], second: list[bytes]) -> dict[int, int]:
+    """Return the places in `second` of what `first` holds too, each with its place there."""
+    places = {key: place for place, key in reversed(list(enumerate(first))) if key}
+    return {place: places[key] for place, key in enumerate(second) if key in places}
+
+
+def _are_classes(contents: Contents) -> bool:
+    count, examples = len(contents.classes), contents.classes.total()
+    return FEWEST_CLASSES <= count <= min(MOST_CLASSES, max(2, examples // 3))
+
+
+def _balance(contents: dict[str, Contents], classes: int | None) -> CheckResult:
+    if classes is None:
+        return not_checked(BALANCE, "the targets are no classes")
+    train = contents["train"].classes
+    stages = [stage for stage in STAGES if contents[stage].classes]
+    known = set().union(*(contents[stage].classes for stage in stages))
+    shares = {
+        stage: {
+            each: contents[stage].classes[each] / contents[stage].classes.total() for each in known
+        }
+        for stage in stages
+    }
+    if classes == 2 and known == set(train):
+        last = max(train)
+        parts = ", ".join(f"{percent(shares[stage][last])} of {stage}" for stage in stages)
+        seen = f"class {last} is {parts}"
+    else:
+        parts = ", ".join(f"{_range(each)} of {stage}" for stage, each in shares.items())
+        seen = f"{classes} classes, each {parts}"
+    missing = [
+        f"{each} in {stage}" for stage in stages for each in known if not shares[stage][each]
+    ]
+    if missing:
+        advice = "split by class (stratified), or check the labels"
+        return warning(BALANCE, f"{seen}; there is no class {some(missing)}", advice)
+    rare = [str(each) for each in sorted(known) if shares["train"][each] < RARE / len(known)]
+    if rare:
+        advice = "a share of errors says little of rare classes: judge by balanced accuracy or F1"
+        return warning(BALANCE, f"{seen}; class {some(rare)} is rare", advice)
+    return ok(BALANCE, seen)
+
+
+def _range(shares: dict[int, float]) -> str:
+    low, high = percent(min(shares.values())), percent(max(shares.values()))
+    return low if low == high else f"{low} to {high}"

@@ -1,0 +1,230 @@
+"""Can it learn what can be learnt, and nothing of what cannot?"""
+
+import math
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pytorch_lightning import LightningDataModule, LightningModule, Trainer
+from pytorch_lightning.callbacks import Callback
+from torch import Tensor
+
+from project import seeding
+from project.checks.batches import example_count
+from project.checks.loaders import Mapped, Repeated, Wrap, wrapped
+from project.checks.logged_metrics import check_direction_of_name, is_share
+from project.checks.result import (
+    CheckResult,
+    failed,
+    not_checked,
+    ok,
+    shown,
+    warning,
+)
+from project.checks.session import Session
+from project.checks.trainers import scratch_trainer
+from project.seeding import SEED_LIMIT
+from project.training.components import build_components, build_net, build_task
+
+HEART, SHUFFLED, DIRECTION = "one batch by heart", "shuffled labels", "direction"
+# Examples of the batch, and steps between two looks at the metric.
+EXAMPLES, STEPS = 32, 25
+# How far the loss has to fall on its way to the floor, and how far it should in so many steps.
+ENOUGH, LEAST, LEAST_STEPS = 0.9, 0.5, 300
+# Where the metric is perfect, steps after which nothing more is to be seen of the loss.
+ENOUGH_STEPS = 100
+# The metric must have moved so far, and the loss have fallen so far, to tell a direction.
+MOVED, FALLEN = 0.05, 0.5
+TRAININGS, SHUFFLES, STDS = 3, 12, 4.0
+
+
+@dataclass
+class Heart(Callback):
+    """Watches a batch being learnt by heart; ends it as soon as it is known, or the time is up.
+
+    Attributes:
+        metric: The metric's name, `val/...`.
+        is_min: Whether smaller values are better.
+        seconds: How long it may take.
+        floor: What the loss cannot fall below.
+        losses: Of every step.
+        values: The metric after every `STEPS` steps.
+    """
+
+    metric: str
+    is_min: bool
+    seconds: float
+    floor: float
+    losses: list[float] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    is_late: bool = False
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Look at the clock."""
+        self._end = time.monotonic() + self.seconds
+
+    def on_before_backward(
+        self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
+    ) -> None:
+        """Note the loss."""
+        self.losses.append(float(loss.detach().sum()))
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note the metric; stop where there is nothing more to see."""
+        if self.metric in trainer.callback_metrics:
+            self.values.append(float(trainer.callback_metrics[self.metric]))
+        self.is_late = time.monotonic() > self._end
+        has_shown = self.fallen >= FALLEN or len(self.losses) >= ENOUGH_STEPS
+        trainer.should_stop = self.is_late or (self.is_known and has_shown)
+
+    @property
+    def fallen(self) -> float:
+        """How far the loss has fallen on its way from the start to the floor, as a share."""
+        if not self.losses:
+            return 0.0
+        way = self.losses[0] - self.floor
+        return (self.losses[0] - statistics.fmean(self.losses[-5:])) / way if way > 0 else 0.0
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the metric is perfect, or the loss has fallen far enough."""
+        best = (0.0,) if self.is_min else (1.0, 100.0)
+        is_perfect = bool(self.values) and any(abs(self.values[-1] - each) < 1e-6 for each in best)
+        return is_perfect or self.fallen >= ENOUGH
+
+
+def check_heart(session: Session) -> list[CheckResult]:
+    """Train on one batch; say too whether the metric moved the way that it should."""
+    candidate, limits = session.candidate, session.candidate.limits
+    plain = replace(
+        candidate, spec=replace(candidate.spec, config=session.config | {"augmentation": None})
+    )
+    components = build_components(plain.config)
+    floor = float(getattr(components.task, "loss_floor", 0.0))
+    heart = Heart(f"val/{candidate.metric}", candidate.is_min, limits.heart_seconds, floor)
+    epochs = math.ceil(limits.heart_steps / STEPS)
+    trainer = scratch_trainer(plain, [heart], epochs=epochs, own=False)
+    data = wrapped(
+        components.data,
+        train=("train", lambda loader: Repeated(loader, STEPS, EXAMPLES)),
+        val=("train", lambda loader: Repeated(loader, 1, EXAMPLES)),
+    )
+    task = components.task
+    before = session.run(scratch_trainer(plain, own=False), "validate", task, data)
+    if heart.metric in before:
+        heart.values.append(before[heart.metric])
+    session.run(trainer, "fit", task, data)
+    return [_by_heart(heart), _direction(session, heart)]
+
+
+def _by_heart(heart: Heart) -> CheckResult:
+    if not heart.losses:
+        return not_checked(HEART, "no loss reaches backward")
+    steps = len(heart.losses)
+    last = statistics.fmean(heart.losses[-5:])
+    seen = f"in {steps} steps the loss goes from {shown(heart.losses[0])} to {shown(last)}"
+    if heart.floor:
+        seen += f", of which {shown(heart.floor)} is the floor"
+    if heart.values:
+        metric = heart.metric.partition("/")[2]
+        seen += f"; {metric} from {shown(heart.values[0])} to {shown(heart.values[-1])}"
+    if heart.is_known:
+        return ok(HEART, seen)
+    if heart.is_late and (heart.fallen >= LEAST or steps < LEAST_STEPS):
+        return warning(HEART, f"{seen}, and the time is up", "thorough=true goes on")
+    return failed(
+        HEART,
+        seen,
+        "a net that cannot learn 32 examples cannot learn more: look at the learning rate, the "
+        "labels' order, what the loss is given (logits, not probabilities), detached tensors",
+    )
+
+
+def _direction(session: Session, heart: Heart) -> CheckResult:
+    """Say whether the metric moved as `metric.direction` says while the loss fell."""
+    by_name = check_direction_of_name(session)
+    metric, is_min = session.candidate.metric, session.candidate.is_min
+    if len(heart.values) < 2 or heart.fallen < FALLEN:
+        return by_name or not_checked(DIRECTION, f"the loss did not fall with {metric} in sight")
+    first, last = heart.values[0], heart.values[-1]
+    least = MOVED * (1.0 if is_share(metric) else max(abs(first), 1e-3))
+    gain = first - last if is_min else last - first
+    seen = f"while the loss falls {metric} goes from {shown(first)} to {shown(last)}"
+    if gain < -least:
+        other = "max" if is_min else "min"
+        advice = f"metric.direction={other}? Or its sign, or its arguments, are the wrong way round"
+        return failed(
+            DIRECTION, f"{seen}, with metric.direction={'min' if is_min else 'max'}", advice
+        )
+    return by_name or ok(DIRECTION, seen)
+
+
+def check_shuffled(session: Session) -> list[CheckResult]:
+    """Train on shuffled labels: what is answered to validation examples must be chance."""
+    if not callable(getattr(session.components.task, "shuffle_targets", None)):
+        advice = "give the task `shuffle_targets(batch)`, which returns the batch with other labels"
+        return [not_checked(SHUFFLED, "the task does not say how to shuffle", advice)]
+    if not session.batches["val"]:
+        return [not_checked(SHUFFLED, "there are no validation examples")]
+    metric, sign = session.candidate.metric, -1.0 if session.candidate.is_min else 1.0
+    seen = ""
+    for number in range(TRAININGS):
+        truth, chances = _train_on_shuffled(session, number)
+        middle, std = statistics.fmean(chances), statistics.stdev(chances)
+        seen = f"{metric} is {shown(truth)}, on shuffled labels {shown(middle)} +- {shown(std)}"
+        if sign * middle > _best_chance(session):
+            advice = "validation_step must not use the labels but to judge answers by them"
+            return [failed(SHUFFLED, f"{seen}: more than chance", advice)]
+        if sign * (truth - middle) <= max(STDS * std, 1e-9):
+            return [ok(SHUFFLED, seen)]
+    # A net that groups examples may hit upon the right groups, but not again and again.
+    seen = f"{TRAININGS} nets learnt them and still know validation labels: {seen}"
+    advice = (
+        "something tells them: labels in another part of the batch, weights that were pretrained"
+    )
+    return [failed(SHUFFLED, seen, advice)]
+
+
+def _best_chance(session: Session) -> float:
+    """Return what an answer that knows nothing cannot exceed, larger being better."""
+    metric, share = session.candidate.metric, session.commonest
+    if share is None or metric not in ("accuracy", "acc", "error"):
+        return math.inf
+    count = example_count(session.first.batches.get("val")) * SHUFFLES
+    best = share + STDS * math.sqrt(share * (1 - share) / max(1, count))
+    return best - 1 if session.candidate.is_min else best
+
+
+def _train_on_shuffled(session: Session, number: int) -> tuple[float, list[float]]:
+    """Return the metric of validation after a training on shuffled labels, and by chance.
+
+    Args:
+        session: What is checked.
+        number: Of the training: each has other labels and other weights.
+    """
+    config = session.config | {"seed": (session.config["seed"] + number) % SEED_LIMIT}
+    seeding.start(config["seed"], "init")
+    task = build_task(config, build_net(config))
+    shuffle: Callable[[Any], Any] = task.shuffle_targets  # type: ignore[assignment]
+    seconds = session.candidate.limits.shuffled_training / TRAININGS
+    count = session.affordable("train", seconds / 2, least=3)
+    validated = session.affordable("val", seconds / SHUFFLES)
+
+    def shuffled(name: str) -> Wrap:
+        return lambda loader: Mapped(loader, shuffle, (config["seed"], f"{name}/{number}"))
+
+    trainer = scratch_trainer(session.candidate, epochs=2, train=count, evaluation=1)
+    data = wrapped(session.data, train=("train", shuffled("shuffle")))
+    session.run(trainer, "fit", task, data)
+
+    def validate(data: LightningDataModule) -> float:
+        judge = scratch_trainer(session.candidate, evaluation=validated, own=False)
+        return session.run(judge, "validate", task, data)[f"val/{session.candidate.metric}"]
+
+    chances = [
+        validate(wrapped(session.data, val=("val", shuffled(f"chance {each}"))))
+        for each in range(SHUFFLES)
+    ]
+    return validate(session.data), chances

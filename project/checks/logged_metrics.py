@@ -1,0 +1,68 @@
+"""Is the metric that decides there, and can it mean what its direction says?"""
+
+import math
+import re
+
+from project.checks.result import CheckResult, failed, ok, shown, warning
+from project.checks.session import Session
+
+# Metrics that are shares, and the direction that names suggest.
+SHARES = frozenset({"error", "accuracy", "acc", "auc", "auroc", "f1", "precision", "recall", "iou"})
+SMALLER_IS_BETTER = frozenset(
+    {"error", "loss", "nll", "mse", "mae", "rmse", "perplexity", "wer", "cer", "fid"}
+)
+LARGER_IS_BETTER = frozenset(
+    {"accuracy", "acc", "auc", "auroc", "f1", "precision", "recall", "iou", "dice", "r2", "bleu"}
+)
+UNBOUNDED = frozenset({"squared", "absolute", "mean", "root", "log", "percentage"})
+
+
+def check_logged(session: Session) -> list[CheckResult]:
+    """Are `val/<metric>` and `test/<metric>` logged, finite, and of a possible size?"""
+    name, metric = "metrics", session.candidate.metric
+    stages = ["val", "test"] if session.batches["val"] != 0 else ["test"]
+    for stage in stages:
+        known = ", ".join(sorted(session.logged[stage])) or "nothing"
+        if metric not in session.logged[stage]:
+            return [
+                failed(
+                    name,
+                    f"no {stage}/{metric} is logged; of {stage} there is {known}",
+                    f"self.log('{stage}/{metric}', ...), or another metric.name",
+                )
+            ]
+    values = {stage: session.logged[stage][metric] for stage in stages}
+    seen = ", ".join(f"{stage}/{metric} {shown(value)}" for stage, value in values.items())
+    others = sorted(session.logged["test"].keys() - {metric})
+    seen += f"; also {', '.join(others)}" if others else ""
+    if not all(map(math.isfinite, values.values())):
+        return [failed(name, seen, "it must be a finite number at the start of training too")]
+    if "val" not in stages:
+        advice = "hold examples out of training: choices must not look at the test"
+        return [warning(name, f"{seen}; there are no validation examples", advice)]
+    if is_share(metric) and not all(0 <= value <= 1 for value in values.values()):
+        advice = "log it as a share, not in percent: that is how tables show it"
+        return [warning(name, f"{seen}: outside of 0 to 1", advice)]
+    return [ok(name, seen)]
+
+
+def check_direction_of_name(session: Session) -> CheckResult | None:
+    """Return a warning where a metric's name contradicts `metric.direction`."""
+    words = _words(session.candidate.metric)
+    direction = session.config["metric"]["direction"]
+    is_wrong = words & (LARGER_IS_BETTER if session.candidate.is_min else SMALLER_IS_BETTER)
+    if not is_wrong:
+        return None
+    other = "max" if direction == "min" else "min"
+    seen = f"metric.direction={direction}, and its name is {session.candidate.metric}"
+    return warning("direction", seen, f"should it be metric.direction={other}?")
+
+
+def is_share(metric: str) -> bool:
+    """Whether a metric's name says that it lies between 0 and 1."""
+    words = _words(metric)
+    return bool(words & SHARES) and not words & UNBOUNDED
+
+
+def _words(metric: str) -> set[str]:
+    return set(re.split(r"[^a-z0-9]+", metric.lower()))

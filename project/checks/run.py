@@ -1,0 +1,149 @@
+"""All checks, in an order in which the slow ones overlap."""
+
+import signal
+import warnings
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from pytorch_lightning.utilities.exceptions import SIGTERMException
+
+from project.checks import (
+    answers,
+    costs,
+    evaluation,
+    first_steps,
+    leakage,
+    learning,
+    logged_metrics,
+    numbers,
+    repetition,
+    sampling,
+    workers,
+)
+from project.checks.candidate import Candidate
+from project.checks.result import CheckResult, failed, not_checked
+from project.checks.session import Session, begin, train_shortly
+from project.config.source import is_own
+from project.runs.interruption import Interrupted
+
+Check = Callable[[Session], list[CheckResult]]
+Progress = Callable[[str], None]
+
+# As the table has them.
+ORDER = (
+    "one step", "gradients", "weights change", "schedule", "metrics", learning.DIRECTION,
+    repetition.SAME, repetition.OTHER, repetition.RESUMED, sampling.NET, sampling.SEED,
+    workers.NAME, leakage.LEAKAGE, leakage.BALANCE, evaluation.NAME, answers.BATCH,
+    answers.SINGLE, learning.HEART, learning.SHUFFLED, "loss at the start", numbers.INPUTS,
+    numbers.ACTIVATIONS, numbers.RELUS, numbers.NORMS, costs.VARIANTS, costs.TIME, costs.WAITING,
+    costs.MEMORY,
+)  # fmt: skip
+# What a first step shows.
+FIRST: dict[str, Check] = {
+    "one step": first_steps.check_step,
+    "gradients": first_steps.check_gradients,
+    "metrics": logged_metrics.check_logged,
+    numbers.INPUTS: numbers.check_inputs,
+    numbers.NORMS: numbers.check_norms,
+}
+# What a short training shows; times are taken before other processes begin.
+SHORT: dict[str, Check] = {
+    "weights change": first_steps.check_changes,
+    "schedule": first_steps.check_schedule,
+    numbers.ACTIVATIONS: numbers.check_activations,
+    costs.TIME: costs.check_costs,
+}
+# What is found out while runs are repeated elsewhere.
+MEANWHILE: dict[str, Check] = {
+    leakage.LEAKAGE: leakage.check_contents,
+    "loss at the start": first_steps.check_first_loss,
+    sampling.NET: sampling.check_data,
+    workers.NAME: workers.check_workers,
+    evaluation.NAME: evaluation.check_repeats,
+    answers.BATCH: answers.check_batches,
+    learning.HEART: learning.check_heart,
+    learning.SHUFFLED: learning.check_shuffled,
+}
+
+
+def run_checks(
+    candidate: Candidate, progress: Progress, new_interpreter: bool = True
+) -> list[CheckResult]:
+    """Carry out all checks; returns their results in the order of the table.
+
+    Args:
+        candidate: The experiment.
+        progress: Is told what begins.
+        new_interpreter: Whether runs are repeated in a new interpreter, or in a fork of this one.
+
+    Raises:
+        ConfigurationError, DataError: The experiment cannot be built, or its data cannot be had.
+        Interrupted: By a signal.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            results = _run(candidate, progress, new_interpreter)
+        except SIGTERMException:  # Lightning has noticed a SIGTERM; it would exit with code 0
+            raise Interrupted(signal.SIGTERM) from None
+    places = {name: place for place, name in enumerate(ORDER)}
+    return sorted(results, key=lambda each: places.get(each.name, len(places)))
+
+
+def _run(candidate: Candidate, progress: Progress, new_interpreter: bool) -> list[CheckResult]:
+    progress("one step")
+    try:
+        session = begin(candidate)
+    except Exception as error:
+        if hasattr(error, "exit_code"):
+            raise
+        rest = [not_checked(name, "the first step fails") for name in ORDER if name != "one step"]
+        return [_raised("one step", error), *rest]
+    results = _carry_out(FIRST, session, progress)
+    progress("a short training")
+    try:
+        train_shortly(session)
+    except Exception as error:
+        results.append(_raised("weights change", error))
+        done = {each.name for each in results}
+        reason = "training a few steps fails"
+        return results + [not_checked(name, reason) for name in ORDER if name not in done]
+    results += _carry_out(SHORT, session, progress)
+    with ExitStack() as stack:
+        runs, elsewhere = repetition.plan(session), None
+        if isinstance(runs, repetition.Repetitions):
+            elsewhere = stack.enter_context(
+                repetition.begun_elsewhere(session, runs, new_interpreter)
+            )
+        results += _carry_out(MEANWHILE, session, progress)
+        progress(repetition.SAME)
+        results += repetition.check_repetition(session, runs, elsewhere)
+    return results + costs.check_memory(session)
+
+
+def _carry_out(checks: dict[str, Check], session: Session, progress: Progress) -> list[CheckResult]:
+    results: list[CheckResult] = []
+    for name, check in checks.items():
+        progress(name)
+        try:
+            results += check(session)
+        except Exception as error:  # the experiment's own code can raise anything
+            results.append(_raised(name, error))
+    return results
+
+
+def _raised(name: str, error: Exception) -> CheckResult:
+    """Return what is said of a check during which the experiment's code raised an error."""
+    return failed(name, f"{type(error).__name__}: {error}{_place(error)}", "mend what is named")
+
+
+def _place(error: BaseException) -> str:
+    """Name the line of the experiment's code, or of ours, in which an error was raised."""
+    place, trace = "", error.__traceback__
+    while trace is not None:
+        path = Path(trace.tb_frame.f_code.co_filename)
+        if is_own(path) and path.parent != Path(__file__).parent:
+            place = f" ({path}, line {trace.tb_lineno})"
+        trace = trace.tb_next
+    return place

@@ -1,0 +1,65 @@
+"""Results of checks as a table for people, and as JSON for machines."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from project.checks.result import FAILED, NOT_CHECKED, OK, WARNING, CheckResult
+
+WIDTH_OF_FILES = 80
+STYLES = {OK: "green", WARNING: "yellow", FAILED: "bold red", NOT_CHECKED: "dim"}
+
+
+def summary(results: Sequence[CheckResult]) -> str:
+    """Return how many checks ended how."""
+    counts = Counter(each.status for each in results)
+    plural = {WARNING: "warnings"} if counts[WARNING] != 1 else {}
+    parts = [
+        f"{counts[status]} {plural.get(status, status)}"
+        for status in (OK, WARNING, FAILED, NOT_CHECKED)
+        if counts[status] or status == FAILED
+    ]
+    return f"{len(results)} checks: {', '.join(parts)}"
+
+
+def print_table(title: str, results: Sequence[CheckResult], seconds: float) -> None:
+    """Print the results; what is to be done stands below what was seen.
+
+    Args:
+        title: What was checked.
+        results: In the table's order.
+        seconds: How long it took.
+    """
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, markup=False, width=WIDTH_OF_FILES)
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    table.add_column("check", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("seen, and what to do", overflow="fold")
+    for each in results:
+        text = Text(each.seen)
+        if each.to_do:
+            text.append(f"\n-> {each.to_do}", style=STYLES[each.status])
+        table.add_row(each.name, Text(each.status, style=STYLES[each.status]), text)
+    console.print(title, soft_wrap=True)
+    console.print(table)
+    console.print(f"{summary(results)}; {seconds:.0f} s", soft_wrap=True)
+
+
+def as_json(title: str, results: Sequence[CheckResult], seconds: float) -> str:
+    """Return the results as JSON."""
+    content = {
+        "experiment": title,
+        "failed": sum(each.status == FAILED for each in results),
+        "seconds": round(seconds, 1),
+        "checks": [
+            {"name": each.name, "status": each.status, "seen": each.seen, "to_do": each.to_do}
+            for each in results
+        ],
+    }
+    return json.dumps(content, indent=2)

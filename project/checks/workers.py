@@ -1,0 +1,160 @@
+"""Noise in the data: workers must not all draw the same, and epochs must not repeat each other."""
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, IterableDataset
+
+from project.checks.batches import clone, tensors_of
+from project.checks.loaders import loaders_of
+from project.checks.result import CheckResult, failed, not_checked, ok
+from project.checks.session import Session
+from project.training.streams import SeededLoader
+
+NAME = "noise of workers"
+GENERATORS = ("torch", "numpy", "random")
+MANY = 2**31 - 1
+ROUNDS = 2  # of each worker, in each of two epochs
+
+
+class Draws(Dataset[torch.Tensor]):
+    """In the place of a data set: what each global generator gives next.
+
+    Args:
+        dataset: Whose attributes stay reachable, for a `worker_init_fn`.
+    """
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return MANY
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        drawn = (
+            int(torch.randint(MANY, ())),
+            int(np.random.randint(MANY)),
+            random.randrange(MANY),
+        )
+        return torch.tensor(drawn)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "dataset":  # while it is being copied
+            raise AttributeError(name)
+        return getattr(self.dataset, name)
+
+
+def check_workers(session: Session) -> list[CheckResult]:
+    """Do workers draw apart, and epochs too?"""
+    loaders = [
+        each.loader
+        for each in loaders_of(session.data, "train")
+        if isinstance(each.loader, DataLoader) and not isinstance(each.dataset, IterableDataset)
+    ]
+    if not loaders:
+        return [not_checked(NAME, "no torch DataLoader over a data set with indices")]
+    results = [_check(session, loader) for loader in loaders]
+    return [next((each for each in results if each.status != "ok"), results[0])]
+
+
+def _check(session: Session, loader: DataLoader[Any]) -> CheckResult:
+    workers = loader.num_workers
+    advice = (
+        "leave out a constant worker_init_fn; make generators in __getitem__ or in worker_init_fn, "
+        "from torch.initial_seed(), not in the constructor"
+    )
+    if workers:
+        drawn = _epochs(session, _generators(loader))
+        for place, name in enumerate(GENERATORS):
+            values = [[int(each.flatten()[place]) for each in epoch] for epoch in drawn]
+            if (seen := _repeats(values, workers)) is not None:
+                return failed(NAME, f"{name}'s global generator: {seen}", advice)
+    examples = [[_key(each) for each in epoch] for epoch in _epochs(session, _one_example(loader))]
+    if (seen := _repeats(examples, workers)) is not None:
+        return failed(NAME, f"of one example: {seen}", advice)
+    has_noise = len({key for epoch in examples for key in epoch}) > 1
+    noise = "differs every time" if has_noise else "none: an example is always the same"
+    return ok(NAME, f"{noise} ({workers or 'no'} workers)")
+
+
+def _repeats(epochs: list[list[Any]], workers: int) -> str | None:
+    """Say how draws repeat: workers each other's, or epochs each other's; None if there are none.
+
+    Args:
+        epochs: What was drawn in each of two epochs, worker after worker, `ROUNDS` times.
+        workers: How many there are.
+    """
+    first, second = epochs
+    if len(set(first)) <= 1 and len({*first, *second}) <= 1:
+        return None  # nothing is drawn
+    rounds = [first[start : start + workers] for start in range(0, len(first), workers or 1)]
+    if workers > 1 and all(len(set(each)) == 1 for each in rounds):
+        return f"all {workers} workers draw the same"
+    if first == second:
+        return "every epoch draws the same"
+    return None
+
+
+def _epochs(session: Session, loader: DataLoader[Any]) -> list[list[Any]]:
+    """Return the batches of two epochs, as a run would get them."""
+    seed = session.seeds["order"]
+
+    def epoch(number: int) -> Callable[[], int]:
+        return lambda: number
+
+    return [
+        [clone(batch) for batch in SeededLoader(loader, seed, "", epoch(number))]
+        for number in range(2)
+    ]
+
+
+def _key(batch: Any) -> bytes:
+    arrays = (tensor.detach().cpu().numpy() for tensor in tensors_of(batch))
+    return b"".join(array.tobytes() for array in arrays)
+
+
+def _options(loader: DataLoader[Any]) -> dict[str, Any]:
+    """Return what a loader has to do with its workers."""
+    generator = loader.generator
+    if generator is not None:
+        generator = torch.Generator().set_state(generator.get_state())
+    return {
+        "num_workers": loader.num_workers,
+        "worker_init_fn": loader.worker_init_fn,
+        "generator": generator,
+        "multiprocessing_context": loader.multiprocessing_context,
+    }
+
+
+def _generators(loader: DataLoader[Any]) -> DataLoader[Any]:
+    count = ROUNDS * loader.num_workers
+    return DataLoader(Draws(loader.dataset), 1, sampler=range(count), **_options(loader))
+
+
+def _one_example(loader: DataLoader[Any]) -> DataLoader[Any]:
+    """Return a loader that has every worker fetch the same example."""
+    count = ROUNDS * max(1, loader.num_workers)
+    options = _options(loader) | {"collate_fn": loader.collate_fn}
+    if loader.batch_sampler is None:
+        item = next(iter(loader.sampler))
+        return DataLoader(loader.dataset, None, sampler=_Same(item, count), **options)
+    item = next(iter(loader.batch_sampler))[0]
+    return DataLoader(loader.dataset, batch_sampler=_Same([item], count), **options)
+
+
+class _Same:
+    """One item, some times."""
+
+    def __init__(self, item: Any, count: int) -> None:
+        self.item = item
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[Any]:
+        for _ in range(self.count):
+            yield self.item

@@ -1,0 +1,157 @@
+"""The words of a command line, as Hydra can read them."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from project.cli.habits import ANSWERS, REFUSED
+from project.config.compose import (
+    expand_path,
+    quote,
+    refuse_same_names,
+    refuse_shadowing,
+    study_choices,
+    study_words,
+)
+from project.config.errors import ConfigurationError
+
+# Values that may hold what Hydra's grammar has no place for: paths, globs, labels, sentences.
+FREE_TEXT = (
+    "paths.outputs", "paths.data", "data.root", "verify", "init_from", "runs", "where", "baseline",
+    "notes",
+)  # fmt: skip
+# Sections whose keys belong to a class: a key that its file leaves out can be typed too.
+OPEN_SECTIONS = (
+    "model", "task", "data", "optimizer", "scheduler", "augmentation", "callbacks", "logger",
+    "trainer",
+)  # fmt: skip
+MULTIRUN = ("-m", "--multirun")
+CONFIG_DIR = ("-cd", "--config-dir")
+CONFIG_NAME = ("-cn", "--config-name")
+CONFIG_PATH = ("-cp", "--config-path")
+# What the files of `conf/` say of Hydra, for a root that does not, as the config.yaml of a run.
+OUR_HYDRA = (
+    "hydra/launcher=local", "hydra/sweeper=grid", "hydra/job_logging=none",
+    "hydra/hydra_logging=none", "hydra.output_subdir=null", "hydra.run.dir=.", "hydra.sweep.dir=.",
+    "hydra.sweep.subdir=.",
+)  # fmt: skip
+# Flags of Hydra that take the next word as their value.
+WITH_VALUE = (
+    *CONFIG_DIR, *CONFIG_NAME, *CONFIG_PATH, "-p", "--package", "-c", "--cfg", "-i", "--info",
+    "--experimental-rerun",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """A command line.
+
+    Attributes:
+        words: As Hydra is given them.
+        config_dirs: Folders that `--config-dir` names.
+        is_sweep: Whether it asks for a sweep.
+    """
+
+    words: list[str]
+    config_dirs: list[Path]
+    is_sweep: bool
+
+    @property
+    def overrides(self) -> list[str]:
+        """The words that are neither flags nor their values."""
+        before = ["", *self.words]
+        return [
+            word
+            for word, last in zip(self.words, before, strict=False)
+            if not word.startswith("-") and last not in WITH_VALUE
+        ]
+
+
+def read_arguments(typed: Sequence[str], config_name: str, sweeps: bool) -> Arguments:
+    """Rewrite a command line so that Hydra reads what was meant.
+
+    Values of keys that hold free text are quoted; `+study=` is `study=`; a study that sweeps is a
+    sweep without `-m` too, with the sweeper and the launcher that its file chooses; keys that a
+    section's file leaves out can be typed without `+`.
+
+    Args:
+        typed: The words after the program's name.
+        config_name: The command's file in `conf/`.
+        sweeps: Whether the command can sweep.
+
+    Raises:
+        ConfigurationError: A word would be ignored, or a folder's files would hide ours.
+    """
+    words = [_readable(word) for word in typed]
+    folders = _expand_config_dirs(words)
+    refuse_shadowing(folders)
+    refuse_same_names(words, folders)
+    for word in words:
+        key = word.partition("=")[0].lstrip("+")
+        if key in REFUSED and "=" in word:
+            raise ConfigurationError(f"{key} does nothing here: {ANSWERS[key]}")
+    if any(_flag(word) in CONFIG_PATH for word in words):
+        raise ConfigurationError(
+            "--config-path would hide the platform's files: use --config-dir FOLDER, and "
+            "--config-name NAME for a root of your own"
+        )
+    is_sweep = any(word in MULTIRUN for word in words)
+    if any(_flag(word) in CONFIG_NAME for word in words):
+        words += OUR_HYDRA
+    if sweeps and (study := _study(words)) is not None:
+        typed_keys = {word.partition("=")[0] for word in words}
+        chosen = study_choices(study, folders)
+        words += [f"{key}={value}" for key, value in chosen.items() if key not in typed_keys]
+        if not is_sweep and study_words(config_name, study, folders):
+            words.append("-m")
+            is_sweep = True
+    return Arguments(words, folders, is_sweep)
+
+
+def _readable(word: str) -> str:
+    key, equals, value = word.partition("=")
+    if not equals or word.startswith("-"):
+        return word
+    if key == "+study":
+        return f"study={value}"
+    section, dot, _ = key.partition(".")
+    if dot and section in OPEN_SECTIONS and "@" not in key:
+        word, key = f"++{word}", f"++{key}"
+    return _quoted(key, value, word)
+
+
+def _quoted(key: str, value: str, word: str) -> str:
+    plain = re.fullmatch(r"[\w/.,+@%$*?-]*|'.*'|\".*\"", value, re.ASCII | re.DOTALL)
+    if key.lstrip("+") not in FREE_TEXT or plain or "\\" in value:
+        return word
+    return f"{key}={quote(value)}"
+
+
+def _flag(word: str) -> str:
+    return word.partition("=")[0] if word.startswith("-") else ""
+
+
+def _expand_config_dirs(words: list[str]) -> list[Path]:
+    """Replace `~` and variables in the folders that `--config-dir` names; returns them."""
+    folders = []
+    for number, word in enumerate(words):
+        flag, equals, value = word.partition("=")
+        if flag in CONFIG_DIR and equals:
+            words[number] = f"{flag}={expand_path(value)}"
+            folders.append(Path(expand_path(value)))
+        elif number and words[number - 1] in CONFIG_DIR:
+            words[number] = expand_path(word)
+            folders.append(Path(words[number]))
+    return folders
+
+
+def _study(words: Sequence[str]) -> str | None:
+    """Return the study that is named, if it is one and no sweep over studies."""
+    named = [word.partition("=")[2] for word in words if word.startswith("study=")]
+    return named[0] if len(named) == 1 and re.fullmatch(r"[\w./-]+", named[0]) else None
+
+
+def typed_override(word: str) -> str:
+    """Return a word as one would type it: without the marks that `read_arguments` adds."""
+    return word.removeprefix("++")

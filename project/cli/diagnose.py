@@ -1,0 +1,249 @@
+"""What is wrong with the words of a command line that Hydra cannot compose.
+
+Hydra's own message is shown as it is, with a line of ours in its place where the words themselves
+say more. No text of an error is read.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from project.cli.arguments import Arguments, typed_override
+from project.cli.habits import answer
+from project.config.compose import (
+    CONF,
+    compose_with_hydra,
+    options,
+    parse_overrides,
+    spell,
+    study_words,
+)
+from project.config.errors import suggest
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
+    from omegaconf import DictConfig
+
+
+def explain(error: BaseException, config_name: str, arguments: Arguments) -> str:
+    """Return the message for a command line that Hydra refuses.
+
+    Args:
+        error: What Hydra raised.
+        config_name: The command's file in `conf/`.
+        arguments: The command line.
+    """
+    command = _Command(config_name, arguments)
+    for find in (
+        command.unreadable_word,
+        command.unknown_choice,
+        command.unknown_key,
+        command.foreign_study,
+    ):
+        line = find()
+        if line is not None:
+            return line
+    cause = "" if error.__cause__ is None else f"\n{error.__cause__}"
+    return f"{error}{cause}"
+
+
+@dataclass(frozen=True)
+class _Command:
+    config_name: str
+    arguments: Arguments
+
+    @cached_property
+    def overrides(self) -> list["Override"]:
+        """The words that can be read."""
+        return [each for word in self.arguments.overrides for each in _parse(word)]
+
+    @cached_property
+    def composed(self) -> "DictConfig | None":
+        """What the chosen files alone lead to, the first of each sweep; None if they do not."""
+        words = []
+        for override in self.overrides:
+            if self._chooses(override.key_or_group) and override.package is None:
+                first = next(iter(_choices(override)), "null")
+                words.append(f"{override.key_or_group}={first}")
+        try:
+            return compose_with_hydra(self.config_name, words, self.arguments.config_dirs)
+        except Exception:  # then it is no key alone that is wrong
+            return None
+
+    def unreadable_word(self) -> str | None:
+        """Name the first word that is no override at all."""
+        for word in self.arguments.overrides:
+            if "=" not in word and not word.startswith("~"):
+                return f"'{word}' is no override: type KEY=VALUE or GROUP=FILE"
+        return None
+
+    def unknown_choice(self) -> str | None:
+        """Name the first file that does not exist, and those that do."""
+        for override in self.overrides:
+            line = self._unknown_choice(override)
+            if line is not None:
+                return line
+        for study in self._studies():
+            for override in study.overrides:
+                line = self._unknown_choice(override)
+                if line is not None:
+                    return f"study={study.name}: {line}"
+        return None
+
+    def _unknown_choice(self, override: "Override") -> str | None:
+        group = override.key_or_group
+        known = options(group, self.arguments.config_dirs)
+        if not self._chooses(group) or override.package is not None:
+            return None
+        for choice in _choices(override):
+            if choice in known or (choice == "null" and "none" not in known):
+                continue
+            nearest = suggest(choice, known)
+            nearest = nearest if "did you mean" in nearest else ""
+            if choice == "null":
+                nearest = f"; did you mean '{group}=none'?"
+            return f"unknown {group} '{choice}'{nearest}\navailable: {', '.join(sorted(known))}"
+        return None
+
+    def unknown_key(self) -> str | None:
+        """Name the first key that the chosen files do not have."""
+        if self.composed is None:
+            return None
+        for override in self.overrides:
+            key = override.key_or_group
+            added = override.is_force_add() or override.is_add()
+            if self._chooses(key) or added:
+                continue
+            known = _known_keys(self.composed, with_hydra=key.startswith("hydra."))
+            if key in known:
+                own = sorted(each for each in known if each.startswith(f"{key}."))
+                if own and not isinstance(override.value(), dict):
+                    return f"'{key}' is a section, of which one sets the keys: {', '.join(own)}"
+                continue
+            if (habit := self._habit(key)) is not None:
+                return f"unknown key '{key}': {habit}"
+            return f"unknown key '{key}'{suggest(key, known)}"
+        return None
+
+    def foreign_study(self) -> str | None:
+        """Name what a study sets that this command, or its sweeper, does not have."""
+        for study in self._studies():
+            for key in study.settings:
+                sweepers = [
+                    f"hydra/sweeper={name}"
+                    for name, path in options("hydra/sweeper").items()
+                    if re.search(rf"^{re.escape(key)}:", path.read_text("utf-8"), re.MULTILINE)
+                ]
+                return (
+                    f"study={study.name} sets hydra.sweeper.{key}, which this sweeper does not "
+                    f"have: add {' or '.join(sweepers) or 'another one'}"
+                )
+            if self.composed is None:
+                continue
+            known = _known_keys(self.composed, with_hydra=False)
+            for override in study.overrides:
+                key = override.key_or_group
+                is_new = override.is_add() or override.is_force_add()
+                if key not in known and not is_new and not self._chooses(key):
+                    return (
+                        f"unknown key '{key}', which study={study.name} sets: is it a study of "
+                        "another command?"
+                    )
+        return None
+
+    def _studies(self) -> Iterator["_Study"]:
+        names = [
+            choice
+            for override in self.overrides
+            if override.key_or_group == "study"
+            for choice in _choices(override)
+        ]
+        for name in names:
+            if name in options("study", self.arguments.config_dirs):
+                yield _Study.read(self.config_name, name, self.arguments.config_dirs)
+
+    def _chooses(self, key: str) -> bool:
+        """Whether a key is a folder of files from which this command chooses."""
+        if self.config_name != "train" and not key.startswith(("study", "hydra/")):
+            return False
+        folders = (CONF, *self.arguments.config_dirs)
+        return any((Path(folder) / key).is_dir() for folder in folders)
+
+    def _habit(self, key: str) -> str | None:
+        """Return what to type in the place of another tool's key; most answers are about train."""
+        known = self.config_name == "train" or key.startswith("hydra.")
+        return answer(key) if known else None
+
+
+@dataclass(frozen=True)
+class _Study:
+    """What a study sweeps, and what else it tells its sweeper.
+
+    Attributes:
+        name: Its name.
+        overrides: What it sweeps.
+        settings: Keys of its sweeper that the sweeper in charge does not have.
+    """
+
+    name: str
+    overrides: list["Override"]
+    settings: list[str]
+
+    @classmethod
+    def read(cls, config_name: str, name: str, config_dirs: Sequence[Path]) -> "_Study":
+        """Read the study as the command would."""
+        words = study_words(config_name, name, config_dirs)
+        parsed = [each for word in words for each in _parse(word)]
+        without = compose_with_hydra(config_name, [], config_dirs).hydra.sweeper
+        chosen = compose_with_hydra(config_name, [f"study={name}"], config_dirs).hydra
+        same = chosen.sweeper.get("_target_") == without.get("_target_")
+        settings = [str(key) for key in chosen.sweeper if same and key not in without]
+        return cls(name, parsed, settings)
+
+
+def _parse(word: str) -> "list[Override]":
+    """Parse a word; nothing where Hydra cannot."""
+    from hydra.errors import HydraException
+
+    try:
+        return parse_overrides([typed_override(word) if word.startswith("++study") else word])
+    except HydraException:
+        return []
+
+
+def _choices(override: "Override") -> list[str]:
+    """Return the files that an override of a group chooses, as one types them."""
+    from hydra.core.override_parser.types import ChoiceSweep
+
+    value: Any = override.value()
+    if isinstance(value, ChoiceSweep):
+        return list(override.sweep_string_iterator())
+    if override.is_sweep_override():
+        return []
+    return [spell(each) for each in (value if isinstance(value, list) else [value])]
+
+
+def _known_keys(composed: "DictConfig", with_hydra: bool) -> set[str]:
+    """Return every dotted key, sections too."""
+    from omegaconf import DictConfig, OmegaConf
+
+    keys: set[str] = set()
+
+    def walk(node: DictConfig, prefix: str) -> None:
+        for name in node:
+            path = f"{prefix}{name}"
+            keys.add(path)
+            if OmegaConf.is_missing(node, name) or OmegaConf.is_interpolation(node, name):
+                continue
+            if isinstance(node[name], DictConfig):
+                walk(node[name], f"{path}.")
+
+    for name in composed:
+        if (name == "hydra") == with_hydra:
+            keys.add(str(name))
+            if isinstance(composed[name], DictConfig):
+                walk(composed[name], f"{name}.")
+    return keys

@@ -1,0 +1,248 @@
+"""Which run is this? A *variant* is a configuration without its seed, a *run* a variant at a seed.
+
+The variant's hash covers the whole configuration but for what cannot change the result (IGNORED and
+the lists below). A key whose value equals the literal default in the constructor of a class of this
+project, or of the user's own code, is left out too: adding an option renames no existing run.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from project.config import schema
+from project.config.constructors import Missing, constructor_parameters, find_definition
+from project.config.source import is_own
+
+# Sections and keys of the root that cannot change the result.
+IGNORED = frozenset(
+    {
+        "checkpoints", "code", "debug", "logger", "notes", "paths", "rerun", "seed", "seeds",
+        "study", "tags", "trust_code", "verify",
+    }
+)  # fmt: skip
+# Keys of sections. What a data source led to stands in the section as `dataset`.
+IGNORED_KEYS = frozenset(
+    {
+        "data.name", "data.prepare", "data.source", "data.root", "model.framework_target",
+        "model.name", "optimizer.framework_target", "task.framework_target", "task.name",
+        "trainer.enable_model_summary", "trainer.enable_progress_bar", "trainer.log_every_n_steps",
+        "trainer.profiler",
+    }
+)  # fmt: skip
+# A float is a share of the batches, of which 1.0 is Lightning's default, and 1 a single batch: they
+# must not be spelt alike.
+SHARES = frozenset(
+    {
+        "trainer.limit_test_batches", "trainer.limit_train_batches", "trainer.limit_val_batches",
+        "trainer.val_check_interval",
+    }
+)  # fmt: skip
+# Callbacks that look at a run and change nothing in it.
+OBSERVERS = frozenset(
+    {
+        "project.tasks.pictures.PairPictures",
+        "project.training.dashboard.DashboardCard",
+        "pytorch_lightning.callbacks.DeviceStatsMonitor",
+        "pytorch_lightning.callbacks.LearningRateMonitor",
+        "pytorch_lightning.callbacks.RichProgressBar",
+        "pytorch_lightning.callbacks.Timer",
+        "pytorch_lightning.callbacks.TQDMProgressBar",
+    }
+)
+# Data of the first experiment, whose runs are named by their model alone.
+UNNAMED_DATA = frozenset({"epfl_pairs", "mnist_pairs"})
+# What the data's `prepare` function says of their examples, and models take over.
+SHAPE = frozenset({"classes", "channels", "image_size"})
+SEED_SOURCES = ("data", "init", "order")
+# Keys of the platform in sections that belong to classes: left out where they have their default.
+PLATFORM_DEFAULTS: dict[str, dict[str, Any]] = {
+    name: {key: field.default for key, field in section.model_fields.items()}
+    for name, section in {
+        "model": schema.Model,
+        "optimizer": schema.Optimizer,
+        "scheduler": schema.Scheduler,
+        "trainer": schema.Trainer,
+    }.items()
+}
+
+
+def canonical(value: Any) -> Any:
+    """Return the value in its one spelling: 1.0 as 1, tuples as lists, keys sorted.
+
+    Raises:
+        TypeError: `value` holds anything but plain containers, numbers, strings, bools and None.
+    """
+    if isinstance(value, dict):
+        return {str(key): canonical(value[key]) for key in sorted(value)}
+    if isinstance(value, list | tuple):
+        return [canonical(item) for item in value]
+    if isinstance(value, bool) or value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    raise TypeError(f"a configuration holds plain values, got {type(value).__name__}: {value!r}")
+
+
+def flatten(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the configuration with dotted keys; lists and empty sections stay values."""
+    return dict(_flat(node, prefix))
+
+
+def _flat(node: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in node.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def identity_settings(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of a resolved configuration of project.train that decides the result.
+
+    Sources of chance that are held at a seed of their own are part of it, as `seeds`.
+    """
+    config = _without_shape(config)
+    settings = {key: _section(key, value) for key, value in config.items() if key not in IGNORED}
+    if settings.get("engine") == "torch":
+        del settings["engine"]
+    held = {name: seed for name, seed in (config.get("seeds") or {}).items() if seed is not None}
+    if held:
+        settings["seeds"] = held
+    if isinstance(initial := config.get("init_from"), dict):
+        key = "variant" if initial["variant"] is not None else "weights_sha256"
+        settings["init_from"] = {key: initial[key]}
+    return canonical({key: value for key, value in settings.items() if value not in (None, {})})
+
+
+def _without_shape(config: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what the data say of their shape, and what a model has taken over from them."""
+    data, model = config.get("data"), config.get("model")
+    if not isinstance(data, dict):
+        return config
+    taken = constructor_parameters(data.get("_target_", ""))
+    own = {} if taken is None else taken.defaults
+    config = config | {"data": {k: v for k, v in data.items() if k not in SHAPE or k in own}}
+    if isinstance(model, dict):
+        same = {key for key in SHAPE if key in model and model[key] in (None, data.get(key))}
+        config["model"] = {key: each for key, each in model.items() if key not in same}
+    return config
+
+
+def deciding_callbacks(section: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the callbacks of a configuration that have a say in the result, by name."""
+    return {
+        name: each
+        for name, each in (section or {}).items()
+        if each is not None and each.get("_target_") not in OBSERVERS
+    }
+
+
+def _section(key: str, value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    if key == "callbacks":
+        return _without_defaults(deciding_callbacks(value))
+    defaults = PLATFORM_DEFAULTS.get(key, {})
+    kept = {
+        name: each
+        for name, each in value.items()
+        if f"{key}.{name}" not in IGNORED_KEYS
+        and not (name in defaults and _equal(each, defaults[name]))
+        and not (f"{key}.{name}" in SHARES and isinstance(each, float) and each == 1.0)
+    }
+    return _without_defaults(kept)
+
+
+def _without_defaults(node: Any) -> Any:
+    """Leave out what equals the literal default beside the option, in our and the user's code."""
+    if isinstance(node, list):
+        return [_without_defaults(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    defaults = _literal_defaults(node.get("_target_"))
+    return {
+        key: _without_defaults(value)
+        for key, value in node.items()
+        if key not in defaults or not _equal(value, defaults[key])
+    }
+
+
+def _literal_defaults(target: Any) -> dict[str, Any]:
+    """Return the defaults of a class of this project or of the user's; nothing of a library's."""
+    definition = find_definition(target) if isinstance(target, str) else None
+    if definition is None or not is_own(definition.path):
+        return {}
+    parameters = constructor_parameters(target)
+    return parameters.defaults if parameters is not None else {}
+
+
+def _equal(value: Any, default: Any) -> bool:
+    if isinstance(default, Missing):
+        return False
+    try:
+        return json.dumps(canonical(value)) == json.dumps(canonical(default))
+    except TypeError:
+        return False
+
+
+@dataclass(frozen=True)
+class Run:
+    """One variant at one seed.
+
+    Attributes:
+        model: The model's name, or that of a task that brings its own net.
+        data: The data's name where runs are named by it, else None.
+        settings: What decides the result, canonical.
+        seed: The run's seed.
+    """
+
+    model: str
+    data: str | None
+    settings: dict[str, Any]
+    seed: int
+
+    @property
+    def hash(self) -> str:
+        """Eight hexadecimal digits of the SHA-256 of the settings' canonical JSON."""
+        text = json.dumps(self.settings, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    @property
+    def variant(self) -> str:
+        """`<model>-<hash>` or `<model>-<data>-<hash>`: the folder that holds the variant's runs."""
+        return "-".join(filter(None, (self.model, self.data, self.hash)))
+
+    @property
+    def name(self) -> str:
+        """`<variant>/seed_<k>`: the run's place under `<outputs>/runs`."""
+        return f"{self.variant}/seed_{self.seed}"
+
+    def directory(self, outputs: Path) -> Path:
+        """Return the run directory under the output folder."""
+        return outputs / "runs" / self.name
+
+
+def identify(config: dict[str, Any]) -> Run:
+    """Return the run that a resolved configuration of project.train describes."""
+    model = config.get("model") or {}
+    data = config["data"]
+    name = data["name"]
+    if name in UNNAMED_DATA:
+        # Other digits than MNIST's (`mnist_5k`) are told apart even there.
+        name = None if data.get("dataset") in (None, "mnist") else data["dataset"]
+    return Run(
+        model=model.get("name") or config["task"]["name"],
+        data=name,
+        settings=identity_settings(config),
+        seed=config["seed"],
+    )
+
+
+def seeds_of(config: dict[str, Any]) -> dict[str, int]:
+    """Return the seed of each source of chance: the run's, or the one at which it is held."""
+    seeds = config.get("seeds") or {}
+    chosen = {name: seeds.get(name) for name in SEED_SOURCES}
+    return {name: config["seed"] if seed is None else seed for name, seed in chosen.items()}

@@ -1,0 +1,285 @@
+"""From a section that names a class (`_target_`) to an object of the class that it must be.
+
+Imports torch only by importing what the configuration names.
+"""
+
+import functools
+import importlib
+import inspect
+import json
+import operator
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from project.config.errors import ConfigurationError, suggest
+from project.config.keys import SUPPLIED, arguments
+
+SCALARS = (bool, int, float, str, type(None))
+CONTAINERS = (list, tuple, dict, Sequence, Mapping)
+
+
+def locate(place: str, target: str) -> Any:
+    """Import what `target` names.
+
+    Args:
+        place: Where it stands in the configuration, for messages.
+        target: A dotted name.
+
+    Raises:
+        ConfigurationError: There is no such thing, or importing it fails.
+    """
+    try:
+        found = _import(target)
+    except Exception as error:
+        raise ConfigurationError(
+            f"{place}={target}: importing it fails: {type(error).__name__}: {error}"
+        ) from error
+    if found is None:
+        raise ConfigurationError(
+            f"{place}={target}: there is no such thing; a module of your own must lie in the "
+            "working directory or on PYTHONPATH"
+        )
+    return found
+
+
+def _import(target: str) -> Any:
+    """Return what a dotted name stands for, None where it stands for nothing."""
+    parts = target.split(".")
+    for split in range(len(parts), 0, -1):
+        name = ".".join(parts[:split])
+        try:
+            module = importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name and f"{name}.".startswith(f"{error.name}."):
+                continue  # this part is no module, but a name in one
+            raise
+        except (TypeError, ValueError):  # an empty part, as in `a..b`
+            return None
+        try:
+            return functools.reduce(getattr, parts[split:], module)
+        except AttributeError:
+            return None
+    return None
+
+
+def find_class(place: str, section: dict[str, Any], base: Any) -> type:
+    """Import the class that a section names, before anything is called.
+
+    Raises:
+        ConfigurationError: It is none, or no subclass of `base`.
+    """
+    target = section["_target_"]
+    found = locate(f"{place}._target_", target)
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise ConfigurationError(
+            f"{place}._target_={target}: must be a subclass of {_dotted(base)}"
+        )
+    return found
+
+
+def build(kind: str, place: str, section: dict[str, Any], base: type, given: dict[str, Any]) -> Any:
+    """Build the object that a section describes.
+
+    Args:
+        kind: The kind of section: model, task, data, ...
+        place: Its dotted place in the configuration.
+        section: Its content.
+        base: The class that it must be a subclass of.
+        given: What the platform hands over to a constructor that names it.
+
+    Raises:
+        ConfigurationError: Naming the key and the rule that is broken.
+    """
+    target = find_class(place, section, base)
+    return call(kind, place, target, arguments(kind, section), given)
+
+
+def build_by_function(
+    kind: str, place: str, section: dict[str, Any], base: Any, given: dict[str, Any]
+) -> Any:
+    """Build what a section describes where it may name a function too.
+
+    Args:
+        kind: The kind of section.
+        place: Its dotted place in the configuration.
+        section: Its content.
+        base: The class of which the result must be.
+        given: What the platform hands over where a parameter has that name.
+
+    Raises:
+        ConfigurationError: Naming the key and the rule that is broken.
+    """
+    target = locate(f"{place}._target_", section["_target_"])
+    if isinstance(target, type):
+        return build(kind, place, section, base, given)
+    result = None
+    if callable(target):
+        result = call(kind, place, target, arguments(kind, section), given)
+    if not isinstance(result, base):
+        raise ConfigurationError(
+            f"{place}._target_={section['_target_']}: must be a subclass of {_dotted(base)}, or a "
+            "function that returns such an object"
+        )
+    return result
+
+
+def call(
+    kind: str, place: str, target: Callable[..., Any], keys: dict[str, Any], given: dict[str, Any]
+) -> Any:
+    """Call a constructor with the keys of its section and those of `given` that it names.
+
+    Raises:
+        ConfigurationError: Naming the key and the rule that is broken, or what was raised.
+    """
+    names, is_open = parameter_names(target)
+    check_types(place, target, keys)
+    values = {key: _nested(f"{place}.{key}", value) for key, value in keys.items()}
+    handed = {key: value for key, value in given.items() if key in names}
+    try:
+        inspect.signature(target).bind(**(values | handed))
+    except TypeError:
+        _refuse_keys(kind, place, target, values, names, is_open)
+    except ValueError:  # a class written in C has no signature
+        pass
+    try:
+        return target(**(values | handed))
+    except Exception as error:
+        if hasattr(error, "exit_code"):
+            raise
+        raise ConfigurationError(_constructor_message(place, target, names, error)) from error
+
+
+def parameter_names(target: Callable[..., Any]) -> tuple[list[str], bool]:
+    """Return the parameters of a constructor, and whether it takes any further keyword."""
+    try:
+        parameters = inspect.signature(target).parameters.values()
+    except (TypeError, ValueError):
+        return [], True
+    is_open = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters)
+    variable = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    return [each.name for each in parameters if each.kind not in variable], is_open
+
+
+def _refuse_keys(
+    kind: str,
+    place: str,
+    target: Callable[..., Any],
+    values: dict[str, Any],
+    names: list[str],
+    is_open: bool,
+) -> None:
+    """Name the key that a constructor does not know, or that it lacks."""
+    supplied = SUPPLIED.get(kind, frozenset())
+    known = {f"{place}.{name}" for name in names if name not in supplied}
+    for key in values:
+        if key not in names and not is_open:
+            nearest = suggest(f"{place}.{key}", known)
+            raise ConfigurationError(f"unknown key '{place}.{key}' for {_name(target)}{nearest}")
+    for each in inspect.signature(target).parameters.values():
+        required = each.default is inspect.Parameter.empty
+        if required and each.name in names and each.name not in {*values, *supplied}:
+            raise ConfigurationError(f"{place}.{each.name}: is missing ({_name(target)} needs it)")
+
+
+def _constructor_message(place: str, target: Any, names: list[str], error: Exception) -> str:
+    """Return `model.hidden must be at least 1, got 0`, or what was raised and where."""
+    text = str(error)
+    if isinstance(error, ValueError) and text.split(" ")[0] in names:
+        return f"{place}.{text}"
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = ""
+    if trace is not None:
+        where = f" ({trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno})"
+    return f"{place}: {_name(target)} raised {type(error).__name__}: {text}{where}"
+
+
+def check_types(place: str, target: Callable[..., Any], keys: dict[str, Any]) -> None:
+    """Refuse values that do not have the plain type that a constructor's annotation names.
+
+    Annotations that name other classes are left to the constructor; torch.Tensor in a union is
+    passed over, for no value of a configuration is one.
+
+    Raises:
+        ConfigurationError: Naming key, value and type.
+    """
+    function = target.__init__ if isinstance(target, type) else target
+    try:
+        hints = typing.get_type_hints(function)
+    except Exception:  # names that exist for type checkers only
+        return
+    lines = []
+    for key, value in keys.items():
+        hint = _plain(hints[key]) if key in hints else None
+        if hint is None:
+            continue
+        adapter = TypeAdapter(hint, config=ConfigDict(strict=True, allow_inf_nan=False))
+        try:
+            adapter.validate_json(json.dumps(value))
+        except ValidationError as error:
+            lines.append(_broken_rule(f"{place}.{key}", value, error))
+    if lines:
+        raise ConfigurationError("\n".join(lines))
+
+
+def _broken_rule(place: str, value: Any, error: ValidationError) -> str:
+    """Return a line about the first value inside of `value` that breaks a rule."""
+    problem = error.errors()[-1]
+    if problem["type"] == "missing":  # an item of a tuple
+        return f"{place}={value}: has too few values"
+    for part in problem["loc"]:
+        if isinstance(part, int) and isinstance(value, list):
+            place, value = f"{place}.{part}", value[part]
+    rule = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return f"{place}={value}: {rule.replace('valid array', 'valid list')}"
+
+
+def _plain(hint: Any) -> Any:
+    """Return the part of an annotation that JSON can hold, None if there is another."""
+    if hint is None or hint in SCALARS:
+        return hint or type(None)
+    if hint in CONTAINERS:
+        return hint
+    origin = get_origin(hint)
+    if origin is typing.Literal:
+        return hint if all(isinstance(each, SCALARS) for each in get_args(hint)) else None
+    if origin in (Union, types.UnionType):
+        parts = [_plain(each) for each in get_args(hint) if not _is_tensor(each)]
+        return None if not parts or None in parts else functools.reduce(operator.or_, parts)
+    if origin in CONTAINERS:
+        parts = tuple(each if each is Ellipsis else _plain(each) for each in get_args(hint))
+        generic: Any = origin
+        return None if None in parts else generic[parts]
+    return None
+
+
+def _is_tensor(hint: Any) -> bool:
+    return isinstance(hint, type) and _dotted(hint) == "torch.Tensor"
+
+
+def _nested(place: str, value: Any) -> Any:
+    """Build the objects that arguments describe in their turn."""
+    if isinstance(value, dict) and "_target_" in value:
+        target = locate(f"{place}._target_", value["_target_"])
+        if not callable(target):
+            raise ConfigurationError(f"{place}._target_={value['_target_']}: cannot be called")
+        keys = {key: each for key, each in value.items() if key != "_target_"}
+        return call("nested", place, target, keys, {})
+    if isinstance(value, dict):
+        return {key: _nested(f"{place}.{key}", each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_nested(f"{place}.{number}", each) for number, each in enumerate(value)]
+    return value
+
+
+def _name(thing: Any) -> str:
+    return getattr(thing, "__name__", str(thing))
+
+
+def _dotted(thing: type) -> str:
+    return f"{thing.__module__}.{thing.__name__}"

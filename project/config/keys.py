@@ -1,0 +1,157 @@
+"""The keys of a section that names a class, held against its constructor, which is not imported."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from project.config import schema
+from project.config.constructors import REQUIRED, constructor_parameters
+from project.config.errors import ConfigurationError, suggest
+from project.config.identity import SHAPE
+
+# What the platform hands to a constructor that names it; no key of the configuration.
+SUPPLIED: dict[str, frozenset[str]] = {
+    "model": frozenset(),
+    "task": frozenset({"net", "optimizer", "scheduler", "augmentation"}),
+    "data": frozenset({"seed", "order_seed"}),
+    "optimizer": frozenset({"params"}),
+    "scheduler": frozenset({"optimizer", "total_steps"}),
+    "augmentation": frozenset(),
+    "callbacks": frozenset(),
+    "logger": frozenset({"save_dir", "directory", "first_step"}),
+}
+# What the data's `prepare` function finds; their class gets it where its constructor names it.
+SETTLED = frozenset({"dataset"}) | SHAPE
+# Keys of these sections that are the platform's own.
+PLATFORM: dict[str, frozenset[str]] = {
+    "model": frozenset(schema.Model.model_fields),
+    "task": frozenset(schema.Task.model_fields),
+    "data": frozenset(schema.Data.model_fields) | SETTLED,
+    "optimizer": frozenset(schema.Optimizer.model_fields),
+    "scheduler": frozenset(schema.Scheduler.model_fields),
+    "augmentation": frozenset(),
+    "callbacks": frozenset(),
+    "logger": frozenset(),
+}
+TRAINER = "pytorch_lightning.Trainer"
+
+
+class KeysError(ConfigurationError):
+    """A section has a key that its class lacks, or lacks one that it needs.
+
+    Attributes:
+        section: The section.
+        key: The key.
+    """
+
+    def __init__(self, message: str, section: str, key: str) -> None:
+        super().__init__(message)
+        self.section = section
+        self.key = key
+
+
+class UnknownKeyError(KeysError):
+    """A section has a key that its class lacks."""
+
+
+def arguments(kind: str, section: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys of a section that belong to its class."""
+    platform = PLATFORM[kind] | {"_target_"}
+    return {
+        key: value
+        for key, value in section.items()
+        if key not in platform or (kind == "data" and key in SETTLED and _takes(section, key))
+    }
+
+
+def _takes(section: dict[str, Any], key: str) -> bool:
+    parameters = constructor_parameters(section["_target_"])
+    return parameters is not None and key in parameters.defaults
+
+
+def sections(config: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield the kind, the dotted place and the content of every section that names a class."""
+    for kind in SUPPLIED:
+        section = config.get(kind)
+        if kind in ("callbacks", "logger"):
+            for name, each in (section or {}).items():
+                if each is not None:
+                    yield kind, f"{kind}.{name}", each
+        elif section is not None:
+            yield kind, kind, section
+
+
+def check_chosen(config: dict[str, Any], options: Callable[[str], dict[str, Path]]) -> None:
+    """Refuse keys of a section of which no file is chosen.
+
+    Args:
+        config: The resolved configuration.
+        options: Returns the files of a group by their names.
+
+    Raises:
+        KeysError: Naming the files that have the key.
+    """
+    for kind in SUPPLIED:
+        section = config.get(kind)
+        if kind in ("callbacks", "logger") or not isinstance(section, dict):
+            continue
+        key = next((key for key in section if key != "name"), None)
+        if "_target_" in section or key is None:
+            continue
+        having = [
+            f"{kind}={name}"
+            for name, path in options(kind).items()
+            if re.search(rf"^\s*{re.escape(key)}:", path.read_text("utf-8"), re.MULTILINE)
+        ]
+        add = f": add {' or '.join(having)}" if having else ""
+        text = f"'{kind}.{key}' belongs to a choice of {kind} that is off{add}"
+        raise KeysError(text, kind, key)
+
+
+def check_keys(config: dict[str, Any], settled: bool = True) -> None:
+    """Refuse keys that a section's class lacks and miss those that it needs.
+
+    Classes whose constructor reading cannot tell are left to `project.config.instantiate`.
+
+    Args:
+        config: The resolved configuration.
+        settled: Whether the data's own `prepare` function has settled what its section leaves open.
+
+    Raises:
+        KeysError: Naming the key, and the nearest one.
+    """
+    for kind, place, section in sections(config):
+        is_open = kind == "data" and section.get("prepare") is not None and not settled
+        _check_section(kind, place, section, is_open)
+    for key, reason in schema.OWNED_TRAINER_KEYS.items():
+        if key in config["trainer"]:
+            raise KeysError(f"trainer.{key} belongs to the platform: {reason}", "trainer", key)
+    extra = [key for key in config["trainer"] if key not in schema.Trainer.model_fields]
+    known = constructor_parameters(TRAINER)
+    for key in extra:
+        if known is not None and key not in known.defaults:
+            names = {f"trainer.{name}" for name in (*known.defaults, *schema.Trainer.model_fields)}
+            names -= {f"trainer.{name}" for name in schema.OWNED_TRAINER_KEYS}
+            text = f"unknown key 'trainer.{key}'{suggest(f'trainer.{key}', names)}"
+            raise UnknownKeyError(text, "trainer", key)
+
+
+def _check_section(kind: str, place: str, section: dict[str, Any], is_open: bool) -> None:
+    target = section["_target_"]
+    parameters = constructor_parameters(target)
+    if parameters is None:
+        return
+    given = arguments(kind, section)
+    free = parameters.defaults.keys() - SUPPLIED[kind]
+    name = target.rsplit(".", 1)[-1]
+    for key in given:
+        if key in SUPPLIED[kind] and key in parameters.defaults and kind != "logger":
+            raise KeysError(f"{place}.{key}: the platform gives {name} its {key}", kind, key)
+        if key not in parameters.defaults and not parameters.open:
+            known = {f"{place}.{each}" for each in free}
+            nearest = suggest(f"{place}.{key}", known)
+            raise UnknownKeyError(f"unknown key '{place}.{key}' for {name}{nearest}", kind, key)
+    for key in sorted(free):
+        if parameters.defaults[key] is REQUIRED and key not in given and not is_open:
+            raise KeysError(f"{place}.{key}: is missing ({name} needs it)", kind, key)

@@ -1,0 +1,202 @@
+"""Python modules as they are written: found, parsed and indexed without being imported.
+
+So a command can refuse a key that a class lacks within milliseconds, before torch is imported, and
+a run's identity can be known without running anybody's code.
+"""
+
+import ast
+import functools
+import importlib.util
+import sys
+import sysconfig
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+def module_path(name: str) -> Path | None:
+    """Return the file of a module, without importing its parents; None if there is none."""
+    top, *rest = name.split(".")
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    if spec is None:
+        return None
+    path = Path(spec.origin) if spec.has_location and spec.origin is not None else None
+    folders = [Path(each) for each in spec.submodule_search_locations or []]
+    for part in rest:
+        path, folders = _submodule(part, folders)
+        if path is None and not folders:
+            return None
+    return path if path is not None and path.suffix == ".py" else None
+
+
+def _submodule(name: str, folders: Sequence[Path]) -> tuple[Path | None, list[Path]]:
+    """Return the file of a module in a package's folders, and its own folders."""
+    for folder in folders:
+        package = folder / name
+        if (init := package / "__init__.py").is_file():
+            return init, [package]
+        if (module := folder / f"{name}.py").is_file():
+            return module, []
+    return None, [package for folder in folders if (package := folder / name).is_dir()]
+
+
+def place_in_project(path: Path) -> Path | None:
+    """Return a file's place below the package `project`; None where it lies elsewhere."""
+    path = path.resolve()
+    return path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else None
+
+
+def is_own(path: Path) -> bool:
+    """Whether the file is this project's or the user's, not installed and not Python's."""
+    if place_in_project(path) is not None:
+        return True
+    # Not resolved: an installed package may be a link.
+    path = path.absolute()
+    if any(path.is_relative_to(place) for place in _installed_places()):
+        return False
+    return not {"site-packages", "dist-packages"}.intersection(path.parts)
+
+
+@functools.cache
+def _installed_places() -> frozenset[Path]:
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    return frozenset(Path(sysconfig.get_path(name)) for name in names)
+
+
+def is_standard_library(module: str) -> bool:
+    """Whether the topmost package of `module` belongs to Python itself."""
+    return module.partition(".")[0] in sys.stdlib_module_names
+
+
+def statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield the statements of a module or class, those inside of `if`, `try` and `with` too."""
+    for statement in body:
+        yield statement
+        if isinstance(statement, ast.If | ast.Try | ast.With):
+            yield from statements(statement.body)
+        if isinstance(statement, ast.If | ast.Try):
+            yield from statements(statement.orelse)
+        if isinstance(statement, ast.Try):
+            for handler in statement.handlers:
+                yield from statements(handler.body)
+            yield from statements(statement.finalbody)
+
+
+class Imports:
+    """What the import statements of a module bind.
+
+    Args:
+        nodes: The statements; others than imports are passed over.
+        module: The dotted name of the module.
+        path: Its file.
+    """
+
+    def __init__(self, nodes: Iterator[ast.AST], module: str, path: Path) -> None:
+        self.names: dict[str, list[str]] = {}
+        self.packages: list[str] = []
+        self.stars: list[str] = []
+        for node in nodes:
+            if isinstance(node, ast.ImportFrom):
+                source = _absolute(node, module, path)
+                for alias in node.names:
+                    if alias.name == "*":
+                        self.stars.append(source)
+                    else:
+                        target = ".".join(filter(None, [source, alias.name]))
+                        self.names.setdefault(alias.asname or alias.name, []).append(target)
+            elif isinstance(node, ast.Import):
+                for alias in node.names:
+                    if alias.asname is not None:
+                        self.names.setdefault(alias.asname, []).append(alias.name)
+                    else:
+                        self.packages.append(alias.name)
+
+    def resolve(self, name: str) -> Iterator[str]:
+        """Yield the dotted names that `name`, dotted or not, may stand for."""
+        first, _, rest = name.partition(".")
+        for target in self.names.get(first, ()):
+            yield ".".join(filter(None, [target, rest]))
+        for package in self.packages:
+            if name.startswith(f"{package}."):
+                yield name
+        for source in self.stars:
+            # What is compiled cannot be followed; its name would be looked up in its package.
+            if module_path(source) is not None:
+                yield f"{source}.{name}"
+
+
+class Module:
+    """A module as it is written.
+
+    Attributes:
+        name: Its dotted name.
+        path: Its file.
+        tree: Its syntax tree.
+        bound: The statements that define each of its names, imports left out.
+    """
+
+    def __init__(self, name: str, path: Path, tree: ast.Module) -> None:
+        self.name, self.path, self.tree = name, path, tree
+        self.bound: dict[str, list[ast.stmt]] = {}
+        for statement in statements(tree.body):
+            for each in _binds(statement):
+                self.bound.setdefault(each, []).append(statement)
+
+    @functools.cached_property
+    def imports(self) -> Imports:
+        """The imports at the module's top."""
+        return Imports(statements(self.tree.body), self.name, self.path)
+
+    @functools.cached_property
+    def all_imports(self) -> Imports:
+        """The imports inside of functions too."""
+        return Imports(ast.walk(self.tree), self.name, self.path)
+
+
+def find_module(name: str) -> Module | None:
+    """Return a module as its file is now; None where there is none, or no Python in it."""
+    path = module_path(name)
+    if path is None:
+        return None
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return _read(name, path, state.st_mtime_ns, state.st_size)
+
+
+@functools.lru_cache(maxsize=512)
+def _read(name: str, path: Path, modified: int, size: int) -> Module | None:
+    try:
+        return Module(name, path, ast.parse(path.read_bytes()))
+    except (OSError, SyntaxError, ValueError):
+        return None
+
+
+def _binds(statement: ast.stmt) -> set[str]:
+    """Return the names that a statement of a module defines; an import defines none here."""
+    if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        return {statement.name}
+    targets: list[ast.expr] = []
+    if isinstance(statement, ast.Assign):
+        targets = statement.targets
+    elif isinstance(statement, ast.AnnAssign | ast.AugAssign):
+        targets = [statement.target]
+    # `torch.backends.x = y` and `REGISTRY["x"] = y` bind no name.
+    stored = (node for target in targets for node in ast.walk(target))
+    return {
+        node.id for node in stored if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+
+
+def _absolute(statement: ast.ImportFrom, module: str, path: Path) -> str:
+    """Return the dotted name of the module from which `statement`, in `module`, imports."""
+    if not statement.level:
+        return statement.module or ""
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    package = package[: len(package) - statement.level + 1]
+    return ".".join([*package, *filter(None, [statement.module])])

@@ -1,0 +1,193 @@
+"""A stored configuration is data: what it may name before anything that it names is built.
+
+Who gets a run directory from somebody else opens a file that names classes. From it only classes of
+this project, torch, torchvision, torchmetrics and Lightning are built, each where it belongs, and
+those of the user's own modules whose source here is what the run recorded. Nothing is imported to
+find that out.
+"""
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from project.config.constructors import Definition, find_definition
+from project.config.errors import ConflictError
+from project.config.source import is_own, is_standard_library, module_path, place_in_project
+
+# Where the classes of a section may come from, and those that their arguments describe (NESTED).
+NESTED = "nested"
+LIBRARIES: dict[str, tuple[str, ...]] = {
+    "model": ("torch.nn", "torchvision.models", "torchvision.ops"),
+    "optimizer": ("torch.optim",),
+    "scheduler": ("torch.optim.lr_scheduler", "torch.optim.swa_utils"),
+    "augmentation": ("torch.nn", "torchvision.transforms"),
+    NESTED: (
+        "torch.nn", "torchvision.models", "torchvision.ops", "torchvision.transforms",
+        "torchmetrics.aggregation", "torchmetrics.classification", "torchmetrics.regression",
+    ),
+}  # fmt: skip
+PARTS: dict[str, tuple[str, ...]] = {
+    "model": ("project.models", "project.framework.nets"),
+    "task": ("project.tasks",),
+    "data": ("project.data",),
+    "optimizer": ("project.training", "project.framework.optimizers"),
+    "scheduler": ("project.training.schedulers",),
+    "augmentation": ("project.data.augmentation",),
+    NESTED: ("project.models", "project.data.augmentation"),
+}
+# Callbacks that have a say in a run's result; others write where they are told.
+CALLBACKS = frozenset(
+    {
+        "project.training.best_checkpoint.BestCheckpoint",
+        "project.training.ema.EMA",
+        "pytorch_lightning.callbacks.early_stopping.EarlyStopping",
+        "pytorch_lightning.callbacks.gradient_accumulation_scheduler.GradientAccumulationScheduler",
+        "pytorch_lightning.callbacks.stochastic_weight_avg.StochasticWeightAveraging",
+    }
+)
+# What may be a function, and the parameter by which such a function is known.
+FUNCTIONS = {"scheduler": "optimizer", "prepare": "section"}
+# Keys with which other tools make a section call something else than the class that it names.
+FORBIDDEN_KEYS = ("_args_", "_partial_", "_convert_", "_recursive_", "_execution_whitelist_")
+
+
+@dataclass(frozen=True)
+class CodeOnRecord:
+    """What a run says of its code, and what there is.
+
+    Attributes:
+        recorded: Fingerprints of the definitions that made the run, by `module:name`.
+        now: The same, of the code that there is.
+        outputs: The output folder that holds the run; no module is taken from it.
+    """
+
+    recorded: Mapping[str, str]
+    now: Mapping[str, str]
+    outputs: Path
+
+
+def check_trusted(sections: Mapping[str, Any], code: CodeOnRecord) -> None:
+    """Refuse sections of a stored configuration that would build what must not be trusted.
+
+    Args:
+        sections: Those that are to be built, by name.
+        code: Fingerprints, and where no module is taken from.
+
+    Raises:
+        ConflictError: Naming the key, and how to trust it.
+    """
+    for kind, section in sections.items():
+        for place, key, value in _walk(section, kind):
+            if key in FORBIDDEN_KEYS:
+                raise _refused(place, value, "is not allowed in a stored configuration")
+            if isinstance(value, str) and "${" in value:
+                raise _refused(place, value, "is an interpolation, which could run a resolver")
+            if key == "_target_":
+                top = place.count(".") == (2 if kind == "callbacks" else 1)
+                reason = _why_not(value, kind if top else NESTED, code)
+            elif key == "prepare" and place == "data.prepare" and value is not None:
+                reason = _why_not(value, "prepare", code)
+            else:
+                continue
+            if reason is not None:
+                raise _refused(place, value, reason)
+
+
+def _refused(place: str, value: Any, reason: str) -> ConflictError:
+    return ConflictError(
+        f"the stored configuration has {place}={value!r}, which {reason}; trust_code=true builds "
+        "it all the same"
+    )
+
+
+def _walk(node: Any, place: str) -> Iterator[tuple[str, str, Any]]:
+    """Yield the dotted place, the key and the value of everything in a section."""
+    items: Iterator[tuple[Any, Any]] = iter(())
+    if isinstance(node, dict):
+        items = iter(node.items())
+    elif isinstance(node, list):
+        items = iter(enumerate(node))
+    for key, value in items:
+        yield f"{place}.{key}", str(key), value
+        yield from _walk(value, f"{place}.{key}")
+
+
+def _why_not(target: Any, kind: str, code: CodeOnRecord) -> str | None:
+    """Return why what a key names is not trusted; None if it is."""
+    definition = find_definition(target) if isinstance(target, str) else None
+    if definition is None:
+        return "names nothing that can be found"
+    # The module that is imported, which may only hand on what another one defines.
+    entry = _entry_module(target)
+    if (reason := _why_not_imported(entry, code)) is not None:
+        return reason
+    if not definition.is_class and not _is_function_for(definition, kind):
+        return "is no class"
+    if definition.is_class and kind == "prepare":
+        return "is no function that prepares data"
+    if kind == "callbacks":
+        name = f"{definition.module}.{definition.node.name}"
+        if name in CALLBACKS:
+            return None
+    elif place_in_project(definition.path) is not None:
+        kind = "data" if kind == "prepare" else kind
+        trusted = _is_within(definition.module, PARTS[kind])
+        return None if trusted else f"does not belong into {kind}"
+    if is_own(definition.path) and place_in_project(definition.path) is None:
+        return _why_not_own(definition, code)
+    if _is_within(definition.module, LIBRARIES.get(kind, ())):
+        return None
+    return f"is none of the classes that belong into {kind}"
+
+
+def _is_within(module: str, packages: tuple[str, ...]) -> bool:
+    return any(f"{module}.".startswith(f"{package}.") for package in packages)
+
+
+def _entry_module(target: str) -> str:
+    """Return the part of a dotted name that is imported."""
+    parts = target.split(".")
+    names = (".".join(parts[:split]) for split in range(len(parts) - 1, 0, -1))
+    return next(name for name in names if module_path(name) is not None)
+
+
+def _is_function_for(definition: Definition, kind: str) -> bool:
+    """Whether a function takes what the platform hands to one in its place."""
+    node = definition.node
+    if isinstance(node, ast.ClassDef) or kind not in FUNCTIONS:
+        return False
+    arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    return FUNCTIONS[kind] in [each.arg for each in arguments]
+
+
+def _why_not_imported(module: str, code: CodeOnRecord) -> str | None:
+    """Return why a module must not be imported; None if it may be."""
+    path = module_path(module)
+    assert path is not None  # a definition has been found in it
+    if place_in_project(path) is not None:
+        return None
+    if not is_own(path) or is_standard_library(module):
+        trusted = {package.partition(".")[0] for each in LIBRARIES.values() for package in each}
+        if module.partition(".")[0] in {*trusted, "pytorch_lightning"}:
+            return None
+        return "belongs to neither this project, torch, torchvision, Lightning nor your own modules"
+    path, working = path.resolve(), Path.cwd().resolve()
+    if path.is_relative_to(code.outputs.resolve()):
+        return "lies in the output folder"
+    if not path.is_relative_to(working):
+        return "does not lie under the working directory"
+    below = [each for each in path.parents if each != working and each.is_relative_to(working)]
+    if any(True for folder in below for _ in folder.glob("runs/*/seed_*/run.json")):
+        return "lies in an output folder"
+    return None
+
+
+def _why_not_own(definition: Definition, code: CodeOnRecord) -> str | None:
+    if (reason := _why_not_imported(definition.module, code)) is not None:
+        return reason
+    name = f"{definition.module}:{definition.node.name}"
+    if code.recorded.get(name) is None or code.recorded[name] != code.now.get(name):
+        return "is not the code here that the run recorded"
+    return None

@@ -1,0 +1,33 @@
+"""SHA-256 of data files. Imports no torch: a run is named before anything heavy is loaded."""
+
+import functools
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def file_digest(files: Iterable[str | Path], root: Path | None = None) -> str:
+    """Return the SHA-256 over the names and contents of data files, in the order of their names.
+
+    Args:
+        files: Their paths.
+        root: The folder below which their names are told; None where the last part is enough.
+    """
+    named = {_name(Path(path), root): Path(path) for path in files}
+    digest = hashlib.sha256()
+    for name in sorted(named):
+        digest.update(name.encode() + b"\0")
+        state = named[name].stat()
+        digest.update(_content_digest(named[name], state.st_mtime_ns, state.st_size))
+    return digest.hexdigest()
+
+
+def _name(path: Path, root: Path | None) -> str:
+    return path.name if root is None else path.relative_to(root).as_posix()
+
+
+@functools.lru_cache(maxsize=100_000)
+def _content_digest(path: Path, modified: int, size: int) -> bytes:
+    """Once for all jobs of a sweep, as long as the file does not change."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()

@@ -1,0 +1,139 @@
+"""IDX files, MNIST's format: which of a folder are the four of a data set, and what they hold."""
+
+import gzip
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from project.config.compose import expand_path
+from project.config.errors import ConfigurationError
+from project.data.file_digest import file_digest
+from project.data.mnist_files import DataError
+from project.data.torchvision_files import fetch
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# Data sets of torchvision that are kept as MNIST is, under <root>/<name>/raw.
+DATASETS = ("FashionMNIST", "KMNIST")
+FILES = [
+    f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
+]
+# How a file of each split may be called in somebody's own folder.
+PARTS = {"train": ("train",), "test": ("t10k", "test")}
+KINDS = {"images": "images-idx3-ubyte", "labels": "labels-idx1-ubyte"}
+CLASSES = 10
+
+
+def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Make sure that the four files of a `data` section are there.
+
+    Args:
+        section: With `root`, and `dataset` for a data set of torchvision.
+
+    Returns:
+        The section, and facts for the run record.
+
+    Raises:
+        ConfigurationError: No folder is named.
+        DataError: The files cannot be had.
+    """
+    dataset, fetched_from = section.get("dataset"), "folder"
+    if not section.get("root"):
+        raise ConfigurationError(
+            f"data.root: is missing; data={section['name']} takes data.root=FOLDER, the folder of "
+            "four IDX files"
+        )
+    if dataset is not None and dataset not in DATASETS:
+        raise ConfigurationError(f"data.dataset={dataset}: must be one of {', '.join(DATASETS)}")
+    section = section | {"root": expand_path(section["root"])}
+    if dataset is not None:
+        fetched_from = fetch(dataset, Path(section["root"]), _raw(dataset), FILES)
+    files = find(folder_of(section))
+    facts = {
+        "dataset": dataset or section["name"],
+        "fetched_from": fetched_from,
+        "source": file_digest(files.values()),
+    }
+    return section, facts
+
+
+def folder_of(section: dict[str, Any]) -> Path:
+    """Return the folder of the four files."""
+    dataset = section.get("dataset")
+    return Path(section["root"]) / (_raw(dataset) if dataset else "")
+
+
+def _raw(dataset: str) -> str:
+    return f"{dataset}/raw"
+
+
+def files_to_send(section: dict[str, Any]) -> dict[str, bytes]:
+    """Return what the data folder of another machine has to hold, by path in it."""
+    root = Path(section["root"])
+    files = find(folder_of(section)).values()
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
+
+
+def find(folder: Path) -> dict[str, Path]:
+    """Return the four files by `<split> <kind>`, such as `test labels`.
+
+    Raises:
+        DataError: There is no such folder, or one of them is missing or there twice.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder} is no folder; name the one that holds the four IDX files")
+    names = sorted(path.name for path in folder.iterdir())
+    found = {}
+    for split, parts in PARTS.items():
+        for kind, ending in KINDS.items():
+            wanted = [f"{part}-{ending}" for part in parts]
+            # A .gz beside its own content is no second file.
+            matching = {
+                name.removesuffix(".gz")
+                for name in names
+                if name.removesuffix(".gz").endswith(tuple(wanted))
+            }
+            if len(matching) != 1:
+                several = f"several files ({', '.join(sorted(matching))})"
+                what = several if matching else "no file"
+                raise DataError(f"{folder} holds {what} named *{' or *'.join(wanted)}[.gz]")
+            name = matching.pop()
+            found[f"{split} {kind}"] = folder / (name if name in names else f"{name}.gz")
+    return found
+
+
+def read(folder: Path) -> dict[str, "tuple[np.ndarray, np.ndarray]"]:
+    """Return the images (N, H, W) and labels (N,) of each split, `train` and `test`.
+
+    Raises:
+        DataError: A file is none of its kind, or they do not fit together.
+    """
+    import numpy as np
+
+    files = find(folder)
+    splits = {}
+    for split in PARTS:
+        images, labels = (_parse(files[f"{split} {kind}"]) for kind in KINDS)
+        place = files[f"{split} labels"]
+        if len(images) != len(labels):
+            raise DataError(f"{place} holds {len(labels)} labels for {len(images)} images")
+        if len(labels) and labels.max() >= CLASSES:
+            raise DataError(f"{place}: labels must be 0 to {CLASSES - 1}, got {labels.max()}")
+        splits[split] = images, labels.astype(np.int64)
+    return splits
+
+
+def _parse(path: Path) -> "np.ndarray":
+    from project.data.idx_files import parse_idx
+
+    dimensions = 3 if "images" in path.name else 1
+    try:
+        content = path.read_bytes()
+        if path.suffix == ".gz":
+            content = gzip.decompress(content)
+        sizes = content[8 : 4 + 4 * dimensions]
+        shape = tuple(int.from_bytes(sizes[at : at + 4], "big") for at in range(0, len(sizes), 4))
+        return parse_idx(content, shape)
+    except (OSError, EOFError, zlib.error, DataError) as error:
+        raise DataError(f"{path} cannot be read ({error})") from None

@@ -1,0 +1,186 @@
+"""A folder of images, a folder in it for each class. Imports no torch.
+
+FOLDER/cat/1.png, FOLDER/dog/2.jpg, ...                splits are drawn
+FOLDER/train/cat/1.png, ..., FOLDER/test/cat/2.png     as the folders say; perhaps FOLDER/val
+"""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from project.config.compose import expand_path
+from project.config.errors import ConfigurationError
+from project.data.file_digest import file_digest
+from project.data.mnist_files import DataError
+from project.data.shapes import with_shape
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+SPLITS = ("train", "val", "test")
+MODES = {1: "L", 3: "RGB"}  # Pillow's, by the number of channels
+MAX_SHOWN = 8
+
+
+def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """See what images there are; returns the settled section, and facts for the run record.
+
+    Raises:
+        ConfigurationError: No folder is named, or no size where none can be told.
+        DataError: The folder holds no images of at least two classes, or one cannot be read.
+    """
+    if not section.get("root"):
+        raise ConfigurationError(
+            "data.root: is missing; data=image_folder takes data.root=FOLDER, a folder that holds "
+            "a folder of images for each class"
+        )
+    section = section | {"root": expand_path(section["root"])}
+    root = Path(section["root"])
+    if section["channels"] not in MODES:
+        raise ConfigurationError(f"data.channels={section['channels']}: must be 3 or 1")
+    classes, files = listed(root)
+    size = section.get("resize")
+    if size is None:
+        size = _side(root, next(iter(files.values()))[0][0])
+    asked = section.get("image_size", size)
+    if asked != size:
+        raise ConfigurationError(
+            f"data.image_size={asked}: the images have {size}; data.resize={asked} scales them"
+        )
+    settled = with_shape(section, len(classes), section["channels"], size)
+    paths = [path for split in files.values() for path, _ in split]
+    facts = {
+        "dataset": section["name"],
+        "fetched_from": "folder",
+        "source": file_digest(paths, root),
+    }
+    return settled, facts
+
+
+def files_to_send(section: dict[str, Any]) -> dict[str, bytes]:
+    """Return what the data folder of another machine has to hold, by path in it."""
+    root = Path(section["root"])
+    _, files = listed(root)
+    paths = [path for split in files.values() for path, _ in split]
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+
+
+def listed(root: Path) -> tuple[list[str], dict[str, list[tuple[Path, int]]]]:
+    """Return the names of the classes, and each split's images with the numbers of their classes.
+
+    Returns:
+        The classes, sorted; the images by split, all under `train` where there are no splits.
+
+    Raises:
+        DataError: Naming the folder and what is wrong with it.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root} is no folder; name the one that holds a folder for each class")
+    folders = _folders(root)
+    splits = [name for name in SPLITS if name in folders]
+    if "train" in folders and "test" in folders and set(folders) <= set(SPLITS):
+        places = {name: root / name for name in splits}
+    else:
+        places = {"train": root}
+    classes = _folders(places["train"])
+    if len(classes) < 2:
+        shown = f"one class ({classes[0]})" if classes else "no folders"
+        raise DataError(
+            f"{places['train']} holds {shown}; it must hold one for each class, two or more"
+        )
+    return classes, {name: _images(place, classes) for name, place in places.items()}
+
+
+def _folders(place: Path) -> list[str]:
+    with os.scandir(place) as entries:
+        return sorted(each.name for each in entries if each.is_dir() and each.name[0] != ".")
+
+
+def _images(place: Path, classes: list[str]) -> list[tuple[Path, int]]:
+    foreign = sorted(set(_folders(place)) - set(classes))
+    if foreign:
+        raise DataError(f"{place} holds the class {foreign[0]}, which no training image has")
+    images = []
+    for number, name in enumerate(classes):
+        folder = place / name
+        own = [path for path in sorted(folder.glob("*")) if path.suffix.lower() in SUFFIXES]
+        if not own:
+            inside = "folders" if folder.is_dir() and _folders(folder) else "no image"
+            raise DataError(
+                f"{folder} holds {inside}; a class's folder must hold images "
+                f"({', '.join(SUFFIXES[:MAX_SHOWN])}), and splits be named train and test"
+            )
+        images += [(path, number) for path in own]
+    return images
+
+
+def _side(root: Path, path: Path) -> int:
+    """Return how wide and high the images are, as the first one is."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+    except Exception as error:  # damaged bytes can raise anything
+        raise _unreadable(path, error) from None
+    if width != height:
+        raise ConfigurationError(
+            f"data.resize: {path} has {width}x{height} pixels; data.resize=N cuts out the middle "
+            "square of each image and makes it NxN"
+        )
+    return width
+
+
+def _unreadable(path: Path, error: Exception) -> DataError:
+    reason = str(error) or repr(error)
+    return DataError(f"{path} cannot be read as an image ({reason}); mend it or move it away")
+
+
+def read(
+    root: Path, channels: int, resize: int | None
+) -> dict[str, "tuple[np.ndarray, np.ndarray]"]:
+    """Return the images of each split, bytes (N, channels, H, W), and their classes (N,).
+
+    Args:
+        root: The folder.
+        channels: 3 for colours, 1 for grey.
+        resize: The middle square of each image is scaled to this side; None: all have one size.
+
+    Raises:
+        DataError: An image cannot be read, or they have several sizes.
+    """
+    import numpy as np
+
+    _, files = listed(root)
+    sizes: dict[tuple[int, ...], Path] = {}
+    splits = {}
+    for split, own in files.items():
+        images = []
+        for path, _ in own:
+            image = _decode(path, MODES[channels], resize)
+            sizes.setdefault(image.shape[1:], path)
+            if len(sizes) > 1:
+                shown = ", ".join(f"{path} {w}x{h}" for (h, w), path in sizes.items())
+                raise DataError(
+                    f"the images have several sizes ({shown}); data.resize=N makes them all NxN"
+                )
+            images.append(image)
+        splits[split] = np.stack(images), np.asarray([number for _, number in own], np.int64)
+    return splits
+
+
+def _decode(path: Path, mode: str, resize: int | None) -> "np.ndarray":
+    """Return an image as bytes (channels, H, W)."""
+    import numpy as np
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as file:
+            image = ImageOps.exif_transpose(file).convert(mode)
+    except Exception as error:  # damaged bytes can raise anything
+        raise _unreadable(path, error) from None
+    if resize is not None:
+        image = ImageOps.fit(image, (resize, resize), Image.Resampling.BILINEAR)
+    pixels = np.asarray(image)
+    return np.ascontiguousarray(np.atleast_3d(pixels).transpose(2, 0, 1))

@@ -1,0 +1,96 @@
+"""Data sets that torchvision can download, in its own folders; a copy found there is used as is."""
+
+import logging
+import socket
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from project.data.mnist_files import DataError
+
+log = logging.getLogger(__name__)
+
+TIMEOUT_SECONDS = 30.0  # of a connection
+
+
+def fetch(dataset: str, root: Path, folder: str, files: list[str]) -> str:
+    """Make sure that a data set of torchvision is there; its checksums are torchvision's own.
+
+    What is downloaded is put in its place whole. Files that are there are never written over.
+
+    Args:
+        dataset: The class in `torchvision.datasets`.
+        root: The data folder.
+        folder: Where the class keeps its files, below `root`.
+        files: Their names; each may lie there as NAME.gz too.
+
+    Returns:
+        Where they are from: "folder" or "torchvision".
+
+    Raises:
+        DataError: They cannot be had, or only some of them are there.
+    """
+    from filelock import FileLock
+
+    if _is_complete(root / folder, files):
+        return "folder"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with FileLock(root / f".{dataset}.lock"):
+            if _is_complete(root / folder, files):
+                return "folder"  # another process downloaded it while this one waited
+            _download(dataset, root, folder, files)
+    except OSError as error:
+        raise DataError(
+            f"{dataset}: {error.filename or root}: {error.strerror or error}; let paths.data name "
+            "a folder that can be written"
+        ) from None
+    return "torchvision"
+
+
+def _is_complete(folder: Path, files: list[str]) -> bool:
+    missing = [name for name in files if not present(folder, name)]
+    if missing and any(folder.iterdir() if folder.is_dir() else ()):
+        raise DataError(
+            f"{folder} lacks {', '.join(missing)}; put them there, or move the folder away so that "
+            "all of it is downloaded"
+        )
+    return not missing
+
+
+def present(folder: Path, name: str) -> Path | None:
+    """Return the path of a file that lies in a folder plain or as .gz; None if it does not."""
+    for path in (folder / name, folder / f"{name}.gz"):
+        if path.is_file():
+            return path
+    return None
+
+
+def _download(dataset: str, root: Path, folder: str, files: list[str]) -> None:
+    import torchvision.datasets
+
+    log.info("downloading %s with torchvision", dataset)
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(TIMEOUT_SECONDS)
+    try:
+        with TemporaryDirectory(prefix=f".{dataset}-", dir=root) as scratch:
+            getattr(torchvision.datasets, dataset)(scratch, download=True)
+            (root / folder).parent.mkdir(parents=True, exist_ok=True)
+            if (root / folder).is_dir():
+                (root / folder).rmdir()  # empty, else it would have been refused
+            Path(scratch, folder).rename(root / folder)
+    except RuntimeError as error:
+        raise _unavailable(dataset, root / folder, files, error) from None
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise _unavailable(dataset, root / folder, files, error) from None
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _unavailable(dataset: str, folder: Path, files: list[str], error: Exception) -> DataError:
+    reason = (str(error) or repr(error)).strip().splitlines()[-1]
+    return DataError(
+        f"{dataset} is not in {folder} and torchvision cannot download it ({reason}); put "
+        f"{', '.join(files)} into that folder"
+    )

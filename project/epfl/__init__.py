@@ -1,0 +1,1 @@
+"""What only the EPFL report needs: its numbers and claims, and their sections of the page."""

@@ -1,0 +1,211 @@
+"""A verdict on what the publication finds in part 2: tanh and ReLU over the learning rates."""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from project.epfl.claims import (
+    ERROR,
+    PERCENT,
+    Judgement,
+    Part,
+    Verdict,
+    common_seeds,
+    conclude,
+    judge_parts,
+)
+from project.epfl.reference import DiskResults
+from project.results.comparisons import paired_runs, why_not_paired
+from project.results.statistics import MIN_PAIRS, compare_paired, summarise
+from project.results.variants import Variant
+
+# What variants of the report's part 2 differ in; those that differ in anything else are no figure.
+COMPARED = ("activation", "lr")
+DISTANCE = "distance of the test error from its median"
+COMMAND = "python -m project.disk study=disk_learning_rate"
+
+
+@dataclass(frozen=True)
+class RateStudy:
+    """The variants of one setup (epochs, batch size, ...) by activation and learning rate."""
+
+    variants: dict[tuple[str, float], Variant]
+
+    @property
+    def activations(self) -> list[str]:
+        """The activations that there are, tanh first."""
+        return sorted({activation for activation, _ in self.variants}, reverse=True)
+
+    @property
+    def runs(self) -> int:
+        """How many completed runs it has."""
+        return sum(len(each.runs) for each in self.variants.values())
+
+    def of(self, activation: str) -> dict[float, Variant]:
+        """Return the variants of one activation by learning rate, ascending."""
+        return {
+            lr: each for (name, lr), each in sorted(self.variants.items()) if name == activation
+        }
+
+
+def rate_studies(variants: Sequence[Variant]) -> list[RateStudy]:
+    """Return variants of part 2 by setup, the one with the most runs first."""
+    setups: dict[str, dict[tuple[str, float], Variant]] = defaultdict(dict)
+    for each in variants:
+        others = {key: value for key, value in each.settings.items() if key not in COMPARED}
+        place = each.settings["activation"], float(each.settings["lr"])
+        setups[json.dumps(others, sort_keys=True)][place] = each
+    return sorted((RateStudy(setup) for setup in setups.values()), key=lambda each: -each.runs)
+
+
+def judge_disk(study: RateStudy, reported: DiskResults) -> list[Judgement]:
+    """Judge the findings of part 2; Holm's correction is over all comparisons of them.
+
+    Raises:
+        CorruptRunError: A history cannot be read.
+    """
+    tanh, relu = study.of("tanh"), study.of("relu")
+    rate = f"{reported.best_lr:g}"
+    best = tanh.get(reported.best_lr)
+    others = {lr: each for lr, each in tanh.items() if each is not best}
+    compared = {
+        says: [_compare_rates(rate, best, lr, each, spread) for lr, each in others.items()]
+        or [_not_run("below every other rate")]
+        for says, spread in (
+            (f"tanh: {rate} is the best learning rate", False),
+            (f"tanh: {rate} has the smallest std", True),
+        )
+    }
+    compared |= {
+        f"tanh at {rate} does not overfit": [_keeps_falling(best)],
+        "ReLU errs more than tanh": [_compare_activations(tanh, relu, spread=False)],
+        "ReLU varies more than tanh": [_compare_activations(tanh, relu, spread=True)],
+    }
+    best_error, least_std, *found = judge_parts([*compared.items()])
+    over_rates = [_over_stable(each, others) for each in (best_error, least_std)]
+    suitable = [_suitable(lr, tanh, reported.best_lr) for lr in reported.suitable_lrs]
+    return [_reaches(best, reported), *over_rates, *suitable, *found]
+
+
+def _over_stable(judgement: Judgement, others: dict[float, Variant]) -> Judgement:
+    """Return the verdict over the rates at which no run diverged; the others are listed."""
+    parts = zip(judgement.parts, others.values(), strict=False)
+    stable = [part for part, each in parts if not each.diverged]
+    return replace(conclude(judgement.says, stable), parts=judgement.parts) if stable else judgement
+
+
+def _not_run(words: str) -> Part:
+    return Part(words, reason=f"not run: {COMMAND}")
+
+
+def _compare_rates(
+    rate: str, best: Variant | None, lr: float, other: Variant, spread: bool
+) -> Part:
+    words = f"{rate} below {lr:g}: {DISTANCE if spread else 'test error'}"
+    if best is None or not best.runs:
+        return _not_run(words)
+    part = Part(words, verdict="not comparable")
+    if other.diverged:
+        return replace(part, reason=f"{_of_runs(other)} diverged at {lr:g}")
+    if reason := why_not_paired(best, other, ERROR.test):
+        return replace(part, reason=reason)
+    pairs = paired_runs(best, other)
+    errors = np.array([[run.metrics[ERROR.test] for run in pair] for pair in pairs]).T
+    return replace(part, paired=compare_paired(*(_distances(errors) if spread else errors)))
+
+
+def _distances(errors: np.ndarray) -> np.ndarray:
+    """Return, of errors (variants, seeds), how far each is from the median of its variant."""
+    return np.abs(errors - np.median(errors, axis=1, keepdims=True))
+
+
+def _keeps_falling(variant: Variant | None) -> Part:
+    """Compare how well new points, those of validation, are told at the end and half-way."""
+    words = "validation error: after the last epoch below that half-way"
+    if variant is None or not variant.runs:
+        return _not_run(words)
+    part = Part(words, verdict="not comparable")
+    curves = [run.columns().get("val/error", []) for run in variant.runs]
+    if not all(curves):
+        return replace(part, reason="there are no validation points")
+    last, half_way = zip(*((each[-1], each[(len(each) - 1) // 2]) for each in curves), strict=True)
+    return replace(part, paired=compare_paired(last, half_way))
+
+
+def _compare_activations(
+    tanh: dict[float, Variant], relu: dict[float, Variant], spread: bool
+) -> Part:
+    """Compare by seed the mean over all rates at which no run of either diverged.
+
+    Args:
+        tanh: By rate.
+        relu: By rate.
+        spread: Whether not the test error is meant, but its distance from the variant's median.
+    """
+    pairs = {
+        lr: (tanh[lr], relu[lr])
+        for lr in tanh
+        if lr in relu and not why_not_paired(tanh[lr], relu[lr], ERROR.test)
+    }
+    quantity = DISTANCE if spread else "test error"
+    if not pairs:
+        return _not_run(f"tanh below ReLU: {quantity}")
+    rates = ", ".join(f"{lr:g}" for lr in pairs)
+    words = f"tanh below ReLU: {quantity}, mean over the rates {rates}"
+    seeds = common_seeds([each for pair in pairs.values() for each in pair])
+    if not seeds:
+        return Part(words, verdict="not comparable", reason="no seed in common")
+    means = []
+    for side in (0, 1):
+        errors = np.array([_errors(pair[side], seeds) for pair in pairs.values()])
+        means.append((_distances(errors) if spread else errors).mean(axis=0))
+    return Part(words, paired=compare_paired(*means))
+
+
+def _errors(variant: Variant, seeds: Sequence[int]) -> list[float]:
+    by_seed = {run.seed: run.metrics[ERROR.test] for run in variant.runs}
+    return [by_seed[seed] for seed in seeds]
+
+
+def _of_runs(variant: Variant) -> str:
+    """`5 of 50 runs`, of those that diverged."""
+    return f"{variant.diverged} of {variant.diverged + len(variant.runs)} runs"
+
+
+def _reaches(variant: Variant | None, reported: DiskResults) -> Judgement:
+    """Judge whether the 95 % CI of our mean lies at or below the reported error."""
+    says = f"tanh at {reported.best_lr:g} reaches an error of {reported.error:.2f} %"
+    words = "mean test error, with its 95 % CI"
+    if variant is None or not variant.runs:
+        return conclude(says, [_not_run(words)])
+    summary = summarise(variant.values(ERROR.test) or [])
+    verdict: Verdict = "undecided"
+    if summary.n < MIN_PAIRS or summary.ci is None:
+        verdict = "exploratory"
+    elif 100 * summary.ci[1] <= reported.error:
+        verdict = "holds"
+    elif 100 * summary.ci[0] > reported.error:
+        verdict = "fails"
+    evidence = f"{PERCENT.value(summary.mean)} % ({PERCENT.ci(summary.ci)}), n = {summary.n}"
+    return conclude(says, [Part(words, verdict=verdict, reason=evidence)])
+
+
+def _suitable(lr: float, tanh: dict[float, Variant], best: float) -> Judgement:
+    """Judge a rate: no run diverges, and the mean lies within one std of the best one's."""
+    says = f"tanh: {lr:g} is suitable too"
+    words = f"no run diverges, and the mean is within one std of that at {best:g}"
+    if not all(rate in tanh and tanh[rate].runs for rate in (lr, best)):
+        return conclude(says, [_not_run(words)])
+    own, other = (summarise(tanh[rate].values(ERROR.test) or []) for rate in (lr, best))
+    near = own.mean - other.mean <= (other.std or 0)
+    verdict: Verdict = "holds" if near and not tanh[lr].diverged else "fails"
+    if min(own.n, other.n) < MIN_PAIRS:
+        verdict = "exploratory"
+    evidence = (
+        f"{_of_runs(tanh[lr])} diverged; {PERCENT.value(own.mean)} % against "
+        f"{PERCENT.mean_std(other)} %"
+    )
+    return conclude(says, [Part(words, verdict=verdict, reason=evidence)])

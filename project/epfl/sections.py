@@ -1,0 +1,223 @@
+"""The page's sections on both parts of the publication: beside it, its findings, its figures."""
+
+from collections.abc import Sequence
+
+from project.epfl.claims import (
+    ERROR,
+    PERCENT,
+    in_reported_stds,
+    judge,
+    judgement_table,
+    not_run,
+    rows_of,
+)
+from project.epfl.disk_claims import RateStudy, judge_disk, rate_studies
+from project.epfl.figures import (
+    SOFTMAXES,
+    draw_disk_epochs,
+    draw_learning_rates,
+    draw_pairs,
+    draw_predictions,
+)
+from project.epfl.reference import Reference
+from project.report.figures.seeds import draw_seeds
+from project.report.figures.style import counts
+from project.report.formatting import NONE, p_words
+from project.report.sections import Cell, Context, Illustration, PageTable, Section, link
+from project.report.studies import find_sweeps
+from project.results.comparisons import compare_variants, why_not_paired
+from project.results.metrics import best_by_validation
+from project.results.statistics import Summary, correct, summarise
+from project.results.variants import Variant
+
+__all__ = ["disk", "findings", "published", "softmax_twice"]
+ACTIVATIONS = {"tanh": "tanh", "relu": "ReLU"}
+
+
+def _reference(context: Context, task: str) -> Reference | None:
+    """Return the publication, where the table is about that task and has runs."""
+    if context.reference is None or context.table.metric != ERROR or not context.variants:
+        return None
+    return (
+        Reference.model_validate(context.reference)
+        if context.variants[0].first.task == task
+        else None
+    )
+
+
+def _rows(context: Context, reference: Reference) -> dict[str, Variant]:
+    settings = {name: context.compose_settings((f"model={name}",)) for name in reference.models}
+    return rows_of(context.variants, settings)
+
+
+def _mean(summary: Summary) -> str:
+    return f"{PERCENT.mean_std(summary)} %"
+
+
+def _summary(variant: Variant) -> Summary:
+    return summarise(variant.values(ERROR.test) or [])
+
+
+def published(context: Context) -> Section | None:
+    """The publication's table, and ours beside it."""
+    reference = _reference(context, "digit_pairs")
+    rows = _rows(context, reference) if reference else {}
+    if reference is None or not rows:
+        return None
+    lines: list[list[str | Cell]] = []
+    for model, reported in reference.rows.items():
+        said = f"{reported.mean:.2f} ± {reported.std:.2f} %"
+        if model not in rows:
+            lines.append([model, said, not_run([model], rows), NONE, NONE])
+            continue
+        variant = rows[model]
+        ours = _summary(variant)
+        size = f"{variant.first.parameters:,}"
+        if reported.parameters is not None:
+            size += f" (reported {reported.parameters:,})"
+        away = in_reported_stds(100 * ours.mean, reported.mean, reported.std)
+        cells = (f"{_mean(ours)} ({ours.n})", away, size)
+        lines.append([link(variant, model), said, *(link(variant, cell) for cell in cells)])
+    header = ("net", "reported", "here (n)", "difference in reported stds", "parameters")
+    note = (
+        "Test error, mean ± std over seeds. The publication does not say over how many runs its "
+        "means are taken, so the last but one column is a distance and no test: within ±1, our "
+        "mean lies where a single published run commonly did."
+    )
+    for model, reported in reference.rows.items():
+        if reported.seconds is not None:
+            note += f" The published report took {reported.seconds:g} s to train {model}."
+    drawn = [rows[name] for name in reference.rows if name in rows]
+    means = {rows[name].label: each.mean / 100 for name, each in reference.rows.items()
+             if name in rows}  # fmt: skip
+    caption = (
+        "Test error of every seed (dots), with the mean (diamond) and its 95 % CI (bar), and the "
+        "means of the published report (circles)."
+    )
+    figure = Illustration("published", draw_seeds(drawn, PERCENT, means), caption)
+    title = "Beside the published report"
+    return Section("published", title, [note, PageTable(title, header, lines), figure])
+
+
+def findings(context: Context) -> Section | None:
+    """The publication's findings, and whether they hold here."""
+    reference = _reference(context, "digit_pairs")
+    rows = _rows(context, reference) if reference else {}
+    if reference is None or not rows:
+        return None
+    judged = judgement_table(judge(reference.findings, rows))
+    return Section("findings", "Its findings, and whether they hold here", judged)
+
+
+def softmax_twice(context: Context) -> Section | None:
+    """Probabilities or logits into the auxiliary cross-entropy; None where not both were run."""
+    if _reference(context, "digit_pairs") is None:
+        return None
+    pairs: list[tuple[str, Variant, Variant]] = []
+    for sweep in find_sweeps(context.variants, "model.auxiliary_input"):
+        own = dict(zip(sweep.values, sweep.variants, strict=True))
+        if set(own) == set(SOFTMAXES):
+            pairs.append((sweep.name, own["probabilities"], own["logits"]))
+    if not pairs:
+        return None
+    reasons = [why_not_paired(once, twice, ERROR.test) for _, twice, once in pairs]
+    compared = [
+        None if reason else compare_variants(once, twice, ERROR)
+        for (_, twice, once), reason in zip(pairs, reasons, strict=True)
+    ]
+    lines = []
+    p_values = correct(compared)
+    for (name, twice, once), reason, each, p in zip(
+        pairs, reasons, compared, p_values, strict=True
+    ):
+        cells, n = reason, NONE
+        if each is not None:
+            n, told = str(each.n), "" if p is None else f", {p_words(p)}"
+            ends = f" ({PERCENT.difference_ci(each.ci)})" if each.ci else ""
+            cells = f"{PERCENT.difference(each.mean)} points{ends}{told}"
+        means = [link(variant, _mean(_summary(variant))) for variant in (twice, once)]
+        lines.append([name, *means, link(once, cells), n])
+    title = "Softmax once or twice"
+    note = (
+        "The published numbers are best explained by digits' outputs that are softmaxed and then "
+        "given to a cross-entropy that applies softmax again (model.auxiliary_input=probabilities)."
+        " Here beside the correct form (logits): mean ± std of the test error, the difference at "
+        "the seeds that both have with its 95 % CI, and p of the exact sign-flip test, "
+        "Holm-corrected over this table."
+    )
+    header = ("net", "softmax twice", "once", "difference", "n")
+    parts: list[str | PageTable | Illustration] = [note, PageTable(title, header, lines)]
+    drawn = [pair for pair, each in zip(pairs, compared, strict=True) if each is not None]
+    if drawn:
+        sizes = counts([each.n for each in compared if each is not None])
+        caption = f"One line per seed ({sizes}); beside them the means with 95 % CIs."
+        parts.append(Illustration("double_softmax", draw_pairs(drawn), caption))
+    return Section("double-softmax", title, parts)
+
+
+def disk(context: Context) -> list[Section]:
+    """Part 2; the variants of the largest setup are shown."""
+    reference = _reference(context, "disk")
+    if reference is None:
+        return []
+    study, *others = rate_studies([row.variant for row in context.table.rows])
+    shown = study.of("tanh").get(reference.disk.best_lr)
+    if shown is None or not shown.runs:
+        completed = [each for each in study.variants.values() if each.runs]
+        shown = best_by_validation(completed, ERROR) or completed[0]
+    rule = (
+        "Suitable means that no run diverges and that the mean lies within one std of that at the "
+        "best rate. Over rates only those count at which no run diverged."
+    )
+    judged = judgement_table(judge_disk(study, reference.disk), rule)
+    n = len(shown.runs)
+    predicted = (
+        f"{shown.label}, seed {shown.runs[0].seed}: what the net says of each test point, where it "
+        "is wrong, and the true circle."
+    )
+    over = (
+        f"{shown.label}: accuracy and loss over the epochs, mean over {n} seeds (line) and one std "
+        "to either side (band). The test points are measured once, at the end; validation points "
+        "are as new to the net."
+    )
+    return [
+        _rates(study, sum(each.runs for each in others)),
+        Section("disk-findings", "Part 2: the published findings", judged),
+        Section("disk-predictions", "Part 2: predictions over the square",
+                [Illustration("disk_predictions", draw_predictions(shown), predicted)]),
+        Section("disk-epochs", "Part 2: accuracy and loss over the epochs",
+                [Illustration("disk_epochs", draw_disk_epochs(shown), over)]),
+    ]  # fmt: skip
+
+
+def _rates(study: RateStudy, left_out: int) -> Section:
+    """Accuracy by learning rate, tanh and ReLU; `left_out` runs are of other setups."""
+    title = "Part 2: accuracy by learning rate"
+    rates = sorted({lr for _, lr in study.variants})
+    lines = [
+        [f"{lr:g}", *(_accuracy(study.variants.get((name, lr))) for name in study.activations)]
+        for lr in rates
+    ]
+    names = [f"{ACTIVATIONS[name]}, test accuracy (n)" for name in study.activations]
+    note = "Mean ± std over seeds, of the runs that did not diverge."
+    if left_out:
+        note += f" {left_out} runs of another setup (epochs, batch size, ...) are not shown."
+    caption = (
+        "Test accuracy by learning rate: every run (dots), mean and one std (bars). The scale is "
+        "that of the logarithm of the error."
+    )
+    variants: Sequence[Variant] = list(study.variants.values())
+    figure = Illustration("disk_learning_rates", draw_learning_rates(variants), caption)
+    parts = [note, PageTable(title, ("learning rate", *names), lines), figure]
+    return Section("disk-rates", title, parts)
+
+
+def _accuracy(variant: Variant | None) -> str | Cell:
+    if variant is None:
+        return NONE
+    more = f", {variant.diverged} diverged" if variant.diverged else ""
+    values = variant.values("test/accuracy")
+    if values is None:
+        return link(variant, f"none{more}")
+    summary = summarise(values)
+    return link(variant, f"{_mean(summary)} ({summary.n}){more}")

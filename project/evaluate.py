@@ -1,0 +1,106 @@
+"""python -m project.evaluate: a trained run, tested on other data.
+
+    python -m project.evaluate RUN data=fashion_pairs
+    python -m project.evaluate RUN data=idx_pairs data.root=FOLDER data.test_pairs=500
+    python -m project.evaluate best data=mine --config-dir conf
+
+RUN is a directory, as outputs/runs/<variant>/seed_<k>; `best` is the run of the best validation
+metric. The words are those of project.train. Data that normalise by their training examples do so
+as the run's own do. What comes of it is recorded beside the run, in <RUN>/evaluations/; the run's
+own record and its test metrics stay as they are.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from project.cli import main as cli
+from project.cli.arguments import read_arguments
+from project.config.compose import compose, quote
+from project.config.errors import ConfigurationError
+
+FLAG = "--config-dir"
+
+
+def run(words: Sequence[str], config_dirs: Sequence[str]) -> None:
+    """Evaluate the run that `words` name on the data that they name, and say what came of it."""
+    from project.runs.lifecycle import metric_text
+    from project.training.load_run import output_folder
+    from project.training.run_words import read_run_words
+
+    asked = read_run_words(_named(words))
+    foreign = [word for word in asked.others if word.partition("=")[0].split(".")[0] != "data"]
+    if foreign:
+        raise ConfigurationError(f"unknown word {foreign[0]!r}; see --help")
+    if not any(word.startswith("data=") for word in asked.others):
+        raise ConfigurationError("name the data: data=NAME, a file of conf/data")
+    trained, why = asked.open()
+    if why:
+        print(f"run={trained.directory}: {why}", file=sys.stderr)
+    folder = asked.data or str(output_folder(trained.directory) / "data")
+    section = _section(
+        [
+            *asked.others,
+            f"paths.data={quote(folder)}",
+            *(f"{FLAG}={each}" for each in config_dirs),
+        ]
+    )
+    from project.training.evaluation import evaluate
+
+    record = evaluate(trained, section, asked.data, cli.typed_command())
+    if record["same_files"] and not record["same_examples"]:
+        print(
+            "these are files that the run was trained on: examples of its training may be among "
+            "those tested here",
+            file=sys.stderr,
+        )
+    results = [
+        f"{name.replace('/', ' ')} {metric_text(name.partition('/')[2], value)}"
+        for name, value in sorted(record["metrics"].items())
+    ]
+    print(f"{trained.name} on data={record['data']['name']}: {', '.join(results)}")
+    own = trained.record["metrics"].get(f"test/{record['metric']['name']}")
+    if own is not None:
+        name = record["metric"]["name"]
+        print(f"its own test {name}, which stays as it is: {metric_text(name, own)}")
+    print(record["path"])
+
+
+def _section(words: Sequence[str]) -> dict[str, Any]:
+    """Return the section `data` that words of project.train lead to; raises ConfigurationError."""
+    from hydra.errors import HydraException
+
+    from project.cli.diagnose import explain
+
+    arguments = read_arguments(words, "train", sweeps=False)
+    try:
+        return compose("train", arguments.overrides, arguments.config_dirs)["data"]
+    except HydraException as error:
+        raise ConfigurationError(explain(error, "train", arguments)) from None
+
+
+def _named(words: Sequence[str]) -> list[str]:
+    """Return the words with `run=` before a run directory that stands first by itself."""
+    first, *others = [*words, ""]
+    others = [word for word in others if word]
+    is_path = bool(first) and first != "best" and "=" not in first
+    return [f"run={first}" if is_path else first, *others] if first else others
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(
+        prog="project.evaluate",
+        usage="python -m project.evaluate (best | RUN) data=NAME [data.KEY=VALUE ...]",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("words", nargs="*", help="best or a run directory, then data=NAME")
+    parser.add_argument(FLAG, action="append", default=[], metavar="FOLDER")
+    arguments = parser.parse_intermixed_args()
+    cli.run_plain(lambda: run(arguments.words, arguments.config_dir))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""The two-dimensional convolution, as one matrix product over all its windows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import empty
+
+from project.framework.initialisation import INITIALISATIONS, check_initialisation
+from project.framework.maps import maps_of, pixels_of
+from project.framework.windows import Windowed
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+    from torch import dtype as torch_dtype
+
+
+class Conv2d(Windowed):
+    """y[n, o, r, s] = b[o] + sum_{c, i, j} W[o, c, i, j] x[n, c, stride r + i, stride s + j].
+
+    Maps (N, C, H, W) to (N, O, H', W'), x padded with zeros. W (O, C, k, k), b (O,).
+
+    Written as a matrix, it is a linear layer: the windows (N H' W', k k C), a row for each, times
+    W^T (k k C, O). README.md derives the backward pass with a picture.
+    """
+
+    _input: Tensor
+    _counts: tuple[int, int]
+    _kernels: Tensor
+    _windows: Tensor | None
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        *,
+        stride: int = 1,
+        padding: int = 0,
+        bias: bool = True,
+        initialisation: str = "normal",
+        generator: Generator | None = None,
+        dtype: torch_dtype | None = None,
+    ) -> None:
+        super().__init__(kernel_size, stride, padding)
+        if in_channels < 1 or out_channels < 1:
+            raise ValueError(
+                f"Conv2d needs at least 1 channel on each side, got {in_channels} to {out_channels}"
+            )
+        check_initialisation(initialisation)
+        self.initialisation = initialisation
+        shape = (out_channels, in_channels, kernel_size, kernel_size)
+        self.weight = empty(shape, dtype=dtype)
+        self.check_float(self.weight)
+        self.weight_gradient = empty(shape, dtype=dtype).zero_()
+        self.bias = empty(out_channels, dtype=dtype) if bias else None
+        self.bias_gradient = empty(out_channels, dtype=dtype).zero_()
+        self.reset_parameters(generator)
+
+    def reset_parameters(self, generator: Generator | None = None) -> None:
+        INITIALISATIONS[self.initialisation](self.weight, self.bias, generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (N, C, H, W) to y (N, O, H', W'): with X the windows of x, y = X W^T + b.
+
+        X (N H' W', k k C), W (O, k k C). Training keeps X for the backward pass. Evaluation, with
+        large batches and seldom a backward pass, makes X again if there is one.
+        """
+        self.check_maps(x, self.weight.shape[1], self.weight)
+        self._input, self._counts = x, self.window_counts(x)
+        self._kernels = self.weight.permute(0, 2, 3, 1).reshape(self.weight.shape[0], -1)
+        windows = self._windows_of(x)
+        self._windows = windows if self.training else None
+        transposed = self._kernels.t()
+        if self.bias is None:
+            pixels = windows.mm(transposed)
+        else:
+            pixels = self.bias.addmm(windows, transposed)
+        return self.remember(maps_of(pixels, x.shape[0], *self._counts))
+
+    def backward(self, output_gradient: Tensor) -> Tensor:
+        """G = dL/dy (N, O, H', W') to dL/dx (N, C, H, W), with G as pixels (N H' W', O).
+
+        Adds dL/dW = G^T X (O, k k C) and dL/db = G^T 1 (O,), the sum over all pixels.
+        dL/dX = G W (N H' W', k k C); a pixel of x gets the sum over all windows that it is in.
+        """
+        self.recall(output_gradient)
+        windows = self._windows_of(self._input) if self._windows is None else self._windows
+        gradient = pixels_of(output_gradient)
+        channels, k = self.weight.shape[1], self.kernel_size
+        kernels_gradient = windows.t().mm(gradient).view(k, k, channels, -1)
+        self.weight_gradient.add_(kernels_gradient.permute(3, 2, 0, 1))
+        if self.bias is not None:
+            self.bias_gradient.add_(gradient.sum(0))
+        windows_gradient = maps_of(gradient.mm(self._kernels), len(self._input), *self._counts)
+        input_gradient = self.zeros(self._input)
+        taps = self.taps(input_gradient, self._counts)
+        for tap, share in zip(taps, windows_gradient.split(channels, dim=1), strict=True):
+            tap.add_(share)
+        return self.inside(input_gradient)
+
+    def _windows_of(self, x: Tensor) -> Tensor:
+        """x (N, C, H, W) to its windows (N H' W', k k C): strided views, copied once."""
+        k, stride = self.kernel_size, self.stride
+        windows = self.pad(x).unfold(2, k, stride).unfold(3, k, stride)  # (N, C, H', W', k, k)
+        return windows.permute(0, 2, 3, 4, 5, 1).reshape(-1, k * k * x.shape[1])
+
+    def param(self) -> list[tuple[Tensor, Tensor]]:
+        weight = (self.weight, self.weight_gradient)
+        return [weight] if self.bias is None else [weight, (self.bias, self.bias_gradient)]
+
+    def tensors(self) -> dict[str, Tensor]:
+        weight = {"weight": self.weight}
+        return weight if self.bias is None else weight | {"bias": self.bias}

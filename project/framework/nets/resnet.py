@@ -1,0 +1,93 @@
+"""Residual networks: the report's of constant width, and its future work, width growing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from project.framework.activations import ReLU
+from project.framework.flatten import Flatten
+from project.framework.nets.comparison import ComparisonNet
+from project.framework.nets.convolutions import IMAGE_SIZE
+from project.framework.nets.layers import Layers
+from project.framework.pooling import AvgPool2d
+from project.framework.residual import Residual
+from project.framework.sequential import Sequential
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Generator
+    from torch import dtype as torch_dtype
+
+    from project.framework.module import Module
+
+
+class ResidualBlock(Sequential):
+    """relu(x + norm(conv(relu(norm(conv(x)))))), He et al. 2015 (arXiv 1512.03385), figure 2.
+
+    Maps (N, in_channels, H, W) to (N, out_channels, H / stride, W / stride); where the shape
+    changes, the shortcut is a 1x1 convolution with batch norm (their option B).
+    """
+
+    def __init__(
+        self, layers: Layers, in_channels: int, out_channels: int, stride: int = 1
+    ) -> None:
+        body = Sequential(
+            conv1=layers.conv(in_channels, out_channels, 3, stride=stride, padding=1),
+            norm1=layers.norm2d(out_channels),
+            relu=ReLU(),
+            conv2=layers.conv(out_channels, out_channels, 3, padding=1),
+            norm2=layers.norm2d(out_channels),
+        )
+        shortcut = None
+        if stride != 1 or in_channels != out_channels:
+            shortcut = Sequential(
+                layers.conv(in_channels, out_channels, 1, stride=stride, bias=False),
+                layers.norm2d(out_channels),
+            )
+        super().__init__(Residual(body, shortcut), ReLU())
+
+    def children(self) -> list[tuple[str, Module]]:
+        return [("", module) for module in self.modules]
+
+
+class ResNet(ComparisonNet):
+    """A residual net over the pair as a two-channel image, with the main loss only.
+
+    channels: width of each stage; every stage after the first halves the image.
+    blocks: number of residual blocks in each stage.
+    The report's net is one stage of 10 blocks and 32 channels.
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[int],
+        blocks: Sequence[int],
+        *,
+        generator: Generator | None = None,
+        dtype: torch_dtype | None = None,
+    ) -> None:
+        if len(channels) != len(blocks) or not channels or min(*channels, *blocks, 1) < 1:
+            raise ValueError(
+                "channels and blocks must be equally long lists of positive numbers, "
+                f"got channels={list(channels)}, blocks={list(blocks)}"
+            )
+        layers = Layers(generator, dtype)
+        stages: list[ResidualBlock] = []
+        width, size = channels[0], IMAGE_SIZE
+        first = {"conv": layers.conv(2, width, 3, padding=1), "norm": layers.norm2d(width)}
+        for stage, (stage_width, depth) in enumerate(zip(channels, blocks, strict=True)):
+            for block in range(depth):
+                stride = 2 if stage > 0 and block == 0 else 1
+                stages.append(ResidualBlock(layers, width, stage_width, stride))
+                width, size = stage_width, (size - 1) // stride + 1
+        super().__init__(
+            Sequential(
+                **first,
+                relu=ReLU(),
+                blocks=Sequential(*stages),
+                mean=AvgPool2d(size),
+                flatten=Flatten(),
+                linear=layers.linear(width, 2),
+            )
+        )

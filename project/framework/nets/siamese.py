@@ -1,0 +1,183 @@
+"""Weight sharing: one branch reads both digits, a head compares what it read (report, part 1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from project.framework.activations import ReLU, Softmax
+from project.framework.flatten import Flatten
+from project.framework.module import Module
+from project.framework.nets.convolutions import Convolutions, check_pairs
+from project.framework.nets.layers import Layers
+from project.framework.sequential import Sequential
+from project.framework.shared import Shared
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Literal
+
+    from torch import Generator, Tensor
+    from torch import dtype as torch_dtype
+
+AUXILIARY_POSITIONS = ("early", "late", "both", "none")
+AUXILIARY_INPUTS = ("probabilities", "logits")
+CLASSES = 10
+
+
+class Branch(Module):
+    """What is done to each image: convolutions, two linear layers, softmax; auxiliary outputs.
+
+    Images (N, 1, 14, 14) to a tuple of (N, 10): the probabilities for the head, then the outputs
+    for the auxiliary losses, the early one before the late one.
+    """
+
+    def __init__(
+        self,
+        layers: Layers,
+        convolutions: Convolutions,
+        hidden: int,
+        batch_norm: bool,
+        auxiliary: str,
+        auxiliary_input: str,
+    ) -> None:
+        self.late = auxiliary in ("late", "both")
+        self.on_probabilities = auxiliary_input == "probabilities"
+        self.convolutions = convolutions
+        self.digit = Sequential(
+            digit1=layers.linear(convolutions.features, hidden),
+            **({"digit_norm": layers.norm1d(hidden)} if batch_norm else {}),
+            relu=ReLU(),
+            digit2=layers.linear(hidden, CLASSES),
+        )
+        self.softmax = Softmax()
+        self.early: Sequential | None = None
+        if auxiliary in ("early", "both"):
+            softmax = {"softmax": Softmax()} if self.on_probabilities else {}
+            self.early = Sequential(early=layers.linear(convolutions.features, CLASSES), **softmax)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Images (N, 1, 14, 14) to probabilities (N, 10) and auxiliary outputs (N, 10) each."""
+        features = self.convolutions.forward(images)
+        logits = self.digit.forward(features)
+        probabilities = self.softmax.forward(logits)
+        outputs = [probabilities]
+        if self.early is not None:
+            outputs.append(self.early.forward(features))
+        if self.late:
+            outputs.append(probabilities if self.on_probabilities else logits)
+        return self.remember_all(tuple(outputs))
+
+    def backward(self, output_gradients: Sequence[Tensor]) -> Tensor:
+        """A gradient (N, 10) for each output to dL/dimages (N, 1, 14, 14).
+
+        What is used twice gets the sum of two gradients: where an auxiliary output leaves, its
+        gradient is added to the one that comes back from behind.
+        """
+        self.recall_all(output_gradients)
+        gradient, *auxiliary = output_gradients
+        late = auxiliary.pop() if self.late else None
+        if late is not None and self.on_probabilities:
+            gradient = gradient + late
+        gradient = self.softmax.backward(gradient)
+        if late is not None and not self.on_probabilities:
+            gradient = gradient + late
+        gradient = self.digit.backward(gradient)
+        if self.early is not None:
+            gradient = gradient + self.early.backward(auxiliary.pop())
+        return self.convolutions.backward(gradient)
+
+    def children(self) -> list[tuple[str, Module]]:
+        early = [] if self.early is None else [("", self.early)]
+        return [("convolutions", self.convolutions), *early, ("", self.digit), ("", self.softmax)]
+
+
+class Siamese(Module):
+    """Two convolutions and two linear layers for each image, two linear layers for the answer.
+
+    Per image: 256 features -> hidden_digit -> 10 -> softmax; the two softmaxed outputs joined:
+    20 -> hidden_comparison -> 2.
+
+    auxiliary: where the digits are named as well, for the auxiliary loss: `late`, the 10 outputs
+        that go to the head; `early`, a linear layer right after the convolutions; `both`; `none`.
+    auxiliary_input: what the auxiliary cross-entropy receives. `probabilities` are softmaxed
+        outputs: cross-entropy then applies softmax a second time, as the report almost certainly
+        did. `logits` is the correct form. The head receives probabilities either way.
+    dropout_conv: probability of dropping a channel after each convolution: one number for both, or
+        one each. dropout_linear: of dropping one of the 20 joined outputs on their way to the head.
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[int],
+        hidden_digit: int,
+        hidden_comparison: int,
+        batch_norm: bool,
+        dropout_conv: float | Sequence[float],
+        dropout_linear: float,
+        auxiliary: Literal["early", "late", "both", "none"],
+        auxiliary_input: Literal["probabilities", "logits"],
+        *,
+        generator: Generator | None = None,
+        dtype: torch_dtype | None = None,
+    ) -> None:
+        for name, width in (
+            ("hidden_digit", hidden_digit),
+            ("hidden_comparison", hidden_comparison),
+        ):
+            if width < 1:
+                raise ValueError(f"{name} must be at least 1, got {width}")
+        # Of the outputs that name digits, which are probabilities and which are logits.
+        places = {"none": 0, "both": 2}.get(auxiliary, 1)
+        self.digit_outputs = (auxiliary_input,) * places
+        dropouts = _one_each("dropout_conv", dropout_conv)
+        _check_probability("dropout_linear", dropout_linear)
+        _check_one_of("auxiliary", auxiliary, AUXILIARY_POSITIONS)
+        _check_one_of("auxiliary_input", auxiliary_input, AUXILIARY_INPUTS)
+        layers = Layers(generator, dtype)
+        convolutions = Convolutions(layers, 1, channels, batch_norm, dropouts)
+        self.branch = Shared(
+            Branch(layers, convolutions, hidden_digit, batch_norm, auxiliary, auxiliary_input)
+        )
+        self.head = Sequential(
+            join=Flatten(),
+            dropout_linear=layers.dropout(dropout_linear),
+            comparison1=layers.linear(2 * CLASSES, hidden_comparison),
+            **({"comparison_norm": layers.norm1d(hidden_comparison)} if batch_norm else {}),
+            relu=ReLU(),
+            comparison2=layers.linear(hidden_comparison, 2),
+        )
+
+    def forward(self, pairs: Tensor) -> tuple[Tensor, ...]:
+        """Pairs (N, 2, 14, 14) to comparison logits (N, 2) and digits, (N, 2, 10) per position."""
+        check_pairs(pairs)
+        probabilities, *digits = self.branch.forward(pairs.unsqueeze(2))
+        return self.remember_all((self.head.forward(probabilities), *digits))
+
+    def backward(self, output_gradients: Sequence[Tensor]) -> Tensor:
+        """Gradients of the comparison (N, 2) and of each digits (N, 2, 10) to dL/dpairs."""
+        self.recall_all(output_gradients)
+        comparison, *digits = output_gradients
+        return self.branch.backward((self.head.backward(comparison), *digits)).squeeze(2)
+
+    def children(self) -> list[tuple[str, Module]]:
+        return [("", self.branch), ("", self.head)]
+
+
+def _check_one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ValueError(f"{name} must be one of {known}, got {value!r}")
+
+
+def _check_probability(name: str, value: float) -> None:
+    if not 0.0 <= value < 1.0:
+        raise ValueError(f"{name} must be in [0, 1), got {value}")
+
+
+def _one_each(name: str, given: float | Sequence[float]) -> tuple[float, float]:
+    """The probabilities of both convolutions."""
+    values = (given, given) if isinstance(given, int | float) else tuple(given)
+    if len(values) != 2:
+        raise ValueError(f"{name} must be one number or two, got {list(values)}")
+    for value in values:
+        _check_probability(name, value)
+    return values[0], values[1]

@@ -1,0 +1,49 @@
+"""A small convolutional network for images of any size."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+
+class ConvNet(nn.Module):
+    """Images (N, channels, H, W) to scores (N, classes).
+
+    Each block is a 3x3 convolution, batch norm, ReLU and, while the image has two pixels to
+    spare, a 2x2 max-pooling; the mean over what is left goes to a linear layer.
+
+    Args:
+        classes: How many classes there are.
+        channels: Of an image.
+        image_size: Pixels of an image along each axis.
+        widths: The channels of each block.
+        dropout: The probability of dropping a feature before the linear layer.
+    """
+
+    def __init__(
+        self,
+        classes: int,
+        channels: int,
+        image_size: int,
+        widths: Sequence[int] = (32, 64, 128),
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if not widths or min(widths) < 1:
+            raise ValueError(f"widths must be positive numbers, got {list(widths)}")
+        if not 0.0 <= dropout < 1.0:
+            raise ValueError(f"dropout must be in [0, 1), got {dropout}")
+        blocks: list[nn.Module] = []
+        width, size = channels, image_size
+        for each in widths:
+            blocks += [nn.Conv2d(width, each, 3, padding=1), nn.BatchNorm2d(each), nn.ReLU()]
+            if size >= 4:
+                blocks.append(nn.MaxPool2d(2))
+                size //= 2
+            width = each
+        self.blocks = nn.Sequential(*blocks)
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(width, classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (N, C, H, W) to scores (N, classes)."""
+        return self.linear(self.dropout(self.blocks(images).mean((2, 3))))

@@ -1,0 +1,60 @@
+"""A small vision transformer, of torch's own layers."""
+
+import torch
+from torch import Tensor, nn
+
+
+class ViT(nn.Module):
+    """Images (N, channels, image_size, image_size) to scores (N, classes).
+
+    Patches become tokens, layers of attention mix them, and the mean of all goes to a linear layer
+    (Dosovitskiy et al. 2020, arXiv 2010.11929; the mean in the place of a class token as in Beyer
+    et al. 2022, arXiv 2205.01580).
+
+    Args:
+        classes: How many classes there are.
+        channels: Of an image.
+        image_size: Pixels of an image along each axis.
+        patch_size: Of a patch; divides image_size.
+        width: Of a token.
+        depth: How many layers there are.
+        heads: Of each layer's attention; divides width.
+        dropout: The probability of dropping a number in each layer.
+    """
+
+    def __init__(
+        self,
+        classes: int,
+        channels: int,
+        image_size: int,
+        patch_size: int = 4,
+        width: int = 64,
+        depth: int = 4,
+        heads: int = 4,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if patch_size < 1 or image_size % patch_size:
+            raise ValueError(
+                f"patch_size must divide the images' {image_size} pixels, got {patch_size}"
+            )
+        if heads < 1 or width % heads:
+            raise ValueError(f"heads must divide width={width}, got {heads}")
+        self.patches = nn.Conv2d(channels, width, patch_size, stride=patch_size)
+        tokens = (image_size // patch_size) ** 2
+        self.positions = nn.Parameter(torch.empty(tokens, width))
+        nn.init.trunc_normal_(self.positions, std=0.02)
+        # Not nn.TransformerEncoder: its layers are copies, which all start from the same weights.
+        layers = (
+            nn.TransformerEncoderLayer(
+                width, heads, 4 * width, dropout, "gelu", batch_first=True, norm_first=True
+            )
+            for _ in range(depth)
+        )
+        self.layers = nn.Sequential(*layers, nn.LayerNorm(width))
+        self.linear = nn.Linear(width, classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (N, C, H, W) to scores (N, classes)."""
+        tokens = self.patches(images).flatten(2).transpose(1, 2) + self.positions
+        return self.linear(self.layers(tokens).mean(1))

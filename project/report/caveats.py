@@ -1,0 +1,235 @@
+"""What a reader has to know before believing a table: confounds, gaps, mixed origins, few seeds."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from project.report.formatting import counted, listed, p_value
+from project.report.missing_runs import Gap
+from project.report.results_table import Table
+from project.results.comparisons import paired_runs, unpaired_seeds
+from project.results.records import Problem, RunRecord
+from project.results.statistics import MIN_PAIRS, SIGNIFICANCE
+from project.results.text import printable, seed_list
+from project.results.variants import Variant, differences
+
+# A net with so many times the parameters of another has another budget.
+MUCH_LARGER = 2
+
+
+def caveats_of(table: Table, gaps: Sequence[Gap]) -> list[str]:
+    """Return one sentence or two each, the gravest first; `gaps` is what the variants lack."""
+    return [
+        *_incomplete(gaps),
+        *_diverged(table),
+        *_confounds(table),
+        *_budgets(table),
+        *_few_seeds(table),
+        *_not_compared(table),
+        *_code(table),
+        *_data(table),
+        *_machines(table.runs),
+    ]
+
+
+def left_out(problems: Sequence[Problem]) -> list[str]:
+    """Return what is said of damaged runs."""
+    return [
+        f"Left out, because it cannot be read: {each.name}, {each.reason}." for each in problems
+    ]
+
+
+def version_of(run: RunRecord) -> str:
+    """`b7124886`, `b7124886 with changes`, or `unknown`."""
+    commit = run.origin("git", "commit")
+    if commit is None:
+        return "unknown"
+    return printable(str(commit))[:8] + " with changes" * bool(run.origin("git", "dirty"))
+
+
+def _incomplete(gaps: Sequence[Gap]) -> list[str]:
+    if not gaps:
+        return []
+    every = listed(map(str, gaps), ". ")
+    return [f"Incomplete, and shown with what there is (strict=true refuses). {every}."]
+
+
+def _diverged(table: Table) -> list[str]:
+    return [
+        f"{each.label}: {each.diverged} of {each.diverged + len(each.runs)} runs diverged (their "
+        "loss was no number); mean and std are those of the others."
+        for each in (row.variant for row in table.rows)
+        if each.diverged
+    ]
+
+
+def _confounds(table: Table) -> list[str]:
+    """Name in what else a variant differs from the baseline than in what they are compared for.
+
+    They are compared for their model, if it differs, and else for a single setting.
+    """
+    found = []
+    for row in table.compared:
+        assert table.baseline is not None
+        others = differences(row.variant.settings, table.baseline.settings)
+        if row.variant.first.model != table.baseline.first.model:
+            others = {key: ends for key, ends in others.items() if key.split(".")[0] != "model"}
+        elif len(others) == 1:
+            continue
+        if others:
+            words = [f"{key} ({own} against {other})" for key, (own, other) in others.items()]
+            found.append(f"{row.variant.label} in {listed(words)}")
+    if not found:
+        return []
+    than = "the model" if len({row.variant.first.model for row in table.rows}) > 1 else "one thing"
+    return [f"Confounded: more than {than} differs from the baseline. {listed(found, '; ')}."]
+
+
+def _budgets(table: Table) -> list[str]:
+    """Name budgets that are not the same: epochs, size, training data, augmentation."""
+    variants = [row.variant for row in table.rows if row.variant.runs]
+    parts = []
+    lengths = {each.label: sorted({run.epochs for run in each.runs if run.epochs is not None})
+               for each in variants}  # fmt: skip
+    every = sorted({epochs for own in lengths.values() for epochs in own})
+    if len(every) > 1:
+        ends = {at: [label for label, own in lengths.items() if at in own] for at in
+                (every[0], every[-1])}  # fmt: skip
+        words = [f"{at} ({listed(labels, most=2)})" for at, labels in ends.items()]
+        early = sum(run.stopped_early for each in variants for run in each.runs)
+        stopped = f", {counted(early, 'run')} stopped early" if early else ""
+        parts.append(f"epochs from {' to '.join(words)}{stopped}")
+    sizes = {each.label: each.first.parameters for each in variants if each.first.parameters}
+    if sizes and max(sizes.values()) >= MUCH_LARGER * min(sizes.values()):
+        ends = sorted(sizes, key=lambda label: sizes[label])
+        parts.append(
+            f"parameters from {sizes[ends[0]]:,} ({ends[0]}) to {sizes[ends[-1]]:,} ({ends[-1]})"
+        )
+    trained = [
+        row.variant.label
+        for row in table.compared
+        if table.baseline and _other_training_data(row.variant, table.baseline)
+    ]
+    if trained:
+        parts.append(f"other training examples than the baseline's at the same seed: "
+                     f"{listed(trained)}")  # fmt: skip
+    augmented = [each for each in variants if "augmentation._target_" in each.settings]
+    if augmented and len(augmented) < len(variants):
+        parts.append(f"augmentation for {listed(each.label for each in augmented)} alone")
+    return [f"Not the same budget: {'; '.join(parts)}."] if parts else []
+
+
+def _other_training_data(variant: Variant, baseline: Variant) -> bool:
+    pairs = paired_runs(variant, baseline)
+    return any(own.origin("data", "train") != other.origin("data", "train") for own, other in pairs)
+
+
+def _few_seeds(table: Table) -> list[str]:
+    found = []
+    compared = [row.paired for row in table.compared if row.paired]
+    if any(each.exploratory for each in compared):
+        fewest = min(each.n for each in compared)
+        found.append(
+            f"Exploratory: with {counted(fewest, 'common seed')} there is no p-value, since below "
+            f"{MIN_PAIRS} none could be under {SIGNIFICANCE}."
+        )
+    if table.most_seeds >= MIN_PAIRS and table.lowest_p_value >= SIGNIFICANCE:
+        way = "" if table.baseline_named else " or a baseline that is named beforehand"
+        found.append(
+            f"Too few seeds for so many comparisons: with {table.most_seeds} common seeds Holm's "
+            f"correction over {table.family} leaves no p-value below "
+            f"{p_value(table.lowest_p_value)}. More seeds{way} would show more; a CI holds for its "
+            "comparison alone."
+        )
+    single = [row.variant.label for row in table.rows if len(row.variant.runs) == 1]
+    if single:
+        found.append(f"One seed only, so no std and no CI: {listed(single)}.")
+    rigid = [row.variant.label for row in table.rows if row.test and row.test.std == 0]
+    if rigid:
+        found.append(
+            f"All seeds gave the same {table.quantity.name}, so the CI is a point and says little: "
+            f"{listed(rigid)}."
+        )
+    return found
+
+
+def _not_compared(table: Table) -> list[str]:
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for row in table.rows:
+        if row.reason and not row.is_baseline and row.variant.runs:
+            reasons[row.reason].append(row.variant.label)
+    if list(reasons) == ["no baseline"]:
+        return [f"Nothing is compared: no variant has {table.metric.validation} to choose a "
+                "baseline by."]  # fmt: skip
+    found = [
+        f"Not compared with the baseline ({reason}): {listed(labels)}."
+        for reason, labels in reasons.items()
+    ]
+    for row in table.compared:
+        assert table.baseline is not None
+        if seeds := unpaired_seeds(row.variant, table.baseline):
+            found.append(
+                f"{row.variant.label} had other test examples than the baseline at "
+                f"{counted(len(seeds), 'seed')} ({seed_list(seeds)}), which are not compared."
+            )
+    return found
+
+
+def _code(table: Table) -> list[str]:
+    """Name code that decides results and is not the same, then commits, then changes."""
+    found = [
+        f"{row.variant.label} averages runs of {count} versions of its code, as accepted."
+        for row in table.rows
+        if (count := len({run.code for run in row.variant.runs})) > 1
+    ]
+    versions: dict[str, set[str]] = defaultdict(set)
+    found_in_runs = (run.origin("code", "definitions") for run in table.runs)
+    for definitions in {id(each): each for each in found_in_runs if each}.values():
+        for name, digest in definitions.items():
+            versions[printable(str(name))].add(str(digest))
+    mixed = sorted(name for name, digests in versions.items() if len(digests) > 1)
+    if mixed:
+        found.append(f"Compared across versions of the code: {listed(mixed)} changed in between.")
+    found += _mixed("versions of the platform", table.runs, _platform)
+    commits = _mixed("commits", table.runs, version_of)
+    dirty = sum(bool(run.origin("git", "dirty")) for run in table.runs)
+    if dirty and not commits:
+        share = f"all {dirty}" if dirty == len(table.runs) else f"{dirty} of {len(table.runs)}"
+        commits = [f"Made by code with uncommitted changes: {share} runs."]
+    return found + commits
+
+
+def _platform(run: RunRecord) -> str | None:
+    """Return the beginning of the fingerprint of the code that carries a run out."""
+    digest = run.origin("code", "platform")
+    return None if digest is None else str(digest)[:8]
+
+
+def _data(table: Table) -> list[str]:
+    found = _mixed("data files", table.runs, _origin("data", "source"))
+    return found + _mixed("sources of the data", table.runs, _origin("data", "fetched_from"))
+
+
+def _machines(runs: Sequence[RunRecord]) -> list[str]:
+    found = _mixed("processors (times do not compare)", runs, _origin("machine", "processor"))
+    found += _mixed("systems", runs, _origin("machine", "system"))
+    found += _mixed("devices", runs, _origin("device"))
+    found += _mixed("numbers of threads", runs, _origin("threads"))
+    versions = {id(each): each for run in runs if isinstance(each := run.origin("versions"), dict)}
+    for package in sorted({name for each in versions.values() for name in each}):
+        what = f"versions of {printable(str(package))}"
+        found += _mixed(what, runs, _origin("versions", package))
+    return found
+
+
+def _origin(*keys: str) -> Callable[[RunRecord], Any]:
+    return lambda run: run.origin(*keys)
+
+
+def _mixed(what: str, runs: Sequence[RunRecord], fact: Callable[[RunRecord], Any]) -> list[str]:
+    """`Mixed commits: a (60 runs), b (40 runs).`, or nothing where all agree."""
+    counts = Counter("unknown" if fact(run) is None else str(fact(run)) for run in runs)
+    if len(counts) < 2:
+        return []
+    shown = [f"{printable(value)[:60]} ({count})" for value, count in counts.most_common()]
+    return [f"Mixed {what}: {listed(shown, most=6)}; number of runs in brackets."]

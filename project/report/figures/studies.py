@@ -1,0 +1,169 @@
+"""What a study shows: ablations, settings, sources of chance, searches."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from project.report.figures.style import (
+    BLACK,
+    BLUE,
+    GREY,
+    SERIES,
+    VERMILLION,
+    bar,
+    counts,
+    legend_below,
+    reach,
+    rows_figure,
+    value_scale,
+)
+from project.report.formatting import Quantity
+from project.report.studies import SOURCES, TOGETHER, Sweep, VarianceStudy, key_name, sortable
+from project.results.statistics import Paired, summarise
+from project.results.text import shown
+from project.runs.trials import COMPLETE, PRUNED, History
+
+# How far lines are drawn apart, in steps between two values.
+APART = 0.09
+# No more lines than looks, and no more ticks than can be read.
+MAX_SWEEPS = len(SERIES)
+MAX_TICKS = 12
+HATCHES = ("//", "..", "\\\\")
+STAGES = {"val": "validation", "test": "test"}
+
+
+def draw_ablation(name: str, compared: Mapping[str, Paired], quantity: Quantity) -> Figure:
+    """Draw by change the value with it minus that of the whole; the largest on top."""
+    order = sorted(compared, key=lambda each: -compared[each].mean)
+    labels = [f"{each}  (n = {compared[each].n})" for each in order]
+    figure, (axes,) = rows_figure(labels, 9)
+    for place, change in enumerate(order):
+        each = compared[change]
+        if each.ci is not None:
+            ends = [quantity.scale * end for end in each.ci]
+            axes.plot(ends, [place, place], color=BLUE, linewidth=2)
+        axes.plot(quantity.scale * each.mean, place, "D", color=BLUE, markersize=6)
+    axes.axvline(0, color=GREY, linewidth=1)
+    points = f" ({quantity.points.strip()})" if quantity.percent else ""
+    axes.set_xlabel(f"{quantity.name} minus that of the whole{points}")
+    figure.suptitle(f"{name}: one thing changed at a time, with 95 % CIs")
+    return figure
+
+
+def stages_of(sweeps: Sequence[Sweep], quantity: Quantity) -> list[str]:
+    """Return validation and test, or test alone where there are no validation values."""
+    variants = [each for sweep in sweeps for each in sweep.variants if each.runs]
+    return [
+        stage
+        for stage in STAGES
+        if all(each.values(f"{stage}/{quantity.metric.name}") for each in variants)
+    ]
+
+
+def draw_sweeps(key: str, sweeps: Sequence[Sweep], quantity: Quantity) -> Figure:
+    """Draw mean and 95 % CI by the value of `key`: validation, which chooses, beside test.
+
+    Of more than `MAX_SWEEPS` sweeps those of the most variants are drawn.
+    """
+    left_out = max(0, len(sweeps) - MAX_SWEEPS)
+    sweeps = sorted(sweeps, key=lambda sweep: -len(sweep.variants))[:MAX_SWEEPS]
+    values = list({shown(v): v for sweep in sweeps for v in sweep.values}.values())
+    values.sort(key=sortable)
+    stages = stages_of(sweeps, quantity)
+    figure = Figure((4.8 * len(stages), 4.2 + 0.2 * len(sweeps)))
+    panels = figure.subplots(1, len(stages), sharey=True, squeeze=False)[0]
+    reached: list[float] = []
+    for axes, stage in zip(panels, stages, strict=True):
+        for number, sweep in enumerate(sweeps):
+            # Side by side, so that no bar hides another.
+            shift = APART * (number - (len(sweeps) - 1) / 2)
+            places = [values.index(value) + shift for value in sweep.values]
+            reached += _draw_sweep(axes, sweep, places, stage, quantity, number)
+        step = -(-len(values) // MAX_TICKS)
+        axes.set_xticks(range(0, len(values), step), [shown(value) for value in values[::step]])
+        axes.set_title(f"{STAGES[stage]} {quantity.plain_name}")
+        axes.set_xlabel(f"{key_name(key)}, evenly spaced")
+    value_scale(panels[0], "y", reached, quantity, quantity.plain_name)
+    some = f"; {len(sweeps)} of {len(sweeps) + left_out} sweeps" if left_out else ""
+    title = f"{quantity.plain_name.capitalize()} by {key_name(key)}"
+    figure.suptitle(f"{title}: mean and 95 % CI{some}")
+    legend_below(figure, len(panels))
+    return figure
+
+
+def _draw_sweep(
+    axes: Axes, sweep: Sweep, places: list[float], stage: str, quantity: Quantity, number: int
+) -> list[float]:
+    """Draw one sweep's means and CIs; return where they reach."""
+    drawn = [(x, each) for x, each in zip(places, sweep.variants, strict=True) if each.runs]
+    key = f"{stage}/{quantity.metric.name}"
+    bars = [bar(summarise(each.values(key) or []), quantity.scale) for _, each in drawn]
+    color, marker, line = SERIES[number % len(SERIES)]
+    diverged = f", {sweep.diverged} diverged" if sweep.diverged else ""
+    axes.errorbar(
+        [x for x, _ in drawn],
+        [mean for mean, _ in bars],
+        yerr=np.hstack([ends for _, ends in bars]),
+        color=color,
+        marker=marker,
+        linestyle=line,
+        capsize=3,
+        label=f"{sweep.name} ({counts([len(each.runs) for _, each in drawn])}{diverged})",
+    )
+    return [end for each in bars for end in reach(*each)]
+
+
+def draw_variance(study: VarianceStudy, quantity: Quantity) -> Figure:
+    """Draw the std that each source of chance makes alone, and its share of the variance."""
+    parts = study.decompose(quantity.metric)
+    estimates = dict(parts.sources) | ({TOGETHER: parts.together} if parts.together else {})
+    labels = [f"{SOURCES.get(name, name)}  (n = {each.n})" for name, each in estimates.items()]
+    figure, (left, right) = rows_figure(labels, 9.6, columns=2)
+    for place, (name, each) in enumerate(estimates.items()):
+        low, middle, high = quantity.scale * np.sqrt([each.ci[0], each.variance, each.ci[1]])
+        color, marker, _ = (BLACK, "D", "") if name == TOGETHER else SERIES[place]
+        ends = [[middle - low], [high - middle]]
+        left.errorbar(middle, place, xerr=ends, color=color, marker=marker, capsize=4)
+    for place, share in enumerate((parts.shares or {}).values()):
+        color, hatch = SERIES[place][0], HATCHES[place]
+        right.barh(place, 100 * share, 0.6, color="white", edgecolor=color, hatch=hatch)
+        right.text(100 * share + 1.5, place, f"{100 * share:.0f} %", va="center")
+    left.set_xlim(left=0)
+    unit = "percentage points, " if quantity.percent else ""
+    left.set_xlabel(f"std of the {quantity.name}\n({unit}with 95 % CI)")
+    right.set_xlim(0, 100)
+    right.set_xlabel("share of the summed variance (%)")
+    figure.suptitle(f"{study.name}: what varies the result when it alone varies")
+    return figure
+
+
+def draw_search(history: History, quantity: Quantity) -> Figure:
+    """Draw the objective of every trial in the order in which they were made."""
+    figure = Figure((9, 4.2))
+    axes = figure.subplots()
+    for state, marker, color in ((PRUNED, "x", GREY), (COMPLETE, "o", BLUE)):
+        shown_ = [(n, each) for n, each in enumerate(history.trials, 1) if each.state == state]
+        values = [quantity.scale * (each.value or 0.0) for _, each in shown_]
+        label = f"{state} ({len(shown_)})"
+        axes.plot([n for n, _ in shown_], values, marker, color=color, label=label)
+    best, line = None, []
+    for each in history.trials:
+        if each.state == COMPLETE and each.value is not None:
+            value = quantity.scale * each.value
+            ahead = best is None or quantity.metric.sign * (value - best) < 0
+            best = value if ahead else best
+        line.append(float("nan") if best is None else best)
+    axes.step(range(1, len(line) + 1), line, where="post", color=VERMILLION, label="best so far")
+    values = sorted(quantity.scale * each.value for each in history.trials
+                    if each.value is not None)  # fmt: skip
+    if values and quantity.metric.direction == "min":
+        # Far-off trials would press the others together.
+        axes.set_ylim(0, 1.15 * min(values[-1], 3 * values[len(values) // 2]) or 1)
+    axes.set_xlabel("trial")
+    axes.set_ylabel(f"mean {history.objective}" + " (%)" * quantity.percent)
+    axes.legend()
+    trials, seeds = len(history.trials), len(history.seeds)
+    figure.suptitle(f"{history.study}: {trials} trials over {seeds} seeds")
+    return figure

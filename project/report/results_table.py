@@ -1,0 +1,259 @@
+"""The table: every variant, best by validation first, against one baseline at the same seeds."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from project.report.formatting import NONE, Quantity, counted, p_words, quantity_of
+from project.results.comparisons import compare_variants, paired_runs, why_not_paired
+from project.results.metrics import Metric, best_by_validation
+from project.results.records import RunRecord
+from project.results.statistics import (
+    MIN_PAIRS,
+    SIGNIFICANCE,
+    Paired,
+    Summary,
+    correct,
+    smallest_possible_p_value,
+    summarise,
+)
+from project.results.variants import Variant
+
+
+@dataclass(frozen=True)
+class Row:
+    """One variant of the table.
+
+    Attributes:
+        variant: The variant.
+        validation: Of its validation values, by which rows are ordered; None without any.
+        test: Of its test values; None without any.
+        others: Of further metrics' test values, by the metric's name.
+        paired: Against the baseline at `seeds`; None with a `reason`.
+        seeds: At which both were tested on the same examples.
+        p_value: Of the comparison, Holm-corrected over the table's `family`.
+        reason: Why nothing is compared; `baseline` for the baseline itself.
+    """
+
+    variant: Variant
+    validation: Summary | None
+    test: Summary | None
+    others: dict[str, Summary] = field(default_factory=dict)
+    paired: Paired | None = None
+    seeds: tuple[int, ...] = ()
+    p_value: float | None = None
+    reason: str = ""
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether the other rows are compared with this one."""
+        return self.reason == "baseline"
+
+    @property
+    def runs(self) -> int:
+        """How many completed."""
+        return len(self.variant.runs)
+
+    @property
+    def epochs(self) -> str:
+        """How many were trained: `25`, or `12 to 25`."""
+        lengths = sorted(run.epochs for run in self.variant.runs if run.epochs is not None)
+        return " to ".join(map(str, dict.fromkeys([*lengths[:1], *lengths[-1:]]))) or NONE
+
+    @property
+    def seconds(self) -> Summary | None:
+        """Of training one run."""
+        values = [run.seconds for run in self.variant.runs if run.seconds is not None]
+        return summarise(values) if values else None
+
+
+@dataclass(frozen=True)
+class Table:
+    """The variants of one task and data set.
+
+    Attributes:
+        title: The task and the data.
+        rows: The best mean validation value first.
+        quantity: The metric that judges, and how its values are written.
+        others: Further metrics that are shown.
+        baseline: What the other variants are compared with.
+        baseline_named: Whether the user chose it, and not the validation values.
+        family: Over how many comparisons p-values are corrected: those with a baseline that was
+            named; or all pairs of variants, where validation values of the same runs chose it,
+            since a variant whose runs were lucky is more likely to be chosen.
+    """
+
+    title: str
+    rows: tuple[Row, ...]
+    quantity: Quantity
+    others: tuple[Quantity, ...]
+    baseline: Variant | None
+    baseline_named: bool
+    family: int
+
+    @property
+    def metric(self) -> Metric:
+        """What the table's runs are judged by."""
+        return self.quantity.metric
+
+    @property
+    def compared(self) -> list[Row]:
+        """The rows that are compared with the baseline."""
+        return [row for row in self.rows if row.paired is not None]
+
+    @property
+    def most_seeds(self) -> int:
+        """How many seeds a variant has in common with the baseline, at most."""
+        return max((len(row.seeds) for row in self.rows), default=0)
+
+    @property
+    def lowest_p_value(self) -> float:
+        """The lowest that so many seeds can give; nothing can be told unless it is below 0.05."""
+        return smallest_possible_p_value(self.most_seeds, self.family)
+
+    @property
+    def runs(self) -> list[RunRecord]:
+        """All completed runs of the table."""
+        return [run for row in self.rows for run in row.variant.runs]
+
+
+def make_table(
+    title: str,
+    variants: Sequence[Variant],
+    metric: Metric,
+    others: Sequence[Metric] = (),
+    named: Variant | None = None,
+) -> Table:
+    """Compare variants of one task and data set; `named` is the baseline if it is one of them."""
+    is_named = any(each is named for each in variants)
+    baseline = named if is_named else best_by_validation(variants, metric)
+    rows = [_row(each, baseline, metric, others) for each in variants]
+    tested = sum(bool(row.paired and not row.paired.exploratory) for row in rows)
+    family = tested if is_named else math.comb(sum(bool(each.runs) for each in variants), 2)
+    p_values = correct([row.paired for row in rows], family)
+    rows = [replace(row, p_value=p) for row, p in zip(rows, p_values, strict=True)]
+    rows.sort(key=lambda row: _place(row, metric))
+    return Table(
+        title=title,
+        rows=tuple(rows),
+        quantity=_quantity(metric, variants),
+        others=tuple(_quantity(each, variants) for each in others),
+        baseline=baseline,
+        baseline_named=is_named,
+        family=family,
+    )
+
+
+def _row(
+    variant: Variant, baseline: Variant | None, metric: Metric, others: Sequence[Metric]
+) -> Row:
+    row = Row(
+        variant=variant,
+        validation=_summary(variant, metric.validation),
+        test=_summary(variant, metric.test),
+        others={each.name: summary for each in others if (summary := _summary(variant, each.test))},
+    )
+    if not variant.runs:
+        return replace(row, reason="no completed run")
+    if row.test is None:
+        return replace(row, reason=f"not all runs have {metric.test}")
+    if baseline is None:
+        return replace(row, reason="no baseline")
+    if variant is baseline:
+        return replace(row, reason="baseline")
+    if reason := why_not_paired(variant, baseline, metric.test):
+        return replace(row, reason=reason)
+    seeds = tuple(own.seed for own, _ in paired_runs(variant, baseline))
+    return replace(row, paired=compare_variants(variant, baseline, metric), seeds=seeds)
+
+
+def _summary(variant: Variant, metric: str) -> Summary | None:
+    values = variant.values(metric)
+    return None if values is None else summarise(values)
+
+
+def _place(row: Row, metric: Metric) -> tuple[int, float]:
+    """Order by validation; then what has none, then what has no runs. Test values have no say."""
+    if row.validation is not None:
+        return (0, metric.sign * row.validation.mean)
+    return (1 if row.variant.runs else 2, 0.0)
+
+
+def _quantity(metric: Metric, variants: Sequence[Variant]) -> Quantity:
+    keys = (metric.validation, metric.test)
+    runs = [run for each in variants for run in each.runs]
+    return quantity_of(metric, [run.metrics[key] for run in runs for key in keys
+                                if key in run.metrics])  # fmt: skip
+
+
+def headline(table: Table) -> str:
+    """Say in one plain sentence who is better by how much, and whether the seeds can tell."""
+    quantity, rows = table.quantity, [row for row in table.rows if row.test is not None]
+    if not rows or table.baseline is None:
+        return "Nothing is compared: no completed run has the values to choose a baseline by."
+    if len(rows) == 1:
+        summary = rows[0].test
+        n = counted(len(rows[0].variant.runs), "seed")
+        return (
+            f"{rows[0].variant.label} has a {quantity.name} of {quantity.mean_std(summary)}"
+            f"{quantity.unit} over {n}; there is nothing to compare it with."
+        )
+    baseline, other = table.baseline.label, next(row for row in rows if not row.is_baseline)
+    label = other.variant.label
+    order = f"{label} is compared with {baseline}"
+    if not table.baseline_named:
+        order = f"By validation {baseline} is the best and {label} the next"
+        if not rows[0].is_baseline:
+            order = f"By validation {label} is the best, and {baseline} of those with the most runs"
+    if other.paired is None:
+        return f"{order}; they do not compare: {other.reason}."
+    mean, n = other.paired.mean, counted(other.paired.n, "seed")
+    first, second = (label, baseline) if mean * table.metric.sign < 0 else (baseline, label)
+    better = "lower" if table.metric.direction == "min" else "higher"
+    size = quantity.value(abs(mean)) + quantity.points
+    ends = other.paired.ci
+    ci = ""
+    if ends is not None:
+        low, high = sorted(ends if mean >= 0 else (-ends[1], -ends[0]))
+        ci = f" (95 % CI {quantity.ci((low, high))})"
+    found = f"the {quantity.name} of {first} is {size} {better} than that of {second}{ci}"
+    if quantity.value(abs(mean)) == quantity.value(0):
+        found = f"both have the same mean {quantity.name}{ci}"
+    if other.p_value is None:
+        tell = f"{n} cannot tell whether that is more than chance: {MIN_PAIRS} are the least"
+    elif other.p_value < SIGNIFICANCE:
+        tell = f"{n} can tell it from chance (Holm-corrected {p_words(other.p_value)})"
+    else:
+        tell = f"{n} cannot tell it from chance (Holm-corrected {p_words(other.p_value)})"
+    return f"{order}: {found}; {tell}."
+
+
+def answer(table: Table) -> str:
+    """Say what the differences are to, who chose that, and how many other variants differ."""
+    if table.baseline is None:
+        return "No baseline, so nothing is compared."
+    chosen = (
+        "as asked for"
+        if table.baseline_named
+        else "the best mean validation value of those with the most completed runs (test values "
+        "had no say)"
+    )
+    sentence = f"Baseline: {table.baseline.label}, {chosen}."
+    found = [row for row in table.compared if row.p_value is not None]
+    if not found:
+        return sentence
+    if table.lowest_p_value >= SIGNIFICANCE:
+        return (
+            f"{sentence} Whether a variant differs from it cannot be told by p-values: "
+            f"{table.most_seeds} seeds are too few for {table.family} comparisons."
+        )
+    clear = [row.paired for row in found if row.paired and (row.p_value or 0) < SIGNIFICANCE]
+    worse = sum(each.mean * table.metric.sign > 0 for each in clear)
+    better, open_ = len(clear) - worse, len(found) - len(clear)
+    family = "" if table.baseline_named else f" over all {table.family} pairs of variants"
+    are = [f"{count or 'none'} {'is' if count < 2 else 'are'}" for count in (worse, better)]
+    return (
+        f"{sentence} Of {counted(len(found), 'variant')} compared with it, {are[0]} worse and "
+        f"{are[1]} better (Holm's p < {SIGNIFICANCE}{family}); {open_} cannot be told from it by "
+        "these seeds."
+    )

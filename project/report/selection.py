@@ -1,0 +1,98 @@
+"""Which runs the report is about, and what they are compared with."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from project.config.errors import ConfigurationError
+from project.results.records import RunRecord
+from project.results.variants import Settings, Variant, departures, group, identity_of
+
+
+@dataclass(frozen=True)
+class PlannedVariant:
+    """A variant that a study asks for.
+
+    Attributes:
+        config: Resolved, at any seed.
+        seeds: At which the study runs it.
+        command: Whose configuration it is: `train` or another.
+    """
+
+    config: dict[str, Any]
+    seeds: tuple[int, ...]
+    command: str = "train"
+
+    @property
+    def model(self) -> str:
+        """The name of the model; of the command where there is none."""
+        return (self.config.get("model") or {}).get("name") or self.command
+
+    @property
+    def identity(self) -> Settings:
+        """As that of `Variant`."""
+        return identity_of(self.config)
+
+    def describes(self, variant: Variant) -> bool:
+        """Whether the variant is the one that is planned."""
+        named = not self.config.get("model") or variant.first.model == self.model
+        return named and not departures(variant.identity, self.identity)
+
+
+def choose_planned(
+    runs: Sequence[RunRecord], planned: Sequence[PlannedVariant]
+) -> tuple[list[RunRecord], list[int]]:
+    """Return the runs of the variants that a study plans, and the seeds that were left out.
+
+    Left out are seeds that the study does not plan and not all of its variants have: they belong to
+    another study that shares variants with this one. A seed that was begun in a variant and did not
+    complete is none of them: to leave it out might be to leave out a bad result.
+    """
+    chosen = [each for each in group(runs) if any(plan.describes(each) for plan in planned)]
+    own = [run for each in chosen for run in each.all_runs]
+    demanded = {seed for plan in planned for seed in plan.seeds}
+    begun = {run.seed for each in chosen for run in each.unfinished}
+    further = {run.seed for run in own} - demanded - begun
+    everywhere = set.intersection(*(set(each.seeds) for each in chosen)) if chosen else set()
+    foreign = further - everywhere if len(chosen) > 1 else set()
+    return [run for run in own if run.seed not in foreign], sorted(foreign)
+
+
+def find_baseline(variants: Sequence[Variant], name: str) -> Variant:
+    """Return the variant of that label, folder or (if it has but one variant) model.
+
+    Raises:
+        ConfigurationError: There is none, or there are several.
+    """
+    for found in (
+        [each for each in variants if each.label == name],
+        [each for each in variants if name in (each.name, each.anchor)],
+        [each for each in variants if each.prefix == name],
+    ):
+        if len(found) == 1:
+            return found[0]
+        if found:
+            labels = "\n  ".join(f"{each.anchor}   {each.label}" for each in found)
+            raise ConfigurationError(
+                f"baseline={name}: there are {len(found)} variants of that name; name one by its "
+                f"folder:\n  {labels}"
+            )
+    known = [word for each in variants for word in (each.label, each.name, each.prefix)]
+    near = difflib.get_close_matches(name, dict.fromkeys(known), n=3)
+    if near:
+        hint = "did you mean " + " or ".join(f"'{word}'" for word in near) + "?"
+    else:
+        hint = "there are:" + "".join(f"\n  {each.name}   {each.label}" for each in variants[:20])
+    raise ConfigurationError(f"baseline={name}: there is no such variant; {hint}")
+
+
+def tables_of(variants: Sequence[Variant]) -> dict[str, list[Variant]]:
+    """Return the variants by task and data set: what differs in them never shares a table."""
+    found: dict[str, list[Variant]] = {}
+    for each in variants:
+        task, dataset = each.first.task, each.first.dataset
+        found.setdefault(task if task == dataset else f"{task} on {dataset}", []).append(each)
+    return dict(
+        sorted(found.items(), key=lambda item: (-sum(len(v.runs) for v in item[1]), item[0]))
+    )

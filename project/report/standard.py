@@ -1,0 +1,193 @@
+"""The page's sections for any experiment; conf/report.yaml names those that are shown."""
+
+from collections import Counter
+from statistics import fmean
+
+from project.report.engine_section import engines
+from project.report.figures.costs import by_net, draw_costs, draw_frontier, seconds_of
+from project.report.figures.curves import draw_epochs
+from project.report.figures.seeds import draw_seeds
+from project.report.figures.studies import draw_sweeps, stages_of
+from project.report.formatting import NONE, listed, seconds
+from project.report.sections import Cell, Context, Illustration, PageTable, Section, link
+from project.report.studies import MAX_KEYS, find_sweeps, key_name, swept_keys
+from project.report.study_sections import ablations, searches, variance
+from project.results.comparisons import compare_examples, paired_runs
+from project.results.metrics import best_by_validation
+from project.results.statistics import summarise
+from project.results.text import shown
+from project.runs.record import FAILED
+
+__all__ = [
+    "ablations", "costs", "engines", "epochs", "error_by_time", "examples", "failed", "searches",
+    "seeds", "sweeps", "variance",
+]  # fmt: skip
+MAX_PANELS = 12
+MAX_FAILED = 50
+
+
+def failed(context: Context) -> Section | None:
+    """Every run that failed or diverged, and why."""
+    runs = [
+        (row.variant, run)
+        for row in context.table.rows
+        for run in row.variant.unfinished
+        if run.status == FAILED
+    ]
+    if not runs:
+        return None
+    rows = [
+        [link(variant, variant.label), str(run.seed), "diverged" if run.diverged else "failed",
+         run.error]
+        for variant, run in runs[:MAX_FAILED]
+    ]  # fmt: skip
+    table = PageTable("failed runs", ("variant", "seed", "status", "cause"), rows)
+    some = [f"The first {MAX_FAILED} of {len(runs)}."] if len(runs) > MAX_FAILED else []
+    return Section(context.anchor("failed"), "Failed runs", [*some, table])
+
+
+def seeds(context: Context) -> Section | None:
+    """Every seed of every variant."""
+    if not context.variants:
+        return None
+    caption = (
+        f"{context.quantity.name.capitalize()} of every seed (dots), with the mean (diamond) and "
+        "its 95 % CI (bar): where the mean lies, not how far single runs do."
+    )
+    figure = draw_seeds(context.variants, context.quantity)
+    name = context.anchor("seeds")
+    return Section(name, "Every seed", [Illustration(name, figure, caption)])
+
+
+def epochs(context: Context) -> Section | None:
+    """Training and validation over the epochs for every variant, or why one is not drawn."""
+    metric, drawn = context.table.metric, []
+    reasons: dict[str, list[str]] = {}
+    for row in context.table.rows:
+        each, reason = row.variant, row.reason
+        if row.test is not None:
+            reason = f"only the first {MAX_PANELS} of the table are drawn"
+            columns = set.intersection(*(set(run.columns()) for run in each.runs[:1]))
+            if not {f"train/{metric.name}", metric.validation} & columns:
+                reason = f"{metric.name} was not measured during training"
+            elif len(drawn) < MAX_PANELS:
+                drawn.append(each)
+                continue
+        reasons.setdefault(reason, []).append(each.label)
+    said = [f"Not drawn ({reason}): {listed(labels)}." for reason, labels in reasons.items()]
+    title, name = "Over the epochs", context.anchor("epochs")
+    if not drawn:
+        return Section(name, title, said)
+    caption = (
+        f"{context.quantity.plain_name.capitalize()} over the epochs: mean over the seeds (line) "
+        "and one std to either side (band, not below the lowest run). Training values are measured "
+        "during the epoch, with dropout where there is any. Test values are measured once, after "
+        "the last epoch (diamond, ± one std)."
+    )
+    figure = draw_epochs(drawn, context.quantity)
+    return Section(name, title, [*said, Illustration(name, figure, caption)])
+
+
+def sweeps(context: Context) -> list[Section]:
+    """The metric against each setting in which alone variants of a model differ."""
+    sections = []
+    for key in swept_keys(context.variants):
+        found = find_sweeps([row.variant for row in context.table.rows], key)
+        if not found or len(sections) == MAX_KEYS:
+            continue
+        words = key_name(key)
+        choose = (
+            f"Choose by validation (left); the {context.quantity.name} is there to be looked at."
+        )
+        if "val" not in stages_of(found, context.quantity):
+            choose = "There are no validation values to choose by; test values are none."
+        caption = f"Mean {context.quantity.plain_name} by {words}, with 95 % CIs. {choose}"
+        name = context.anchor(f"sweep_{key.replace('.', '_')}")
+        figure = Illustration(name, draw_sweeps(key, found, context.quantity), caption)
+        title = f"{context.quantity.plain_name.capitalize()} by {words}"
+        sections.append(Section(name, title, [figure]))
+    return sections
+
+
+def examples(context: Context) -> Section | None:
+    """McNemar's test on the test examples, wherever runs have stored their predictions."""
+    baseline, rows = context.table.baseline, []
+    for row in context.table.compared:
+        assert baseline is not None
+        found = compare_examples(paired_runs(row.variant, baseline))
+        if not found:
+            continue
+        counts = Counter(each.better for each in found)
+        only = [sum(values) for values in zip(*((e.only_a, e.only_b, e.both_wrong, e.n)
+                                                for e in found), strict=True)]  # fmt: skip
+        cells = [f"{100 * each / only[3]:.2f}" for each in only[:3]]
+        rows.append([
+            link(row.variant, row.variant.label), *cells, f"{counts['a']} of {len(found)}",
+            f"{counts['b']} of {len(found)}", f"{only[3]:,}",
+        ])  # fmt: skip
+    if not rows or baseline is None:
+        return None
+    note = (
+        f"Each variant's nets beside those of {baseline.label} at the same seed, on the same test "
+        "examples. McNemar's exact test asks of two single nets whether they are right equally "
+        "often (p < 0.05, not corrected); whether the variants differ the main table says."
+    )
+    header = (
+        "variant", "it alone is right, %", "baseline alone is right, %", "both wrong, %",
+        "seeds at which it is better", "seeds at which the baseline is", "examples",
+    )  # fmt: skip
+    title = "Example by example"
+    return Section(context.anchor("examples"), title, [note, PageTable(title, header, rows)])
+
+
+def costs(context: Context) -> Section | None:
+    """Seconds and parameters of every net."""
+    if not context.variants:
+        return None
+    anchors = {run.directory: each.anchor for each in context.variants for run in each.runs}
+    rows = []
+    for name, runs in by_net(context.variants).items():
+        took = summarise(seconds_of(runs))
+        behind = Counter(anchors[run.directory] for run in runs)
+        n = Cell(" + ".join(str(count) for count in behind.values()), links=tuple(behind))
+        size = NONE if runs[0].parameters is None else f"{runs[0].parameters:,}"
+        ends = f"{seconds(took.lowest)} to {seconds(took.highest)}"
+        rows.append([name, size, seconds(took.median), ends, n])
+    header = ("net", "parameters", "training, s (median)", "fastest to slowest run", "n")
+    runs = context.table.runs
+    processors = sorted({shown(run.origin("machine", "processor")) for run in runs})
+    threads = sorted({shown(run.origin("threads")) for run in runs})
+    note = (
+        f"Wall-clock time of training on {', '.join(processors)}; threads of a run: "
+        f"{', '.join(threads)}. Runs side by side slow each other down: compare times of runs that "
+        "were made alike."
+    )
+    caption = "Training time of every run (dots) with the median (diamond), and parameters."
+    name, title = context.anchor("costs"), "What a net costs"
+    figure = Illustration(name, draw_costs(context.variants), caption)
+    return Section(name, title, [note, PageTable(title, header, rows), figure])
+
+
+def error_by_time(context: Context) -> Section | None:
+    """The metric against training time, of each model's best variant by validation."""
+    metric = context.table.metric
+    best = [
+        chosen
+        for prefix in dict.fromkeys(each.prefix for each in context.variants)
+        if (chosen := best_by_validation(
+            [each for each in context.variants if each.prefix == prefix], metric))
+    ]  # fmt: skip
+    if len(best) < 2:
+        return None
+    better = "down" if metric.direction == "min" else "up"
+    caption = (
+        f"Mean {context.quantity.name} with its 95 % CI over the median training time: of each "
+        "model the variant that is the best by validation, among those with the most completed "
+        f"runs. What lies further {better} and further left is better. Compare times of runs that "
+        "were made alike."
+    )
+    best.sort(key=lambda each: metric.sign * fmean(each.values(metric.test) or ()))
+    name = context.anchor("error_by_time")
+    figure = Illustration(name, draw_frontier(best, context.quantity), caption)
+    title = f"{context.quantity.plain_name.capitalize()} against training time"
+    return Section(context.anchor("error-by-time"), title, [figure])

@@ -1,0 +1,211 @@
+"""Studies found among variants: one thing changed at a time, one setting swept, chance held."""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from project.config.identity import SEED_SOURCES
+from project.results.comparisons import compare_variants, why_not_paired
+from project.results.metrics import Metric
+from project.results.statistics import Paired
+from project.results.text import shown
+from project.results.variance import Decomposition, decompose
+from project.results.variants import ABSENT, Variant, differences, differing_keys
+
+# With fewer it is a sweep over some setting, which has a figure of its own.
+MIN_CHANGES = 3
+KEY_NAMES = {"lr": "learning rate", "optimizer.lr": "learning rate", "trainer.max_epochs": "epochs"}
+# What may change with a setting: with fewer training examples, each may be seen more often.
+ALONGSIDE = "trainer.max_epochs"
+MAX_KEYS = 6  # whose sweeps are shown
+SOURCES = {
+    "data": "the data drawn",
+    "init": "the initial weights",
+    "order": "the order and dropout's noise",
+}
+TOGETHER = "all together"
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """A whole, and variants in which one thing is changed each.
+
+    Attributes:
+        whole: The variant from which the others differ.
+        changed: The others by what is changed, as one would type it: `data.shuffle=false`; of a
+            section that is off, `scheduler=null`; of one that the whole has not, `+scheduler`.
+    """
+
+    whole: Variant
+    changed: dict[str, Variant]
+
+    def compared(self, metric: Metric) -> dict[str, Paired]:
+        """Return the comparisons with the whole, where the runs pair."""
+        return {
+            change: compare_variants(each, self.whole, metric)
+            for change, each in self.changed.items()
+            if not why_not_paired(each, self.whole, metric.test)
+        }
+
+
+def find_ablations(variants: Sequence[Variant]) -> list[Ablation]:
+    """Return for each model the variant from which most others differ in one thing; at least 3."""
+    found = []
+    for prefix in sorted({each.prefix for each in variants}):
+        own = [each for each in variants if each.prefix == prefix]
+        most = max((_ablation(whole, own) for whole in own), key=lambda each: len(each.changed))
+        if len(most.changed) >= MIN_CHANGES:
+            found.append(most)
+    return found
+
+
+def _ablation(whole: Variant, variants: Sequence[Variant]) -> Ablation:
+    """Collect the variants that differ from `whole` in one thing; of several in one, none."""
+    changed: dict[str, list[tuple[str, Variant]]] = defaultdict(list)
+    for each in variants:
+        differing = differences(each.settings, whole.settings)
+        if len(differing) == 1:
+            ((key, (own, other)),) = differing.items()
+            word = f"~{key}" if own == "default" else f"{key}={own}"
+            changed[key].append((f"+{key}" if other == "null" else word, each))
+    return Ablation(whole, dict(own[0] for _, own in sorted(changed.items()) if len(own) == 1))
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Variants of one model that differ in one setting, and perhaps in `ALONGSIDE` with it.
+
+    Attributes:
+        name: The model, and whatever tells this sweep from others of the model.
+        values: Of the setting, ascending.
+        variants: By value.
+    """
+
+    name: str
+    values: tuple[Any, ...]
+    variants: tuple[Variant, ...]
+
+    @property
+    def diverged(self) -> int:
+        """How many runs ended in a loss that is no number."""
+        return sum(each.diverged for each in self.variants)
+
+
+def swept_keys(variants: Sequence[Variant]) -> list[str]:
+    """Return the settings that hold different numbers in variants of one model."""
+    found: dict[str, None] = {}
+    for prefix in {each.prefix: None for each in variants}:
+        own = [each.settings for each in variants if each.prefix == prefix]
+        for key in differing_keys(own):
+            values = [each[key] for each in own if key in each]
+            if key.startswith("seeds.") or not all(map(_is_number, values)):
+                continue
+            if len({repr(value) for value in values}) > 1:
+                found[key] = None
+    return list(found)
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, list):
+        return bool(value) and all(map(_is_number, value))
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def find_sweeps(variants: Sequence[Variant], key: str) -> list[Sweep]:
+    """Return variants that differ in `key` alone, where two or more of them have completed runs.
+
+    What stands `ALONGSIDE` may differ too, if there is one variant for each value of `key`.
+    """
+    families: list[list[Variant]] = []
+    for family in _alike([each for each in variants if key in each.settings], {key, ALONGSIDE}):
+        values = {json.dumps(each.settings[key]) for each in family}
+        families += [family] if len(values) == len(family) else _alike(family, {key})
+    found = [family for family in families if sum(bool(each.runs) for each in family) > 1]
+    sweeps = []
+    for family in found:
+        family.sort(key=lambda each: sortable(each.settings[key]))
+        prefix = family[0].prefix
+        others = [each.settings for own in found for each in own if each.prefix == prefix]
+        words = [
+            f"{name}={_from_to([shown(each.settings.get(name)) for each in family])}"
+            for name in differing_keys(others)
+            if name != key
+        ]
+        values = tuple(each.settings[key] for each in family)
+        sweeps.append(Sweep(" ".join([prefix, *words]), values, tuple(family)))
+    return sorted(sweeps, key=lambda sweep: sweep.name)
+
+
+def _alike(variants: Sequence[Variant], ignored: Collection[str]) -> list[list[Variant]]:
+    """Return the variants of one model that are the same but for the ignored settings."""
+    families: dict[str, list[Variant]] = defaultdict(list)
+    for each in variants:
+        others = {name: value for name, value in each.settings.items() if name not in ignored}
+        families[json.dumps([each.prefix, others], sort_keys=True)].append(each)
+    return list(families.values())
+
+
+def _from_to(values: Sequence[str]) -> str:
+    first, last = values[0], values[-1]
+    return first if first == last else f"{first} to {last}"
+
+
+def sortable(value: Any) -> tuple[list[float], str]:
+    """Return a place for 0.1, for [0.1, 0.2] and for words."""
+    numbers = value if isinstance(value, list) else [value]
+    return [float(each) for each in numbers if isinstance(each, int | float)], str(value)
+
+
+def key_name(key: str) -> str:
+    """Return what a setting is called on an axis."""
+    return KEY_NAMES.get(key, key)
+
+
+@dataclass(frozen=True)
+class VarianceStudy:
+    """Variants that differ only in which sources of chance follow the seed.
+
+    Attributes:
+        name: The model, and the seeds at which the others are held where studies differ in them.
+        varied: The variant in which a source alone varies, by source.
+        together: The one in which all of them vary.
+    """
+
+    name: str
+    varied: dict[str, Variant]
+    together: Variant | None
+
+    @property
+    def missing(self) -> list[str]:
+        """Sources that were not varied alone."""
+        return [source for source in SOURCES if source not in self.varied]
+
+    def decompose(self, metric: Metric) -> Decomposition:
+        """Return the variances of the test values and the share of each source."""
+        together = self.together.values(metric.test) if self.together else None
+        varied = {name: each.values(metric.test) or [] for name, each in self.varied.items()}
+        return decompose(varied, together)
+
+
+def find_variance_studies(variants: Sequence[Variant]) -> list[VarianceStudy]:
+    """Return where two or more sources were varied one at a time, over two or more seeds each."""
+    keys = {f"seeds.{source}" for source in SEED_SOURCES}
+    studies = []
+    for family in _alike([each for each in variants if len(each.runs) > 1], keys):
+        by_held: dict[tuple[int, ...], dict[str, Variant]] = defaultdict(dict)
+        together = None
+        for each in family:
+            free = [source for source in SOURCES if f"seeds.{source}" not in each.settings]
+            held = {each.settings[key] for key in keys if each.settings.get(key, ABSENT) != ABSENT}
+            if len(free) == 1:
+                by_held[tuple(sorted(held))][free[0]] = each
+            elif len(free) == len(SOURCES):
+                together = each
+        for seeds, varied in by_held.items():
+            if len(varied) > 1:
+                several = f" (the others held at {', '.join(map(str, seeds))})" * (len(by_held) > 1)
+                ordered = {source: varied[source] for source in SOURCES if source in varied}
+                studies.append(VarianceStudy(f"{family[0].prefix}{several}", ordered, together))
+    return studies

@@ -1,0 +1,172 @@
+"""The page's sections on studies: one thing changed at a time, sources of chance, searches."""
+
+from project.report.figures.studies import draw_ablation, draw_search, draw_variance
+from project.report.formatting import NONE, counted, p_value, plain, quantity_of
+from project.report.sections import Context, Illustration, PageTable, Section, link
+from project.report.studies import (
+    SOURCES,
+    TOGETHER,
+    Ablation,
+    VarianceStudy,
+    find_ablations,
+    find_variance_studies,
+)
+from project.results.comparisons import why_not_paired
+from project.results.metrics import Metric
+from project.results.statistics import correct, summarise
+from project.results.text import shown
+from project.runs.trials import COMPLETE, History, read_histories
+
+BEST_TRIALS = 5
+
+
+def ablations(context: Context) -> list[Section]:
+    """What each change to a model does."""
+    return [_ablation(each, context) for each in find_ablations(context.variants)]
+
+
+def _ablation(study: Ablation, context: Context) -> Section:
+    quantity, metric = context.quantity, context.table.metric
+    compared = study.compared(metric)
+    p_values = dict(zip(compared, correct(list(compared.values())), strict=True))
+    rows = []
+    for change, variant in study.changed.items():
+        summary = summarise(variant.values(metric.test) or [])
+        cells = [quantity.mean_std(summary) + quantity.unit]
+        each = compared.get(change)
+        if each is None:
+            reason = why_not_paired(variant, study.whole, metric.test)
+            cells += [reason, NONE, NONE, str(summary.n)]
+        else:
+            p = "exploratory" if each.exploratory else p_value(p_values[change])
+            cells += [
+                quantity.difference(each.mean),
+                quantity.difference_ci(each.ci),
+                p,
+                str(each.n),
+            ]
+        rows.append([change, *(link(variant, cell) for cell in cells)])
+    model = study.whole.prefix
+    whole = summarise(study.whole.values(metric.test) or [])
+    note = (
+        f"{model} as it is: {quantity.mean_std(whole)}{quantity.unit} (n = {whole.n}). Each line "
+        "changes one thing and keeps all others; the difference is taken seed by seed, with its "
+        "95 % CI, and p is that of the exact sign-flip test, Holm-corrected over this table."
+    )
+    difference = f"difference,{quantity.points}" if quantity.percent else "difference"
+    header = ("changed", quantity.name, difference, "95 % CI", "p", "n")
+    title = f"{model}, one thing changed at a time"
+    parts: list[str | PageTable | Illustration] = [note, PageTable(title, header, rows)]
+    if compared:
+        worse = "right" if metric.direction == "min" else "left"
+        caption = (
+            f"{quantity.name.capitalize()} with one thing changed minus that of {model} as it is: "
+            "mean over the seeds that both have (diamond) and 95 % CI (bar). What lies to the "
+            f"{worse} of 0 is worse."
+        )
+        figure = draw_ablation(model, compared, quantity)
+        parts.append(Illustration(context.anchor(f"ablation_{model}"), figure, caption))
+    return Section(context.anchor(f"ablation-{model}"), title, parts)
+
+
+def variance(context: Context) -> Section | None:
+    """Where the spread over seeds comes from."""
+    parts: list[str | PageTable | Illustration] = []
+    for number, study in enumerate(find_variance_studies(context.variants), start=1):
+        parts += _variance_table(study, context)
+        caption = (
+            f"{study.name}: the std of the {context.quantity.name} when one source of chance "
+            "varies alone, the others held at one seed (bars: 95 % CI, which trusts that values "
+            "are normal), and each source's share of the summed variance."
+        )
+        name = context.anchor("variance" if number == 1 else f"variance_{number}")
+        parts.append(Illustration(name, draw_variance(study, context.quantity), caption))
+    title = "Where the variance comes from"
+    return Section(context.anchor("variance"), title, parts) if parts else None
+
+
+def _variance_table(study: VarianceStudy, context: Context) -> list[str | PageTable | Illustration]:
+    quantity = context.quantity
+    decomposed = study.decompose(context.table.metric)
+    estimates = dict(decomposed.sources)
+    if decomposed.together:
+        estimates[TOGETHER] = decomposed.together
+    rows = []
+    for source, each in estimates.items():
+        low, middle, high = (
+            quantity.value(value**0.5) for value in (each.ci[0], each.variance, each.ci[1])
+        )
+        share = (decomposed.shares or {}).get(source)
+        variant = study.varied.get(source) or study.together
+        cells = [f"{middle} ({low} to {high})", NONE if share is None else f"{100 * share:.0f} %"]
+        named = SOURCES.get(source, source)
+        rows.append([named, *(link(variant, cell) if variant else cell
+                              for cell in (*cells, str(each.n)))])  # fmt: skip
+    missing = ", ".join(SOURCES[source] for source in study.missing)
+    note = (
+        f"{study.name}. Shares are of the sum over the sources, whose std is "
+        f"{quantity.value(decomposed.sum_of_sources**0.5)}{quantity.points}. "
+        + (
+            f"Not run alone, and so neither in the sum nor in the shares: {missing}. "
+            if missing
+            else "It would be that of all together if the sources did not act on each other. "
+        )
+        + "Variances are known far worse than means: look at the CIs before believing a share."
+    )
+    std = f"std,{quantity.points} (95 % CI)" if quantity.percent else "std (95 % CI)"
+    header = ("what varies", std, "share", "n")
+    return [note, PageTable("Shares of the variance", header, rows)]
+
+
+def searches(context: Context) -> list[Section]:
+    """Searches under the output folder, told once: budget, best trials, and how they went."""
+    if context.number:
+        return []
+    tabled = {run.seed for run in context.table.runs}
+    return [_search(each, tabled) for each in read_histories(context.outputs) if each.trials]
+
+
+def _search(history: History, tabled: set[int]) -> Section:
+    complete = [each for each in history.trials if each.state == COMPLETE]
+    runs, count = sum(len(each.errors) for each in history.trials), len(history.trials)
+    metric = Metric(history.objective.rpartition("/")[2], "min")
+    quantity = quantity_of(metric, [each.value for each in complete if each.value is not None])
+    shared = sorted(tabled & set(history.seeds))
+    in_table = (
+        f"runs at {', '.join(map(str, shared))} stand in the table too: a variant that was chosen "
+        "here is flattered there"
+        if shared
+        else "no run of the table has one of them"
+    )
+    others = f", {count - len(complete)} given up or failed" if count > len(complete) else ""
+    versions = ", ".join(f"{name} {version}" for name, version in history.versions.items())
+    note = (
+        f"{counted(count, 'trial')} ({len(complete)} complete{others}), {runs} runs in all. Chosen "
+        f"by the mean {history.objective} over the seeds {', '.join(map(str, history.seeds))}; "
+        f"{in_table}. Test values had no say. {history.sampler}, {history.pruner} ({versions}). "
+        f"All trials: {' '.join(history.words)}. A trial's own value is flattered by having been "
+        "chosen."
+    )
+    keys = list(history.space)
+    ranked = sorted(complete, key=lambda each: metric.sign * (each.value or 0.0))
+    rows = [
+        [
+            str(each.number),
+            quantity.value(each.value),
+            *(_setting(each.values[key]) for key in keys),
+        ]
+        for each in ranked[:BEST_TRIALS]
+    ]
+    header = ("trial", history.objective + ", %" * quantity.percent, *keys)
+    caption = (
+        "What every trial reached, in the order in which they were made; a trial that was given up "
+        "is drawn at the mean of the seeds it had."
+    )
+    figure = Illustration(f"tuning_{history.study}", draw_search(history, quantity), caption)
+    table = PageTable(f"Best trials of {history.study}", header, rows)
+    title = f"The search {history.study}"
+    return Section(f"tuning-{history.study}", title, [note, table, figure])
+
+
+def _setting(value: object) -> str:
+    return plain(value, 4).rstrip("0") if isinstance(value, float) else shown(value)

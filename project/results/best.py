@@ -1,0 +1,45 @@
+"""The run that `best` names: that of the best validation value."""
+
+import math
+from pathlib import Path
+
+from project.results.metrics import own_metric
+from project.results.reading import read_runs
+from project.results.records import RunRecord
+from project.runs.lifecycle import metric_text
+from project.runs.record import NoRunError
+
+
+def find_best(outputs: Path) -> tuple[RunRecord, str]:
+    """Return the run of the best validation metric under an output folder, and why it is.
+
+    Raises:
+        NoRunError: There is none, or the runs are of several tasks or data sets.
+    """
+    found = [run for run in read_runs(outputs)[0] if _is_candidate(run)]
+    if not found:
+        raise NoRunError(
+            f"there is no completed run with a validation metric in {outputs / 'runs'}; "
+            "python -m project.train makes one"
+        )
+    kinds = sorted({f"task={run.task} data={run.dataset}" for run in found})
+    if len(kinds) > 1:
+        raise NoRunError(
+            f"the runs in {outputs / 'runs'} are of several experiments ({'; '.join(kinds)}), of "
+            "which no run is the best; name one: run=DIRECTORY"
+        )
+    metric = own_metric(found)
+    best = min(found, key=lambda run: metric.sign * run.metrics[metric.validation])
+    value = metric_text(metric.name, best.metrics[metric.validation])
+    word = "lowest" if metric.sign > 0 else "highest"
+    plural = "s" * (len(found) != 1)
+    return best, (
+        f"the {word} validation {metric.name}, {value}, of {len(found)} completed run{plural}"
+    )
+
+
+def _is_candidate(run: RunRecord) -> bool:
+    if run.status != "completed" or run.record.get("command") != "train":
+        return False
+    value = run.metrics.get(f"val/{run.record['metric']['name']}", math.nan)
+    return not math.isnan(value)

@@ -1,0 +1,190 @@
+"""Run directories, read and never written: what completed, what did not, what is damaged.
+
+A run whose parts disagree (its place, run.json, the length of history.csv) is a `Problem` and gives
+no number. run.json holds the configuration too, so 10,000 runs are read without YAML.
+"""
+
+import fnmatch
+import json
+import math
+import os
+import re
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from project.results.records import Problem, RunRecord
+from project.results.text import printable
+from project.runs.record import COMPLETED, WAY_OUT, CorruptRunError, read_record
+
+RUN_NAME = re.compile(r"seed_(\d+)")
+# Seconds; far longer than a run directory is away while another one takes its place.
+PAUSE = 0.1
+
+
+def read_runs(
+    outputs: Path, patterns: Sequence[str] = (), histories: bool = False
+) -> tuple[list[RunRecord], list[Problem]]:
+    """Read the runs under `<outputs>/runs`.
+
+    Args:
+        outputs: The output folder.
+        patterns: Globs for names `<variant>/seed_<k>` or `<variant>`, also as paths; none: all.
+        histories: Whether to hold the length of history.csv against each completed run's record.
+
+    Returns:
+        The runs by variant and seed, and what could not be read, even when read a second time.
+    """
+    reader = _Reader(histories)
+    runs, problems = reader.read_all(_directories(outputs / "runs", _names(outputs, patterns)))
+    if problems:
+        # A run that is fetched from another machine takes the place of what is there, and for a
+        # moment neither is.
+        time.sleep(PAUSE)
+        whole, problems = reader.read_all(problem.directory for problem in problems)
+        runs += whole
+    return sorted(runs, key=lambda run: (run.variant, run.seed)), problems
+
+
+def read_directory(directory: Path) -> RunRecord:
+    """Read one run directory.
+
+    Raises:
+        CorruptRunError: There is no run, or one whose parts disagree.
+    """
+    return _Reader(histories=False).read(directory.absolute())
+
+
+class _Reader:
+    """Reads records, and keeps equal parts of consecutive ones once."""
+
+    def __init__(self, histories: bool) -> None:
+        self.histories = histories
+        self.variant: Path | None = None
+        self.last: dict[str, dict[str, Any]] = {"config": {}, "provenance": {}}
+
+    def read_all(self, directories: Iterator[Path]) -> tuple[list[RunRecord], list[Problem]]:
+        runs: list[RunRecord] = []
+        problems: list[Problem] = []
+        for directory in directories:
+            try:
+                runs.append(self.read(directory))
+            except (CorruptRunError, OSError) as error:
+                reason = str(error).removeprefix(f"{directory}{os.sep}")
+                problems.append(Problem(directory, printable(reason)))
+        return runs, problems
+
+    def read(self, directory: Path) -> RunRecord:
+        record = read_record(directory)
+        if record is None:
+            raise CorruptRunError(f"holds no run.json; start the run again, or {WAY_OUT}")
+        metrics = _check(directory, record)
+        if self.histories and record["status"] == COMPLETED:
+            _check_history(directory, record.get("epochs"))
+        if directory.parent != self.variant:
+            # Of another variant `1` may stand where `true` stood, which is equal to Python.
+            self.variant, self.last["config"] = directory.parent, {}
+        for part in ("config", "provenance"):
+            record[part] = {
+                key: self._share(part, key, value) for key, value in record[part].items()
+            }
+        return RunRecord(directory, record, metrics)
+
+    def _share(self, part: str, key: str, value: Any) -> Any:
+        last = self.last[part]
+        if key not in last or last[key] != value:
+            last[key] = value
+        return last[key]
+
+
+def _check(directory: Path, record: dict[str, Any]) -> dict[str, float]:
+    """Return the run's metrics; raise CorruptRunError where its parts disagree."""
+    path = directory / "run.json"
+    said = f"{directory.parent.name}/{directory.name}"
+    if record["name"] != said or directory.name != f"seed_{record['seed']}":
+        raise CorruptRunError(f"{path} is that of {record['name']}; {WAY_OUT}")
+    if record["config"].get("seed") != record["seed"]:
+        raise CorruptRunError(f"{path} holds the configuration of another seed; {WAY_OUT}")
+    metric = record.get("metric")
+    metric = metric if isinstance(metric, dict) else {}
+    name = metric.get("name")
+    if not isinstance(name, str) or metric.get("direction") not in ("min", "max"):
+        raise CorruptRunError(f"{path} lacks the metric's name or direction; {WAY_OUT}")
+    if record["status"] != COMPLETED:
+        return {}
+    metrics, seconds = record["metrics"], record["seconds"]
+    for key in (f"val/{name}", f"test/{name}"):
+        if not _is_number(metrics.get(key, 0.0)):
+            raise CorruptRunError(f"{path} says {key} = {metrics[key]}; {WAY_OUT}")
+    if not _is_number(seconds["training"]):
+        raise CorruptRunError(f"{path} says seconds.training = {seconds['training']}; {WAY_OUT}")
+    return {key: value for key, value in metrics.items() if _is_number(value)}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _check_history(directory: Path, epochs: int | None) -> None:
+    """Raise CorruptRunError unless history.csv has a whole row for each epoch."""
+    path = directory / "history.csv"
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise CorruptRunError(f"{directory}{os.sep}holds no history.csv; {WAY_OUT}") from None
+    header, *rows = content.split(b"\n")
+    whole = rows and not rows[-1] and rows[-2:-1] and rows[-2].count(b",") == header.count(b",")
+    if not whole or len(rows) - 1 != epochs:
+        count = max(0, len(rows) - 1)
+        raise CorruptRunError(f"{path} is torn: {count} whole rows for {epochs} epochs; {WAY_OUT}")
+
+
+def _names(outputs: Path, patterns: Sequence[str]) -> list[str]:
+    """Return the globs as those for names, whether they were typed as such or as paths."""
+    names = []
+    for pattern in patterns:
+        name = pattern.rstrip("/")
+        for prefix in (f"{outputs}/runs/", "runs/"):
+            name = name.removeprefix(prefix)
+        names.append(name)
+    return names
+
+
+def _directories(root: Path, patterns: Sequence[str]) -> Iterator[Path]:
+    if not root.is_dir():
+        return
+    # scandir knows what is a directory without asking the disk for each of 10,000.
+    with os.scandir(root) as entries:
+        variants = sorted(entry.name for entry in entries if entry.is_dir())
+    for variant in variants:
+        with os.scandir(root / variant) as entries:
+            names = [entry.name for entry in entries if RUN_NAME.fullmatch(entry.name)]
+        for name in sorted(names, key=lambda text: (len(text), text)):
+            if not patterns or any(
+                fnmatch.fnmatchcase(candidate, pattern)
+                for pattern in patterns
+                for candidate in (f"{variant}/{name}", variant)
+            ):
+                yield root / variant / name
+
+
+def read_last_sweep(outputs: Path) -> dict[str, Any] | None:
+    """Return `<outputs>/last_sweep.json`: the `runs` of the sweep typed last, and what was `typed`.
+
+    Raises:
+        CorruptRunError: The file is damaged.
+    """
+    path = outputs / "last_sweep.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        names = content["runs"]
+    except FileNotFoundError:
+        return None
+    except (ValueError, LookupError, TypeError) as error:
+        raise CorruptRunError(
+            f"{path} cannot be read ({error!r}); the next sweep writes it anew"
+        ) from None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise CorruptRunError(f"{path} lists no runs; the next sweep writes it anew")
+    return content

@@ -1,0 +1,46 @@
+"""Values as text: as one would type them, and without characters that a terminal obeys."""
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+
+def printable(text: str) -> str:
+    """Return `text` on one line, with control and direction characters replaced by U+FFFD."""
+    if text.isprintable():
+        return text
+    return "".join(
+        " " if each in "\n\t" else "\ufffd" if unicodedata.category(each) in ("Cc", "Cf", "Cs")
+        else each
+        for each in text
+    )  # fmt: skip
+
+
+def shown(value: Any) -> str:
+    """Return a setting as one would type it: `0.1`, `true`, `null`, `[32,64]`."""
+    if isinstance(value, list):
+        return f"[{','.join(shown(each) for each in value)}]"
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else printable(str(value))
+
+
+def seed_list(seeds: Sequence[int]) -> str:
+    """Return seeds shortly: `0 to 9, 12`."""
+    spans: list[list[int]] = []
+    for seed in sorted(seeds):
+        if spans and seed == spans[-1][-1] + 1:
+            spans[-1].append(seed)
+        else:
+            spans.append([seed])
+    return ", ".join(
+        f"{span[0]} to {span[-1]}" if len(span) > 2 else ", ".join(map(str, span)) for span in spans
+    )
+
+
+def seed_words(seeds: Sequence[int]) -> str:
+    """Return seeds as one would sweep them: `3,7`, or `range(10,20)` where none is left out."""
+    ordered = sorted(seeds)
+    if len(ordered) > 2 and ordered[-1] - ordered[0] == len(ordered) - 1:
+        return f"range({ordered[0]},{ordered[-1] + 1})"
+    return ",".join(map(str, ordered))

@@ -1,0 +1,288 @@
+"""Runs grouped into variants, and variants labelled by the settings that set them apart."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from project.config.identity import canonical, flatten, identity_settings
+from project.results.records import RunRecord
+from project.results.text import shown
+from project.runs.record import COMPLETED
+
+Settings = dict[str, Any]  # what decides the result, with dotted keys
+# From a resolved configuration to the settings that its model, task and data have by themselves.
+Defaults = Callable[[dict[str, Any]], Settings | None]
+ABSENT = object()
+TARGET = "._target_"
+CODE_DIGITS = 8
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A configuration without its seed, and its runs by seed.
+
+    Attributes:
+        label: The model, and the settings that set it apart: `ws_al optimizer.lr=0.2`.
+        name: The name of its folder.
+        settings: What decides the result: the keys of its identity, and of those of the variants
+            that it was grouped with.
+        identity: Its own: without what is as by its class's default.
+        runs: The completed runs.
+        unfinished: Those that failed, were interrupted or are running.
+        code: The fingerprint of its code where runs of other code have been set apart from it.
+    """
+
+    label: str
+    name: str
+    settings: Settings
+    identity: Settings
+    runs: tuple[RunRecord, ...]
+    unfinished: tuple[RunRecord, ...]
+    code: str | None = None
+
+    @property
+    def anchor(self) -> str:
+        """A name that no other variant has."""
+        return self.name if self.code is None else f"{self.name}-{self.code[:CODE_DIGITS]}"
+
+    @property
+    def all_runs(self) -> tuple[RunRecord, ...]:
+        """All runs by seed, also those that did not complete."""
+        return tuple(sorted((*self.runs, *self.unfinished), key=lambda run: run.seed))
+
+    @property
+    def first(self) -> RunRecord:
+        """A run that stands for what all have in common, a completed one if there is one."""
+        return (*self.runs, *self.unfinished)[0]
+
+    @property
+    def prefix(self) -> str:
+        """The name of its folder without the hash."""
+        return self.first.prefix
+
+    @property
+    def seeds(self) -> list[int]:
+        """Of the completed runs."""
+        return [run.seed for run in self.runs]
+
+    @property
+    def diverged(self) -> int:
+        """How many runs ended in a loss that is no number."""
+        return sum(run.diverged for run in self.unfinished)
+
+    def values(self, metric: str) -> list[float] | None:
+        """Return one number for each completed run; None where one lacks it, or there is none."""
+        if not self.runs or any(metric not in run.metrics for run in self.runs):
+            return None
+        return [run.metrics[metric] for run in self.runs]
+
+
+def group(
+    runs: Iterable[RunRecord], defaults: Defaults | None = None, mix_code: bool = False
+) -> list[Variant]:
+    """Group runs into variants, ordered by name and settings; every label stands for one of them.
+
+    Args:
+        runs: Completed and other runs.
+        defaults: Gives a configuration's default settings; labels name what differs from them.
+        mix_code: Whether runs of different code are one variant. Else they are set apart, unless
+            they were made with `code=accept`.
+    """
+    folders: dict[str, list[RunRecord]] = defaultdict(list)
+    for run in runs:
+        folders[run.variant].append(run)
+    members: dict[tuple[str, str | None], list[RunRecord]] = {}
+    for name, own in folders.items():
+        by_code = {None: own} if mix_code else _by_code(own)
+        members |= {
+            (name, code if len(by_code) > 1 else None): each for code, each in by_code.items()
+        }
+    configs = {key: own[0].config for key, own in members.items()}
+    prefixes = {key: own[0].prefix for key, own in members.items()}
+    identities = {key: identity_of(config) for key, config in configs.items()}
+    usual = {key: defaults(config) if defaults else None for key, config in configs.items()}
+    names = {name for each in (*identities.values(), *usual.values()) for name in each or ()}
+    settings = {key: _filled(identities[key], configs[key], names) for key in members}
+    labels = labels_of(prefixes, settings, identities, usual)
+    differing = differing_keys(list(settings.values()))
+    order = sorted(
+        members,
+        key=lambda key: (
+            prefixes[key],
+            [_order(settings[key].get(k)) for k in differing],
+            str(key),
+        ),
+    )
+    return [
+        Variant(
+            label=labels[key],
+            name=key[0],
+            settings=settings[key],
+            identity=identities[key],
+            runs=tuple(sorted((r for r in members[key] if r.status == COMPLETED), key=_seed)),
+            unfinished=tuple(sorted((r for r in members[key] if r.status != COMPLETED), key=_seed)),
+            code=key[1],
+        )
+        for key in order
+    ]
+
+
+def _by_code(runs: list[RunRecord]) -> dict[str | None, list[RunRecord]]:
+    """Return the runs by the fingerprint of their code; what was accepted joins the most."""
+    strict = [run for run in runs if run.code and not run.origin("code_accepted")]
+    counts = Counter(run.code for run in strict)
+    most = counts.most_common(1)[0][0] if counts else None
+    apart: dict[str | None, list[RunRecord]] = defaultdict(list)
+    for run in runs:
+        apart[run.code if run in strict else most].append(run)
+    return apart
+
+
+def identity_of(config: dict[str, Any]) -> Settings:
+    """Return what decides a configuration's result, with dotted keys."""
+    return flatten(identity_settings(config))
+
+
+def _filled(identity: Settings, config: dict[str, Any], names: Collection[str]) -> Settings:
+    """Add what is as by its class's default, and not so in another variant."""
+    values = flatten(canonical(config)).items()
+    return identity | {key: each for key, each in values if key in names and each is not None}
+
+
+def labels_of(
+    prefixes: Mapping[Any, str],
+    settings: Mapping[Any, Settings],
+    identities: Mapping[Any, Settings],
+    defaults: Mapping[Any, Settings | None],
+) -> dict[Any, str]:
+    """Return a label for each variant by its key; equal ones are told apart by hash and code.
+
+    A label holds the settings in which variants of one prefix differ, and those that differ from
+    the defaults. What more than half of at least four variants have goes without saying where it is
+    the default or no default is known: so an ablation's variants are named by what they lack.
+    """
+    families: dict[str, list[Any]] = defaultdict(list)
+    for key, prefix in prefixes.items():
+        families[prefix].append(key)
+    labels: dict[Any, str] = {}
+    for prefix, family in families.items():
+        differing = set(differing_keys([settings[key] for key in family]))
+        most = {name: _most([settings[key].get(name, ABSENT) for key in family])
+                for name in differing}  # fmt: skip
+        for key in family:
+            own, usual = settings[key], defaults[key]
+            said = {name for name in differing if repr(own.get(name, ABSENT)) != most[name]}
+            if usual is not None:
+                said |= set(departures(identities[key], usual))
+            others = [settings[other] for other in family] + ([usual] if usual else [])
+            labels[key] = " ".join([prefix, *_words(own, others, said, usual)])
+    taken = Counter(labels.values())
+    return {
+        key: f"{label} ({_apart(key)})" if taken[label] > 1 else label
+        for key, label in labels.items()
+    }
+
+
+def _apart(key: Any) -> str:
+    name, code = key
+    digits = str(name).rpartition("-")[2]
+    return digits if code is None else f"{digits}, code {code[:CODE_DIGITS]}"
+
+
+def _most(values: list[Any]) -> str | None:
+    """Return what more than half of at least four variants have, as `repr` writes it."""
+    ((value, count),) = Counter(map(repr, values)).most_common(1)
+    return value if len(values) > 3 and 2 * count > len(values) else None
+
+
+def _words(
+    own: Settings, others: Sequence[Settings], said: set[str], usual: Settings | None
+) -> list[str]:
+    """Return the words of a label: a section that is exchanged or switched is one word.
+
+    Such a section that is as by default goes without saying.
+    """
+    words = []
+    everyone = [own, *others]
+    for key in [*own, *sorted(said - own.keys())]:
+        section = exchanged_section(key, everyone) if key in said else None
+        target = f"{section}{TARGET}"
+        alike = [each for each in everyone if each.get(target) == own.get(target)]
+        if key not in said:
+            continue
+        if section is None or (key != target and target in own):
+            if key in own and len({repr(each.get(key)) for each in alike}) > 1:
+                words.append(f"{key}={shown(own[key])}")
+        elif usual is not None and usual.get(target) == own.get(target):
+            continue
+        elif target not in own:
+            words.append(f"{section}=null")
+        else:
+            switched = not all(target in each for each in others)
+            words.append(f"+{section}" if switched else f"{section}={_last(own[target])}")
+    return list(dict.fromkeys(words))
+
+
+def exchanged_section(key: str, settings: Sequence[Settings]) -> str | None:
+    """Return the outermost section around `key` whose class not all settings have in common."""
+    parts = key.split(".")[:-1]
+    for length in range(1, len(parts) + 1):
+        section = ".".join(parts[:length])
+        if len({repr(each.get(section + TARGET, ABSENT)) for each in settings}) > 1:
+            return section
+    return None
+
+
+def differing_keys(settings: Sequence[Settings]) -> list[str]:
+    """Return the keys that have not the same value everywhere, in their order."""
+    keys = dict.fromkeys(key for each in settings for key in each)
+    return [key for key in keys if len({repr(each.get(key, ABSENT)) for each in settings}) > 1]
+
+
+def departures(own: Settings, plan: Settings) -> list[str]:
+    """Return the keys in which a variant departs from a planned one, by the identities of both.
+
+    A plan may leave its data open: what they turn out to be, and how much of them is taken where
+    that is null, is no departure.
+    """
+    left_open = {key for key, value in plan.items() if value is None and key.startswith("data.")}
+    return [key for key in differing_keys([plan, own]) if key not in left_open | {"data.dataset"}]
+
+
+def differences(a: Settings, b: Settings) -> dict[str, tuple[str, str]]:
+    """Return in what two variants differ: by key, the values of both as one would type them.
+
+    A section whose class differs, or that one of them has not, is a single difference; a key that
+    one of them leaves at its class's default is `default` there.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for key in differing_keys([a, b]):
+        section = exchanged_section(key, [a, b])
+        if section is None:
+            found[key] = _shown_at(a, key), _shown_at(b, key)
+        else:
+            found[section] = tuple(_last(each.get(section + TARGET)) for each in (a, b))  # type: ignore[assignment]
+    return found
+
+
+def _shown_at(settings: Settings, key: str) -> str:
+    return shown(settings[key]) if key in settings else "default"
+
+
+def _last(target: Any) -> str:
+    """Return the last word of a class's dotted name; `null` where there is none."""
+    return shown(target).rpartition(".")[2]
+
+
+def _seed(run: RunRecord) -> int:
+    return run.seed
+
+
+def _order(value: Any) -> tuple[int, float, str]:
+    """Sort what is not set before numbers by size, and those before the rest by its spelling."""
+    if value is None:
+        return (0, 0.0, "")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return (1, float(value), "")
+    return (2, 0.0, shown(value))

@@ -1,0 +1,325 @@
+"""python -m project.runs: see, compare and keep runs.
+
+    python -m project.runs list                         every variant: seeds, status, validation
+    python -m project.runs list where='optimizer.lr>0.1 and model=ws_al*'   --json for machines
+    python -m project.runs show RUN                     a run: result, command as typed, files
+    python -m project.runs diff A B                     two runs or variants: in what they differ
+    python -m project.runs tag RUN... add=WORD          words of your own; remove=WORD
+    python -m project.runs note RUN text='...'          a sentence of your own
+    python -m project.runs prune --failed               what would go to the trash; --yes does it
+    python -m project.runs du                           sizes
+
+RUN is a directory, a name `<variant>/seed_<k>`, a variant, a glob, or `best`: the run of the best
+validation value. Prune takes --failed,
+--checkpoints, --old-code or where=; it spares what is at work and what the last report cites.
+paths.outputs=FOLDER names another output folder. torch is never imported.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from project.cli import main as cli
+from project.config.compose import expand_path
+from project.config.errors import ConfigurationError, suggest
+from project.results.reading import read_runs
+from project.results.records import Problem, RunRecord
+from project.runs.record import NoRunError
+
+FLAGS = ("--json", "--yes", "--failed", "--checkpoints", "--old-code")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was typed after the subcommand.
+
+    Attributes:
+        names: Runs, variants and globs.
+        keys: The values of KEY=VALUE, by key, in their order.
+        flags: The flags, without their dashes.
+    """
+
+    names: list[str]
+    keys: dict[str, list[str]]
+    flags: set[str]
+
+    @property
+    def outputs(self) -> Path:
+        """The output folder."""
+        return Path(expand_path(self.keys.get("paths.outputs", ["outputs"])[-1]))
+
+    def one(self, key: str) -> str | None:
+        """Return the value of a key that may be typed once."""
+        values = self.keys.get(key, [])
+        if len(values) > 1:
+            raise ConfigurationError(f"{key}= is given twice; leave one out")
+        return values[0] if values else None
+
+    def select(self) -> tuple[list[RunRecord], list[Problem]]:
+        """Read the runs that names and `where=` choose.
+
+        Raises:
+            NoRunError: A name chooses none.
+        """
+        patterns = [_pattern(name, self.outputs) for name in self.names]
+        runs, problems = read_runs(self.outputs, patterns)
+        for name, pattern in zip(self.names, patterns, strict=True):
+            if not any(_fits(each.name, pattern) for each in (*runs, *problems)):
+                known = sorted({each.variant for each in read_runs(self.outputs)[0]})
+                raise NoRunError(f"{name}: there is no such run{suggest(name, known[:20])}")
+        text = self.one("where")
+        if text is not None:
+            from project.results.where import where
+
+            runs, problems = where(text, runs), []
+        return runs, problems
+
+
+def _pattern(name: str, outputs: Path) -> str:
+    """Return a name or path as a glob for `<variant>/seed_<k>` or `<variant>`."""
+    if name == "best":
+        from project.results.best import find_best
+
+        return find_best(outputs)[0].name
+    path = Path(expand_path(name))
+    root = (outputs / "runs").resolve()
+    resolved = path.resolve()
+    if resolved.is_relative_to(root) and path.exists():
+        return str(resolved.relative_to(root))
+    return name.rstrip("/").removeprefix("runs/")
+
+
+def _fits(name: str, pattern: str) -> bool:
+    from fnmatch import fnmatchcase
+
+    return fnmatchcase(name, pattern) or fnmatchcase(name.rpartition("/")[0], pattern)
+
+
+def read_request(words: Sequence[str], keys: Sequence[str], flags: Sequence[str]) -> Request:
+    """Sort the words after a subcommand; raises ConfigurationError for an unknown one."""
+    request = Request([], {}, set())
+    for word in words:
+        key, equals, value = word.partition("=")
+        if word.startswith("--"):
+            if word not in flags:
+                raise ConfigurationError(f"unknown flag {word}{suggest(word, flags)}")
+            request.flags.add(word.removeprefix("--"))
+        elif equals and key in (*keys, "paths.outputs"):
+            request.keys.setdefault(key, []).append(value)
+        elif equals and not Path(word).exists() and "/" not in key:
+            raise ConfigurationError(f"unknown key '{key}'{suggest(key, keys)}")
+        else:
+            request.names.append(word)
+    return request
+
+
+def list_runs(request: Request) -> None:
+    """Print a line for each variant, and one for each run that cannot be read."""
+    from rich.table import Table
+
+    from project.results.listing import HEADINGS, as_json, cells, variant_lines
+
+    runs, problems = request.select()
+    lines = variant_lines(runs)
+    if "json" in request.flags:
+        print(json.dumps(as_json(lines, problems), indent=1))
+        return
+    table = Table(*HEADINGS, box=None, pad_edge=False)
+    for line in lines:
+        table.add_row(*cells(line))
+    _print(table)
+    for problem in problems:
+        print(f"damaged: {problem}", file=sys.stderr)
+    completed = sum(line.n for line in lines)
+    print(
+        f"{len(lines)} variant{'s' * (len(lines) != 1)}, {completed} completed "
+        f"run{'s' * (completed != 1)} in {request.outputs}"
+    )
+
+
+def show_run(request: Request) -> None:
+    """Print what is known of a run, and its files."""
+    from project.results.listing import files_of, run_facts
+
+    runs, problems = request.select()
+    if "json" in request.flags:
+        print(json.dumps([run.record for run in runs], indent=1))
+        return
+    if len(runs) + len(problems) != 1:
+        raise ConfigurationError(
+            f"show takes one run, and {len(runs)} were chosen; name one as <variant>/seed_<k>"
+        )
+    for problem in problems:
+        print(f"damaged: {problem}")
+    for run in runs:
+        print(run.name)
+        for key, value in run_facts(run):
+            print(f"  {key}: {value}")
+        for name, size in files_of(run):
+            print(f"  {name}  {size}")
+
+
+def diff_runs(request: Request) -> None:
+    """Print in what two runs or variants differ, and what came of both."""
+    from project.results.listing import differences
+
+    if len(request.names) != 2:
+        raise ConfigurationError("diff takes two runs or variants: project.runs diff A B")
+    a, b = (
+        Request([name], {"paths.outputs": [str(request.outputs)]}, set()).select()[0]
+        for name in request.names
+    )
+    if not a or not b:
+        raise NoRunError("one of the two holds no run that can be read")
+    found = differences(a, b)
+    if "json" in request.flags:
+        print(json.dumps([vars(each) for each in found], indent=1))
+        return
+    kind = ""
+    for each in found:
+        if each.kind != kind:
+            kind = each.kind
+            print(kind)
+        print(f"  {each.key}: {each.a} -> {each.b}")
+    if not found:
+        print("configuration, code, environment and data are the same")
+    _print_results(a, b)
+
+
+def _print_results(a: list[RunRecord], b: list[RunRecord]) -> None:
+    print("results")
+    for name in sorted({key for run in (*a, *b) for key in run.metrics}):
+        shown = ["; ".join(_values(runs, name)) or "-" for runs in (a, b)]
+        print(f"  {name}: {shown[0]} -> {shown[1]}")
+
+
+def _values(runs: list[RunRecord], name: str) -> list[str]:
+    from project.runs.lifecycle import metric_text
+
+    values = [run.metrics[name] for run in runs if name in run.metrics]
+    short = name.partition("/")[2]
+    if len(values) > 3:
+        mean = sum(values) / len(values)
+        return [f"mean {metric_text(short, mean)} over {len(values)} seeds"]
+    return [metric_text(short, value) for value in values]
+
+
+def tag_runs(request: Request) -> None:
+    """Add or remove tags of the runs that are named."""
+    from project.runs.editing import edit_tags
+
+    add, remove = request.keys.get("add", []), request.keys.get("remove", [])
+    if not request.names or not (add or remove):
+        raise ConfigurationError("name runs, and a word: project.runs tag RUN... add=WORD")
+    for run in request.select()[0]:
+        tags = edit_tags(run.directory, add, remove)
+        print(f"{run.name}: {', '.join(tags) or 'no tags'}")
+
+
+def note_runs(request: Request) -> None:
+    """Put a note on the runs that are named."""
+    from project.runs.editing import edit_note
+
+    text = request.one("text")
+    if not request.names or text is None:
+        raise ConfigurationError("name runs, and a text: project.runs note RUN... text='...'")
+    for run in request.select()[0]:
+        edit_note(run.directory, text)
+        print(f"{run.name}: {'note removed' if not text else 'noted'}")
+
+
+def prune_runs(request: Request) -> None:
+    """Move runs or checkpoints to the trash; without --yes only say which."""
+    from project.results.listing import cited_runs, size_text
+    from project.runs.prune import prune_run
+
+    flags = request.flags
+    if not (request.names or request.keys.get("where") or flags & {"failed", "old-code"}):
+        raise ConfigurationError(
+            "say what may go: RUN..., where=CONDITION, --failed or --old-code (with --checkpoints "
+            "only their checkpoints)"
+        )
+    runs = [run for run in request.select()[0] if _may_go(run, flags)]
+    cited, dry = cited_runs(request.outputs), "yes" not in flags
+    total = 0
+    for run in runs:
+        if run.name in cited:
+            print(f"{run.name}: stays, the last report cites it")
+            continue
+        done = prune_run(run.directory, request.outputs, "checkpoints" in flags, dry)
+        total += done.size
+        verb = "would be moved" if dry else "moved"
+        what = f"{verb}, {size_text(done.size)}"
+        print(f"{run.name}: {f'stays, {done.kept_because}' if done.kept_because else what}")
+    where = request.outputs / "trash"
+    hint = "; --yes does it" if dry and total else ""
+    print(f"{size_text(total)} {'would go' if dry else 'went'} to {where}{hint}")
+
+
+def _may_go(run: RunRecord, flags: set[str]) -> bool:
+    if "failed" in flags and run.status not in ("failed", "interrupted"):
+        return False
+    return not ("old-code" in flags and _is_current(run))
+
+
+def _is_current(run: RunRecord) -> bool:
+    from project.runs.code import fingerprint
+    from project.runs.prepare import deciding_targets
+
+    if run.record.get("command") != "train":
+        return True
+    return fingerprint(deciding_targets(run.config))["digest"] == run.code
+
+
+def sizes(request: Request) -> None:
+    """Print the size of each variant, the largest first."""
+    from project.results.listing import size_text, variant_lines
+
+    lines = sorted(variant_lines(request.select()[0]), key=lambda line: -line.bytes)
+    for line in lines:
+        runs = line.n + sum(line.other.values())
+        print(f"{size_text(line.bytes):>10}  {line.variant}  ({runs} runs)")
+    print(f"{size_text(sum(line.bytes for line in lines)):>10}  in all")
+
+
+def _print(table: Any) -> None:
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else 200
+    Console(highlight=False, markup=False, width=width).print(table)
+
+
+SUBCOMMANDS: dict[str, tuple[Callable[[Request], None], tuple[str, ...], tuple[str, ...]]] = {
+    "list": (list_runs, ("where",), ("--json",)),
+    "show": (show_run, (), ("--json",)),
+    "diff": (diff_runs, (), ("--json",)),
+    "compare": (diff_runs, (), ("--json",)),
+    "tag": (tag_runs, ("add", "remove", "where"), ()),
+    "note": (note_runs, ("text", "where"), ()),
+    "prune": (prune_runs, ("where",), ("--yes", "--failed", "--checkpoints", "--old-code")),
+    "du": (sizes, ("where",), ()),
+}
+
+
+def run(words: Sequence[str]) -> None:
+    """Carry out what was typed."""
+    if not words or words[0] in ("-h", "--help"):
+        print(__doc__)
+        return
+    name, *rest = words
+    if name not in SUBCOMMANDS:
+        raise ConfigurationError(f"unknown subcommand '{name}'{suggest(name, SUBCOMMANDS)}")
+    function, keys, flags = SUBCOMMANDS[name]
+    function(read_request(rest, keys, flags))
+
+
+def main() -> None:
+    """Run the command."""
+    cli.run_plain(lambda: run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

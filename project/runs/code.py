@@ -1,0 +1,249 @@
+"""Fingerprints of the code that decides a run's result, read without importing it.
+
+From every class that a configuration names (`_target_`) the definitions are followed that can be
+reached by name: base classes, functions, constants, in this project's tasks, data and models and in
+the user's own modules. Each is hashed by its syntax tree without comments, docstrings and empty
+fields, so that formatting changes nothing and Python versions agree. Installed libraries count by
+their versions, which a run records beside this.
+"""
+
+import ast
+import functools
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from project.config import constructors
+from project.config.source import (
+    PROJECT,
+    Module,
+    find_module,
+    is_own,
+    is_standard_library,
+    module_path,
+    place_in_project,
+)
+
+# Of this project, what decides results and is named by configurations.
+DECIDING = ("tasks", "data", "models", "framework", "disk")
+# Where data files come from: what they hold is held against their SHA-256.
+NOT_DECIDING = ("data/fetching.py", "data/mnist_files.py")
+# What trains them: another version of it is said, and refused nowhere.
+PLATFORM = ("seeding.py", "config/instantiate.py", "training")
+
+
+def fingerprint(targets: Iterable[str]) -> dict[str, Any]:
+    """Return the fingerprints of the code behind dotted names.
+
+    Args:
+        targets: Names of classes or functions, as in `_target_`.
+
+    Returns:
+        `definitions`: a SHA-256 by `module:name`; `digest`: one over all of them; `platform`: one
+        over the code of this project that trains whatever is named.
+    """
+    definitions = _definitions(tuple(sorted(set(targets))))
+    return {
+        "digest": _digest(definitions),
+        "platform": _platform_digest(),
+        "definitions": dict(definitions),
+    }
+
+
+def targets_of(node: Any) -> list[str]:
+    """Return every `_target_` in a configuration, and functions that it names, sorted."""
+    return sorted(set(_targets(node)))
+
+
+def _targets(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key in ("_target_", "prepare") and isinstance(value, str):
+                yield value
+            yield from _targets(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _targets(value)
+
+
+def changed_definitions(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Name the definitions in which two fingerprints differ."""
+    old, new = before.get("definitions", {}), now.get("definitions", {})
+    return sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+
+
+def file_of(definition: str) -> Path | None:
+    """Return the file in which a definition of a fingerprint stands now."""
+    return module_path(definition.partition(":")[0])
+
+
+def clear_cache() -> None:
+    """Forget what this process has read of code, so that files are read anew."""
+    constructors.clear_cache()
+    _definitions.cache_clear()
+
+
+# A sweep of a thousand runs asks for the same few fingerprints a thousand times.
+@functools.lru_cache(maxsize=256)
+def _definitions(targets: tuple[str, ...]) -> dict[str, str]:
+    return _Reachable(targets).hashes()
+
+
+def _digest(hashes: dict[str, str]) -> str:
+    return hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
+
+
+def _platform_digest() -> str:
+    files: list[Path] = []
+    for name in PLATFORM:
+        path = PROJECT / name
+        files += sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    states = [path.stat() for path in files]
+    changed = tuple((state.st_mtime_ns, state.st_size) for state in states)
+    return _digest_of_files(tuple(files), changed)
+
+
+@functools.lru_cache(maxsize=1)
+def _digest_of_files(files: tuple[Path, ...], changed: tuple[tuple[int, int], ...]) -> str:
+    trees = {str(path.relative_to(PROJECT)): ast.parse(path.read_bytes()).body for path in files}
+    return _digest({name: _sha256(body) for name, body in trees.items()})
+
+
+def _decides(module: str, path: Path) -> bool:
+    place = place_in_project(path)
+    if place is not None:
+        return place.parts[0] in DECIDING and place.as_posix() not in NOT_DECIDING
+    return is_own(path) and not is_standard_library(module)
+
+
+class _Reachable:
+    """Follows names from definition to definition.
+
+    Args:
+        targets: The dotted names to begin with.
+    """
+
+    def __init__(self, targets: Iterable[str]) -> None:
+        self._hashes: dict[str, str] = {}
+        self._modules: dict[str, Module | None] = {}
+        self._visited: set[str] = set()
+        for target in targets:
+            self._visit_dotted(target)
+
+    def hashes(self) -> dict[str, str]:
+        """Return the SHA-256 of each definition, by `module:name`."""
+        return dict(sorted(self._hashes.items()))
+
+    def _module(self, name: str) -> Module | None:
+        """Return a module that decides results; None for any other."""
+        if name not in self._modules:
+            path = module_path(name)
+            module = find_module(name) if path is not None and _decides(name, path) else None
+            self._modules[name] = module
+            if module is not None:
+                effects = [each for each in module.tree.body if _has_effect(each)]
+                self._add(f"{name}:", effects, module)
+        return self._modules[name]
+
+    def _visit_dotted(self, dotted: str) -> None:
+        """Follow the first name behind the longest part of `dotted` that is a module."""
+        if dotted in self._visited:  # modules may import from each other in a circle
+            return
+        self._visited.add(dotted)
+        if module_path(dotted) is not None:  # its names are followed where they are used
+            return
+        parts = dotted.split(".")
+        for split in range(len(parts) - 1, 0, -1):
+            name = ".".join(parts[:split])
+            if module_path(name) is not None:
+                module = self._module(name)
+                if module is not None:
+                    self._visit(module, parts[split])
+                return
+
+    def _visit(self, module: Module, name: str) -> None:
+        """Hash what `name` means in a module, and all that it leads to."""
+        if (bound := module.bound.get(name)) is not None:
+            self._add(f"{module.name}:{name}", bound, module)
+            return
+        for target in module.all_imports.resolve(name):
+            self._visit_dotted(target)
+
+    def _add(self, key: str, nodes: Sequence[ast.stmt], module: Module) -> None:
+        if key in self._hashes or not nodes:
+            return
+        self._hashes[key] = _sha256(nodes)
+        for node in nodes:
+            for name in sorted(_names(node)):
+                first = name.partition(".")[0]
+                self._visit(module, first if first in module.bound else name)
+
+
+def _has_effect(statement: ast.stmt) -> bool:
+    """Whether a statement at a module's top does more than to define or import names."""
+    if isinstance(statement, ast.If):
+        test = ast.unparse(statement.test)
+        if test in ("TYPE_CHECKING", "typing.TYPE_CHECKING", "__name__ == '__main__'"):
+            return False
+        return not _only_imports([*statement.body, *statement.orelse])
+    if isinstance(statement, ast.Try):
+        handled = [each for handler in statement.handlers for each in handler.body]
+        parts = [*statement.body, *handled, *statement.orelse, *statement.finalbody]
+        return not _only_imports(parts)
+    if isinstance(statement, ast.Assign | ast.AugAssign | ast.AnnAssign):
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        return any(isinstance(each, ast.Attribute | ast.Subscript) for each in targets)
+    definitions = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    return not isinstance(statement, definitions) and not _only_imports([statement])
+
+
+def _only_imports(body: Sequence[ast.stmt]) -> bool:
+    return all(_is_idle(each) or isinstance(each, ast.Import | ast.ImportFrom) for each in body)
+
+
+def _is_idle(node: Any) -> bool:
+    """Whether a statement does nothing: `pass`, and strings that document."""
+    is_constant = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return is_constant or isinstance(node, ast.Pass)
+
+
+def _names(node: ast.AST) -> set[str]:
+    """Return the names that are used in a tree, as dotted as they are written."""
+    found = set()
+    for each in ast.walk(node):
+        if isinstance(each, ast.Name):
+            found.add(each.id)
+        elif isinstance(each, ast.Attribute):
+            chain = _chain(each)
+            if chain is not None:
+                found.add(chain)
+    return found
+
+
+def _chain(node: ast.Attribute) -> str | None:
+    parts = [node.attr]
+    value = node.value
+    while isinstance(value, ast.Attribute):
+        parts.append(value.attr)
+        value = value.value
+    return ".".join([value.id, *reversed(parts)]) if isinstance(value, ast.Name) else None
+
+
+def _sha256(nodes: Sequence[ast.stmt]) -> str:
+    return hashlib.sha256(json.dumps(_plain(list(nodes))).encode()).hexdigest()
+
+
+def _plain(node: Any) -> Any:
+    """Return a syntax tree as lists, without docstrings and empty fields."""
+    if isinstance(node, list):
+        return [_plain(each) for each in node if not _is_idle(each)]
+    if isinstance(node, ast.AST):
+        fields: list[Any] = [type(node).__name__]
+        for name, value in ast.iter_fields(node):
+            plain = None if name in ("type_comment", "kind", "ctx") else _plain(value)
+            if plain not in (None, []):
+                fields.append([name, plain])
+        return fields
+    return node if isinstance(node, str | int | bool) or node is None else repr(node)

@@ -1,0 +1,189 @@
+"""The life of a run, the same for every command and launcher: found, locked, executed, recorded."""
+
+import os
+import shlex
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from project.runs.atomic import name_path, write_text
+from project.runs.interruption import Interrupted, StopFlag
+from project.runs.log import LogFile, log_failure
+from project.runs.origin import check_stored, check_unchanged, platform_notice
+from project.runs.provenance import provenance, uncommitted_changes
+from project.runs.record import COMPLETED, FAILED, INTERRUPTED, RUNNING, SCHEMA, write_record
+from project.runs.spec import Execute, Result, RunSpec
+
+
+class ExitedError(Exception):
+    """The code of a run has called sys.exit, which is no way for a run to end."""
+
+    exit_code = 1
+
+
+class DivergedError(Exception):
+    """The loss became infinite or NaN: an answer, though none that can be averaged."""
+
+    exit_code = 1
+
+
+def load_or_run(spec: RunSpec, execute: Execute) -> dict[str, Any]:
+    """Return the record of the run: the stored one if it is completed, else a new one.
+
+    Raises:
+        ConflictError: Another run, other data or other code stand there, or a link leads outside.
+        CorruptRunError: What stands there cannot be read.
+        ExitedError: The run's own code called sys.exit.
+        OSError: Naming a path.
+    """
+    directory = spec.directory
+    directory.refuse_links_outside()
+    # Without the lock: a completed run can be read where nothing can be written.
+    if not spec.rerun and (record := _found(spec)) is not None:
+        return record
+    with directory.locked():
+        # Again: another process may have completed it until now.
+        if not spec.rerun and (record := _found(spec)) is not None:
+            return record
+        try:
+            record = run(spec, execute)
+        except SystemExit as error:
+            raise ExitedError(f"the run's own code called sys.exit({error.code!r})") from error
+        except OSError as error:
+            name_path(error, directory.path)
+            raise
+    print(f"{spec.run.name}: {summary(record, directory.path)}")
+    return record
+
+
+def _found(spec: RunSpec) -> dict[str, Any] | None:
+    record = check_stored(spec)
+    if record is None or record["status"] != COMPLETED:
+        return None
+    print(f"{spec.run.name}: already completed, {summary(record, spec.directory.path)}")
+    if notice := platform_notice(spec, [record]):
+        print(notice, file=sys.stderr)
+    return record
+
+
+def run(spec: RunSpec, execute: Execute) -> dict[str, Any]:
+    """Execute and record the run; returns its record. The caller holds the lock.
+
+    Raises:
+        ConflictError: The code has changed since the run was prepared.
+    """
+    check_unchanged(spec)
+    session = _Session(spec)
+    session.write(RUNNING)
+    with StopFlag() as stop, LogFile(spec.directory.path / "run.log"):
+        try:
+            result = execute(spec, stop)
+        except Interrupted:
+            session.write(INTERRUPTED)
+            print(f"{spec.run.name}: the same command goes on from here", file=sys.stderr)
+            raise
+        except (Exception, SystemExit) as error:
+            # On a disk that is full neither may succeed: the user is to see the first cause.
+            with suppress(OSError):
+                log_failure(error)
+            diverged = {"diverged": True} if isinstance(error, DivergedError) else {}
+            with suppress(OSError):
+                session.write(FAILED, error=f"{type(error).__name__}: {error}", **diverged)
+            raise
+    session.add_facts(result)
+    return session.write(
+        COMPLETED,
+        parameters=result.parameters,
+        metrics=result.metrics,
+        seconds={"training": result.training_seconds, "session": session.seconds()},
+        ended=datetime.now(UTC).isoformat(timespec="seconds"),
+        **result.facts,
+    )
+
+
+class _Session:
+    """One attempt at a run: when it began, where its numbers come from.
+
+    Args:
+        spec: The run, whose directory is made ready.
+    """
+
+    def __init__(self, spec: RunSpec) -> None:
+        self.spec = spec
+        self.began = datetime.now(UTC)
+        self._started = time.monotonic()
+        spec.directory.begin(spec.config, spec.rerun)
+        self.sources = provenance(spec.threads) | {"code": spec.code, "data": spec.data}
+        if spec.accepts_code:
+            self.sources["code_accepted"] = True
+        if self.sources["git"]["dirty"] and (diff := uncommitted_changes()):
+            write_text(spec.directory.path / "code.diff", diff)
+
+    def add_facts(self, result: Result) -> None:
+        """Add what is known once the run has been executed."""
+        machine = dict(result.machine)
+        self.sources["device"] = machine.pop("device", "cpu")
+        self.sources["machine"] |= machine
+        self.sources["data"] = self.spec.data | result.data
+
+    def seconds(self) -> float:
+        """Return how long it has taken so far."""
+        return time.monotonic() - self._started
+
+    def write(self, status: str, **facts: Any) -> dict[str, Any]:
+        """Write run.json; returns its content."""
+        record = _record(self.spec, status, self.sources, self.began) | facts
+        write_record(self.spec.directory.path, record)
+        return record
+
+
+def _record(spec: RunSpec, status: str, sources: dict[str, Any], began: datetime) -> dict[str, Any]:
+    config = spec.config
+    return {
+        "schema": SCHEMA,
+        "status": status,
+        "command": spec.command,
+        "model": spec.run.model,
+        "data": spec.data.get("name", spec.command),
+        "task": (config.get("task") or {}).get("name", spec.command),
+        "variant": spec.run.hash,
+        "name": spec.run.name,
+        "seed": spec.run.seed,
+        "metric": config.get("metric") or {"name": "error", "direction": "min"},
+        "config": config,
+        "tags": config.get("tags", []),
+        "notes": config.get("notes", ""),
+        "process": {"pid": os.getpid(), "host": socket.gethostname()},
+        "started": began.isoformat(timespec="seconds"),
+        "typed": spec.typed,
+        "overrides": list(spec.overrides),
+        "provenance": sources,
+    }
+
+
+def summary(record: Mapping[str, Any], directory: Path) -> str:
+    """Return the result of a completed run in one line."""
+    name = record["metric"]["name"]
+    value = record["metrics"].get(f"test/{name}")
+    is_number = isinstance(value, int | float)
+    result = f"test {name} {metric_text(name, value)}, " if is_number else ""
+    return (
+        f"{result}{record['parameters']:,} parameters, trained in "
+        f"{record['seconds']['training']:.1f} s, {directory}"
+    )
+
+
+def metric_text(name: str, value: float) -> str:
+    """Return a metric's value as it is shown: shares in percent, else four digits."""
+    is_share = name.split("_")[-1] in ("error", "accuracy")
+    return f"{100 * value:.2f} %" if is_share else f"{value:.4g}"
+
+
+def typed_command() -> str:
+    """Return this process's command as it was typed."""
+    return shlex.join(sys.orig_argv)

@@ -1,0 +1,123 @@
+"""From a composed configuration to a run that has a name: checked once, data in place."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from project.config.compose import options
+from project.config.engine import check_engine, with_engine
+from project.config.errors import ConfigurationError
+from project.config.identity import IGNORED, deciding_callbacks, identify
+from project.config.instantiate import locate
+from project.config.keys import SETTLED, check_chosen, check_keys
+from project.config.packages import check_loggers
+from project.config.schema import validate_train
+from project.runs.code import fingerprint, targets_of
+from project.runs.initial import SENT_NAME, initial_checkpoint, settle_initial
+from project.runs.spec import RunSpec
+
+# Below the output folder: runs of `debug=...`, made anew each time, which no reader of runs sees.
+DEBUG = "debug"
+# What a command asks for once; a stored configuration that is used again does not ask for it.
+NOT_STORED: dict[str, Any] = {"rerun": False, "verify": None, "code": None, "trust_code": False}
+
+
+def prepare_run(config: dict[str, Any], typed: str = "", overrides: Sequence[str] = ()) -> RunSpec:
+    """Check a resolved configuration, see what data there is, and name the run.
+
+    Args:
+        config: Plain values, as `project.config.compose` gives them.
+        typed: The command as it was typed, for the record.
+        overrides: The words that led to the configuration, for the record.
+
+    Raises:
+        ConfigurationError: Naming the key and the rule that is broken.
+    """
+    check_chosen(config, options)
+    checked = validate_train(config)
+    check_keys(config, settled=False)
+    check_engine(config)
+    check_loggers(config["logger"])
+    config, facts = prepare_data(settle_initial(config))
+    validate_train(config)  # what has been settled is part of the run's name
+    check_keys(config)
+    targets = deciding_targets(config)
+    outputs, is_scratch = Path(checked.paths.outputs), checked.debug is not None
+    return RunSpec(
+        command="train",
+        config=config | NOT_STORED,
+        run=identify(config),
+        outputs=outputs / DEBUG if is_scratch else outputs,
+        threads=checked.trainer.threads,
+        data={"name": config["data"]["name"], **facts},
+        code=fingerprint(targets),
+        targets=tuple(targets),
+        typed=typed,
+        overrides=tuple(overrides),
+        rerun=checked.rerun or is_scratch,
+        accepts_code=checked.code == "accept" or is_scratch,
+    )
+
+
+def prepare_data(config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Let the data's own `prepare` function settle what its section leaves open.
+
+    Keys of the model that are null take what the settled section says under the same name: how
+    many classes there are, how large the images are.
+
+    Returns:
+        The configuration, and facts about the data: `dataset`, `fetched_from`, `source`.
+
+    Raises:
+        ConfigurationError: It returns anything else, or the data do not say what the model asks.
+    """
+    section = config["data"]
+    if section.get("prepare") is None:
+        return _with_shape(config, section), {}
+    result = locate("data.prepare", section["prepare"])(section)
+    if not (isinstance(result, tuple) and [type(each) for each in result] == [dict, dict]):
+        raise ConfigurationError(
+            f"data.prepare={section['prepare']}: must return the settled section and facts about "
+            f"the data, two dictionaries, not {type(result).__name__}"
+        )
+    settled, facts = result
+    return _with_shape(config, settled), facts
+
+
+def _with_shape(config: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    """Return the configuration with settled data, and a model that knows their shape."""
+    model = config.get("model")
+    if model is not None:
+        open_keys = sorted(key for key in SETTLED if key in model and model[key] is None)
+        missing = [key for key in open_keys if data.get(key) is None]
+        if missing:
+            raise ConfigurationError(
+                f"model.{missing[0]}: is null, and data={data['name']} does not say what it is; "
+                "type a number"
+            )
+        model = model | {key: data[key] for key in open_keys}
+    return config | {"data": data, "model": model}
+
+
+def deciding_targets(config: dict[str, Any]) -> list[str]:
+    """Return the names of the classes that decide a run's result."""
+    sections = {key: value for key, value in with_engine(config).items() if key not in IGNORED}
+    sections["callbacks"] = deciding_callbacks(config.get("callbacks"))
+    return targets_of(sections)
+
+
+def files_to_send(config: dict[str, Any]) -> dict[str, bytes]:
+    """Return what the data folder of another machine has to hold, by path in it.
+
+    The module of the data's `prepare` function may have a function `files_to_send` that says so;
+    the weights of `init_from` go along.
+    """
+    files: dict[str, bytes] = {}
+    prepare = config["data"].get("prepare")
+    if prepare is not None:
+        module = locate("data.prepare", prepare.rpartition(".")[0])
+        function = getattr(module, "files_to_send", None)
+        files = function(config["data"]) if function is not None else {}
+    if config.get("init_from") is not None:
+        files = files | {SENT_NAME: initial_checkpoint(config, None).read_bytes()}
+    return files

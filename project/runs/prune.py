@@ -1,0 +1,85 @@
+"""Making room: runs or their checkpoints are moved to `<outputs>/trash`, and nothing is deleted."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from project.runs.directory import TRASH, move_to_trash
+from project.runs.lock import locked
+from project.runs.record import RunLockedError
+
+CHECKPOINTS = "*.ckpt*"
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What was done with a run, or why nothing.
+
+    Attributes:
+        directory: The run directory.
+        size: Bytes that were moved.
+        kept_because: Why it stays; empty if it was moved.
+    """
+
+    directory: Path
+    size: int
+    kept_because: str = ""
+
+
+def directory_size(directory: Path) -> int:
+    """Return the bytes of the files in a run directory."""
+    return sum(entry.stat(follow_symlinks=False).st_size for entry in _files(directory))
+
+
+def last_change(directory: Path) -> float:
+    """Return when a file of the run changed last, in seconds since the epoch."""
+    return max((entry.stat().st_mtime for entry in _files(directory)), default=0.0)
+
+
+def _files(directory: Path) -> Iterator["os.DirEntry[str]"]:
+    with suppress(FileNotFoundError), os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files(Path(entry.path))
+            elif entry.is_file(follow_symlinks=False):
+                yield entry
+
+
+def prune_run(directory: Path, outputs: Path, only_checkpoints: bool, dry: bool) -> Pruned:
+    """Move a run, or its checkpoints, to the trash.
+
+    Args:
+        directory: The run directory.
+        outputs: The output folder.
+        only_checkpoints: Leave record, history and events where they are.
+        dry: Only say what would be done.
+    """
+    checkpoints = sorted(directory.glob(CHECKPOINTS))
+    if only_checkpoints and not checkpoints:
+        return Pruned(directory, 0, "has no checkpoint")
+    try:
+        with locked(directory):
+            size = (
+                sum(path.stat().st_size for path in checkpoints)
+                if only_checkpoints
+                else directory_size(directory)
+            )
+            if not dry and only_checkpoints:
+                _move_checkpoints(checkpoints, directory, outputs)
+            elif not dry:
+                move_to_trash(directory, outputs)
+    except RunLockedError as error:
+        return Pruned(directory, 0, str(error))
+    return Pruned(directory, size)
+
+
+def _move_checkpoints(checkpoints: list[Path], directory: Path, outputs: Path) -> None:
+    folder = outputs / TRASH / directory.parent.name / f"{directory.name}.checkpoints"
+    number = 1
+    while (place := folder.with_name(f"{folder.name}.{number}")).exists():
+        number += 1
+    place.mkdir(parents=True)
+    for path in checkpoints:
+        path.rename(place / path.name)

@@ -1,0 +1,198 @@
+"""A net that compares pairs, ready for use: plain pixels in, calibrated probabilities out."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from project.data.pairs import DigitPairsData
+from project.models.prediction import Prediction
+from project.tasks.calibration import are_probabilities, fit_temperature, logarithms
+from project.tasks.exportable import EXAMPLES, Card, Exportable, Output
+
+OUTPUTS = (
+    Output(
+        "comparison",
+        "`comparison` (N, 2), the net's scores of first > second and first <= second",
+        "scores",
+    ),
+    Output(
+        "probability_ordered",
+        "`probability_ordered` (N,), the calibrated probability of first <= second",
+        "probabilities",
+    ),
+    Output(
+        "digit_probabilities",
+        "`digit_probabilities` (N, 2, 10), calibrated, of the classes 0 to 9",
+        "probabilities",
+    ),
+)
+IMAGES_MODULE = "project/data/images.py"
+
+
+class Calibration(NamedTuple):
+    """The temperatures of a net.
+
+    Attributes:
+        pairs: Validation pairs on which they were fitted; with 0 all of them are 1.
+        comparison: That of the comparison.
+        digits: That of the digits; None for a net that names none.
+        digits_as_logarithms: Whether the net gives probabilities.
+    """
+
+    pairs: int
+    comparison: float
+    digits: float | None
+    digits_as_logarithms: bool
+
+
+def calibrate(net: nn.Module, data: DigitPairsData) -> Calibration:
+    """Return the temperatures of `net` on the run's validation pairs: a tenth of a second."""
+    pairs = data.val if len(data.val) else data.train  # either shows what the outputs are
+    with torch.inference_mode():
+        comparison, digits = net(pairs.images)
+    scores, as_logarithms = None, False
+    if digits:
+        scores = digits[-1].flatten(0, 1)
+        as_logarithms = are_probabilities(scores)
+        scores = logarithms(scores) if as_logarithms else scores
+
+    def fitted(scores: Tensor, classes: Tensor) -> float:
+        return fit_temperature(scores, classes) if len(data.val) else 1.0
+
+    return Calibration(
+        pairs=len(data.val),
+        comparison=fitted(comparison, pairs.target),
+        digits=None if scores is None else fitted(scores, pairs.digits.flatten()),
+        digits_as_logarithms=as_logarithms,
+    )
+
+
+class CalibratedNet(nn.Module):
+    """Pairs (N, 2, H, W) of pixels in [0, 255], ink 255, to what `answers` gives.
+
+    Args:
+        net: Maps pairs as the run's own data give them.
+        data: The run's data, with the mean and std by which they are normalised.
+        calibration: The net's temperatures.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, net: nn.Module, data: DigitPairsData, calibration: Calibration) -> None:
+        super().__init__()
+        self.net = net
+        self.calibration = calibration
+        self.register_buffer("mean", data.mean)
+        self.register_buffer("std", data.std)
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """What `forward` returns, in its order."""
+        return OUTPUTS[:2] if self.calibration.digits is None else OUTPUTS
+
+    def forward(self, pairs: Tensor) -> tuple[Tensor, ...]:
+        """Return what `answers` says about plain pixels (N, 2, H, W)."""
+        return self.answers(self.net((pairs - self.mean) / self.std))
+
+    def answers(self, prediction: Prediction) -> tuple[Tensor, ...]:
+        """Return the net's prediction, calibrated.
+
+        Returns:
+            Scores of the comparison as the net gives them (N, 2); the probability that the first
+            digit is lesser than or equal to the second (N,); for a net that names the digits, the
+            probabilities of their classes (N, 2, 10).
+        """
+        comparison, temperatures = prediction.comparison, self.calibration
+        ordered = (comparison / temperatures.comparison).softmax(1)[:, 1]
+        if temperatures.digits is None:
+            return comparison, ordered
+        digits = prediction.digits[-1]
+        scores = logarithms(digits) if temperatures.digits_as_logarithms else digits
+        return comparison, ordered, (scores / temperatures.digits).softmax(2)
+
+
+def pairs_exportable(net: nn.Module, data: DigitPairsData) -> Exportable:
+    """Return a trained net with its normalisation and its calibration.
+
+    Args:
+        net: Maps pairs as the run's data give them.
+        data: The run's data, set up.
+    """
+    calibration = calibrate(net, data)
+    module = CalibratedNet(net, data, calibration).eval()
+    # From the pairs as the run had them: not from what is exported.
+    with torch.inference_mode():
+        expected = module.answers(net(own_pairs(data)))
+    size = data.image_size
+    return Exportable(
+        module=module,
+        inputs=own_pairs(data.plain()),
+        expected=expected,
+        input_name="pairs",
+        input_text=f"float32 (N, 2, {size}, {size}), pixels in [0, 255], ink 255",
+        outputs=module.outputs,
+        card=pairs_card(data, calibration),
+        facts={"calibration": calibration._asdict()},
+    )
+
+
+def own_pairs(data: DigitPairsData) -> Tensor:
+    """Return the validation pairs, filled up with training pairs to 1,000; no test pair."""
+    return torch.cat([data.val.images, data.train.images])[:EXAMPLES]
+
+
+def pairs_card(data: DigitPairsData, calibration: Calibration) -> Card:
+    """Return what a model card says of comparing pairs."""
+    size = data.image_size
+    use = ["The run's normalisation is inside."]
+    limits = [
+        "It answers whatever it is shown, even letters, several digits or noise, and can be sure "
+        "of it.",
+        "The comparison and the digits are separate outputs, which may contradict each other; then "
+        "trust neither.",
+    ]
+    if data.dataset.startswith("mnist"):
+        use = [
+            "A digit as MNIST has it (its box scaled into 20x20, its centre of mass in the middle "
+            f"of 28x28, which `{IMAGES_MODULE}` does), then 2x2 means. The run's normalisation is "
+            "inside."
+        ]
+        limits = [
+            f"It has seen digits of `{data.dataset}` only: handwriting of American census clerks "
+            "and pupils of about 1990. Errors and probabilities hold for such digits, cut out and "
+            "centred in the same way; for other handwriting, typeset digits or photographs neither "
+            "was measured.",
+            *limits,
+        ]
+    return Card(
+        summary="Two images of digits in; out comes whether the first digit is lesser than or "
+        "equal to the second.",
+        errors={
+            "test/error": "test error",
+            "val/error": "validation error",
+            "test/digit_error": "test error of single digits",
+        },
+        data=[
+            f"{data.train_pairs:,} training, {data.val_pairs:,} validation and "
+            f"{data.test_pairs:,} test pairs, {size}x{size} pixels each digit; no digit in two of "
+            "them"
+        ],
+        use=use,
+        calibration=_calibration_text(calibration),
+        limits=limits,
+    )
+
+
+def _calibration_text(calibration: Calibration) -> str:
+    named = calibration.digits is not None
+    silent = "" if named else "The net does not name the digits. "
+    if not calibration.pairs:
+        return f"{silent}There were no validation pairs: the probabilities are not calibrated."
+    temperatures = f"comparison {calibration.comparison:.3f}"
+    temperatures += f", digits {calibration.digits:.3f}" if named else ""
+    return (
+        f"{silent}Temperatures ({temperatures}) were fitted on {calibration.pairs:,} validation "
+        "pairs."
+    )

@@ -1,0 +1,136 @@
+"""Comparing two digits, with auxiliary losses on the digits themselves (report, part 1)."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from project.data.pairs import DigitPairsData
+from project.models.prediction import Prediction
+from project.tasks.calibrated_pairs import pairs_exportable
+from project.tasks.exportable import Exportable
+from project.tasks.supervised import OptimizerFactory, SchedulerFactory, Supervised
+
+DIGITS = 10
+
+# images (N, 2, H, W), target (N,) and digit classes (N, 2)
+Batch = tuple[Tensor, Tensor, Tensor]
+
+
+class DigitPairs(Supervised):
+    """Cross-entropy of the comparison plus `auxiliary_weight` times that of every digit output.
+
+    Logged per epoch and stage (`train`, `val`, `test`), means over the stage's pairs:
+    `<stage>/loss` (main + auxiliary), `<stage>/comparison_loss`, `<stage>/error` (share of wrong
+    comparisons) and, if the net names digits, `<stage>/auxiliary_loss` and `<stage>/digit_error`
+    (share of wrong digits). Training values are taken during the epoch, as the optimizer sees them.
+
+    Args:
+        net: Maps pairs (N, 2, H, W) to a `Prediction`.
+        optimizer: Makes the optimizer.
+        scheduler: Makes the schedule of its learning rate; None for a constant one.
+        augmentation: Applied to the training pairs (N, 2, H, W) in every step.
+        auxiliary_weight: The weight of each digit's cross-entropy, at least 0.
+        label_smoothing: In training each digit's target is 1 minus so much, plus so much spread
+            over all ten classes; in [0, 1).
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        optimizer: OptimizerFactory,
+        scheduler: SchedulerFactory | None = None,
+        augmentation: Callable[[Tensor], Tensor] | None = None,
+        auxiliary_weight: float = 1.0,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        if auxiliary_weight < 0:
+            raise ValueError(f"auxiliary_weight must be at least 0, got {auxiliary_weight}")
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(f"label_smoothing must be at least 0, below 1, got {label_smoothing}")
+        super().__init__(net, optimizer, scheduler)
+        self.augmentation = augmentation
+        self.auxiliary_weight = auxiliary_weight
+        self.label_smoothing = label_smoothing
+
+    def loss_of(self, batch: Batch, stage: str) -> tuple[Tensor, Prediction]:
+        """Return the batch's mean loss, a scalar, and the net's prediction."""
+        images, target, digits = batch
+        if stage == "train" and self.augmentation is not None:
+            images = self.augmentation(images)
+        prediction = self.net(images)
+        if not isinstance(prediction, Prediction):
+            raise TypeError(
+                "task=digit_pairs expects a net that returns project.models.Prediction("
+                f"comparison, digits), got {type(prediction).__name__}"
+            )
+        comparison_loss = cross_entropy(prediction.comparison, target)
+        loss = comparison_loss
+        losses = {"comparison_loss": comparison_loss}
+        answers = {"error": (prediction.comparison, target)}
+        if prediction.digits:
+            # The sum over both digits, as in the report; a mean would halve the weight.
+            smoothing = self.label_smoothing if stage == "train" else 0.0
+            each_loss = [
+                cross_entropy(each.flatten(0, 1), digits.flatten(), label_smoothing=smoothing)
+                for each in prediction.digits
+            ]
+            auxiliary_loss = 2 * sum(each_loss[1:], each_loss[0])
+            loss = comparison_loss + self.auxiliary_weight * auxiliary_loss
+            losses["auxiliary_loss"] = auxiliary_loss
+            answers["digit_error"] = (prediction.digits[-1], digits)
+        self.epoch_metrics[stage].add(len(target), losses | {"loss": loss}, answers)
+        return loss, prediction
+
+    @property
+    def uniform_loss(self) -> float:
+        """The loss of an answer that gives every class the same probability."""
+        outputs = getattr(self.net, "digit_outputs", ())
+        return math.log(2) + self.auxiliary_weight * 2 * len(outputs) * math.log(DIGITS)
+
+    @property
+    def loss_floor(self) -> float:
+        """What the training loss cannot fall below, however good the answers are.
+
+        Label smoothing has a floor; so has softmax twice: no probabilities that are taken for
+        logits lead to a loss of 0. Two digits at log(e + 9) - 1 each are 2.92.
+        """
+        outputs = getattr(self.net, "digit_outputs", ())
+        floors = [digit_floor(kind == "probabilities", self.label_smoothing) for kind in outputs]
+        return self.auxiliary_weight * 2 * sum(floors)
+
+    def exportable(self, data: DigitPairsData) -> Exportable:
+        """Return the net with its normalisation and its calibration."""
+        return pairs_exportable(self.net, data)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
+        """Measure a batch; return what was answered, for the run's predictions and pictures."""
+        prediction = self.loss_of(batch, "test")[1]
+        return {
+            "prediction": prediction.comparison.argmax(1),
+            "target": batch[1],
+            "output": prediction,
+        }
+
+
+def digit_floor(from_probabilities: bool, label_smoothing: float) -> float:
+    """Return the least cross-entropy of a digit's ten scores with its smoothed target.
+
+    Scores that are d for the right class and 0 for the others are best for some d, by symmetry.
+
+    Args:
+        from_probabilities: Whether the scores are probabilities, so that d is at most 1.
+        label_smoothing: The share of the target that is spread over all classes.
+    """
+    right = 1 - label_smoothing + label_smoothing / DIGITS
+    if label_smoothing == 0 and not from_probabilities:
+        return 0.0
+    best = 1.0
+    if label_smoothing > 0:
+        # Where softmax gives the right class what the target gives it.
+        best = math.log(right / ((1 - right) / (DIGITS - 1)))
+    if from_probabilities:
+        best = min(best, 1.0)
+    return math.log(math.exp(best) + DIGITS - 1) - right * best

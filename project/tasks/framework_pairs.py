@@ -1,0 +1,180 @@
+"""Comparing two digits with the mini framework in place of torch.nn, autograd and torch.optim.
+
+Lightning, data, streams, checkpoints and records are those of every run. What the framework's net
+and its optimizer hold is shared with torch modules and parameters that Lightning can store.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from project import seeding
+from project.models.prediction import Prediction
+from project.tasks.digit_pairs import Batch, DigitPairs
+
+with torch.set_grad_enabled(torch.is_grad_enabled()):  # the import turns autograd off
+    from project import framework
+
+
+class FrameworkNet(nn.Module):
+    """A net of the mini framework as a torch module: its tensors are this module's parameters.
+
+    The names in its state are those of its twin in torch.nn. Nothing of it is computed by autograd.
+
+    Args:
+        net: Maps pairs (N, 2, H, W) to a tuple: comparison (N, 2), then digits (N, 2, 10) each.
+    """
+
+    def __init__(self, net: framework.Module) -> None:
+        super().__init__()
+        self.inner = net
+        self.digit_outputs: tuple[str, ...] = getattr(net, "digit_outputs", ())
+        trained = {id(parameter) for parameter, _ in net.param()}
+        for path, tensor in net.tensors().items():
+            owner, name = self._owner(path)
+            if id(tensor) in trained:
+                owner.register_parameter(name, nn.Parameter(tensor))
+            else:
+                owner.register_buffer(name, tensor)
+        self.share()
+
+    def _owner(self, path: str) -> tuple[nn.Module, str]:
+        """Return the module that owns the tensor at a path, and the tensor's name there."""
+        owner: nn.Module = self
+        *parents, name = path.split(".")
+        for parent in parents:
+            if parent not in dict(owner.named_children()):
+                owner.add_module(parent, nn.Module())
+            owner = owner.get_submodule(parent)
+        return owner, name
+
+    def initialise(self, seed: int) -> None:
+        """Draw the weights of each module from the stream `init/<path>`, as its twin's are."""
+        self.inner.initialise(lambda path: seeding.generator(seed, f"init/{path}"))
+
+    @torch.no_grad()
+    def share(self) -> None:
+        """Let parameters, buffers and gradients be the framework's own tensors again.
+
+        Both the framework's optimizer and a change of memory layout give tensors a new place.
+        """
+        gradients = {id(parameter): gradient for parameter, gradient in self.inner.param()}
+        for path, tensor in self.inner.tensors().items():
+            owner, name = self._owner(path)
+            own = getattr(owner, name)
+            own.set_(tensor)
+            if isinstance(own, nn.Parameter):
+                own.grad = gradients[id(tensor)]
+
+    def forward(self, pairs: Tensor) -> Prediction:
+        """Return the answer to pairs (N, 2, H, W)."""
+        self.inner.train(self.training)
+        with torch.no_grad():
+            comparison, *digits = self.inner.forward(pairs)
+        return Prediction(comparison, tuple(digits))
+
+
+class FrameworkOptimizer(torch.optim.Optimizer):
+    """An optimizer of the mini framework, stepped and stored by Lightning.
+
+    Args:
+        net: Whose parameters it changes.
+        inner: The framework's optimizer, which holds them.
+    """
+
+    def __init__(self, net: FrameworkNet, inner: framework.Optimizer) -> None:
+        super().__init__(list(net.parameters()), {"lr": inner.lr})
+        self.inner = inner
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
+        """Change every parameter by its gradient, at the learning rate of the parameter group."""
+        if closure is not None:
+            closure()
+        self.inner.lr = self.param_groups[0]["lr"]
+        self.inner.step()
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Set the gradients to 0; they are never None."""
+        self.inner.gradient_reset()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return torch's part and, as `framework`, what is remembered of past steps."""
+        return super().state_dict() | {"framework": self.inner.state()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what `state_dict` has returned."""
+        super().load_state_dict({k: v for k, v in state_dict.items() if k != "framework"})
+        self.inner.load_state(state_dict["framework"])
+
+
+class FrameworkPairs(DigitPairs):
+    """`DigitPairs` with the losses, backward passes and steps of the mini framework.
+
+    What is logged is the same, and so are its names.
+
+    Args:
+        net: The net.
+        optimizer: Makes the optimizer.
+        augmentation: Applied to the training pairs (N, 2, H, W) in every step.
+        auxiliary_weight: The weight of each digit's cross-entropy, at least 0.
+        label_smoothing: Must be 0.
+    """
+
+    def __init__(
+        self,
+        net: FrameworkNet,
+        optimizer: Callable[[FrameworkNet], FrameworkOptimizer],
+        augmentation: Callable[[Tensor], Tensor] | None = None,
+        auxiliary_weight: float = 1.0,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        if label_smoothing != 0:
+            raise ValueError(
+                f"label_smoothing must be 0 with engine=framework, got {label_smoothing}"
+            )
+        super().__init__(net, optimizer, None, augmentation, auxiliary_weight)
+        self.inner = net.inner
+        self.automatic_optimization = False
+        self.losses: framework.LossSum | None = None
+        net.share()
+
+    def loss_of(self, batch: Batch, stage: str) -> tuple[Tensor, Prediction]:
+        """Return the batch's mean loss, a scalar, and the net's prediction."""
+        images, target, digits = batch
+        if stage == "train" and self.augmentation is not None:
+            images = self.augmentation(images)
+        prediction = self.net(images)
+        losses = self._losses(len(prediction.digits))
+        outputs = (prediction.comparison, *prediction.digits)
+        loss = losses.forward(outputs, (target, *[digits] * len(prediction.digits)))
+        comparison_loss, *each_loss = losses.values
+        measured = {"loss": loss, "comparison_loss": comparison_loss}
+        answers = {"error": (prediction.comparison, target)}
+        if each_loss:
+            measured["auxiliary_loss"] = 2 * torch.stack(each_loss).sum()
+            answers["digit_error"] = (prediction.digits[-1], digits)
+        self.epoch_metrics[stage].add(len(target), measured, answers)
+        return loss, prediction
+
+    def _losses(self, digit_outputs: int) -> framework.LossSum:
+        """Return the loss of the comparison and of each output that names digits."""
+        if self.losses is None:
+            # The sum over both digits, as in the report; the framework's loss is their mean.
+            weights = [1.0, *[2 * self.auxiliary_weight] * digit_outputs]
+            self.losses = framework.LossSum(
+                [framework.LossCrossEntropy() for _ in weights], weights
+            )
+        return self.losses
+
+    @torch.no_grad()
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Make one step; return its loss."""
+        optimizer: Any = self.optimizers()
+        optimizer.zero_grad()
+        loss, prediction = self.loss_of(batch, "train")
+        self.inner.backward(self._losses(len(prediction.digits)).backward())
+        optimizer.step()
+        return loss

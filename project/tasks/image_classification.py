@@ -1,0 +1,78 @@
+"""Which of K classes does an image show?"""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from project.data.image_sets import ImageSet
+from project.tasks.calibrated_images import images_exportable
+from project.tasks.exportable import Exportable
+from project.tasks.supervised import OptimizerFactory, SchedulerFactory, Supervised
+
+# images (N, C, H, W) and classes (N,)
+Batch = tuple[Tensor, Tensor]
+
+
+class ImageClassification(Supervised):
+    """Cross-entropy over K classes.
+
+    Logged per epoch and stage (`train`, `val`, `test`), over the stage's images: `<stage>/loss`,
+    `<stage>/accuracy` and `<stage>/error` (shares of right and of wrong answers). Training values
+    are taken during the epoch, as the optimizer sees them.
+
+    Args:
+        net: Maps images (N, C, H, W) to scores (N, K).
+        optimizer: Makes the optimizer.
+        scheduler: Makes the schedule of its learning rate; None for a constant one.
+        augmentation: Applied to the training images (N, C, H, W) in every step.
+        label_smoothing: In training the target is 1 minus so much, plus so much spread over all
+            classes; in [0, 1).
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        optimizer: OptimizerFactory,
+        scheduler: SchedulerFactory | None = None,
+        augmentation: Callable[[Tensor], Tensor] | None = None,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(f"label_smoothing must be at least 0, below 1, got {label_smoothing}")
+        super().__init__(net, optimizer, scheduler)
+        self.augmentation = augmentation
+        self.label_smoothing = label_smoothing
+
+    def loss_of(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor]:
+        """Return the batch's mean loss, a scalar, and the net's scores."""
+        images, classes = batch
+        if stage == "train" and self.augmentation is not None:
+            images = self.augmentation(images)
+        scores = self.net(images)
+        if not isinstance(scores, Tensor) or scores.dim() != 2 or len(scores) != len(images):
+            raise TypeError(
+                "task=image_classification expects a net that returns scores (N, classes), a "
+                f"tensor ({len(images)}, K) for this batch, got {_described(scores)}"
+            )
+        smoothing = self.label_smoothing if stage == "train" else 0.0
+        loss = cross_entropy(scores, classes, label_smoothing=smoothing)
+        answers = {"error": (scores, classes), "accuracy": (scores, classes)}
+        self.epoch_metrics[stage].add(len(classes), {"loss": loss}, answers)
+        return loss, scores
+
+    def exportable(self, data: ImageSet) -> Exportable:
+        """Return the net with its normalisation and its calibration."""
+        return images_exportable(self.net, data)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
+        """Measure a batch; return what was answered, for the run's predictions."""
+        scores = self.loss_of(batch, "test")[1]
+        return {"prediction": scores.argmax(1), "target": batch[1]}
+
+
+def _described(output: Any) -> str:
+    if isinstance(output, Tensor):
+        return f"one of {tuple(output.shape)}"
+    return f"a {type(output).__name__}"

@@ -1,0 +1,68 @@
+"""The means of an epoch, taken once at its end."""
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor
+
+
+class EpochMetrics:
+    """Losses and answers of an epoch so far, with their means over its examples at the end.
+
+    So a step is spared a dozen small operations. In training on several devices the means are
+    those over all of them.
+    """
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._counts: list[int] = []
+        self._losses: dict[str, list[Tensor]] = {}
+        self._answers: dict[str, list[tuple[Tensor, Tensor]]] = {}
+
+    def add(
+        self, count: int, losses: dict[str, Tensor], answers: dict[str, tuple[Tensor, Tensor]]
+    ) -> None:
+        """Add a batch.
+
+        Args:
+            count: The number of its examples.
+            losses: Means over the batch, scalars, by name.
+            answers: Scores (..., classes) and right classes (...), by the name of their metric:
+                the share of right answers if it ends in `accuracy`, else that of wrong ones.
+        """
+        self._counts.append(count)
+        for name, loss in losses.items():
+            self._losses.setdefault(name, []).append(loss.detach())
+        for name, (scores, right) in answers.items():
+            self._answers.setdefault(name, []).append((scores.detach(), right))
+
+    def log(self, module: LightningModule, stage: str) -> None:
+        """Log `<stage>/<name>` for every loss and share of answers, and begin anew.
+
+        Args:
+            module: The task, in a hook at the end of an epoch.
+            stage: train, val or test.
+        """
+        reduced = stage == "train" and module.trainer.world_size > 1
+        for name, (total, count) in self._sums().items():
+            if reduced:
+                both = torch.stack((total, count))
+                total, count = module.trainer.strategy.reduce(both, reduce_op="sum").unbind()
+            module.log(f"{stage}/{name}", total / count)
+        self.reset()
+
+    def _sums(self) -> dict[str, tuple[Tensor, Tensor]]:
+        """Return the sum over the examples and their number, by name."""
+        sums = {}
+        for name, batches in self._losses.items():
+            losses = torch.stack(batches)
+            counts = losses.new_tensor(self._counts)
+            sums[name] = (losses @ counts, counts.sum())
+        for name, given in self._answers.items():
+            scores, right = (torch.cat(parts) for parts in zip(*given, strict=True))
+            is_right = scores.argmax(-1) == right
+            counted = (is_right if name.endswith("accuracy") else ~is_right).sum().float()
+            sums[name] = (counted, counted.new_tensor(right.numel()))
+        return sums

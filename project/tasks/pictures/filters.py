@@ -1,0 +1,39 @@
+"""Picture: the filters of the first convolution."""
+
+import numpy as np
+
+from project.tasks.pictures.canvas import LIGHT, Canvas
+
+COLUMNS, CELL, TOP = 8, 36, 28
+
+
+def draw_filters(weights: np.ndarray) -> np.ndarray:
+    """Return (H, W, 3) bytes, of weights (filters, channels, height, width).
+
+    The channels of a filter stand side by side. Blue is negative, white 0, red positive, on one
+    scale for all filters.
+    """
+    filters, channels, height, width = weights.shape
+    largest = float(np.abs(weights).max())
+    zoom = max(1, (CELL - 6) // max(height, width))
+    cell_width, cell_height = channels * (zoom * width + 2) + 8, zoom * height + 8
+    rows = -(-filters // COLUMNS)
+    canvas = Canvas(max(COLUMNS * cell_width + 16, 300), TOP + rows * cell_height + 8)
+    title = f"{filters} filters; blue {-largest:.2f}, white 0, red {largest:.2f}"
+    canvas.text(8, 6, title, size=13)
+    colours = _colours(weights / (largest or 1))
+    for number in range(filters):
+        row, column = divmod(number, COLUMNS)
+        top = TOP + row * cell_height
+        for channel in range(channels):
+            left = 8 + column * cell_width + channel * (zoom * width + 2)
+            canvas.paste(left, top, colours[number, channel], zoom)
+            canvas.box(left - 1, top - 1, left + zoom * width, top + zoom * height, None, LIGHT)
+    return canvas.array()
+
+
+def _colours(values: np.ndarray) -> np.ndarray:
+    """Return (..., 3) bytes for (...) in [-1, 1]."""
+    strength = np.abs(values)[..., None]
+    target = np.where(values[..., None] > 0, (178, 24, 43), (33, 102, 172))
+    return (255 + strength * (target - 255)).round().astype(np.uint8)

@@ -1,0 +1,71 @@
+"""Picture: when the net says 80 %, is it right four times out of five?"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from project.tasks.pictures.canvas import BLUE, GREY, LIGHT, RED, Canvas
+
+BINS = 10
+SIZE, LEFT, TOP = 280, 40, 48
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Pairs by the probability that the net gave to "first <= second", in `BINS` equal bins.
+
+    Attributes:
+        counts: (BINS,).
+        said: Mean probability in each bin; NaN in an empty one.
+        true: Share of the pairs for which it holds; NaN in an empty bin.
+        error: The expected calibration error: the mean of |true - said| weighted by the counts.
+    """
+
+    counts: np.ndarray
+    said: np.ndarray
+    true: np.ndarray
+    error: float
+
+
+def reliability(probability: np.ndarray, ordered: np.ndarray) -> Reliability:
+    """Compare what was said with what is true.
+
+    Args:
+        probability: (N,) in [0, 1].
+        ordered: (N,) bool, whether the first digit is <= the second.
+    """
+    index = np.minimum((BINS * probability).astype(int), BINS - 1)
+    counts = np.bincount(index, minlength=BINS)
+    # No number at all in an empty bin: 0 would be drawn as if it had been measured.
+    filled = np.where(counts > 0, counts, np.nan)
+    said = np.bincount(index, probability, minlength=BINS) / filled
+    true = np.bincount(index, ordered, minlength=BINS) / filled
+    error = float(np.nansum(counts * np.abs(true - said)) / len(probability))
+    return Reliability(counts, said, true, error)
+
+
+def draw_reliability(probability: np.ndarray, ordered: np.ndarray) -> np.ndarray:
+    """Return (H, W, 3) bytes: for each bin a bar, its pairs, a red mark where it should end."""
+    bins = reliability(probability, ordered)
+    canvas = Canvas(LEFT + SIZE + 14, TOP + SIZE + 58)
+    canvas.text(8, 6, f"expected calibration error {bins.error:.4f}", size=13)
+    canvas.text(8, 26, "share of pairs with first <= second", GREY)
+    bottom = TOP + SIZE
+    width = SIZE // BINS
+    for number in range(BINS):
+        left = LEFT + number * width
+        if bins.counts[number]:
+            height, mark = bins.true[number] * SIZE, bins.said[number] * SIZE
+            canvas.box(left + 2, bottom - height, left + width - 2, bottom, (146, 197, 222), BLUE)
+            canvas.box(left + 2, bottom - mark - 1, left + width - 2, bottom - mark, RED)
+        middle = left + width / 2
+        canvas.text(middle, bottom + 18, str(bins.counts[number]), GREY, 10, "ma")
+    for tick in range(0, 11, 2):
+        place = tick * SIZE // 10
+        canvas.text(LEFT - 6, bottom - place, f"{tick / 10:.1f}", anchor="rm")
+        canvas.text(LEFT + place, bottom + 3, f"{tick / 10:.1f}", anchor="ma")
+    canvas.line(LEFT, bottom, LEFT + SIZE, TOP, LIGHT)
+    canvas.box(LEFT, TOP, LEFT + SIZE, bottom, outline=GREY)
+    canvas.text(8, bottom + 18, "pairs", GREY, 10)
+    canvas.text(8, bottom + 36, "probability that the net gives it (red: the bin's mean)", GREY)
+    return canvas.array()

@@ -1,0 +1,86 @@
+"""TensorBoard's Projector tab: the ten features of every test digit, as points with thumbnails."""
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from google.protobuf import text_format
+from PIL import Image
+from tensorboard.plugins.projector.metadata import PLUGIN_ASSETS_NAME, PROJECTOR_FILENAME
+from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
+from torch import nn
+
+from project.data.pairs import Pairs
+from project.runs.atomic import replacing, write_text
+
+NAME = "digit features"
+
+
+def digit_features(net: nn.Module, pairs: Pairs) -> np.ndarray:
+    """Return (2 N, 10): what the net answers to each digit of N pairs, in their order.
+
+    Raises:
+        ValueError: The net names no digits.
+    """
+    net.eval()
+    with torch.inference_mode():
+        digits = net(pairs.images).digits
+    if not digits:
+        raise ValueError(f"{type(net).__name__} names no digits: it has no ten features to show")
+    return digits[-1].reshape(-1, 10).numpy()
+
+
+def write_projector(run: Path, features: np.ndarray, pairs: Pairs) -> Path:
+    """Write what TensorBoard shows for a run.
+
+    Args:
+        run: The run directory.
+        features: (2 N, 10), of the digits of N pairs, in their order.
+        pairs: The pairs.
+
+    Returns:
+        The folder.
+    """
+    folder = run / "plugins" / PLUGIN_ASSETS_NAME
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = ([f"{value:.6g}" for value in row] for row in features)
+    write_text(folder / "features.tsv", _tsv(rows))
+    true, read = pairs.digits.flatten().tolist(), features.argmax(1).tolist()
+    labels = (
+        (digit, number // 2, as_digit, "yes" if digit == as_digit else "no")
+        for number, (digit, as_digit) in enumerate(zip(true, read, strict=True))
+    )
+    write_text(folder / "labels.tsv", "digit\tpair\tread as\tright\n" + _tsv(labels))
+    with replacing(folder / "thumbnails.png") as file:
+        images = pairs.images.reshape(-1, *pairs.images.shape[2:]).numpy()
+        Image.fromarray(sprite(images)).save(file, format="PNG")
+    config = ProjectorConfig()
+    embedding = config.embeddings.add(
+        tensor_name=NAME,
+        tensor_shape=features.shape,
+        tensor_path="features.tsv",
+        metadata_path="labels.tsv",
+    )
+    embedding.sprite.image_path = "thumbnails.png"
+    embedding.sprite.single_image_dim.extend(pairs.images.shape[2:])
+    # Last: a configuration that names files which are not there would be an error in the page.
+    write_text(folder / PROJECTOR_FILENAME, text_format.MessageToString(config))
+    return folder
+
+
+def _tsv(rows: Iterable[Sequence[object]]) -> str:
+    return "".join("\t".join(str(value) for value in row) + "\n" for row in rows)
+
+
+def sprite(images: np.ndarray) -> np.ndarray:
+    """Return images (M, H, W) as bytes, row by row, in the smallest square grid for them."""
+    count, height, width = images.shape
+    side = math.ceil(math.sqrt(count))
+    low, high = float(images.min()), float(images.max())
+    grey = 255 * (images - low) / max(high - low, 1e-12)
+    grid = np.zeros((side * side, height, width), np.uint8)
+    grid[:count] = grey.round()
+    rows = grid.reshape(side, side, height, width).swapaxes(1, 2)
+    return rows.reshape(side * height, side * width)

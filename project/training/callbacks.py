@@ -1,0 +1,113 @@
+"""Small callbacks of the platform: stopping between batches, divergence, the progress bar."""
+
+import math
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import Callback
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from project.runs.interruption import StopFlag
+from project.runs.lifecycle import DivergedError
+
+
+class StopAtBatchBoundary(Callback):
+    """Ends training between two batches once a signal has come.
+
+    Args:
+        flag: Knows of signals; what it raises ends the run.
+    """
+
+    def __init__(self, flag: StopFlag) -> None:
+        self.flag = flag
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Raise Interrupted if a signal has come."""
+        self.flag.check()
+
+    def on_test_batch_start(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Raise Interrupted if a signal has come."""
+        self.flag.check()
+
+
+class StopOnDivergence(Callback):
+    """Ends a run whose training loss is no finite number any more."""
+
+    def on_before_backward(
+        self, trainer: Trainer, pl_module: LightningModule, loss: torch.Tensor
+    ) -> None:
+        """Raise DivergedError naming epoch and step."""
+        if not torch.isfinite(loss).all():
+            raise DivergedError(
+                f"the loss became {loss.sum().item()} in epoch {trainer.current_epoch + 1}, step "
+                f"{trainer.global_step + 1}; a smaller optimizer.lr usually helps"
+            )
+
+
+class ProgressBar(Callback):
+    """One bar over all epochs of a run, the time that is left, and the last epoch's main metrics.
+
+    Args:
+        metric: The name of the metric that the task is judged by.
+        console: Where it is shown; None for stderr.
+    """
+
+    def __init__(self, metric: str, console: Console | None = None) -> None:
+        self._shown = ("train/loss", f"train/{metric}", f"val/{metric}")
+        self._progress = Progress(
+            TextColumn("epoch {task.fields[epoch]}/{task.total:.0f}"),
+            BarColumn(bar_width=20),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            TextColumn("{task.fields[metrics]}"),
+            console=console or Console(stderr=True, highlight=False),
+        )
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Show the bar, from the epoch where a resumed run goes on."""
+        self._task = self._progress.add_task(
+            "", total=trainer.max_epochs, completed=trainer.current_epoch, epoch="-", metrics=""
+        )
+        self._progress.start()
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Move the bar to the batch."""
+        batches = trainer.num_training_batches
+        share = batch_idx / batches if math.isfinite(batches) else 0.0
+        self._progress.update(
+            self._task,
+            completed=trainer.current_epoch + share,
+            epoch=f"{trainer.current_epoch + 1}",
+        )
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Show the metrics of the epoch before; at its own end the task has not logged them yet."""
+        self._show(trainer)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Leave the bar as it is."""
+        self._show(trainer)
+        self._progress.stop()
+
+    def _show(self, trainer: Trainer) -> None:
+        metrics = trainer.callback_metrics
+        shown = [f"{name} {float(metrics[name]):.4f}" for name in self._shown if name in metrics]
+        self._progress.update(self._task, completed=trainer.current_epoch, metrics="  ".join(shown))
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """End the bar's line: what is printed next would stand in it."""
+        self._progress.stop()

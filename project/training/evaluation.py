@@ -1,0 +1,140 @@
+"""A trained run, tested on other data than its own. Its own record stays as it is."""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningDataModule, Trainer
+from pytorch_lightning.plugins.environments import LightningEnvironment
+
+from project import seeding
+from project.config.errors import ConfigurationError
+from project.config.identity import canonical, identity_settings, seeds_of
+from project.config.keys import check_keys
+from project.config.schema import validate_train
+from project.runs.atomic import write_text
+from project.runs.directory import EVALUATIONS
+from project.runs.prepare import prepare_data
+from project.runs.provenance import PACKAGES, package_version
+from project.training.components import build_data
+from project.training.devices import check_devices
+from project.training.facts import machine_facts
+from project.training.lightning_messages import quiet_lightning
+from project.training.load_run import LoadedRun
+from project.training.observed import DataDigests
+from project.training.origin import source_digest
+from project.training.streams import Streams
+
+SCHEMA = 1
+
+
+def evaluate(
+    trained: LoadedRun, section: dict[str, Any], data_folder: str | None = None, typed: str = ""
+) -> dict[str, Any]:
+    """Test a run's net on other data, and record what came of it beside the run.
+
+    Args:
+        trained: The run.
+        section: The section `data` of a configuration.
+        data_folder: Where the run's own data are; None for the default.
+        typed: The command, for the record.
+
+    Returns:
+        The record, `<run>/evaluations/<data>-<hash>.json`, and its `path`.
+
+    Raises:
+        ConfigurationError: Naming what does not fit the run's task.
+        DataError: The data cannot be had.
+    """
+    quiet_lightning()
+    config, facts = prepare_data(trained.config | {"data": section, "logger": {}, "callbacks": {}})
+    check_keys(config)
+    trainer = validate_train(config).trainer
+    check_devices(trainer)
+    torch.set_num_threads(trainer.threads)
+    data = build_data(config)
+    if callable(like := getattr(data, "normalise_like", None)):
+        like(trained.data(data_folder))  # what the net has learnt to read
+    digests = DataDigests()
+    metrics, machine = _test(trained, config, data, digests)
+    digest_of = getattr(data, "example_digest", None)
+    test = digest_of("test") if callable(digest_of) else digests.test.hexdigest()
+    source = facts.get("source") or source_digest(data)
+    own = trained.record["provenance"]["data"]
+    record = {
+        "schema": SCHEMA,
+        "run": trained.name,
+        "weights_sha256": trained.record.get("weights_sha256"),
+        "metric": trained.record["metric"],
+        "data": config["data"],
+        "metrics": metrics,
+        # Of the same files other examples may be tested that the run was trained on.
+        "same_files": source is not None and source == own.get("source"),
+        "same_examples": test is not None and test == own.get("test"),
+        "provenance": {
+            "data": {"name": config["data"]["name"], **facts, "source": source, "test": test},
+            "versions": {package: package_version(package) for package in PACKAGES},
+            **machine,
+        },
+        "evaluated": datetime.now(UTC).isoformat(timespec="seconds"),
+        "typed": typed,
+    }
+    return record | {"path": str(_write(trained, config, test, record))}
+
+
+def _test(
+    trained: LoadedRun, config: dict[str, Any], data: LightningDataModule, digests: DataDigests
+) -> tuple[dict[str, float], dict[str, Any]]:
+    section, seeds = validate_train(config).trainer, seeds_of(config)
+    precision = {key: each for key, each in section.arguments.items() if key == "precision"}
+    trainer = Trainer(
+        **precision,
+        accelerator=section.accelerator,
+        devices=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+        use_distributed_sampler=False,
+        plugins=[LightningEnvironment()],
+        callbacks=[Streams(seeds["order"]), digests],
+    )
+    task = trained.task()
+    seeding.start(seeds["data"], "data")
+    try:
+        trainer.test(task, datamodule=data, verbose=False)
+    except Exception as error:
+        if hasattr(error, "exit_code"):
+            raise
+        reason = " ".join(str(error).split())
+        raise ConfigurationError(
+            f"{trained.directory} does not work on a batch of data={config['data']['name']}: "
+            f"{type(error).__name__}: {reason}"
+        ) from error
+    metrics = {
+        name: float(value) for name, value in trainer.callback_metrics.items() if value.numel() == 1
+    }
+    name = f"test/{trained.record['metric']['name']}"
+    if name not in metrics:
+        known = ", ".join(sorted(metrics)) or "nothing"
+        raise ConfigurationError(
+            f"data={config['data']['name']}: there is no {name}; task={trained.record['task']} "
+            f"logs {known} on it"
+        )
+    return metrics, machine_facts(trainer)
+
+
+def _write(
+    trained: LoadedRun, config: dict[str, Any], test: str | None, record: dict[str, Any]
+) -> Path:
+    """Write the record, under a name that says on which examples it was tested."""
+    settings = canonical([identity_settings({"data": config["data"]}), test])
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
+    folder = trained.directory / EVALUATIONS
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{config['data']['name']}-{digest}.json"
+    write_text(path, json.dumps(record, indent=2) + "\n")
+    return path

@@ -1,0 +1,288 @@
+"""Train, validate and test one run: the only place that builds a Lightning Trainer for it."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.loggers.logger import DummyLogger
+from pytorch_lightning.plugins.environments import LightningEnvironment
+from pytorch_lightning.profilers import AdvancedProfiler, SimpleProfiler
+from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
+
+from project import seeding
+from project.config.errors import ConfigurationError
+from project.config.identity import seeds_of
+from project.config.schema import TrainConfig, validate_train
+from project.runs.directory import RunDirectory
+from project.runs.interruption import StopFlag
+from project.runs.spec import Result, RunSpec
+from project.training.best_checkpoint import BestCheckpoint
+from project.training.callbacks import ProgressBar, StopAtBatchBoundary, StopOnDivergence
+from project.training.checkpoint import (
+    BEST,
+    LAST,
+    AtomicCheckpointIO,
+    CheckpointError,
+    newest_readable,
+)
+from project.training.components import (
+    Components,
+    build_callbacks,
+    build_components,
+    build_loggers,
+)
+from project.training.devices import check_devices
+from project.training.facts import (
+    check_converged,
+    machine_facts,
+    parameter_count,
+    settings_of,
+    weights_digest,
+)
+from project.training.lightning_messages import quiet_lightning
+from project.training.observed import DataDigests, Predictions
+from project.training.origin import OriginCheck
+from project.training.processes import Processes, launch_processes
+from project.training.recorder import RunRecorder, last_values
+from project.training.streams import Streams
+
+log = logging.getLogger(__name__)
+
+PROFILERS = {"simple": SimpleProfiler, "advanced": AdvancedProfiler}
+
+
+def execute(spec: RunSpec, stop: StopFlag) -> Result:
+    """Train a run from its initial weights or its last checkpoint, and test it once.
+
+    Writes history.csv, last.ckpt, events and predictions to the run directory.
+
+    Raises:
+        ConfigurationError, ConflictError, DataError, CheckpointError, DivergedError, ProcessError,
+        Interrupted.
+    """
+    config = validate_train(spec.config)
+    checkpoint = newest_readable(spec.directory.path)
+    if checkpoint:
+        log.info("resuming from %s", checkpoint)
+    check_devices(config.trainer)
+    with launch_processes(spec, checkpoint, follow) as processes:
+        return _Training(spec, config, checkpoint, processes, stop).run()
+
+
+def follow(spec: RunSpec, checkpoint: Path | None, processes: Processes) -> None:
+    """Do the work of a process other than the first: the same training, which leaves nothing."""
+    config = validate_train(spec.config)
+    _Training(spec, config, checkpoint, processes, StopFlag()).fit()
+
+
+class _Training:
+    """One run in one process."""
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        config: TrainConfig,
+        checkpoint: Path | None,
+        processes: Processes,
+        stop: StopFlag,
+    ) -> None:
+        self.spec = spec
+        self.config = config
+        self.checkpoint = checkpoint
+        self.processes = processes
+        self.stop = stop
+        self.seeds = seeds_of(spec.config)
+        self.directory: RunDirectory = spec.directory
+        quiet_lightning()
+        torch.set_num_threads(config.trainer.threads)
+        self.components: Components = build_components(spec.config, spec.data_folder)
+        self.recorder = RunRecorder(self.directory.path, config.checkpoints.max_overhead)
+        self.origin = OriginCheck(spec)
+        self.own_callbacks = build_callbacks(spec.config)
+        self.loggers: list[Logger] = []
+
+    def run(self) -> Result:
+        """Train and test; the first process alone."""
+        parameters = parameter_count(self.components.task)
+        settings = settings_of(self.spec.run, parameters)
+        self.loggers = self._loggers(settings)
+        trainer = self.fit()
+        trained = last_values(self.recorder.rows)
+        check_converged(self.components.task, trained, len(self.recorder.rows))
+        digests, predictions = DataDigests(), Predictions()
+        tested = self._test([digests, predictions])
+        rows = self._tested_rows()
+        metrics = last_values(rows) | tested
+        self._check_metrics(metrics)
+        check_converged(self.components.task, metrics, len(rows))
+        self._finish_loggers(settings, metrics)
+        predictions.write(self.directory.path)
+        return Result(
+            parameters=parameters,
+            metrics=metrics,
+            training_seconds=self.recorder.seconds,
+            facts=self._facts(trainer, len(rows)),
+            data=self._data_facts(digests),
+            machine=machine_facts(trainer),
+        )
+
+    def fit(self) -> Trainer:
+        """Train until the last epoch; raises CheckpointError for a checkpoint of another net."""
+        data, task = self.components.data, self.components.task
+        seeding.start(self.seeds["data"], "data")
+        last = [self.origin, self.recorder, StopAtBatchBoundary(self.stop)]
+        trainer = self._trainer([*self.own_callbacks, *last], self.processes)
+        try:
+            trainer.fit(task, datamodule=data, ckpt_path=self.checkpoint, weights_only=True)
+        except SIGTERMException:
+            # Lightning notices SIGTERM too, and would end the process with exit code 0.
+            self.stop.check()
+            raise
+        except MisconfigurationException as error:
+            raise ConfigurationError(str(error)) from error
+        except (RuntimeError, KeyError, ValueError) as error:
+            if self.checkpoint is not None and not fits(task, self.checkpoint):
+                raise CheckpointError(
+                    f"{self.checkpoint} does not fit this net: {error}; pass rerun=true to begin "
+                    "again"
+                ) from error
+            raise
+        if self.processes.count > 1:
+            torch.distributed.destroy_process_group()
+        if not self.recorder.rows:
+            raise ConfigurationError(
+                f"data={self.config.data.name}: the training loader yields no batch"
+            )
+        return trainer
+
+    def _trainer(self, callbacks: list[Callback], processes: Processes) -> Trainer:
+        section = self.config.trainer
+        has_bar = processes.rank == 0 and sys.stderr.isatty()
+        bar: list[Callback] = [ProgressBar(self.config.metric.name)] if has_bar else []
+        # Callbacks may ask whether there are loggers, in any process.
+        dummies = [DummyLogger() for each in self.config.logger.values() if each is not None]
+        own = section.arguments | processes.trainer_arguments(section)
+        if (profiler := PROFILERS.get(str(own.get("profiler")))) is not None:
+            # Else it would go to Lightning's own log.
+            own["profiler"] = profiler(dirpath=self.directory.path, filename="profile")
+        return Trainer(
+            **own,
+            max_epochs=section.max_epochs,
+            logger=self.loggers if processes.rank == 0 else dummies,
+            enable_checkpointing=True,
+            enable_model_summary=False,
+            enable_progress_bar=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+            default_root_dir=self.directory.path,
+            # The environment: else Lightning would act on what Slurm sets for the job around it.
+            plugins=[AtomicCheckpointIO(), LightningEnvironment()],
+            callbacks=[Streams(self.seeds["order"]), StopOnDivergence(), *callbacks, *bar],
+        )
+
+    def _loggers(self, settings: dict[str, Any]) -> list[Logger]:
+        """Return the loggers, which know the run's settings and where they go on."""
+        first_step = 0
+        if self.checkpoint is not None:
+            states = AtomicCheckpointIO().load_checkpoint(self.checkpoint)["callbacks"]
+            first_step = int(states[self.recorder.state_key]["step"])
+        loggers = build_loggers(self.spec.config, self.directory.path, first_step)
+        for logger in loggers:
+            logger.log_hyperparams(settings)
+        return loggers
+
+    def _test(self, observers: list[Callback]) -> dict[str, float]:
+        """Test the weights of the checkpoint, on one device."""
+        seeding.start(self.seeds["data"], "data")
+        checkpoint = self._tested_checkpoint()
+        # New ones, which get the checkpoint's state: as after a kill between training and test.
+        own = build_callbacks(self.spec.config)
+        tester = self._trainer(
+            [*own, *observers, StopAtBatchBoundary(self.stop)], Processes.single()
+        )
+        # So that loggers get the test's results at the last step of the training.
+        last = AtomicCheckpointIO().load_checkpoint(self.directory.path / LAST)
+        tester.fit_loop.load_state_dict(last["loops"]["fit_loop"])
+        tester.test(
+            self.components.task,
+            datamodule=self.components.data,
+            ckpt_path=checkpoint,
+            verbose=False,
+            weights_only=True,
+        )
+        return {
+            name: float(value)
+            for name, value in tester.callback_metrics.items()
+            if value.numel() == 1
+        }
+
+    def _tested_checkpoint(self) -> Path:
+        """Return the best epoch's where the configuration asks for it, else the last."""
+        best = self.directory.path / BEST
+        asked = any(isinstance(each, BestCheckpoint) for each in self.own_callbacks)
+        return best if asked and best.exists() else self.directory.path / LAST
+
+    def _tested_rows(self) -> list[dict[str, float]]:
+        """Return the rows of history.csv up to the epoch whose weights are tested."""
+        epoch = AtomicCheckpointIO().load_checkpoint(self._tested_checkpoint())["epoch"]
+        return self.recorder.rows[: epoch + 1]
+
+    def _check_metrics(self, metrics: dict[str, float]) -> None:
+        name = f"test/{self.config.metric.name}"
+        if name not in metrics:
+            known = ", ".join(sorted(metrics))
+            raise ConfigurationError(
+                f"task={self.config.task.name} logs no {name}, by which metric.name says that it "
+                f"is judged; it logs {known or 'nothing'}"
+            )
+
+    def _finish_loggers(self, settings: dict[str, Any], metrics: dict[str, float]) -> None:
+        """Let each logger that knows of the end of a run say so; a fault is a warning."""
+        for logger in self.loggers:
+            if callable(finish := getattr(logger, "finish", None)):
+                try:
+                    finish(self.spec.run.name, settings, metrics, self.recorder.step + 1)
+                except Exception:
+                    log.warning("logger %s: finish failed", type(logger).__name__, exc_info=True)
+            logger.finalize("success")
+
+    def _facts(self, trainer: Trainer, tested_epoch: int) -> dict[str, Any]:
+        """Return further keys of the run record."""
+        epochs = len(self.recorder.rows)
+        tested = self._tested_checkpoint()
+        facts: dict[str, Any] = {
+            "epochs": epochs,
+            "stopped_early": self.recorder.should_stop and epochs < self.config.trainer.max_epochs,
+            "tested": tested.name,
+            "tested_epoch": tested_epoch,
+            "weights_sha256": weights_digest(tested),
+        }
+        limit = trainer.limit_train_batches  # 1 is a batch, 1.0 all of them
+        if limit != 1.0 or isinstance(limit, int):
+            facts["limited"] = True
+        return facts
+
+    def _data_facts(self, digests: DataDigests) -> dict[str, Any]:
+        """Return what is known of the data once they have been read."""
+        digest_of = getattr(self.components.data, "example_digest", None)
+        if callable(digest_of):
+            facts: dict[str, Any] = {stage: digest_of(stage) for stage in ("train", "test")}
+        else:
+            facts = {"test": digests.test.hexdigest()}
+        if (source := self.origin.facts["source"]) is not None:
+            facts["source"] = source
+        return facts
+
+
+def fits(task: LightningModule, checkpoint: Path) -> bool:
+    """Whether a checkpoint's weights are those of this net."""
+    state = AtomicCheckpointIO().load_checkpoint(checkpoint)["state_dict"]
+    own = task.state_dict()
+    return own.keys() == state.keys() and all(
+        own[name].shape == value.shape for name, value in state.items()
+    )

@@ -1,0 +1,70 @@
+"""The weights of another run, from which this one starts (`init_from`)."""
+
+from typing import Any
+
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+
+from project.config.errors import ConfigurationError
+from project.runs.initial import initial_checkpoint
+from project.training.checkpoint import AtomicCheckpointIO, CheckpointError
+from project.training.facts import weights_digest
+
+MAX_SHOWN = 3
+
+
+def load_initial(
+    config: dict[str, Any],
+    net: nn.Module | None,
+    task: LightningModule,
+    data_folder: str | None = None,
+) -> None:
+    """Put the weights of the run that `init_from` names into the net.
+
+    Args:
+        config: With `init_from`, settled.
+        net: The net; None where the task brings its own, which gets all of the weights.
+        task: The LightningModule around it.
+        data_folder: Where files were sent to, if they were.
+
+    Raises:
+        CheckpointError: The weights cannot be read, or are not those on record.
+        ConfigurationError: They are of another net.
+    """
+    section = config["init_from"]
+    path = initial_checkpoint(config, data_folder)
+    try:
+        digest = weights_digest(path)
+        state = AtomicCheckpointIO().load_checkpoint(path)["state_dict"]
+    except Exception as error:  # damaged bytes can raise anything
+        raise CheckpointError(f"init_from={section['run']}: {path}: {error}") from None
+    if digest != section["weights_sha256"]:
+        raise CheckpointError(
+            f"init_from={section['run']}: the weights in {path} (SHA-256 {digest}) are not those "
+            f"on record ({section['weights_sha256']})"
+        )
+    if net is not None:
+        prefix = "net."
+        state = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+    module = task if net is None else net
+    misfits = _misfits(module.state_dict(), state)
+    if misfits:
+        more = f" and {len(misfits) - MAX_SHOWN} more" if len(misfits) > MAX_SHOWN else ""
+        raise ConfigurationError(
+            f"init_from={section['run']}: its weights are of another net: "
+            f"{'; '.join(misfits[:MAX_SHOWN])}{more}"
+        )
+    module.load_state_dict(state)
+
+
+def _misfits(own: dict[str, Tensor], other: dict[str, Tensor]) -> list[str]:
+    """Describe each tensor that one of the two lacks, or has in another shape."""
+    misfits = []
+    for name in sorted(own.keys() | other.keys()):
+        here, there = (tuple(each[name].shape) if name in each else None for each in (own, other))
+        if here != there:
+            misfits.append(
+                f"{name} is {'missing' if there is None else there} there, "
+                f"{'missing' if here is None else here} here"
+            )
+    return misfits

@@ -1,0 +1,30 @@
+"""The data of a completed run that compares pairs of MNIST's digits."""
+
+from typing import Any, cast
+
+from project.config.errors import ConfigurationError
+from project.data.mnist_pairs import MnistPairs
+from project.training.load_run import LoadedRun
+
+TASK = "project.tasks.digit_pairs.DigitPairs"
+DATA = "project.data.mnist_pairs.MnistPairs"
+
+
+def open_pairs(loaded: LoadedRun, folder: str | None, **changes: Any) -> MnistPairs:
+    """Return the data of a run that compares MNIST pairs.
+
+    Args:
+        loaded: The run.
+        folder: Where its files are; None for the default.
+        changes: To the configuration's section `data`.
+
+    Raises:
+        ConfigurationError: The run does something else.
+    """
+    targets = (loaded.config["task"]["_target_"], loaded.config["data"]["_target_"])
+    if targets != (TASK, DATA):
+        raise ConfigurationError(
+            f"{loaded.directory} is a run of task={loaded.record['task']} on data="
+            f"{loaded.record['data']}; this command is for task=digit_pairs on MNIST pairs"
+        )
+    return cast(MnistPairs, loaded.data(folder, **changes))

@@ -1,0 +1,232 @@
+"""The processes of a run on several devices: this one is rank 0, the others follow it.
+
+Lightning's own launcher would type the command again; here the job starts the other ranks itself,
+with the environment that Lightning's `ddp` reads. Rank 0 alone holds the run's lock, heeds signals
+and writes. The others write nothing, so they may be killed at any moment, and are, as soon as the
+first has finished or failed; they end by themselves when it dies.
+"""
+
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning.strategies import DDPStrategy
+
+from project.config.schema import Trainer as TrainerSection
+from project.runs.lifecycle import DivergedError
+from project.runs.spec import RunSpec
+
+log = logging.getLogger(__name__)
+
+LOOPBACK = "127.0.0.1"
+# Terminals and Slurm send these to all of a run's processes. They stay blocked in a rank for good.
+READY = "ready"
+NOT_FOR_RANKS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+TIMEOUT_SECONDS = 2.0  # for a rank that has failed to say so, or one that is through to end
+
+
+class ProcessError(Exception):
+    """A rank other than the first failed or was killed, and the run with it."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True)
+class Processes:
+    """The place of this process among those of its run.
+
+    Attributes:
+        rank: 0 for the first.
+        count: How many there are.
+    """
+
+    rank: int
+    count: int
+
+    @classmethod
+    def single(cls) -> "Processes":
+        """Return the place of a process that is alone."""
+        return cls(0, 1)
+
+    def trainer_arguments(self, section: TrainerSection) -> dict[str, Any]:
+        """Return what Lightning's Trainer is told of devices."""
+        is_cpu = section.accelerator == "cpu"
+        arguments: dict[str, Any] = {"accelerator": section.accelerator, "devices": self.count}
+        if not is_cpu:
+            arguments["deterministic"] = "warn"
+        if self.count > 1:
+            backend = "gloo" if is_cpu else None
+            arguments["strategy"] = DDPStrategy(process_group_backend=backend)
+        return arguments
+
+
+# Does the work of a rank other than the first, given run, checkpoint and its own place.
+Follow = Callable[[RunSpec, Path | None, Processes], None]
+Work = tuple[RunSpec, Path | None, Follow]
+
+
+@dataclass(frozen=True)
+class _Rank:
+    rank: int
+    process: BaseProcess
+    answers: Connection
+
+
+@dataclass(frozen=True)
+class _Failure:
+    kind: str
+    text: str
+    trace: str
+
+
+@contextmanager
+def launch_processes(spec: RunSpec, checkpoint: Path | None, follow: Follow) -> Iterator[Processes]:
+    """While entered, this process is rank 0 and every other follows the same run.
+
+    Args:
+        spec: The run.
+        checkpoint: Where it goes on; None for a run that begins.
+        follow: Does the work of another rank; it can be pickled.
+
+    Raises:
+        ProcessError: Another process failed or was killed.
+        DivergedError: The loss of another process was no finite number.
+    """
+    count = spec.config["trainer"].get("devices", 1)
+    if count == 1:
+        yield Processes.single()
+        return
+    environment = _environment(count)
+    before = {name: os.environ.get(name) for name in environment}
+    others: list[_Rank] = []
+    try:
+        os.environ.update(environment | {"LOCAL_RANK": "0"})
+        for rank in range(1, count):
+            others.append(_start((spec, checkpoint, follow), rank, environment))
+        _await(others)
+        yield Processes(0, count)
+    except RuntimeError as error:  # gloo's and NCCL's, when a peer is gone
+        cause = _cause(others)
+        if cause is None or f"{type(error).__name__}: {error}" in str(cause):
+            raise
+        raise cause from error
+    finally:
+        for other in others:
+            other.process.kill()
+            other.process.join()
+            other.answers.close()
+        _leave_group()
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _leave_group() -> None:
+    """Let this process form another group; NCCL could wait for peers that are gone."""
+    if torch.distributed.is_initialized() and torch.distributed.get_backend() == "gloo":
+        torch.distributed.destroy_process_group()
+
+
+def _environment(count: int) -> dict[str, str]:
+    """Return the variables by which Lightning's `ddp` finds the other processes."""
+    with socket.socket() as free:
+        free.bind((LOOPBACK, 0))
+        port = free.getsockname()[1]
+    return {
+        "MASTER_ADDR": LOOPBACK,
+        "MASTER_PORT": str(port),
+        "NODE_RANK": "0",
+        "LOCAL_RANK": "0",
+        "WORLD_SIZE": str(count),
+    }
+
+
+def _start(work: Work, rank: int, environment: dict[str, str]) -> _Rank:
+    # Forked processes begin at once, but neither a GPU nor a pool of threads survives the fork.
+    forked = work[0].threads == 1 and not torch.accelerator.is_available()
+    context = multiprocessing.get_context("fork" if forked else "spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(  # type: ignore[attr-defined]
+        target=_rank_main,
+        args=(work, rank, environment | {"LOCAL_RANK": str(rank)}, theirs),
+        name=f"rank-{rank}",
+        daemon=True,
+    )
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, NOT_FOR_RANKS)
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    theirs.close()
+    return _Rank(rank, process, ours)
+
+
+def _await(others: list[_Rank]) -> None:
+    """Wait until all are ready to meet; one that died before would be waited for in vain."""
+    for other in others:
+        try:
+            answer = other.answers.recv()
+        except EOFError:
+            answer = None
+        if answer != READY:
+            raise _ending(other, answer)
+
+
+def _rank_main(work: Work, rank: int, environment: dict[str, str], answers: Connection) -> None:
+    """Run in the process of a rank other than the first."""
+    threading.Thread(target=_die_with_first_rank, daemon=True).start()
+    logging.getLogger().handlers.clear()  # run.log is rank 0's
+    os.environ.update(environment)
+    try:
+        spec, checkpoint, follow = work
+        count = int(environment["WORLD_SIZE"])
+        answers.send(READY)
+        follow(spec, checkpoint, Processes(rank, count))
+    except BaseException as error:
+        with suppress(OSError):  # rank 0 may be gone
+            answers.send(_Failure(type(error).__name__, str(error), traceback.format_exc()))
+        os._exit(1)
+
+
+def _die_with_first_rank() -> None:
+    first = multiprocessing.parent_process()
+    assert first is not None
+    first.join()
+    os._exit(1)
+
+
+def _cause(others: list[_Rank]) -> Exception | None:
+    """Return what a rank that is dead died of; None if all live."""
+    ended = wait([other.process.sentinel for other in others], timeout=TIMEOUT_SECONDS)
+    first = next((other for other in others if other.process.sentinel in ended), None)
+    return None if first is None else _ending(first, None)
+
+
+def _ending(other: _Rank, answer: object) -> Exception:
+    with suppress(EOFError):
+        if answer is None and other.answers.poll():
+            answer = other.answers.recv()
+    if isinstance(answer, _Failure):
+        log.error("rank %d failed\n%s", other.rank, answer.trace)
+        if answer.kind == DivergedError.__name__:
+            return DivergedError(answer.text)
+        return ProcessError(f"rank {other.rank}: {answer.kind}: {answer.text}")
+    other.process.join(TIMEOUT_SECONDS)
+    code = other.process.exitcode
+    how = f"was killed by {signal.Signals(-code).name}" if code and code < 0 else f"exited: {code}"
+    return ProcessError(
+        f"rank {other.rank} {how}; the same command goes on from the last checkpoint"
+    )

@@ -1,0 +1,212 @@
+"""`verify=RUN_DIRECTORY`: is a completed run the same, bit for bit, when it is carried out again?
+
+The run is repeated from its own configuration in a scratch folder. Its metrics, its history.csv and
+every tensor of its last.ckpt are held against the stored ones.
+"""
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from project.config.errors import ConfigurationError
+from project.config.identity import deciding_callbacks
+from project.runs.directory import HISTORY
+from project.runs.lifecycle import run
+from project.runs.prepare import prepare_run
+from project.runs.record import RECORD, CorruptRunError, completed_record
+from project.training.checkpoint import LAST, AtomicCheckpointIO
+from project.training.execute import execute
+from project.training.load_run import data_folder, data_section, load_run, output_folder
+
+ALLOWED = ("verify=", "paths.", "trust_code=", "code=")
+
+
+class DifferentError(Exception):
+    """The repeated run differs from the stored one; the message says in what."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True, eq=False)
+class StoredResult:
+    """What a completed run has left.
+
+    Attributes:
+        metrics: Of its record.
+        history: The text of history.csv.
+        tensors: Of last.ckpt, by their dotted names in it.
+        provenance: Of its record.
+    """
+
+    metrics: dict[str, float]
+    history: str
+    tensors: dict[str, Tensor]
+    provenance: dict[str, Any]
+
+
+def reproduce(directory: Path, words: Sequence[str], trust_code: bool = False) -> dict[str, float]:
+    """Repeat the completed run in `directory`; returns its metrics if no bit differs.
+
+    Args:
+        directory: The run directory.
+        words: The overrides of the command; only paths may be among them.
+        trust_code: Build whatever classes the stored configuration names.
+
+    Raises:
+        NoRunError: There is no completed run of project.train.
+        CorruptRunError: A file of it cannot be read.
+        ConflictError: Its code must not be trusted.
+        DataError: Its data cannot be had.
+        DifferentError: A bit differs; where the environments differ is said too.
+    """
+    ignored = [word for word in words if not word.startswith(ALLOWED)]
+    if ignored:
+        raise ConfigurationError(
+            f"verify repeats a run in the configuration that it had: leave out {' '.join(ignored)}"
+        )
+    # Other code is no reason to refuse: whether it changes a bit is what is asked.
+    loaded = load_run(directory, trust_code=trust_code, accept_code=True, with_callbacks=True)
+    stored = read_result(directory)
+    given = [word.partition("=")[2] for word in words if word.startswith("paths.data=")]
+    with TemporaryDirectory(prefix="verify-") as scratch:
+        repeated = _repeat(loaded.config, Path(scratch), given[0] if given else None, directory)
+    found = list(differences(stored, repeated))
+    environment = _environment(stored.provenance, repeated.provenance)
+    if found:
+        lines = "\n  ".join([*found, *environment])
+        raise DifferentError(f"{directory} is not the same when it is repeated:\n  {lines}")
+    counts = f"{len(stored.metrics)} metrics, {len(stored.history.splitlines()) - 1} epochs"
+    print(f"{loaded.name}: the same bits when repeated ({counts}, {len(stored.tensors)} tensors)")
+    print(*environment, sep="\n")
+    return stored.metrics
+
+
+def _repeat(
+    config: dict[str, Any], scratch: Path, data: str | None, directory: Path
+) -> StoredResult:
+    """Carry out a stored configuration, but for what only observes, in a scratch folder."""
+    folder = data or data_folder(config, directory)
+    paths = {"outputs": str(scratch), "data": folder}
+    try:
+        changed = {
+            "init_from": _initial(config, directory),
+            "paths": paths,
+            "data": data_section(config, folder),
+            "callbacks": deciding_callbacks(config["callbacks"]),
+            "logger": {},
+        }
+        spec = prepare_run(config | changed)
+    except ConfigurationError as error:
+        path = directory / RECORD
+        raise CorruptRunError(f"{path} is not for this version of the code: {error}") from None
+    spec = replace(spec, outputs=scratch)
+    with spec.directory.locked():
+        run(spec, execute)
+    return read_result(spec.directory.path)
+
+
+def _initial(config: dict[str, Any], directory: Path) -> dict[str, Any] | None:
+    """Return `init_from` with the run where it stands beside this one: no stored path is used."""
+    section = config.get("init_from")
+    if section is None:
+        return None
+    source = output_folder(directory) / "runs" / section["source"]
+    return section | {"run": str(source if section["variant"] is None else source.parent)}
+
+
+def read_result(directory: Path) -> StoredResult:
+    """Read what a run has left; raises CorruptRunError naming the file that cannot be read."""
+    path = directory / RECORD
+    try:
+        record = completed_record(directory) or {}
+        metrics, provenance = dict(record["metrics"]), dict(record["provenance"])
+        path = directory / HISTORY
+        history = path.read_bytes().decode()
+        path = directory / LAST
+        tensors = dict(_named_tensors(AtomicCheckpointIO().load_checkpoint(path)))
+    except Exception as error:  # damaged bytes can raise anything
+        raise CorruptRunError(f"{path} cannot be read ({error}): there is no telling") from None
+    return StoredResult(metrics, history, tensors, provenance)
+
+
+def _named_tensors(node: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
+    if isinstance(node, Tensor):
+        yield name.removeprefix("."), node
+    elif isinstance(node, dict | list | tuple):
+        items = node.items() if isinstance(node, dict) else enumerate(node)
+        for key, value in items:
+            yield from _named_tensors(value, f"{name}.{key}")
+
+
+def differences(stored: StoredResult, repeated: StoredResult) -> Iterator[str]:
+    """Yield a line for each of metrics, history and weights that differs."""
+    for name in sorted(stored.metrics.keys() | repeated.metrics.keys()):
+        was, now = stored.metrics.get(name), repeated.metrics.get(name)
+        if repr(was) != repr(now):
+            yield f"{RECORD}: {name} was {was}, is {now}"
+    if stored.history != repeated.history:
+        yield f"{HISTORY}: {_history_difference(stored.history, repeated.history)}"
+    names = dict.fromkeys([*stored.tensors, *repeated.tensors])
+    differing = [
+        (name, difference)
+        for name in names
+        if (difference := _tensor_difference(stored.tensors.get(name), repeated.tensors.get(name)))
+    ]
+    if differing:
+        name, difference = differing[0]
+        yield f"{LAST}: {name} {difference}; {len(differing)} of {len(names)} tensors differ"
+
+
+def _history_difference(stored: str, repeated: str) -> str:
+    """Describe the first value that differs."""
+    rows = (csv.DictReader(text.splitlines()) for text in (stored, repeated))
+    for epoch, (was, now) in enumerate(zip_longest(*rows), start=1):
+        if was is None or now is None:
+            return f"epoch {epoch} {'was not there' if was is None else 'is missing'}"
+        for name in dict.fromkeys([*was, *now]):
+            if was.get(name) != now.get(name):
+                return f"epoch {epoch}, {name} was {was.get(name)}, is {now.get(name)}"
+    return "its bytes differ, its values do not"
+
+
+def _tensor_difference(was: Tensor | None, now: Tensor | None) -> str | None:
+    """Describe the first number that differs; None if the two have the same bits."""
+    if was is None or now is None:
+        return "was not there" if was is None else "is missing"
+    if (was.dtype, was.shape) != (now.dtype, now.shape):
+        return f"was {was.dtype} {tuple(was.shape)}, is {now.dtype} {tuple(now.shape)}"
+    was, now = was.reshape(-1), now.reshape(-1)
+    if torch.equal(was.view(torch.uint8), now.view(torch.uint8)):
+        return None
+    (places,) = torch.nonzero(was != now, as_tuple=True)
+    if not len(places):
+        return "differs in the sign of a zero or the bits of a NaN"
+    first = int(places[0])
+    count = f"{len(places)} of {was.numel()} numbers differ"
+    return f"was {was[first].item()} at {first}, is {now[first].item()} ({count})"
+
+
+def _environment(stored: dict[str, Any], repeated: dict[str, Any]) -> list[str]:
+    """Return a line for each fact in which the two environments differ."""
+
+    def facts(node: Any, name: str = "") -> dict[str, Any]:
+        if not isinstance(node, dict):
+            return {name.removeprefix("."): node}
+        return {key: v for k, each in node.items() for key, v in facts(each, f"{name}.{k}").items()}
+
+    was, now = facts(stored), facts(repeated)
+    names = dict.fromkeys([*was, *now])
+    names.pop("data.fetched_from", None)  # whichever way it came, its checksum says what it is
+    lines = [
+        f"environment: {name} was {was.get(name)}, is {now.get(name)}"
+        for name in names
+        if was.get(name) != now.get(name) and not name.startswith("code.definitions.")
+    ]
+    return lines or ["environment: the same"]

@@ -1,0 +1,142 @@
+"""TensorBoard as this platform writes it: stages side by side, every run a row of HParams.
+
+A subclass of Lightning's logger. TensorBoard makes the HParams tab's columns from all runs' session
+summaries together, as long as no run writes an experiment summary: that would fix the columns to
+its own, which is why `log_hyperparams` writes the session alone.
+"""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers import TensorBoardLogger
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.hparams import metadata
+from tensorboard.plugins.hparams.api_pb2 import Status
+from tensorboard.plugins.hparams.plugin_data_pb2 import (
+    HParamsPluginData,
+    SessionEndInfo,
+    SessionStartInfo,
+)
+
+from project.runs.tags import tag
+
+STAGES = ("train", "val", "test")
+
+
+class RunTensorBoardLogger(TensorBoardLogger):
+    """Writes a run's events into its directory and continues them after a resume.
+
+    Args:
+        directory: The run directory.
+        first_step: Everything from this step on that an earlier session wrote is void; it is
+            written again.
+    """
+
+    def __init__(self, directory: str | Path, first_step: int = 0) -> None:
+        super().__init__(
+            save_dir=str(directory),
+            name="",
+            version="",
+            default_hp_metric=False,
+            purge_step=first_step,
+        )
+        self._is_described = False
+        self._epoch_step: int | None = None
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Write scalars, at once: the dashboard and a resumed run can read them."""
+        scalars = {tag(name): value for name, value in metrics.items()}
+        if "epoch" in scalars:  # Lightning adds it to each call, of which a step may have several
+            if step == self._epoch_step:
+                del scalars["epoch"]
+            self._epoch_step = step
+        super().log_metrics(scalars, step)
+        self.experiment.flush()
+
+    def log_hyperparams(self, params: Any, metrics: Any = None, step: int | None = None) -> None:
+        """Write the run's row of the HParams tab, once.
+
+        Lightning calls this too, with what a module has saved by `save_hyperparameters`.
+        """
+        if not self._is_described:
+            self._is_described = True
+            self._add(_session_start(params, time.time()), 0)
+
+    def log_layout(self, metrics: list[str]) -> None:
+        """Write which curves share a chart in the Custom Scalars tab.
+
+        Args:
+            metrics: What the task has logged: `train/loss`, `val/loss`, ...
+        """
+        names = sorted({metric.partition("/")[2] for metric in metrics if "/" in metric})
+        charts = {
+            name.replace("_", " "): ["Multiline", [f"^{tag(f'{s}/{name}')}$" for s in STAGES[:2]]]
+            for name in names
+        }
+        self.experiment.add_custom_scalars({"train and validation": charts})
+
+    def finish(
+        self, title: str, params: Mapping[str, Any], metrics: Mapping[str, float], step: int
+    ) -> None:
+        """Write the layout and the card of a completed run, and that it has succeeded.
+
+        Args:
+            title: The card's heading.
+            params: The run's settings.
+            metrics: Its final values, `<stage>/<name>`.
+            step: How many steps were trained.
+        """
+        self.log_layout(sorted(metrics))
+        self.experiment.add_text("card", card(title, params, metrics), step)
+        self._add(_session_end(time.time()), 0)
+        self.experiment.flush()
+
+    def save(self) -> None:
+        """Write what is waiting; no hparams.yaml, since config.yaml says more."""
+        self.experiment.flush()
+
+    def _add(self, summary: Summary, step: int) -> None:
+        writer = self.experiment.file_writer
+        assert writer is not None
+        writer.add_summary(summary, step)
+
+
+def card(title: str, params: Mapping[str, Any], metrics: Mapping[str, float]) -> str:
+    """Return what a run was and what came of it, as two Markdown tables."""
+    quantities = sorted({name.partition("/")[2] for name in metrics if name.startswith(STAGES)})
+    lines = [f"### {title}", "", "| result | train | validation | test |", "|---|---|---|---|"]
+    for quantity in quantities:
+        values = [metrics.get(f"{stage}/{quantity}") for stage in STAGES]
+        cells = ["" if value is None else f"{value:.6g}" for value in values]
+        lines.append(f"| {quantity.replace('_', ' ')} | {' | '.join(cells)} |")
+    lines += ["", "#### configuration", "", "| key | value |", "|---|---|"]
+    lines += [f"| `{key}` | {value} |" for key, value in params.items()]
+    return "\n".join(lines)
+
+
+def _session_start(params: Mapping[str, Any], seconds: float) -> Summary:
+    # No group is named, so the run's place in the folder is its name.
+    info = SessionStartInfo(start_time_secs=seconds)
+    for name, value in params.items():
+        if isinstance(value, bool):
+            info.hparams[name].bool_value = value
+        elif isinstance(value, int | float):
+            info.hparams[name].number_value = value
+        else:
+            info.hparams[name].string_value = str(value)
+    return _summary(metadata.SESSION_START_INFO_TAG, HParamsPluginData(session_start_info=info))
+
+
+def _session_end(seconds: float) -> Summary:
+    # Of several ends TensorBoard heeds the first alone: a run that fails or is interrupted may be
+    # resumed, and writes none.
+    info = SessionEndInfo(status=Status.STATUS_SUCCESS, end_time_secs=seconds)
+    return _summary(metadata.SESSION_END_INFO_TAG, HParamsPluginData(session_end_info=info))
+
+
+def _summary(name: str, data: HParamsPluginData) -> Summary:
+    description = metadata.create_summary_metadata(data)
+    value = Summary.Value(tag=name, metadata=description, tensor=metadata.NULL_TENSOR)
+    return Summary(value=[value])

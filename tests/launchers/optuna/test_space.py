@@ -1,0 +1,132 @@
+"""The words of a search are read as Hydra's grammar says, or refused in a line."""
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from project.launchers.optuna.settings import NoOptunaError, SearchSettings, require_optuna
+from project.launchers.optuna.space import SpaceError, probes, quoted, split
+from tests.commands import ROOT
+
+
+def overrides(*words: str) -> Any:
+    return OverridesParser.create().parse_overrides(list(words))
+
+
+def test_the_space_is_what_hydras_grammar_says() -> None:
+    search = split(
+        overrides(
+            "model=basic",
+            "++data.size=1",
+            "a=interval(1.0,2.0)",
+            "++b.c=tag(log,interval(0.1,10))",
+            "c=int(interval(1,9))",
+            "d=range(1,7,2)",
+            "+e=x,[1,2]",
+            "model=resnet",  # what is said last holds
+        )
+    )
+    assert search.words == ["++data.size=1", "model=resnet"]
+    assert search.typed == ["data.size=1", "model=resnet"]
+    assert search.space == {
+        "a": FloatDistribution(1.0, 2.0),
+        "b.c": FloatDistribution(0.1, 10.0, log=True),
+        "c": IntDistribution(1, 9),
+        "d": CategoricalDistribution(["1", "3", "5"]),
+        "e": CategoricalDistribution(["x", "[1,2]"]),
+    }
+    assert search.overrides({"a": 1.5, "b.c": 2.0, "e": "x"}) == [
+        *search.words, "a=1.5", "++b.c=2.0", "+e=x",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("model=basic",), "there is nothing to search"),
+        (("seed=range(3)", "a=1,2"), "seed is no part of the search"),
+        (("+seed=3", "a=1,2"), "seed is no part of the search"),
+        (("a=tag(log,interval(-1,2))",), "a: "),
+        (("seeds.data=0", "a=1,2"), "seeds.data=0: holds a source of chance"),
+        (("seeds.init=0,1",), "seeds.init=0,1: holds a source"),
+        (("++seeds.order=7", "a=1,2"), "leave seeds.* out of a search"),
+        (("seeds=init_only", "a=1,2"), "seeds=init_only: holds a source"),
+        (("seeds=together,init_only",), "seeds=together,init_only: holds a source"),
+    ],
+)
+def test_what_is_no_search_is_refused(words: tuple[str, ...], message: str) -> None:
+    with pytest.raises(SpaceError, match=re.escape(message)):
+        split(overrides(*words))
+
+
+def test_the_default_choice_of_seeds_may_be_named() -> None:
+    assert split(overrides("seeds=together", "a=1,2")).words == ["seeds=together"]
+
+
+def test_a_question_is_tried_out_at_every_choice_and_in_the_middle_of_ranges() -> None:
+    search = split(overrides("a=x,y,z", "b=1,2", "c=interval(0,1.0)", "d=int(interval(1,9))"))
+    assert probes(search.space) == [
+        {"a": "x", "b": "1", "c": 0.5, "d": 5},
+        {"a": "y", "b": "2", "c": 0.5, "d": 5},
+        {"a": "z", "b": "2", "c": 0.5, "d": 5},
+    ]
+
+
+@pytest.mark.parametrize(
+    "path", ["/tmp/ü", "/tmp/a=b", "/it's \"a\\", "two\nlines", "$HOME {x} [1],%?"]
+)
+def test_a_folder_of_any_name_is_a_word_of_hydras(path: str) -> None:
+    (override,) = overrides(f"paths.outputs={quoted(Path(path))}")
+    assert override.value() == path
+
+
+def settings(**changes: Any) -> SearchSettings:
+    values = yaml.safe_load((ROOT / "conf/hydra/sweeper/optuna.yaml").read_text())
+    keys = SearchSettings.__dataclass_fields__
+    values |= {"objective": "val/error", "direction": "min"} | changes
+    return SearchSettings(**{key: values[key] for key in keys})
+
+
+def test_what_stands_in_the_file_is_allowed() -> None:
+    settings().check()
+    settings(objective="val/auc", direction="max", study="ü x").check()
+
+
+WHOLE = "must be a whole number, at least"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        *[
+            ({"seeds": seeds}, "must be different numbers from 100 on")
+            for seeds in ([0, 100], [100, 100], [], ["abc"], [100.5], [None])
+        ],
+        *[({"trials": each}, f"trials {WHOLE} 1, got {each!r}") for each in (0, -1, "abc", True)],
+        ({"at_once": 1.5}, f"hydra.sweeper.at_once {WHOLE} 1"),
+        ({"sampler_seed": -1}, f"hydra.sweeper.sampler_seed {WHOLE} 0"),
+        *[
+            ({"study": name}, f"hydra.sweeper.study must be a plain name, got {name!r}")
+            for name in ("", "../x", "a/b", "a\0b", None)
+        ],
+        ({"objective": 3}, "hydra.sweeper.objective must be a name such as val/error, got 3"),
+        ({"objective": "test/error"}, "what is chosen by the test examples cannot"),
+        ({"direction": "up"}, "hydra.sweeper.direction must be min or max, got 'up'"),
+    ],
+)
+def test_a_setting_that_is_none_is_refused_in_a_line(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpaceError, match=re.escape(message)) as refused:
+        settings(**changes).check()
+    assert "\n" not in str(refused.value)
+
+
+def test_without_optuna_the_sweeper_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(NoOptunaError, match="needs Optuna: pip install"):
+        require_optuna()

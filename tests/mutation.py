@@ -1,0 +1,144 @@
+"""Mutation testing: single lines of project/ are changed, and their tests must notice.
+
+    python -m tests.mutation --count 60 --seed 0           the checkout that it stands in
+    python -m tests.mutation --count 60 --seed 0 --root ../other --python ../other/.venv/bin/python
+
+A copy of the checkout is changed, one line at a time, drawn by the seed among those lines that an
+operator below applies to. Against each mutant run the tests of the file's own name, else those of
+its folder; it is killed if one of them fails. The last line printed is the score.
+"""
+
+import argparse
+import io
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import tokenize
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+OPERATORS = (
+    (r" == ", " != "), (r" != ", " == "), (r" < ", " >= "), (r" > ", " <= "), (r" <= ", " > "),
+    (r" >= ", " < "), (r" and ", " or "), (r" or ", " and "), (r" is not None", " is None"),
+    (r" is None", " is not None"), (r" not in ", " in "), (r"\bnot ", ""), (r"\bTrue\b", "False"),
+    (r"\bFalse\b", "True"), (r" \+ ", " - "), (r" - ", " + "), (r" \* ", " / "), (r" // ", " * "),
+    (r"\breturn (?!None).+", "return None"), (r"\b0\b", "1"), (r"\b1\b", "2"), (r"\bmin\(", "max("),
+    (r"\bmax\(", "min("), (r"\bcontinue\b", "break"),
+)  # fmt: skip
+SKIPPED = re.compile(r"^\s*(#|@|import |from |class |def |raise |assert |log\.|\"\"\"|f?\")")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A line that is changed.
+
+    Attributes:
+        path: The file, below the checkout.
+        number: The line, from 1.
+        before: What stands there.
+        after: What takes its place.
+    """
+
+    path: Path
+    number: int
+    before: str
+    after: str
+
+
+def code_lines(path: Path) -> set[int]:
+    """Return the lines of a file that hold code, without docstrings and other texts."""
+    text = path.read_text(encoding="utf-8")
+    lines: set[int] = set()
+    texts: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type in (tokenize.OP, tokenize.NAME, tokenize.NUMBER):
+            lines.add(token.start[0])
+        elif token.type == tokenize.STRING and "\n" in token.string:
+            texts |= set(range(token.start[0], token.end[0] + 1))
+    return lines - texts
+
+
+def mutants(root: Path) -> Iterator[Mutant]:
+    """Yield every mutant of the package that still compiles."""
+    for path in sorted((root / "project").rglob("*.py")):
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        for number in sorted(code_lines(path)):
+            before = lines[number - 1]
+            if SKIPPED.match(before):
+                continue
+            for pattern, replacement in OPERATORS:
+                after = re.sub(pattern, replacement, before, count=1)
+                if after == before:
+                    continue
+                changed = "".join([*lines[: number - 1], after, *lines[number:]])
+                try:
+                    compile(changed, str(path), "exec")
+                except SyntaxError:
+                    continue
+                yield Mutant(path.relative_to(root), number, before, after)
+
+
+def mirroring_tests(root: Path, path: Path) -> list[str]:
+    """Return the test files of a file's name, else the folder that mirrors its own."""
+    parts = path.with_suffix("").parts[1:]
+    folder = root.joinpath("tests", *parts[:-1])
+    own = sorted(folder.glob(f"test_{parts[-1].strip('_')}*.py")) if folder.is_dir() else []
+    while not own and not any(folder.glob("test_*.py")):
+        folder = folder.parent
+    return [str(each.relative_to(root)) for each in own] or [str(folder.relative_to(root))]
+
+
+def is_killed(root: Path, mutant: Mutant, python: str, timeout: float) -> bool:
+    """Whether the tests notice a mutant; one that hangs them is noticed too."""
+    path = root / mutant.path
+    before = path.read_text(encoding="utf-8")
+    lines = before.splitlines(keepends=True)
+    lines[mutant.number - 1] = mutant.after
+    path.write_text("".join(lines), encoding="utf-8")
+    try:
+        done = subprocess.run(
+            [python, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-n", "0",
+             *mirroring_tests(root, mutant.path)],
+            cwd=root, capture_output=True, text=True, timeout=timeout,
+        )  # fmt: skip
+        return done.returncode == 1 or done.returncode == 2
+    except subprocess.TimeoutExpired:
+        return True
+    finally:
+        path.write_text(before, encoding="utf-8")
+
+
+def main() -> None:
+    """Draw the mutants, try each, print the score."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--count", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--root", type=Path, default=Path(__file__).parents[1])
+    parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--timeout", type=float, default=600.0, help="seconds for each mutant")
+    asked = parser.parse_args()
+    every = list(mutants(asked.root))
+    drawn = random.Random(asked.seed).sample(every, min(asked.count, len(every)))
+    killed = 0
+    with tempfile.TemporaryDirectory(prefix="mutation-") as name:
+        copy = Path(name) / "checkout"
+        ignored = shutil.ignore_patterns(".git", ".venv", "outputs", "__pycache__", ".*_cache")
+        shutil.copytree(asked.root, copy, ignore=ignored)
+        (copy / "outputs").mkdir(exist_ok=True)
+        for number, mutant in enumerate(drawn, start=1):
+            found = is_killed(copy, mutant, asked.python, asked.timeout)
+            killed += found
+            print(
+                f"[{number}/{len(drawn)}] {'killed  ' if found else 'SURVIVED'} "
+                f"{mutant.path}:{mutant.number}: {mutant.before.strip()} -> {mutant.after.strip()}",
+                flush=True,
+            )
+    print(f"{killed} of {len(drawn)} mutants killed (seed {asked.seed}, of {len(every)} possible)")
+
+
+if __name__ == "__main__":
+    main()

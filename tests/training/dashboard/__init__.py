@@ -1,1 +1,0 @@
-"""What the dashboard shows of a run."""

@@ -1,1 +1,0 @@
-"""Runs on several devices, on processes of this machine."""
