@@ -12,21 +12,21 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from project.data.decoding import ImageError, read_levels
-from project.data.ink import digit_ink
+from project.data.digit_images.decoding import ImageError, read_levels
+from project.data.digit_images.ink import digit_ink
 
 SIDE, BOX, MIDDLE = 28, 20, 14
 
 
 def read_digit(path: Path, single: bool = False) -> np.ndarray:
-    """The digit in an image file: (28, 28) bytes, ink 255.
+    """Return the digit in an image file: (28, 28) bytes, ink 255.
 
     Args:
-        path: any format that Pillow reads, in any light.
-        single: what may be two digits is read as one.
+        path: Any format that Pillow reads, in any light.
+        single: Whether to read as one digit what may be two.
 
     Raises:
-        ImageError: naming the file.
+        ImageError: The file holds no image of one digit; the message names it.
     """
     try:
         return as_mnist(read_levels(path), single)
@@ -35,7 +35,11 @@ def read_digit(path: Path, single: bool = False) -> np.ndarray:
 
 
 def as_mnist(levels: np.ndarray, single: bool = False) -> np.ndarray:
-    """Levels (H, W) or (H, W, 3) in [0, 1] to (28, 28) bytes, ink 255. Raises ImageError."""
+    """Turn levels (H, W) or (H, W, 3) in [0, 1] into (28, 28) bytes, ink 255.
+
+    Raises:
+        ImageError: They show no digit, or unless `single` more than one.
+    """
     ink = digit_ink(levels[..., None] if levels.ndim == 2 else levels, single)
     height, width = ink.shape
     scale = BOX / max(height, width)
@@ -48,7 +52,7 @@ def as_mnist(levels: np.ndarray, single: bool = False) -> np.ndarray:
 
 
 def _centred(digit: np.ndarray) -> np.ndarray:
-    """The box (h, w) in a field (28, 28), its centre of mass at pixel (14, 14)."""
+    """Place the box (h, w) in a field (28, 28), its centre of mass at pixel (14, 14)."""
     corner = []
     for axis, length in enumerate(digit.shape):
         mass = digit.sum(1 - axis, dtype=float)
