@@ -2,6 +2,6 @@
 
     python -m tests.data.photographs run=DIRECTORY paths.data=DIRECTORY      counts by condition
 
-Each is drawn from (seed, condition, number) alone. Half the digits are MNIST's test digits, enlarged;
-half are drawn here by strokes.
+Each is drawn from (seed, condition, number) alone. Half the digits are MNIST's test digits,
+enlarged; half are drawn here by strokes.
 """

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from project.data.mnist import load_mnist
-from project.trained import read_words
+from project.training.run_words import read_run_words
 from tests.data.photographs.conditions import CONDITIONS
 from tests.data.photographs.reading import PHOTOGRAPHS, Reading, counted, photographs, read
 
@@ -36,8 +36,8 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=PHOTOGRAPHS)
     parser.add_argument("--keep", type=Path, help="where the photographs are kept")
     arguments = parser.parse_args()
-    asked = read_words(arguments.words)
-    trained = asked.open()
+    asked = read_run_words(arguments.words)
+    trained, _ = asked.open()
     root = Path(asked.data or trained.config["paths"]["data"])
     test = load_mnist(root, trained.config["data"]["source"]).test
     with tempfile.TemporaryDirectory() as temporary:

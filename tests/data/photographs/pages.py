@@ -87,9 +87,7 @@ def printed(draw: Draw) -> np.ndarray:
     return np.array(colours[draw.integers(len(colours))])
 
 
-def grid(
-    draw: Draw, shape: tuple[int, int], gap: float, across: bool, along: bool
-) -> np.ndarray:
+def grid(draw: Draw, shape: tuple[int, int], gap: float, across: bool, along: bool) -> np.ndarray:
     """Coverage by lines `gap` pixels apart, one to three wide, turned by up to two degrees."""
     height, width = shape
     rows, columns = np.mgrid[:height, :width].astype(float)

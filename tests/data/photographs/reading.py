@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from project.data.images import ImageError, read_digit
+from project.data.digit_images.decoding import ImageError
+from project.data.images import read_digit
 from project.predict import answer
-from project.trained import TrainedRun
+from project.training.load_run import LoadedRun
 from tests.data.photographs.conditions import CONDITIONS
 from tests.data.photographs.strokes import digit_in_parts, digit_of_strokes
 
@@ -87,7 +88,7 @@ def photographs(
         yield name, label, path
 
 
-def read(trained: TrainedRun, data: str | None, files: Sequence[tuple[str, int, Path]]) -> list:
+def read(trained: LoadedRun, data: str | None, files: Sequence[tuple[str, int, Path]]) -> list:
     """What the run reads from each photograph, in their order."""
     digits, refusals = [], {}
     for _, _, path in files:
