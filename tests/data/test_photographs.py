@@ -33,7 +33,7 @@ def test_photographs_are_drawn_from_their_seed_and_number(tmp_path: Path) -> Non
 def test_photographs_are_read_right_or_refused(tmp_path: Path) -> None:
     """At most 3 % errors, two refusals being one; at most 1 % wrong and over 90 % sure.
 
-    All 1,000: of 100 of them chance alone makes anything from no error to six.
+    All 1,000: of the first 100 as many as five are wrong.
     """
     ended = train(tmp_path / "outputs", "model=sprint", small=False)
     assert ended.returncode == 0, ended.stderr
