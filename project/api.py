@@ -2,12 +2,12 @@
 
     from project import api
 
-    run = api.train(["model=ws_al", "seed=3"])       # found if it is completed, else trained
+    run = api.train(["model=ws_al", "seed=3"])       # read if it is completed, else trained
     run.metrics["test/error"]
     net, data = run.load().net(), run.load().data()
     table = api.runs("outputs")                       # a pandas DataFrame, one row per run
 
-`runs`, `history` and `compare` are those of `project.results`, which needs no torch.
+`runs`, `history` and `compare` come from `project.results`, which does not import torch.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ class TrainedRun:
 
     Attributes:
         directory: The run directory.
-        record: Its run.json.
+        record: The run record, the content of its run.json.
     """
 
     directory: Path
@@ -41,31 +41,37 @@ class TrainedRun:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """`train/...` and `val/...` of the last epoch, and `test/...`."""
+        """The metrics by name: `train/...` and `val/...` of the last epoch, and `test/...`."""
         return self.record["metrics"]
 
     def load(self) -> "LoadedRun":
-        """Open the run: its net with the final weights, its data."""
+        """Return the run as a LoadedRun, which gives its net with the final weights and its data.
+
+        Raises:
+            CorruptRunError: The run record cannot be read, or does not fit its name.
+            ConflictError: The run's code is not trusted, or has changed since.
+        """
         return load_run(self.directory)
 
 
 def train(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -> TrainedRun:
-    """Carry out one run, as `python -m project.train` does, or find it completed.
+    """Return a run as `python -m project.train` makes it: carry it out unless it is completed.
 
     Args:
-        overrides: The words of the command line: `model=resnet`, `seed=3`, `paths.outputs=...`.
-        config_dir: A folder of the user's own configuration files.
+        overrides: Overrides as on the command line: `model=resnet`, `seed=3`, `paths.outputs=...`.
+        config_dir: A folder of the user's own configuration files; None for no such folder.
 
     Raises:
-        ConfigurationError: Naming the key and the rule that is broken; a sweep is refused.
-        ConflictError: Another run, other data or other code stand there.
+        ConfigurationError: A rule is broken, or the overrides ask for a sweep; the message names
+            the key and the rule.
+        ConflictError: The run directory holds another run, or one made with other data or code.
     """
     from project.train import carry_out
 
     folders = [] if config_dir is None else ["--config-dir", str(config_dir)]
     arguments = read_arguments([*overrides, *folders], "train", sweeps=False)
     if arguments.is_sweep:
-        raise ConfigurationError("train carries out one run; for a sweep type the command with -m")
+        raise ConfigurationError("train carries out one run; for a sweep run the command with -m")
     words = arguments.overrides
     config = compose("train", words, arguments.config_dirs)
     spec = prepare_run(config, "project.api.train", words)
@@ -75,12 +81,17 @@ def train(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -
 def load_run(
     directory: str | Path, trust_code: bool = False, accept_code: bool = False
 ) -> "LoadedRun":
-    """Open a completed run: net, configuration, data.
+    """Open a completed run, to get its net, configuration and data.
 
     Args:
         directory: A run directory.
-        trust_code: Build whatever classes its configuration names.
-        accept_code: Use weights that other code has trained.
+        trust_code: Whether to build any class that the run's configuration names.
+        accept_code: Whether to accept weights that other code than the present one has trained.
+
+    Raises:
+        NoRunError: The directory holds no completed run of project.train.
+        CorruptRunError: The run record cannot be read, or does not fit its name.
+        ConflictError: The run's code is not trusted, or has changed since.
     """
     from project.training.load_run import load_run as load
 

@@ -31,12 +31,12 @@ JSON = "--json"
 
 @dataclass(frozen=True)
 class Request:
-    """What was typed.
+    """What the command line asks for.
 
     Attributes:
-        words: Those of project.train.
+        words: The words that belong to project.train.
         is_thorough: Whether the checks may take as long as they need.
-        is_json: Whether the answer is for machines.
+        is_json: Whether to print JSON instead of a table.
     """
 
     words: list[str]
@@ -45,7 +45,11 @@ class Request:
 
 
 def read_request(typed: Sequence[str]) -> Request:
-    """Take this command's own words out of what was typed; raises ConfigurationError."""
+    """Separate this command's own words, `thorough=` and `--json`, from those of project.train.
+
+    Raises:
+        ConfigurationError: `thorough=` is neither true nor false.
+    """
     own = [word for word in typed if word.startswith("thorough=")]
     for word in own:
         if word not in ("thorough=true", "thorough=false"):
@@ -55,14 +59,15 @@ def read_request(typed: Sequence[str]) -> Request:
 
 
 def check(request: Request) -> bool:
-    """Check the experiment, and print what was found.
+    """Check an experiment, and print the results to stdout.
 
     Returns:
         Whether no check failed.
 
     Raises:
-        ConfigurationError: Naming the key and the rule that is broken.
-        DataError: The data cannot be had.
+        ConfigurationError: A rule is broken; the message names the key and the rule.
+        DataError: The data are not available.
+        Interrupted: A signal has arrived.
     """
     from project.checks.candidate import read_candidate
 
@@ -70,11 +75,11 @@ def check(request: Request) -> bool:
     with (
         tempfile.TemporaryDirectory(prefix="check-") as scratch,
         _progress() as progress,
-        # What the experiment's own code prints is no part of the answer.
+        # What the experiment's own code prints does not belong to the results on stdout.
         contextlib.redirect_stdout(sys.stderr),
     ):
         candidate = read_candidate(request.words, Path(scratch), request.is_thorough)
-        # torch and Lightning are imported once it is certain that there is something to check.
+        # This imports torch and Lightning: not before the command line is known to be valid.
         from project.checks.run import run_checks
 
         results = run_checks(candidate, progress)
@@ -91,7 +96,7 @@ def check(request: Request) -> bool:
 
 @contextlib.contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
-    """On a terminal, show which check is at work."""
+    """Yield a function that shows the name of a check on a terminal, and elsewhere does nothing."""
     from rich.console import Console
 
     console = Console(stderr=True)
@@ -104,13 +109,13 @@ def _progress() -> Iterator[Callable[[str], None]]:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, signal.SIG_IGN)  # what is left to do is to clear up
+        signal.signal(each, signal.SIG_IGN)  # the scratch folder is still deleted
     # Not KeyboardInterrupt, on which Lightning would end the process with another exit code.
     raise Interrupted(number)
 
 
 def main() -> None:
-    """Run the command."""
+    """Run `python -m project.check` with the arguments in `sys.argv`; exit with its exit code."""
     if any(word in HELP for word in sys.argv[1:]):
         print(__doc__)
         return

@@ -24,7 +24,18 @@ FLAG = "--config-dir"
 
 
 def run(words: Sequence[str], config_dirs: Sequence[str]) -> None:
-    """Evaluate the run that `words` name on the data that they name, and say what came of it."""
+    """Test a trained run on other data, store the result beside the run and print it.
+
+    Args:
+        words: `best` or a run directory, then overrides of the section `data`, with `data=NAME`.
+        config_dirs: Folders of the user's configuration files.
+
+    Raises:
+        ConfigurationError: A word is unknown, no data are named, or they do not fit the run's task.
+        NoRunError: No run is named, or the directory holds no completed run.
+        ConflictError: The run's code is not trusted, or has changed since.
+        DataError: The data are not available.
+    """
     from project.runs.lifecycle import metric_text
     from project.training.load_run import output_folder
     from project.training.run_words import read_run_words
@@ -32,7 +43,7 @@ def run(words: Sequence[str], config_dirs: Sequence[str]) -> None:
     asked = read_run_words(_named(words))
     foreign = [word for word in asked.others if word.partition("=")[0].split(".")[0] != "data"]
     if foreign:
-        raise ConfigurationError(f"unknown word {foreign[0]!r}; see --help")
+        raise ConfigurationError(f"unknown argument {foreign[0]!r}; see --help")
     if not any(word.startswith("data=") for word in asked.others):
         raise ConfigurationError("name the data: data=NAME, a file of conf/data")
     trained, why = asked.open()
@@ -51,8 +62,8 @@ def run(words: Sequence[str], config_dirs: Sequence[str]) -> None:
     record = evaluate(trained, section, asked.data, cli.typed_command())
     if record["same_files"] and not record["same_examples"]:
         print(
-            "these are files that the run was trained on: examples of its training may be among "
-            "those tested here",
+            "the run was trained on these files: its training examples may be among those tested "
+            "here",
             file=sys.stderr,
         )
     results = [
@@ -63,12 +74,12 @@ def run(words: Sequence[str], config_dirs: Sequence[str]) -> None:
     own = trained.record["metrics"].get(f"test/{record['metric']['name']}")
     if own is not None:
         name = record["metric"]["name"]
-        print(f"its own test {name}, which stays as it is: {metric_text(name, own)}")
+        print(f"the run's own test {name}, unchanged: {metric_text(name, own)}")
     print(record["path"])
 
 
 def _section(words: Sequence[str]) -> dict[str, Any]:
-    """Return the section `data` that words of project.train lead to; raises ConfigurationError."""
+    """Return the section `data` composed from overrides; raise ConfigurationError if impossible."""
     from hydra.errors import HydraException
 
     from project.cli.diagnose import explain
@@ -81,7 +92,7 @@ def _section(words: Sequence[str]) -> dict[str, Any]:
 
 
 def _named(words: Sequence[str]) -> list[str]:
-    """Return the words with `run=` before a run directory that stands first by itself."""
+    """Return the words, with `run=` put before a run directory that is the first word."""
     first, *others = [*words, ""]
     others = [word for word in others if word]
     is_path = bool(first) and first != "best" and "=" not in first
@@ -89,7 +100,7 @@ def _named(words: Sequence[str]) -> list[str]:
 
 
 def main() -> None:
-    """Run the command."""
+    """Run `python -m project.evaluate` with the arguments in `sys.argv`."""
     parser = argparse.ArgumentParser(
         prog="project.evaluate",
         usage="python -m project.evaluate (best | RUN) data=NAME [data.KEY=VALUE ...]",

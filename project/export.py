@@ -33,19 +33,19 @@ SCHEMA = 1
 
 
 class MissingPackageError(Exception):
-    """A package that only the export needs is not installed."""
+    """A package that only the export needs is not installed; the message says how to install it."""
 
     exit_code = 2
 
 
 class ParityError(Exception):
-    """An exported net does not answer as the checkpoint does."""
+    """An exported net does not give the same answers as the checkpoint."""
 
     exit_code = 1
 
 
 def check_packages() -> None:
-    """Raise MissingPackageError with the command that helps."""
+    """Raise MissingPackageError, with the install command, if a needed package is missing."""
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise MissingPackageError(
@@ -55,7 +55,18 @@ def check_packages() -> None:
 
 
 def export(words: Sequence[str]) -> None:
-    """Export the run that `words` name, and say what came of it."""
+    """Export a run, and print how far the exported nets differ from the checkpoint.
+
+    Args:
+        words: `best` or `run=DIRECTORY`, and optional `paths.outputs=` and `paths.data=`.
+
+    Raises:
+        ConfigurationError: A word is unknown, or the run's net cannot be exported.
+        NoRunError: No run is named, or the directory holds no completed run.
+        MissingPackageError: A package for the export is not installed.
+        ParityError: An exported net differs from the checkpoint; nothing is written.
+        ConflictError: The folder holds another export, or the run's code is not trusted.
+    """
     from project.config.errors import ConfigurationError
     from project.model_card import model_card
     from project.runs.directory import refuse_link_outside
@@ -63,7 +74,7 @@ def export(words: Sequence[str]) -> None:
 
     asked = read_run_words(words)
     if asked.others:
-        raise ConfigurationError(f"unknown word {asked.others[0]!r}; see --help")
+        raise ConfigurationError(f"unknown argument {asked.others[0]!r}; see --help")
     check_packages()
     trained, why = asked.open()
     if why:
@@ -84,14 +95,18 @@ def export(words: Sequence[str]) -> None:
             f"{name}: largest difference {largest:.1e}; {each['differing_answers']} of "
             f"{each['examples']} answers differ"
         )
-    print(folder if new else f"{folder}: was there already, with the same bytes")
+    print(folder if new else f"{folder}: already holds the same files; nothing was written")
 
 
 def exportable(trained: "LoadedRun", data_folder: str | None) -> "Exportable":
-    """Return what the run's task exports; of a task that does not say, the net itself.
+    """Return what to export of a run: what its task's `exportable(data)` gives, else its net.
+
+    Args:
+        trained: The run.
+        data_folder: The folder of the data files; None for the default.
 
     Raises:
-        ConfigurationError: The task brings its own net and does not say.
+        ConfigurationError: The task has no such method, and the net cannot be exported as it is.
     """
     from project.tasks.exportable import net_exportable
 
@@ -103,7 +118,18 @@ def exportable(trained: "LoadedRun", data_folder: str | None) -> "Exportable":
 
 
 def converted(trained: "LoadedRun", net: "Exportable") -> tuple[dict[str, bytes], dict[str, Any]]:
-    """Return the net's files by name, and what export.json says about them; raises ParityError."""
+    """Convert a net to ONNX and torch.export, and compare both with the checkpoint's answers.
+
+    Args:
+        trained: The run.
+        net: Its net, with examples and the checkpoint's answers to them.
+
+    Returns:
+        The content of the model files by file name, and the content of export.json.
+
+    Raises:
+        ParityError: A converted net gives other answers than the checkpoint.
+    """
     from project.training.onnx_export import (
         exported,
         in_batches,
@@ -122,7 +148,8 @@ def converted(trained: "LoadedRun", net: "Exportable") -> tuple[dict[str, bytes]
         described[name] = {"sha256": sha256(content)} | asdict(result)
         if not result.passed:
             raise ParityError(
-                f"{name} is not the checkpoint's net: {described[name]}; nothing was written"
+                f"{name} does not give the answers of the checkpoint's net: {described[name]}; "
+                "nothing was written"
             )
     facts = {
         "schema": SCHEMA,
@@ -138,21 +165,29 @@ def converted(trained: "LoadedRun", net: "Exportable") -> tuple[dict[str, bytes]
 
 
 def sha256(content: bytes) -> str:
-    """Return the SHA-256 in hexadecimal digits."""
+    """Return the SHA-256 of `content` in hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of the packages that have made and checked the files."""
+    """Return the versions of torch and of the packages for the export, by package name."""
     from importlib.metadata import version
 
     return {name: version(name) for name in ("torch", *PACKAGES)}
 
 
 def write_folder(folder: Path, contents: dict[str, bytes]) -> bool:
-    """Write the files into a new folder, all or none; False if they are there, byte for byte.
+    """Write files into a new folder, either all of them or none.
 
-    Raises ConflictError where the folder holds anything else.
+    Args:
+        folder: The folder.
+        contents: The content of each file by its name.
+
+    Returns:
+        True if they were written; False if the folder already holds the same files.
+
+    Raises:
+        ConflictError: The folder exists and holds other files.
     """
     from project.runs.atomic import replacing, sync_directory
 
@@ -194,7 +229,7 @@ def _refuse_others(folder: Path, contents: dict[str, bytes]) -> None:
 
 
 def main() -> None:
-    """Run the command."""
+    """Run `python -m project.export` with the arguments in `sys.argv`."""
     parser = argparse.ArgumentParser(
         prog="project.export",
         usage="python -m project.export (best | run=DIRECTORY) [paths.outputs=FOLDER]",

@@ -1,7 +1,7 @@
 """The model card of an exported net: its data, its results, where it must not be trusted.
 
-What only the task can say is its own part (`project.tasks.exportable.Card`). After Mitchell et al.
-2019, Model Cards for Model Reporting (arXiv 1810.03993).
+The task provides what only it knows (`project.tasks.exportable.Card`). The format follows Mitchell
+et al. 2019, Model Cards for Model Reporting (arXiv 1810.03993).
 """
 
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ from project.training.load_run import LoadedRun
 
 @dataclass(frozen=True)
 class Seeds:
-    """The runs of a variant at other seeds.
+    """The runs of the exported run's variant, at all seeds.
 
     Attributes:
-        completed: Those that are completed, the run itself among them.
-        others: How many are not.
+        completed: The completed runs, including the exported run itself.
+        others: The number of runs that are not completed or cannot be read.
     """
 
     completed: list[RunRecord]
@@ -33,7 +33,7 @@ class Seeds:
 
 
 def seeds_of_variant(trained: LoadedRun) -> Seeds | None:
-    """Return the other seeds; None where the run is not in the folder that its name says."""
+    """Return the runs of a run's variant; None if it is not in `runs/<variant>/seed_<k>`."""
     directory = trained.directory.resolve()
     if not str(directory).endswith(str(Path("runs", trained.name))):
         return None
@@ -43,12 +43,12 @@ def seeds_of_variant(trained: LoadedRun) -> Seeds | None:
 
 
 def model_card(trained: LoadedRun, net: Exportable, facts: dict[str, Any]) -> str:
-    """Return the card, in Markdown.
+    """Return the model card in Markdown.
 
     Args:
         trained: The run.
-        net: What was exported.
-        facts: What export.json holds.
+        net: The exported net, with the task's part of the card.
+        facts: The content of export.json.
     """
     sections = (
         _head(trained, net.card, facts), _results(trained, net.card), _data(trained, net.card),
@@ -76,8 +76,8 @@ def _head(trained: LoadedRun, card: Card, facts: dict[str, Any]) -> list[str]:
         "",
         *_table("| file | largest difference | differing answers | SHA-256 |", files),
         "",
-        "Differences are those from the checkpoint, over examples of the run that are no test "
-        "examples.",
+        "Differences are those from the checkpoint, over examples of the run that are not "
+        "test examples.",
     ]
 
 

@@ -26,7 +26,15 @@ if TYPE_CHECKING:
 
 
 def predict(words: Sequence[str], as_json: bool, single: bool = False) -> None:
-    """Answer, on stdout, what `words` ask. Every image is read before the first answer."""
+    """Compare the digits of image pairs with a trained net, and print the answers.
+
+    All images are read before the first answer is given.
+
+    Args:
+        words: `best` or `run=DIRECTORY`, then images, a folder of images or a CSV file of pairs.
+        as_json: Whether to print JSON instead of a line for each pair.
+        single: Whether to read as one digit what may be two.
+    """
     from project.data.image_files import file_pairs, read_digits
     from project.training.run_words import read_run_words
 
@@ -45,7 +53,10 @@ def predict(words: Sequence[str], as_json: bool, single: bool = False) -> None:
         print(json.dumps(report(trained, calibration, facts), indent=2))
         return
     if calibration.pairs == 0:
-        print("the run has no validation pairs: not calibrated", file=sys.stderr)
+        print(
+            "the run has no validation pairs, so the probabilities are not calibrated",
+            file=sys.stderr,
+        )
     for each in facts:
         print(sentence(each))
 
@@ -53,10 +64,20 @@ def predict(words: Sequence[str], as_json: bool, single: bool = False) -> None:
 def answer(
     trained: "LoadedRun", data_folder: str | None, digits: Any
 ) -> tuple["Calibration", list[dict[str, Any]]]:
-    """Return what the run's net says about N pairs of digits (N, 2, 28, 28), calibrated.
+    """Return the calibrated answers of a run's net to pairs of digits.
 
-    Calibrated anew each time, on data that have to be read anyway where a run is normalised by its
-    training pairs: it takes a tenth of a second, and no file can be older than its weights.
+    The calibration is computed each time and not stored, so it always fits the weights. It takes a
+    tenth of a second, on data that have to be read anyway if the run normalises its inputs.
+
+    Args:
+        trained: The run.
+        data_folder: The folder of the MNIST files; None for the default.
+        digits: An array (N, 2, 28, 28) of N pairs.
+
+    Returns:
+        The calibration, and for each pair a dict with `answer` (`<=` or `>`) and `probability`. If
+        the net also classifies the digits, it has `digits`, `digit_probabilities` and
+        `digits_agree` (whether the digits fit the answer) too.
     """
     import torch
 
@@ -92,7 +113,7 @@ def answer(
 def report(
     trained: "LoadedRun", calibration: "Calibration", answers: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Return the answers for a machine."""
+    """Return the answers, the run and its calibration as a dict for JSON."""
     return {
         "run": str(trained.directory),
         "validation_error": trained.record["metrics"].get("val/error"),
@@ -106,7 +127,11 @@ def report(
 
 
 def sentence(facts: dict[str, Any]) -> str:
-    """Return a line such as `a.png <= b.png (97.3 %): 3 (99.1 %) and 7 (98.0 %)`."""
+    """Return a line about a pair: `a.png <= b.png (97.3 %): 3 (99.1 %) and 7 (98.0 %)`.
+
+    Args:
+        facts: The paths `first` and `second`, and the answer as `answer` returns it.
+    """
     text = f"{facts['first']} {facts['answer']} {facts['second']} ({percent(facts['probability'])})"
     if "digits" not in facts:
         return text
@@ -120,12 +145,12 @@ def sentence(facts: dict[str, Any]) -> str:
 
 
 def percent(probability: float) -> str:
-    """Return a share in percent, never 100 %: no net is certain."""
+    """Return a probability as text in percent, at most `99.9 %`: no net is certain."""
     return f"{100 * min(probability, 0.999):.1f} %"
 
 
 def main() -> None:
-    """Run the command."""
+    """Run `python -m project.predict` with the arguments in `sys.argv`."""
     parser = argparse.ArgumentParser(
         prog="project.predict",
         usage="python -m project.predict (best | run=DIRECTORY) IMAGES [--single] [--json]",

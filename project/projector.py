@@ -16,20 +16,28 @@ from project.cli import main as cli
 
 
 class ProjectorError(Exception):
-    """The run cannot be shown."""
+    """The run's net does not classify digits, so there are no features to show."""
 
     exit_code = 2
 
 
 def show(words: Sequence[str]) -> Path:
-    """Write the projector files of the run that `words` name; return their folder."""
+    """Write a run's files for TensorBoard's projector, and return their folder.
+
+    Args:
+        words: `best` or `run=DIRECTORY`, and optional `paths.outputs=` and `paths.data=`.
+
+    Raises:
+        ConfigurationError: A word is unknown, or the run does not compare MNIST pairs.
+        ProjectorError: The run's net does not classify digits.
+    """
     from project.config.errors import ConfigurationError
     from project.training.open_pairs import open_pairs
     from project.training.run_words import read_run_words
 
     asked = read_run_words(words)
     if asked.others:
-        raise ConfigurationError(f"unknown word {asked.others[0]!r}; see --help")
+        raise ConfigurationError(f"unknown argument {asked.others[0]!r}; see --help")
     trained, why = asked.open()
     if why:
         print(f"run={trained.directory}: {why}", file=sys.stderr)
@@ -46,7 +54,7 @@ def show(words: Sequence[str]) -> Path:
 
 
 def main() -> None:
-    """Run the command."""
+    """Run `python -m project.projector` with the arguments in `sys.argv`."""
     parser = argparse.ArgumentParser(
         prog="project.projector",
         usage="python -m project.projector (best | run=DIRECTORY) [paths.data=FOLDER]",
@@ -58,7 +66,7 @@ def main() -> None:
 
     def task() -> None:
         print(show(arguments.words))
-        print('start `make dashboard` anew: tab Projector, "Color by: digit"')
+        print('restart `make dashboard` and open the tab Projector, "Color by: digit"')
 
     cli.run_plain(task)
 

@@ -1,16 +1,17 @@
-"""Named random streams: every random number is a function of (seed, name, index) and nothing else.
+"""Named random streams: every random number depends only on the seed and on a name and index.
 
 A stream's state is the SHA-256 of its key, so two streams never overlap, none depends on how many
-numbers another one drew, and each can be opened again at any moment. Two promises rest on that:
-comparisons are paired (at one seed all models see the same data in the same order, and nets that
-share modules start alike), and a resumed run ends bit-identical to one that was left alone.
+numbers another one drew, and each can be started again at any time. This has two consequences:
+comparisons are paired (at one seed all models see the same data in the same order, and modules that
+nets have in common start with the same weights), and a resumed run ends bit-identical to an
+uninterrupted one.
 
-Code that draws from the global generators (torch's, numpy's, Python's) draws from a stream too:
-`start` puts all of them at the beginning of one.
+Code that draws from the global generators (torch's, numpy's, Python's) uses the streams too:
+`start` sets all of them to the beginning of one.
 
 Streams in use: `init` and `init/<module path>`, `data`, `order/<epoch>`, `fetch/<epoch>/<batch>`,
-`train_start`, `epoch/<epoch>`, `noise/<batch>`, `epoch_end/<epoch>`; of the MNIST pairs
-`pairs/train`, `pairs/val`, `pairs/test`; of the disk experiment `points/train`, `points/val`,
+`train_start`, `epoch/<epoch>`, `noise/<batch>`, `epoch_end/<epoch>`; for the MNIST pairs
+`pairs/train`, `pairs/val`, `pairs/test`; for the disk experiment `points/train`, `points/val`,
 `points/test`.
 """
 
@@ -25,10 +26,15 @@ SEED_LIMIT = 2**32
 
 
 def stream_key(seed: int, name: str, index: int | None = None) -> int:
-    """Return the 63-bit integer that starts the stream `name` (or `name/index`) of `seed`.
+    """Return the 63-bit integer that seeds the generators of a stream.
+
+    Args:
+        seed: The seed of all streams, an integer in [0, 2^32).
+        name: The name of the stream.
+        index: If not None, the stream is `<name>/<index>`.
 
     Raises:
-        ValueError: `seed` is no integer in [0, 2^32).
+        ValueError: `seed` is not such an integer.
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < SEED_LIMIT:
         raise ValueError(f"seed must be an integer in [0, 2^32), got {seed!r}")
@@ -38,12 +44,15 @@ def stream_key(seed: int, name: str, index: int | None = None) -> int:
 
 
 def generator(seed: int, name: str, index: int | None = None) -> torch.Generator:
-    """Return a CPU generator at the start of the stream."""
+    """Return a CPU generator at the start of a stream; the arguments are those of `stream_key`."""
     return torch.Generator().manual_seed(stream_key(seed, name, index))
 
 
 def start(seed: int, name: str, index: int | None = None) -> None:
-    """Put the global generators of torch, numpy and Python at the start of the stream."""
+    """Set the global generators of torch, numpy and Python to the start of a stream.
+
+    The arguments are those of `stream_key`.
+    """
     key = stream_key(seed, name, index)
     _start_torch(key)
     np.random.seed([key & 0xFFFFFFFF, key >> 32])
@@ -51,8 +60,8 @@ def start(seed: int, name: str, index: int | None = None) -> None:
 
 
 def _start_torch(key: int) -> None:
-    # Not torch.manual_seed: on a machine without a GPU it keeps a formatted stack for each call,
-    # for the day on which CUDA might be initialised: 2 ms a step, and a list without end.
+    # Not torch.manual_seed: while CUDA is not initialised, it stores a formatted stack trace with
+    # each call, which takes 2 ms a step and a growing list.
     torch.default_generator.manual_seed(key)
     if torch.cuda.is_initialized():
         torch.cuda.manual_seed_all(key)
@@ -63,14 +72,16 @@ def _start_torch(key: int) -> None:
 def initialise(net: nn.Module, seed: int) -> None:
     """Draw the weights of each module of `net` from the stream `init/<module path>`.
 
-    So modules of the same path start alike in every net that has them.
+    So a module with the same path starts with the same weights in every net. The global
+    generators end in the state that they had before.
 
     Args:
-        net: Every module that owns parameters must have torch's `reset_parameters()`.
+        net: The net, changed in place. Each module with parameters of its own must have a method
+            `reset_parameters()`, as torch's layers do.
         seed: The seed of the streams.
 
     Raises:
-        TypeError: Naming the first module that owns parameters and cannot be drawn.
+        TypeError: A module with parameters of its own has no such method; the message names it.
     """
     with torch.random.fork_rng(devices=[]):
         for path, module in net.named_modules():

@@ -1,11 +1,11 @@
-"""python -m project.train: one run of one net, or with -m a sweep of them.
+"""python -m project.train: carry out one run, or with -m a sweep.
 
-    python -m project.train                                    the report's best model
+    python -m project.train                                    the best model of the EPFL report
     python -m project.train model=resnet -m 'seed=range(10)'   ten seeds of one model
-    python -m project.train study=epfl_table                   the report's table
-    python -m project.train verify=RUN_DIRECTORY               is it the same when repeated?
+    python -m project.train study=epfl_table                   the table of the EPFL report
+    python -m project.train verify=RUN_DIRECTORY               repeat a run and compare the results
 
-torch and Lightning are imported only once it is certain that there is something to train.
+torch and Lightning are imported only if there is something to train.
 """
 
 from collections.abc import Sequence
@@ -21,14 +21,16 @@ from project.runs.spec import RunSpec
 
 
 def execute(config: dict[str, Any], words: Sequence[str]) -> dict[str, float]:
-    """Carry out the run that a configuration describes, or find it done.
+    """Carry out the run of a configuration unless it is completed, and return its metrics.
+
+    With `verify`, repeat the run in that directory instead and compare the results.
 
     Args:
-        config: Resolved plain values.
-        words: The overrides that led to it.
+        config: The resolved configuration, as plain values.
+        words: The overrides that it was composed from.
 
     Returns:
-        The run's metrics.
+        The run's metrics by name.
     """
     if config["verify"] is not None:
         from project.training.reproduce import reproduce
@@ -38,10 +40,13 @@ def execute(config: dict[str, Any], words: Sequence[str]) -> dict[str, float]:
 
 
 def carry_out(spec: RunSpec) -> dict[str, Any]:
-    """Carry out a prepared run that no launcher has checked, or find it done.
+    """Carry out a prepared run unless it is completed, and return its run record.
 
-    Returns:
-        The run's record.
+    Before training, the net is tried on a real batch, which launchers do for the runs of a sweep.
+
+    Raises:
+        ConfigurationError: The configuration does not work.
+        ConflictError: The run directory holds another run, or one made with other data or code.
     """
     spec.directory.refuse_links_outside()
     check_variant(spec)
@@ -53,13 +58,17 @@ def carry_out(spec: RunSpec) -> dict[str, Any]:
 
 
 def needs_training(spec: RunSpec) -> bool:
-    """Whether the run is not completed, or is to be made again."""
+    """Return whether a run is not completed, or has to be repeated (`rerun=true`).
+
+    Raises:
+        ConflictError: The run directory holds another run, or one made with other data or code.
+    """
     record = None if spec.rerun else check_stored(spec)
     return record is None or record["status"] != COMPLETED
 
 
 def execute_spec(spec: RunSpec) -> dict[str, float]:
-    """Carry out a prepared run, or find it done; returns its metrics."""
+    """Carry out a prepared run unless it is completed, and return its metrics by name."""
     return load_or_run(spec, _train)["metrics"]
 
 
@@ -70,13 +79,29 @@ def _train(spec: RunSpec, stop: Any) -> Any:
 
 
 class TrainExperiment:
-    """What launchers must know of this command: see `project.launchers.experiment`."""
+    """What launchers need to know about the command project.train.
+
+    It implements the protocol `project.launchers.experiment.Experiment`.
+
+    Attributes:
+        task: Module and name of the function that carries out one job, given its RunSpec.
+        config_name: The command's root file in `conf/`.
+    """
 
     task: tuple[str, str] = ("project.train", "execute_spec")
     config_name = "train"
 
     def prepare(self, config: dict[str, Any], words: Sequence[str]) -> RunSpec:
-        """Check the configuration and name its run; raises an error with `exit_code`."""
+        """Check the configuration of a job, and return its run.
+
+        Args:
+            config: The resolved configuration, as plain values.
+            words: The overrides that it was composed from.
+
+        Raises:
+            ConfigurationError: A rule is broken, or `verify` is used in a sweep.
+            DataError: The data are not available.
+        """
         from project.config.errors import ConfigurationError
 
         if config["verify"] is not None:
@@ -84,20 +109,30 @@ class TrainExperiment:
         return prepare_run(config, cli.typed_command(), words)
 
     def check(self, waiting: Sequence[RunSpec], here: bool) -> None:
-        """Try every variant on a real batch before the first job starts."""
+        """Try each variant on a real batch, before the first job starts.
+
+        Args:
+            waiting: The runs that will be carried out.
+            here: Whether they run on this machine; if so, its devices are checked too.
+
+        Raises:
+            ConfigurationError: A variant does not work.
+            ConflictError: Earlier runs of a variant had other data files.
+            DataError: The data are not available.
+        """
         from project.training.dry_run import dry_run_variants
 
         dry_run_variants(waiting, here)
 
     def files_to_send(self, spec: RunSpec) -> dict[str, bytes]:
-        """Return what the data folder of another machine has to hold, by path in it."""
+        """Return the files that a run needs in another machine's data folder, by path in it."""
         from project.runs.prepare import files_to_send
 
         return files_to_send(spec.config)
 
 
 def main() -> None:
-    """Run the command."""
+    """Run `python -m project.train` with the arguments in `sys.argv`."""
     cli.run(execute, TrainExperiment())
 
 

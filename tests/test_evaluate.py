@@ -95,7 +95,7 @@ def test_nothing_of_the_run_itself_changes(run: Path, tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
     first, second, third = end.output.splitlines()
     assert first.startswith(f"{record(run)['name']} on data=idx_pairs: ")
-    assert second.startswith("its own test error, which stays as it is: ")
+    assert second.startswith("the run's own test error, unchanged: ")
     (path,) = (run / "evaluations").iterdir()
     assert third == str(path)
     assert evaluate(run, *words).exit_code == 0
@@ -108,8 +108,7 @@ def test_other_examples_of_the_files_that_it_was_trained_on_are_pointed_out(run:
     end = evaluate(run, "data=mnist_pairs", *OWN, "data.test_pairs=30")
     assert end.exit_code == 0
     assert end.errors == (
-        "these are files that the run was trained on: examples of its training may be among those "
-        "tested here\n"
+        "the run was trained on these files: its training examples may be among those tested here\n"
     )
 
 
@@ -137,7 +136,7 @@ def test_a_strangers_task_is_tested_on_a_strangers_data(tmp_path: Path) -> None:
     [
         ((), 2, "name the data: data=NAME, a file of conf/data"),
         (("data.test_pairs=3",), 2, "name the data: data=NAME, a file of conf/data"),
-        (("data=mnist_pairs", "model=resnet"), 2, "unknown word 'model=resnet'; see --help"),
+        (("data=mnist_pairs", "model=resnet"), 2, "unknown argument 'model=resnet'; see --help"),
         (("data=nothing",), 2, "unknown data 'nothing'\navailable: cifar10,"),
         (("data=mnist_pairs", "data.pairs=3"), 2, "unknown key 'data.pairs' for MnistPairs"),
         (("data=idx_pairs",), 2, "data.root: is missing; data=idx_pairs takes data.root=FOLDER"),

@@ -96,7 +96,7 @@ def test_exporting_again_says_that_the_same_bytes_are_there(
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("model.onnx: largest difference ")
     assert said[1].endswith("0 of 60 answers differ")
-    assert said[2] == f"{folder}: was there already, with the same bytes"
+    assert said[2] == f"{folder}: already holds the same files; nothing was written"
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
@@ -111,7 +111,9 @@ def test_a_net_that_answers_otherwise_leaves_no_file(
 
     monkeypatch.setattr(onnx_export, "to_onnx", lambda *a: (folder / "model.onnx").read_bytes())
     monkeypatch.setattr(onnx_export, "run_pt2", wrong)
-    with pytest.raises(ParityError, match=r"model\.pt2 is not the checkpoint's net"):
+    with pytest.raises(
+        ParityError, match=r"model\.pt2 does not give the answers of the checkpoint's net"
+    ):
         export([f"run={run}", f"paths.outputs={tmp_path}"])
     assert list(tmp_path.iterdir()) == []
 
@@ -142,7 +144,7 @@ def test_a_missing_package_is_named_with_the_command_that_helps(
 
 
 def test_an_unknown_word_is_refused(run: Path) -> None:
-    with pytest.raises(ConfigurationError, match="unknown word 'to=x'"):
+    with pytest.raises(ConfigurationError, match="unknown argument 'to=x'"):
         export([f"run={run}", "to=x"])
 
 

@@ -413,7 +413,7 @@ def test_the_commands_say_what_is_refused_and_how_to_trust_it(stranger: Stranger
         end = type_command(module, *words)
         assert end.exit_code == 4
         assert end.errors.startswith(said)
-        assert end.errors.endswith("trust_code=true builds it all the same\n")
+        assert end.errors.endswith("if you trust it, pass trust_code=true\n")
     stranger.assert_untouched()
 
 

@@ -193,7 +193,7 @@ def test_without_validation_pairs_it_says_that_nothing_is_calibrated(
     (run,) = run_directories(outputs)
     capsys.readouterr()
     predict([f"run={run}", *[str(digits / f"{k}.png") for k in (0, 1)]], as_json=False)
-    assert "no validation pairs: not calibrated" in capsys.readouterr().err
+    assert "no validation pairs, so the probabilities are not calibrated" in capsys.readouterr().err
     with pytest.raises(NoRunError, match="no completed run with a validation metric"):
         predict(["best", f"paths.outputs={outputs}", str(digits)], as_json=False)
 

@@ -35,7 +35,7 @@ def test_what_the_points_say_is_what_the_run_measured(siamese_run: Path) -> None
         (["run=none"], "error: none holds no completed run"),
         ([], "error: name a run first"),
         (["best", "run=none"], "error: run= and best are two choices"),
-        (["run=none", "to=x"], "error: unknown word 'to=x'; see --help"),
+        (["run=none", "to=x"], "error: unknown argument 'to=x'; see --help"),
     ],
 )
 def test_bad_input_is_refused_by_name_with_exit_code_2(words: list[str], message: str) -> None:
@@ -45,6 +45,6 @@ def test_bad_input_is_refused_by_name_with_exit_code_2(words: list[str], message
 
 
 def test_a_net_that_names_no_digits_is_refused(finished_run: Path) -> None:
-    with pytest.raises(ProjectorError, match="Basic names no digits"):
+    with pytest.raises(ProjectorError, match="Basic does not name digits"):
         show([f"run={finished_run}"])
     assert not (finished_run / "plugins").exists()

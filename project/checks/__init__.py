@@ -1,4 +1,4 @@
-"""Is an experiment fit to be believed? Checks of net, task and data before hours are spent.
+"""Checks of an experiment's net, task and data, before hours are spent on training.
 
-Each file is a group of checks; `run.py` carries them out in their order, cheapest first.
+Each module is a group of checks; `run.py` carries all of them out.
 """

@@ -1,4 +1,7 @@
-"""Does an example's answer depend on the examples beside it, and is it answered alone?"""
+"""Checks that the output for an example does not depend on the rest of its batch.
+
+A batch of a single example must work too. "Answer" means what the task or net returns.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +21,7 @@ from project.checks.trainers import scratch_trainer
 
 BATCH, SINGLE = "batch does not matter", "one example alone"
 EXAMPLES = 16
-# Rounding differs between batches of different sizes: by so much, as a share of the answers' std.
+# Tolerated difference, as a share of the answers' std: rounding depends on the batch size.
 ROUNDING = 1e-3
 
 Forward = Callable[[Any], Any]
@@ -26,12 +29,12 @@ Forward = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class Batches:
-    """The same examples in different company.
+    """The same examples, batched in three ways.
 
     Attributes:
-        whole: All of them.
-        turned: All, the last one first.
-        single: Each one alone.
+        whole: All examples in one batch.
+        turned: All examples in one batch, in reverse order.
+        single: One batch for each example.
     """
 
     whole: Any
@@ -40,7 +43,14 @@ class Batches:
 
 
 def check_batches(session: Session) -> list[CheckResult]:
-    """Answer the same examples together, in another order, and one by one."""
+    """Check that answers do not depend on how examples are batched.
+
+    In evaluation mode, the same examples are answered together, in reverse order and one by one.
+    If the task cannot be called on a batch, its test metrics are compared instead.
+
+    Returns:
+        The results BATCH and SINGLE.
+    """
     task = session.task
     was_training = task.training
     task.eval()
@@ -55,7 +65,7 @@ def check_batches(session: Session) -> list[CheckResult]:
 
 
 def _batches(session: Session) -> Iterator[Batches]:
-    """Yield examples collated as the loader would, and a batch cut into its examples."""
+    """Yield test examples joined by the loader's collate function, then cut from a batch."""
     for loader in loaders_of(session.data, "test"):
         if isinstance(loader.loader, DataLoader) and is_indexed(loader):
             count = min(EXAMPLES, len(loader.dataset))
@@ -77,7 +87,7 @@ def _batches(session: Session) -> Iterator[Batches]:
 
 
 def _forward(task: LightningModule, batch: Any) -> Forward | None:
-    """Return what answers a batch: the task given its inputs, or all of it; None if neither."""
+    """Return the call that answers a batch, `task(inputs)` or `task(batch)`; None if neither."""
     ways: list[Forward] = [lambda each: task(inputs_of(each)), lambda each: task(each)]
     for way in ways:
         try:
@@ -89,7 +99,7 @@ def _forward(task: LightningModule, batch: Any) -> Forward | None:
 
 
 def _answers(output: Any, count: int) -> list[Tensor]:
-    """Return those parts of an output that say something of each example."""
+    """Return, as floats, the tensors of an output that have one entry for each of the examples."""
     return [each.float() for each in tensors_of(output) if each.dim() and len(each) == count]
 
 
@@ -119,7 +129,13 @@ def _compare(forward: Forward, batches: Batches) -> list[CheckResult]:
 
 
 def _same_answers(first: list[Tensor], second: list[Tensor], how: str) -> CheckResult:
-    """Compare the answers to the same examples."""
+    """Compare two lists of answers to the same examples.
+
+    Args:
+        first: The answers to the whole batch.
+        second: The answers obtained in another way.
+        how: That way, for the message.
+    """
     if [each.shape for each in first] != [each.shape for each in second]:
         return failed(BATCH, f"{how} the answers have another shape", "answer each example alone")
     difference = max(map(_difference, first, second), default=0.0)
@@ -134,13 +150,16 @@ def _same_answers(first: list[Tensor], second: list[Tensor], how: str) -> CheckR
 
 
 def _difference(first: Tensor, second: Tensor) -> float:
-    """Return the largest difference, as a share of the answers' std."""
+    """Return the largest absolute difference, as a share of the std of `first`."""
     size = float(first.std(correction=0)) + 1e-6 * float(first.abs().max()) + 1e-30
     return float((first - second).abs().max()) / size
 
 
 def _compare_metrics(session: Session) -> list[CheckResult]:
-    """Test the examples together and one by one where nothing can be asked for its answers."""
+    """Compare the test metrics of the examples together and one by one.
+
+    Used if the task cannot be called on a batch.
+    """
 
     def test(data: LightningDataModule) -> dict[str, float]:
         return session.run(scratch_trainer(session.candidate, own=False), "test", data=data)

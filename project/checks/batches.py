@@ -1,4 +1,4 @@
-"""Taking batches apart: whatever tensors they hold, in whatever nesting."""
+"""Functions that take apart batches of nested tensors, dicts, lists and tuples."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ TARGET_NAMES = ("target", "targets", "y", "label", "labels")
 
 
 def tensors_of(node: Any) -> list[Tensor]:
-    """Return the tensors in a nested structure, in their order."""
+    """Return the tensors in nested dicts, lists and tuples, in their order."""
     if isinstance(node, Tensor):
         return [node]
     children = node.values() if isinstance(node, dict) else node
@@ -21,18 +21,19 @@ def tensors_of(node: Any) -> list[Tensor]:
 
 
 def example_count(batch: Any) -> int:
-    """Return the number of examples of a batch: the length of its first tensor; 0 if unknown."""
+    """Return the length of a batch's first tensor that is no scalar; 0 if there is none."""
     first = next((each for each in tensors_of(batch) if each.dim()), None)
     return 0 if first is None else len(first)
 
 
 def take(node: Any, index: Tensor, count: int) -> Any:
-    """Return the batch of the examples at `index`.
+    """Return a batch of the examples at `index`; the given batch is not changed.
 
     Args:
         node: A batch of `count` examples, or a part of it.
-        index: Places of examples.
-        count: How many there are; what is not so long is no list of examples and stays.
+        index: Positions of the examples, (K,) integers.
+        count: The number of examples in the batch. Tensors, arrays and lists of any other length
+            hold no examples and are kept whole.
     """
     if isinstance(node, Tensor):
         return node[index.to(node.device)] if node.dim() and len(node) == count else node
@@ -49,7 +50,7 @@ def take(node: Any, index: Tensor, count: int) -> Any:
 
 
 def clone(node: Any) -> Any:
-    """Return a copy of a batch that no in-place operation reaches."""
+    """Return a copy of a batch with detached copies of its tensors."""
     if isinstance(node, Tensor):
         return node.detach().clone()
     if isinstance(node, dict):
@@ -61,7 +62,11 @@ def clone(node: Any) -> Any:
 
 
 def inputs_of(batch: Any) -> Any:
-    """Return what a net is given of a batch: its first part, or what is named like inputs."""
+    """Return the part of a batch that is the net's input.
+
+    This is a dict's value at the first key of INPUT_NAMES that it has, else its first value (None
+    if it is empty); the first element of a list or tuple; and anything else as it is.
+    """
     if isinstance(batch, dict):
         named = [batch[name] for name in INPUT_NAMES if name in batch]
         return named[0] if named else next(iter(batch.values()), None)
@@ -69,7 +74,11 @@ def inputs_of(batch: Any) -> Any:
 
 
 def classes_of(batch: Any) -> Tensor | None:
-    """Return the classes of a batch's examples, (N,) integers; None where nothing looks like it."""
+    """Return the class labels of a batch, (N,) int64 on the CPU; None if it has none.
+
+    The labels are a dict's value at the first key of TARGET_NAMES that it has, or the second
+    element of a list or tuple: a tensor of whole numbers, (N,) or (N, 1).
+    """
     if isinstance(batch, dict):
         found = next((batch[name] for name in TARGET_NAMES if name in batch), None)
     else:

@@ -1,4 +1,4 @@
-"""The experiment that is checked: read from the words of project.train, composed, given a name."""
+"""The experiment to check, read from the words of a project.train command line."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -25,14 +25,14 @@ from project.runs.provenance import available_cores
 
 @dataclass(frozen=True)
 class Limits:
-    """How much time the checks may take; what needs longer is cut down or left out.
+    """Time limits of the checks; a check that needs more is shortened or left out.
 
     Attributes:
-        short_training: Seconds of the training that is watched.
-        repeated_run: Seconds of each run of two epochs that is made again.
-        heart_steps: Steps within which one batch must be learnt by heart.
-        heart_seconds: Seconds for it.
-        shuffled_training: Seconds of training on shuffled labels.
+        short_training: Seconds for the short training that several checks look at.
+        repeated_run: Seconds for each two-epoch run of the repetition checks.
+        heart_steps: Steps within which the net must memorise one batch.
+        heart_seconds: Seconds for memorising that batch.
+        shuffled_training: Seconds for all trainings on shuffled labels together.
         leakage: Seconds for reading the examples.
         variants: Seconds for trying the other variants of a sweep.
     """
@@ -59,11 +59,11 @@ THOROUGH = Limits(
 
 @dataclass(frozen=True)
 class Variant:
-    """A variant of the sweep as typed.
+    """A variant of the sweep on the command line.
 
     Attributes:
-        words: The overrides that lead to it.
-        runs: How many runs of it the sweep makes.
+        words: The overrides that select the variant and its first seed.
+        runs: The number of runs that the sweep makes of it; of a search, all its runs.
     """
 
     words: list[str]
@@ -75,12 +75,14 @@ class Candidate:
     """The experiment that is checked.
 
     Attributes:
-        spec: Its first run, with outputs in the scratch folder and without loggers.
-        variants: Of the sweep; the first is that of `spec`.
+        spec: The run that is checked: the first of the first variant, with its outputs in
+            `scratch` and without loggers.
+        variants: The sweep's variants; a single one if there is no sweep.
         config_dirs: Folders of the user's configuration files.
-        side_by_side: How many runs the launcher has at a time; None where only it knows.
-        scratch: A folder that is deleted in the end.
-        limits: How much time the checks may take.
+        side_by_side: How many runs the launcher carries out at a time; None if its configuration
+            does not say.
+        scratch: A temporary folder, deleted after the checks.
+        limits: Time limits of the checks.
     """
 
     spec: RunSpec
@@ -97,7 +99,7 @@ class Candidate:
 
     @property
     def metric(self) -> str:
-        """The metric that the task is judged by."""
+        """The name of the metric that the task is judged by."""
         return self.config["metric"]["name"]
 
     @property
@@ -111,22 +113,26 @@ class Candidate:
         return self.limits == THOROUGH
 
     def prepare(self, variant: Variant) -> RunSpec:
-        """Compose a variant's first run; raises ConfigurationError."""
+        """Prepare the first run of a variant, with its outputs in `scratch`.
+
+        Raises:
+            ConfigurationError: The variant's configuration breaks a rule.
+        """
         return _prepare(variant.words, self.config_dirs, self.scratch)
 
 
 def read_candidate(words: Sequence[str], scratch: Path, thorough: bool = False) -> Candidate:
-    """Read the words of a command line, as project.train does.
+    """Read the experiment from the words of a command line, as project.train does.
 
     Args:
-        words: As they are typed, without those of project.check itself.
-        scratch: Takes the place of paths.outputs.
+        words: The words of project.train, without those of project.check itself.
+        scratch: The folder that is used as paths.outputs.
         thorough: Whether the checks may take as long as they need.
 
     Raises:
         ConfigurationError: A word or the configuration breaks a rule.
-        HydraException: Hydra cannot compose it.
-        DataError: The data cannot be had.
+        HydraException: Hydra cannot compose the configuration.
+        DataError: The data are not available.
     """
     arguments = read_arguments(words, "train", sweeps=True)
     _refuse_flags(arguments.words)
@@ -142,23 +148,25 @@ def read_candidate(words: Sequence[str], scratch: Path, thorough: bool = False) 
 
 
 def _refuse_flags(words: Sequence[str]) -> None:
-    """Refuse what Hydra's own command line would take and what is no KEY=VALUE."""
+    """Raise ConfigurationError for flags of Hydra, `verify=` and words that are no override."""
     previous = ""
     for word in words:
         is_value = previous in ("--config-dir", "-cd")
         is_known = word in (*MULTIRUN, "--config-dir", "-cd") or word.startswith("--config-dir=")
         if not (is_value or is_known):
             if word.startswith("-"):
-                raise ConfigurationError(f"unknown flag {word}; project.check --help lists them")
+                raise ConfigurationError(
+                    f"unknown flag {word}; python -m project.check --help lists the flags"
+                )
             if "=" not in word and not word.startswith("~"):
-                raise ConfigurationError(f"'{word}' is no KEY=VALUE")
+                raise ConfigurationError(f"'{word}' is not of the form KEY=VALUE")
             if word.startswith("verify="):
-                raise ConfigurationError("verify= is project.train's: leave it out")
+                raise ConfigurationError("verify= is an option of project.train; leave it out")
         previous = word
 
 
 def _sweep(words: list[str], config_dirs: Sequence[Path]) -> tuple[list[Variant], int | None]:
-    """Return the variants of a sweep, and how many runs it makes at a time."""
+    """Return the variants of a sweep, and how many runs it makes at a time (None if unknown)."""
     fixed = [
         word
         for word, each in zip(words, parse_overrides(words), strict=True)
@@ -189,7 +197,7 @@ def _is_interval(override: Override) -> bool:
 
 
 def _middle(override: Override) -> str:
-    """Return the middle of a range that a search would choose from, as a word."""
+    """Return the override KEY=VALUE with the middle of the range that a search draws from."""
     sweep = override.value()
     assert isinstance(sweep, IntervalSweep)
     low, high = float(sweep.start or 0), float(sweep.end or 0)
@@ -205,7 +213,7 @@ def _side_by_side(launcher: Mapping[str, Any]) -> int | None:
 
 
 def _prepare(words: Sequence[str], config_dirs: Sequence[Path], scratch: Path) -> RunSpec:
-    """Compose a run whose outputs go to the scratch folder."""
+    """Compose and prepare a run whose outputs go to the scratch folder, without loggers."""
     words = [*words, f"paths.outputs={spell(str(scratch))}"]
     config = resolve(compose_with_hydra("train", words, config_dirs), words)
     config |= {"logger": {}, "rerun": False, "code": None, "tags": [], "notes": ""}

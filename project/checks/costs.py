@@ -1,4 +1,4 @@
-"""What will it cost? Seconds of a step, a run, the sweep as typed; memory; waiting for data."""
+"""Checks of cost: the time of a step, a run and the sweep, memory, and waiting for data."""
 
 import resource
 import statistics
@@ -15,18 +15,18 @@ from project.cli.arguments import typed_override
 from project.runs.lifecycle import RunSpec
 
 TIME, VARIANTS, WAITING, MEMORY = "time", "other variants", "waiting for data", "memory"
-# A share of the time, and seconds for each batch, that are worth a warning.
+# Waiting for more than this share of the time and this many seconds a batch gets a warning.
 MUCH_WAITING, LONG_WAIT = 0.3, 0.01
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run costs.
+    """The estimated cost of a run.
 
     Attributes:
-        step: Seconds of a training step, with waiting for its batch.
-        steps: Of an epoch; None where the loaders do not know.
-        run: Seconds of the whole run, without start-up; None where that cannot be said.
+        step: Seconds of a training step, including the wait for its batch.
+        steps: Training steps in an epoch; None if the loaders have no length.
+        run: Seconds of the whole run without its start-up; None if a loader has no length.
     """
 
     step: float
@@ -35,7 +35,7 @@ class Cost:
 
 
 def cost_of(session: Session) -> Cost:
-    """Return what a run costs, from what was measured."""
+    """Estimate the cost of a run from the times that the session has measured."""
     step, steps = session.step_seconds + _wait(session), session.batches["train"]
     epochs = session.config["trainer"]["max_epochs"]
     if steps is None or session.batches["val"] is None:
@@ -51,7 +51,11 @@ def _wait(session: Session) -> float:
 
 
 def check_costs(session: Session) -> list[CheckResult]:
-    """Estimate a run and the sweep; try the sweep's other variants on the way."""
+    """Estimate the time of a run and of the sweep; make a step of each other variant.
+
+    Returns:
+        The results VARIANTS (of a sweep with several variants), TIME and WAITING.
+    """
     first = cost_of(session)
     results, costs = [], [first.run]
     variants = session.candidate.variants
@@ -64,7 +68,11 @@ def check_costs(session: Session) -> list[CheckResult]:
 
 
 def _try_others(session: Session) -> tuple[CheckResult, list[float | None]]:
-    """Make a step of every other variant; return what came of it, and what a run of each costs."""
+    """Make a step of each variant but the first, until the time limit.
+
+    Returns:
+        The result, and the seconds of a run of each variant that worked (None if unknown).
+    """
     candidate = session.candidate
     end = time.monotonic() + candidate.limits.variants
     costs: list[float | None] = []
@@ -79,7 +87,7 @@ def _try_others(session: Session) -> tuple[CheckResult, list[float | None]]:
             broken.append(f"{' '.join(_own(candidate, variant))}: {error}")
     seen = f"{len(costs)} of {len(others)} make a step"
     if broken:
-        return failed(VARIANTS, f"{seen}; {some(broken, 2)}", "mend or leave them out"), costs
+        return failed(VARIANTS, f"{seen}; {some(broken, 2)}", "fix them or leave them out"), costs
     if len(costs) < len(others):
         return ok(VARIANTS, f"{seen}, the others were not tried (thorough=true)"), costs
     return ok(VARIANTS, seen), costs
@@ -95,7 +103,7 @@ def _cost_of_variant(candidate: Candidate, variant: Variant) -> float | None:
 
 
 def _own(candidate: Candidate, variant: Variant) -> list[str]:
-    """Return the words in which a variant differs from the first."""
+    """Return the overrides of a variant that the first variant lacks, without the seed."""
     first = candidate.variants[0].words
     own = [word for word in variant.words if word not in first and not word.startswith("seed=")]
     return list(map(typed_override, own))
@@ -136,7 +144,7 @@ def _waiting(session: Session) -> CheckResult:
 
 
 def check_memory(session: Session) -> list[CheckResult]:
-    """How much memory did the largest of the runs need?"""
+    """Report the peak memory: of the GPU, or on a CPU of the largest run's process."""
     if session.config["trainer"]["accelerator"] != "cpu" and torch.cuda.is_initialized():
         peak = torch.cuda.max_memory_allocated()
         return [ok(MEMORY, f"at most {size(peak)} of the GPU's")]
@@ -147,12 +155,12 @@ def check_memory(session: Session) -> list[CheckResult]:
 
 
 def size(count: int) -> str:
-    """Return a number of bytes as it is read."""
+    """Return a number of bytes as text: `512 MB`, `1.5 GB`."""
     return f"{count / 2**30:.1f} GB" if count >= 2**30 else f"{count / 2**20:.0f} MB"
 
 
 def duration(seconds: float) -> str:
-    """Return a time as it is read."""
+    """Return a time as text: `3.2 s`, `45 min`, `2.5 h`."""
     if seconds < 120:
         return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes = seconds / 60

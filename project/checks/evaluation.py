@@ -1,4 +1,4 @@
-"""Does an evaluation give the same answer twice, and leave the net as it is?"""
+"""Check that two evaluations give the same metrics and leave the net unchanged."""
 
 from typing import Any
 
@@ -12,15 +12,18 @@ from project.checks.session import Session
 from project.checks.trainers import scratch_trainer
 
 NAME = "evaluation repeats"
-# Of each pass.
+# Time limit of each pass over a stage.
 SECONDS = 1.5
 
 
 class OtherNoise(Callback):
-    """Begins the noise of every batch of an evaluation elsewhere than usual.
+    """Callback that starts the random generators of each evaluation batch at its own stream.
+
+    Two passes with different names draw different numbers, so metrics differ where the evaluation
+    uses random numbers, for example in dropout.
 
     Args:
-        name: Of the stream.
+        name: The name of the named random stream.
     """
 
     def __init__(self, name: str) -> None:
@@ -34,7 +37,7 @@ class OtherNoise(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Open the stream."""
+        """Start the global random generators at the stream `<name>/<batch_idx>`."""
         seeding.start(0, self.name, batch_idx)
 
     def on_test_batch_start(
@@ -45,12 +48,12 @@ class OtherNoise(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Open the stream."""
+        """Start the global random generators at the stream `<name>/<batch_idx>`."""
         seeding.start(0, self.name, batch_idx)
 
 
 def check_repeats(session: Session) -> list[CheckResult]:
-    """Do two passes over validation and test give the same metrics, and leave the net as it is?"""
+    """Check that two passes over validation and test log the same and do not change the net."""
     before = {name: each.clone() for name, each in session.task.state_dict().items()}
     stages = [stage for stage in ("val", "test") if session.batches[stage] != 0]
     differing = []
@@ -80,7 +83,7 @@ def _task(session: Session) -> LightningModule:
 
 
 def _evaluate(session: Session, stage: str, noise: str) -> dict[str, float]:
-    """Return the metrics of a pass over a stage."""
+    """Return the metrics of a pass over a stage, with random numbers of the stream `noise`."""
     count = session.affordable(stage, SECONDS)
     trainer = scratch_trainer(session.candidate, [OtherNoise(noise)], evaluation=count, own=False)
     return session.run(trainer, "validate" if stage == "val" else "test")

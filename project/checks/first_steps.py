@@ -1,4 +1,4 @@
-"""Does it learn at all? Gradients, weights, schedules, the loss at the start."""
+"""Checks of the first training steps: loss, gradients, weights, learning-rate schedules."""
 
 import math
 
@@ -6,14 +6,14 @@ from project.checks.result import CheckResult, failed, not_checked, ok, shown, s
 from project.checks.session import Session
 from project.training.facts import parameter_count
 
-# By how much the first loss may differ from a uniform answer's, as a share of it.
+# How much the first loss may differ from a uniform answer's loss, as a share of the latter.
 NEAR = 0.5
-# A scheduler that was stepped so many times more often than due was stepped by the task as well.
+# A scheduler that made more than this many times the steps due was stepped by the task as well.
 TOO_OFTEN = 1.5
 
 
 def check_step(session: Session) -> list[CheckResult]:
-    """Is the loss of the first steps a finite number?"""
+    """Check that the losses of the first steps are finite."""
     name = "one step"
     losses = session.first.losses
     if not losses:
@@ -37,7 +37,7 @@ def check_step(session: Session) -> list[CheckResult]:
 
 
 def check_gradients(session: Session) -> list[CheckResult]:
-    """Which parameters have no gradient?"""
+    """Check that every trainable parameter gets a gradient in the first steps."""
     name = "gradients"
     trainable = [
         each for each, value in session.components.task.named_parameters() if value.requires_grad
@@ -53,7 +53,7 @@ def check_gradients(session: Session) -> list[CheckResult]:
 
 
 def check_changes(session: Session) -> list[CheckResult]:
-    """Which parameters never change?"""
+    """Check that the short training changes every parameter that has a gradient."""
     name = "weights change"
     unchanged = session.short.unchanged
     total = len(unchanged) + len(session.short.norms.keys() - set(unchanged))
@@ -70,7 +70,7 @@ def check_changes(session: Session) -> list[CheckResult]:
 
 
 def check_schedule(session: Session) -> list[CheckResult]:
-    """Is a scheduler stepped as often as it should be?"""
+    """Check that each scheduler is stepped as often as its interval and frequency say."""
     name = "schedule"
     if not session.short.schedules:
         return [ok(name, "none; the learning rate is constant")]
@@ -91,7 +91,10 @@ def check_schedule(session: Session) -> list[CheckResult]:
 
 
 def check_first_loss(session: Session) -> list[CheckResult]:
-    """Is the loss at the start that of an answer that says nothing yet?"""
+    """Check that the first loss is near that of a uniform answer.
+
+    That loss is the task's attribute `uniform_loss`, else ln(number of classes).
+    """
     name = "loss at the start"
     uniform, of = getattr(session.components.task, "uniform_loss", None), "a uniform answer's"
     if uniform is None and session.classes:
@@ -103,7 +106,7 @@ def check_first_loss(session: Session) -> list[CheckResult]:
     if abs(loss - uniform) <= NEAR * uniform:
         return [ok(name, seen)]
     if loss < uniform:
-        advice = "weights that know something already (pretrained), or a loss that is no mean"
+        advice = "weights that know something already (pretrained), or a loss that is not a mean"
     else:
         advice = "the net begins sure of wrong answers: standardise inputs, or start smaller"
     return [warning(name, f"{seen}: {loss / uniform:.2g} times as much", advice)]

@@ -1,4 +1,4 @@
-"""Is an example in two of training, validation and test? How are classes spread?"""
+"""Checks for examples shared by training, validation and test, and for class balance."""
 
 import hashlib
 import time
@@ -17,24 +17,24 @@ from project.data.digests import example_hashes
 
 LEAKAGE, BALANCE = "leakage", "class balance"
 PAIRS = (("train", "test"), ("val", "test"), ("train", "val"))
-# Examples of fewer numbers may be equal by chance.
-FEWEST_NUMBERS = 32
-# Standardised values are compared in steps of so much.
+# Examples with fewer input values than this may be equal by chance.
+MIN_NUMBERS = 32
+# Standardised values are rounded to multiples of this before they are compared.
 STEP = 0.1
-FEWEST_CLASSES, MOST_CLASSES = 2, 1000
-RARE = 0.1  # of the share that a class would have if all had the same
+MIN_CLASSES, MAX_CLASSES = 2, 1000
+RARE = 0.1  # a class is rare below this fraction of a balanced class's share
 
 
 @dataclass
 class Contents:
-    """The inputs of a stage.
+    """The inputs of a stage's examples, as hashes, and the counts of their classes.
 
     Attributes:
         exact: A hash of each example's inputs, in the order of the loaders.
-        standardised: Of the same, after each example is shifted and scaled to mean 0, std 1; empty
-            bytes where that says nothing.
-        classes: How many examples of each class.
-        numbers: How many numbers an example's inputs have.
+        standardised: A hash of each example's inputs scaled to mean 0 and std 1; empty bytes if
+            they are constant, too few or no tensor.
+        classes: The number of examples of each class.
+        numbers: The number of values in an example's inputs; MIN_NUMBERS if they are no tensor.
         is_whole: Whether all examples were read.
     """
 
@@ -46,7 +46,13 @@ class Contents:
 
 
 def check_contents(session: Session) -> list[CheckResult]:
-    """Read the examples of all stages; look for equal ones, and count classes."""
+    """Check that no example is in two stages, and that all classes occur in all stages.
+
+    Sets the session's `classes` and `commonest` if the targets are classes.
+
+    Returns:
+        The results LEAKAGE and BALANCE.
+    """
     seconds = session.candidate.limits.leakage
     contents = {stage: read(session, stage, seconds / len(STAGES)) for stage in STAGES}
     train = contents["train"].classes
@@ -58,7 +64,7 @@ def check_contents(session: Session) -> list[CheckResult]:
 
 
 def read(session: Session, stage: str, seconds: float) -> Contents:
-    """Read the examples of a stage's first epoch, for so many seconds at most."""
+    """Read the examples of a stage's first epoch, for at most `seconds`."""
     contents, end = Contents(), time.monotonic() + seconds
     for loader in loaders_of(session.data, stage):
         for batch in begin_epoch(loader, 0):
@@ -77,14 +83,18 @@ def _add(contents: Contents, batch: Any) -> None:
     if isinstance(inputs, Tensor) and len(inputs):
         contents.numbers = inputs[0].numel()
     elif hashes:
-        contents.numbers = FEWEST_NUMBERS
+        contents.numbers = MIN_NUMBERS
     if (classes := classes_of(batch)) is not None and len(classes) == example_count(batch):
         contents.classes.update(classes.tolist())
 
 
 def _standardised(inputs: Any) -> list[bytes]:
-    """Return a hash of each example that brightness and contrast do not change."""
-    if not isinstance(inputs, Tensor) or inputs.dim() < 2 or inputs[0].numel() < FEWEST_NUMBERS:
+    """Return a hash of each example that does not change with its brightness and contrast.
+
+    A constant example has empty bytes. The list is empty if `inputs` is no tensor, or has fewer
+    than MIN_NUMBERS values for each example.
+    """
+    if not isinstance(inputs, Tensor) or inputs.dim() < 2 or inputs[0].numel() < MIN_NUMBERS:
         return []
     values = inputs.detach().cpu().flatten(1).double()
     std, mean = torch.std_mean(values, dim=1, keepdim=True)
@@ -118,26 +128,29 @@ def _leakage(contents: dict[str, Contents]) -> CheckResult:
         twice = f"; {repeated} are in train more than once" if repeated else ""
         return ok(LEAKAGE, f"no example is in two of {sizes}{part}{twice}")
     seen = "; ".join(lines)
-    if contents["train"].numbers < FEWEST_NUMBERS:
-        advice = f"{contents['train'].numbers} numbers may be equal by chance; if not, split anew"
+    if contents["train"].numbers < MIN_NUMBERS:
+        advice = f"{contents['train'].numbers} numbers may be equal by chance; if not, split again"
         return warning(LEAKAGE, seen, advice)
     return failed(LEAKAGE, seen, "remove equal examples before the data are split")
 
 
 def _shared(first: list[bytes], second: list[bytes]) -> dict[int, int]:
-    """Return the places in `second` of what `first` holds too, each with its place there."""
+    """Map the position in `second` of each hash that is in both lists to that in `first`.
+
+    Empty hashes are left out.
+    """
     places = {key: place for place, key in reversed(list(enumerate(first))) if key}
     return {place: places[key] for place, key in enumerate(second) if key in places}
 
 
 def _are_classes(contents: Contents) -> bool:
     count, examples = len(contents.classes), contents.classes.total()
-    return FEWEST_CLASSES <= count <= min(MOST_CLASSES, max(2, examples // 3))
+    return MIN_CLASSES <= count <= min(MAX_CLASSES, max(2, examples // 3))
 
 
 def _balance(contents: dict[str, Contents], classes: int | None) -> CheckResult:
     if classes is None:
-        return not_checked(BALANCE, "the targets are no classes")
+        return not_checked(BALANCE, "the targets are not classes")
     train = contents["train"].classes
     stages = [stage for stage in STAGES if contents[stage].classes]
     known = set().union(*(contents[stage].classes for stage in stages))

@@ -1,4 +1,4 @@
-"""Can it learn what can be learnt, and nothing of what cannot?"""
+"""Checks that a net can memorise one batch, and learns nothing from shuffled labels."""
 
 import math
 import statistics
@@ -29,28 +29,31 @@ from project.seeding import SEED_LIMIT
 from project.training.components import build_components, build_net, build_task
 
 HEART, SHUFFLED, DIRECTION = "one batch by heart", "shuffled labels", "direction"
-# Examples of the batch, and steps between two looks at the metric.
+# Examples in the memorised batch, and steps between two evaluations of the metric.
 EXAMPLES, STEPS = 32, 25
-# How far the loss has to fall on its way to the floor, and how far it should in so many steps.
+# Shares of the way from the first loss to its floor. ENOUGH counts as memorised; if the time is up,
+# less than LEAST after LEAST_STEPS steps is a failure, anything else a warning.
 ENOUGH, LEAST, LEAST_STEPS = 0.9, 0.5, 300
-# Where the metric is perfect, steps after which nothing more is to be seen of the loss.
+# With a perfect metric, training stops after this many steps even if the loss has hardly fallen.
 ENOUGH_STEPS = 100
-# The metric must have moved so far, and the loss have fallen so far, to tell a direction.
+# The direction is judged if the loss has fallen by the share FALLEN; it is wrong if the metric got
+# worse by more than MOVED (of its first value, unless it is a share).
 MOVED, FALLEN = 0.05, 0.5
 TRAININGS, SHUFFLES, STDS = 3, 12, 4.0
 
 
 @dataclass
 class Heart(Callback):
-    """Watches a batch being learnt by heart; ends it as soon as it is known, or the time is up.
+    """Callback that watches a net memorise one batch; stops when it has, or at a time limit.
 
     Attributes:
-        metric: The metric's name, `val/...`.
-        is_min: Whether smaller values are better.
-        seconds: How long it may take.
-        floor: What the loss cannot fall below.
-        losses: Of every step.
-        values: The metric after every `STEPS` steps.
+        metric: The metric's name with its stage, `val/...`.
+        is_min: Whether smaller values of the metric are better.
+        seconds: The time limit.
+        floor: The smallest value that the loss can have.
+        losses: The loss of every step.
+        values: The metric before training, if it was measured, and after every `STEPS` steps.
+        is_late: Whether the time limit has been exceeded.
     """
 
     metric: str
@@ -62,17 +65,17 @@ class Heart(Callback):
     is_late: bool = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look at the clock."""
+        """Set the time at which training must stop."""
         self._end = time.monotonic() + self.seconds
 
     def on_before_backward(
         self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
     ) -> None:
-        """Note the loss."""
+        """Record the loss of the step."""
         self.losses.append(float(loss.detach().sum()))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note the metric; stop where there is nothing more to see."""
+        """Record the metric; stop if the batch is memorised or the time is up."""
         if self.metric in trainer.callback_metrics:
             self.values.append(float(trainer.callback_metrics[self.metric]))
         self.is_late = time.monotonic() > self._end
@@ -81,7 +84,10 @@ class Heart(Callback):
 
     @property
     def fallen(self) -> float:
-        """How far the loss has fallen on its way from the start to the floor, as a share."""
+        """How far the loss has fallen, as a share of the way from the first loss to the floor.
+
+        0 before the first step, or if the first loss is not above the floor.
+        """
         if not self.losses:
             return 0.0
         way = self.losses[0] - self.floor
@@ -89,14 +95,18 @@ class Heart(Callback):
 
     @property
     def is_known(self) -> bool:
-        """Whether the metric is perfect, or the loss has fallen far enough."""
+        """Whether the last metric is perfect, or the loss has fallen by the share ENOUGH."""
         best = (0.0,) if self.is_min else (1.0, 100.0)
         is_perfect = bool(self.values) and any(abs(self.values[-1] - each) < 1e-6 for each in best)
         return is_perfect or self.fallen >= ENOUGH
 
 
 def check_heart(session: Session) -> list[CheckResult]:
-    """Train on one batch; say too whether the metric moved the way that it should."""
+    """Check that the net can memorise one batch, and that the metric then improves.
+
+    Returns:
+        The results HEART and DIRECTION.
+    """
     candidate, limits = session.candidate, session.candidate.limits
     plain = replace(
         candidate, spec=replace(candidate.spec, config=session.config | {"augmentation": None})
@@ -133,7 +143,9 @@ def _by_heart(heart: Heart) -> CheckResult:
     if heart.is_known:
         return ok(HEART, seen)
     if heart.is_late and (heart.fallen >= LEAST or steps < LEAST_STEPS):
-        return warning(HEART, f"{seen}, and the time is up", "thorough=true goes on")
+        return warning(
+            HEART, f"{seen}, and the time is up", "thorough=true gives the check more time"
+        )
     return failed(
         HEART,
         seen,
@@ -143,7 +155,7 @@ def _by_heart(heart: Heart) -> CheckResult:
 
 
 def _direction(session: Session, heart: Heart) -> CheckResult:
-    """Say whether the metric moved as `metric.direction` says while the loss fell."""
+    """Check that the metric moved in the direction `metric.direction` while the loss fell."""
     by_name = check_direction_of_name(session)
     metric, is_min = session.candidate.metric, session.candidate.is_min
     if len(heart.values) < 2 or heart.fallen < FALLEN:
@@ -162,7 +174,7 @@ def _direction(session: Session, heart: Heart) -> CheckResult:
 
 
 def check_shuffled(session: Session) -> list[CheckResult]:
-    """Train on shuffled labels: what is answered to validation examples must be chance."""
+    """Check that a net trained on shuffled labels is no better than chance in validation."""
     if not callable(getattr(session.components.task, "shuffle_targets", None)):
         advice = "give the task `shuffle_targets(batch)`, which returns the batch with other labels"
         return [not_checked(SHUFFLED, "the task does not say how to shuffle", advice)]
@@ -179,7 +191,7 @@ def check_shuffled(session: Session) -> list[CheckResult]:
             return [failed(SHUFFLED, f"{seen}: more than chance", advice)]
         if sign * (truth - middle) <= max(STDS * std, 1e-9):
             return [ok(SHUFFLED, seen)]
-    # A net that groups examples may hit upon the right groups, but not again and again.
+    # A single net may group the examples rightly by luck; TRAININGS nets in a row do not.
     seen = f"{TRAININGS} nets learnt them and still know validation labels: {seen}"
     advice = (
         "something tells them: labels in another part of the batch, weights that were pretrained"
@@ -188,7 +200,11 @@ def check_shuffled(session: Session) -> list[CheckResult]:
 
 
 def _best_chance(session: Session) -> float:
-    """Return what an answer that knows nothing cannot exceed, larger being better."""
+    """Return the best metric that an answer that ignores the inputs can reach by chance.
+
+    If smaller values are better, this is the negative of the metric. It is infinite for metrics
+    other than accuracy and error, and if the share of the commonest class is unknown.
+    """
     metric, share = session.candidate.metric, session.commonest
     if share is None or metric not in ("accuracy", "acc", "error"):
         return math.inf
@@ -198,11 +214,14 @@ def _best_chance(session: Session) -> float:
 
 
 def _train_on_shuffled(session: Session, number: int) -> tuple[float, list[float]]:
-    """Return the metric of validation after a training on shuffled labels, and by chance.
+    """Train on shuffled labels, and return the validation metric and its values by chance.
 
     Args:
-        session: What is checked.
-        number: Of the training: each has other labels and other weights.
+        session: The experiment.
+        number: The number of the training; each has other labels and other initial weights.
+
+    Returns:
+        The metric on the true validation labels, and on each of SHUFFLES shuffles of them.
     """
     config = session.config | {"seed": (session.config["seed"] + number) % SEED_LIMIT}
     seeding.start(config["seed"], "init")

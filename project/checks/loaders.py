@@ -1,4 +1,4 @@
-"""The loaders of a data module, as they are or with something put around them."""
+"""Access to the loaders of a data module, and wrappers of them."""
 
 import copy
 import itertools
@@ -18,11 +18,11 @@ STAGES = ("train", "val", "test")
 
 
 def set_up(data: LightningDataModule, seed: int) -> None:
-    """Let a data module make its examples, as the trainer does.
+    """Prepare a data module and set it up for training and test, as the trainer does.
 
     Args:
         data: The data module.
-        seed: That of the data's streams.
+        seed: The seed of the named random stream `data`, at which each setup starts.
     """
     data.prepare_data()
     for stage in ("fit", "test"):
@@ -31,14 +31,14 @@ def set_up(data: LightningDataModule, seed: int) -> None:
 
 
 def loaders_of(data: LightningDataModule, stage: str) -> list[SeededLoader]:
-    """Return the loaders of a stage of a data module that is set up."""
+    """Return the loaders of a stage (train, val or test) of a data module that is set up."""
     found: list[SeededLoader] = []
     apply_to_collection(getattr(data, f"{stage}_dataloader")(), SeededLoader, found.append)
     return found
 
 
 def begin_epoch(loader: SeededLoader, epoch: int) -> SeededLoader:
-    """Return a loader that yields the batches of an epoch, as in training."""
+    """Return a loader of an epoch's batches, as in training; sets that epoch in the samplers."""
     batch_sampler = getattr(loader, "batch_sampler", None)
     for sampler in (getattr(loader, "sampler", None), getattr(batch_sampler, "sampler", None)):
         if callable(set_epoch := getattr(sampler, "set_epoch", None)):
@@ -47,11 +47,12 @@ def begin_epoch(loader: SeededLoader, epoch: int) -> SeededLoader:
 
 
 def wrapped(data: LightningDataModule, **wraps: tuple[str, Wrap]) -> LightningDataModule:
-    """Return a copy of a data module that serves other loaders in some stages.
+    """Return a shallow copy of a data module that has wrapped loaders in some stages.
 
     Args:
-        data: The data module.
-        **wraps: By stage, the stage whose loaders are taken, and what is put around each.
+        data: The data module; it is not changed.
+        **wraps: For each stage (train, val or test), the stage whose loaders are used in its place
+            and the function that wraps each of them.
     """
     given = copy.copy(data)
     for stage, (source, wrap) in wraps.items():
@@ -65,12 +66,12 @@ def wrapped(data: LightningDataModule, **wraps: tuple[str, Wrap]) -> LightningDa
 
 
 class Repeated:
-    """The first batch of a loader, again and again.
+    """A loader that yields the first batch of another loader several times.
 
     Args:
-        loader: The loader.
-        times: How often the batch is yielded in an epoch.
-        most: How many of its examples are kept.
+        loader: The other loader.
+        times: The number of times that the batch is yielded in an epoch.
+        most: The largest number of examples that are kept of the batch.
     """
 
     def __init__(self, loader: SeededLoader, times: int, most: int) -> None:
@@ -87,18 +88,20 @@ class Repeated:
 
 
 def first_examples(batch: Any, most: int) -> Any:
-    """Return a batch of at most so many examples."""
+    """Return the first `most` examples of a batch; all of it if their number is unknown."""
     count = example_count(batch)
     return take(batch, torch.arange(min(most, count)), count) if count else batch
 
 
 class Mapped:
-    """The batches of a loader, each passed through a function that draws from a stream of its own.
+    """A loader that applies a function to each batch of another loader.
+
+    Before each call, the global random generators start at the stream `<name>/<batch number>`.
 
     Args:
-        loader: The loader.
-        function: Returns a changed batch.
-        stream: Seed and name of the stream.
+        loader: The other loader.
+        function: Maps a batch to the batch that is yielded.
+        stream: Seed and name of the named random stream.
     """
 
     def __init__(
@@ -119,11 +122,11 @@ class Mapped:
 
 
 class Singly:
-    """The examples of a loader's first batch as batches of one.
+    """A loader that yields the examples of another loader's first batch as batches of one.
 
     Args:
-        loader: The loader.
-        most: How many examples there are.
+        loader: The other loader.
+        most: The largest number of examples that are yielded.
     """
 
     def __init__(self, loader: SeededLoader, most: int) -> None:

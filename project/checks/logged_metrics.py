@@ -1,4 +1,4 @@
-"""Is the metric that decides there, and can it mean what its direction says?"""
+"""Checks that the metric that judges the task is logged, and that its direction fits its name."""
 
 import math
 import re
@@ -6,7 +6,8 @@ import re
 from project.checks.result import CheckResult, failed, ok, shown, warning
 from project.checks.session import Session
 
-# Metrics that are shares, and the direction that names suggest.
+# Words in the names of metrics. SHARES: values between 0 and 1, unless the name has a word of
+# UNBOUNDED too. The other two: the direction that a name implies.
 SHARES = frozenset({"error", "accuracy", "acc", "auc", "auroc", "f1", "precision", "recall", "iou"})
 SMALLER_IS_BETTER = frozenset(
     {"error", "loss", "nll", "mse", "mae", "rmse", "perplexity", "wer", "cer", "fid"}
@@ -18,7 +19,7 @@ UNBOUNDED = frozenset({"squared", "absolute", "mean", "root", "log", "percentage
 
 
 def check_logged(session: Session) -> list[CheckResult]:
-    """Are `val/<metric>` and `test/<metric>` logged, finite, and of a possible size?"""
+    """Check that `val/<metric>` and `test/<metric>` are logged, finite and in a possible range."""
     name, metric = "metrics", session.candidate.metric
     stages = ["val", "test"] if session.batches["val"] != 0 else ["test"]
     for stage in stages:
@@ -47,7 +48,7 @@ def check_logged(session: Session) -> list[CheckResult]:
 
 
 def check_direction_of_name(session: Session) -> CheckResult | None:
-    """Return a warning where a metric's name contradicts `metric.direction`."""
+    """Return a warning if the metric's name contradicts `metric.direction`, else None."""
     words = _words(session.candidate.metric)
     direction = session.config["metric"]["direction"]
     is_wrong = words & (LARGER_IS_BETTER if session.candidate.is_min else SMALLER_IS_BETTER)
@@ -59,7 +60,7 @@ def check_direction_of_name(session: Session) -> CheckResult | None:
 
 
 def is_share(metric: str) -> bool:
-    """Whether a metric's name says that it lies between 0 and 1."""
+    """Return whether a metric's name implies values between 0 and 1."""
     words = _words(metric)
     return bool(words & SHARES) and not words & UNBOUNDED
 

@@ -1,4 +1,4 @@
-"""Are numbers of a size that a net can work with? Inputs, activations, rectifiers, gradients."""
+"""Checks of the size of numbers: inputs, first activations, dead ReLU units, gradients."""
 
 import math
 
@@ -16,21 +16,21 @@ from project.checks.result import (
 from project.checks.session import Session
 
 INPUTS, ACTIVATIONS, RELUS, NORMS = "inputs", "first activations", "ReLUs", "gradient norms"
-# A std, or a mean by stds, outside of these is worth a warning.
+# Inputs get a warning if their std, or their mean divided by their std, is outside these limits.
 SMALL_STD, LARGE_STD, LARGE_MEAN = 0.05, 20.0, 20.0
 MOSTLY_DEAD = 0.5
 SMALL_NORM, LARGE_NORM = 1e-7, 1e3
 
 
 def check_inputs(session: Session) -> list[CheckResult]:
-    """Are the inputs finite, and of what size?"""
+    """Check that the inputs of a training batch are finite, not constant and standardised."""
     tensors = [
         tensor.float()
         for tensor in tensors_of(inputs_of(session.first.batches.get("train")))
         if tensor.is_floating_point() and tensor.numel() > 1
     ]
     if not tensors:
-        return [not_checked(INPUTS, "they are no floating-point numbers")]
+        return [not_checked(INPUTS, "they are not floating-point numbers")]
     values = max(tensors, key=lambda each: each.numel())
     wrong = int((~values.isfinite()).sum())
     if wrong:
@@ -50,7 +50,11 @@ def check_inputs(session: Session) -> list[CheckResult]:
 
 
 def check_activations(session: Session) -> list[CheckResult]:
-    """How large is what the first layer answers, and how many rectified units are always 0?"""
+    """Check the size of the first layer's output and the share of ReLU units that are dead.
+
+    Returns:
+        The results ACTIVATIONS and RELUS, from the last batch of the short training.
+    """
     lines = []
     if session.short.activation is None:
         lines.append(not_checked(ACTIVATIONS, "no layer with weights answers with a tensor"))
@@ -89,7 +93,7 @@ def _relus(session: Session) -> CheckResult:
 
 
 def check_norms(session: Session) -> list[CheckResult]:
-    """Are the gradients of the first step of a size that an optimizer can use?"""
+    """Check that the gradients of the first step are finite, not too small and not too large."""
     norms = session.first.norms
     if not norms:
         return [not_checked(NORMS, "no step of an optimizer was seen")]

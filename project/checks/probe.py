@@ -1,4 +1,4 @@
-"""A callback that watches a short training: losses, gradients, weights, times, schedules."""
+"""A callback that records a short training: losses, gradients, weights, times, schedules."""
 
 import time
 from collections.abc import Callable
@@ -17,14 +17,15 @@ from project.checks.relus import ReluWatch
 
 @dataclass(frozen=True)
 class ScheduleSteps:
-    """How often a scheduler was stepped, and how often it should have been.
+    """The number of steps that a learning-rate scheduler made, and the number that were due.
 
     Attributes:
-        name: The scheduler's class.
-        made: Its own count.
-        due: Steps of the optimizer or epochs made, by its interval and frequency.
-        unit: `step` or `epoch`.
-        is_manual: Whether the task steps it by itself (manual optimization): at most every step.
+        name: The name of the scheduler's class.
+        made: The steps that the scheduler has counted.
+        due: The optimizer steps or epochs of the training, divided by the scheduler's frequency.
+            In manual optimization, the number of optimizer steps, as an upper bound.
+        unit: What `due` counts: `step` or `epoch`.
+        is_manual: Whether the task uses manual optimization, and so steps the scheduler itself.
     """
 
     name: str
@@ -35,23 +36,23 @@ class ScheduleSteps:
 
 
 class Probe(Callback):
-    """Watches a training.
+    """Callback that records what happens in a training.
 
     Attributes:
-        losses: What was handed to backward, in order.
-        norms: By parameter, the norm of its first gradient.
-        with_gradient: Parameters that have had a gradient.
-        unchanged: Trainable parameters that have the bits with which they started.
-        frozen: Parameters that are not trained at all.
-        step_seconds: Of each training batch, without waiting for it.
-        wait_seconds: Between two training batches of an epoch.
-        evaluation_seconds: Of each batch of validation and test, the wait included.
-        batches: The first batch of each stage, as the task gets it.
-        schedules: The schedulers' counts at the end.
-        steps: How many steps the optimizer has made.
-        relus: Of the last training batch, which units were never above 0.
-        activation: Mean and std of what the first layer answered to the last training batch, and
-            its name; None where there is none.
+        losses: The loss of each backward pass, in order.
+        norms: The norm of each parameter's first gradient, by the parameter's name.
+        with_gradient: Names of the parameters that have had a gradient.
+        unchanged: Names of the trainable parameters that end with exactly their initial values.
+        frozen: Names of the parameters without requires_grad at the start.
+        step_seconds: Seconds of each training batch but the last, without the wait for it.
+        wait_seconds: Seconds of the wait for each training batch but the first of an epoch.
+        evaluation_seconds: Seconds of each validation and test batch, without the wait for it.
+        batches: A copy of the first batch of each stage (train, val, test), as the task gets it.
+        schedules: The schedulers' steps, once training has ended.
+        steps: The number of optimizer steps, once training has ended.
+        relus: The ReLU units of the last training batch; None before that batch.
+        activation: Of the first layer that answers the last training batch with floats: its name,
+            and the mean and std of its output. None if there is no such layer.
     """
 
     def __init__(self) -> None:
@@ -72,19 +73,19 @@ class Probe(Callback):
         self._hooks: list[RemovableHandle] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Keep the weights as they are."""
+        """Copy the initial values of the trainable parameters."""
         named = dict(pl_module.named_parameters())
         self.frozen = [name for name, each in named.items() if not each.requires_grad]
         self._initial = {name: clone(each) for name, each in named.items() if each.requires_grad}
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Wait for an epoch's first batch, which is not counted: workers start for it."""
+        """Leave the epoch's first wait out of `wait_seconds`, as it includes starting workers."""
         self._ended = 0.0
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Note how long the batch was waited for; watch the layers in the last one."""
+        """Record the wait for the batch; before the last batch, put hooks on the layers."""
         now = time.monotonic()
         if self._ended:
             self.wait_seconds.append(now - self._ended)
@@ -100,13 +101,13 @@ class Probe(Callback):
     def on_before_backward(
         self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
     ) -> None:
-        """Note the loss."""
+        """Record the loss."""
         self.losses.append(float(loss.detach().sum()))
 
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Any
     ) -> None:
-        """Note which parameters have a gradient, and of what size."""
+        """Record which parameters have a gradient, and the norm of each one's first."""
         for name, parameter in pl_module.named_parameters():
             if parameter.grad is not None:
                 self.with_gradient.add(name)
@@ -121,12 +122,12 @@ class Probe(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Note how long the step took."""
+        """Record the seconds of the step, or remove the hooks after the last one."""
         if trainer.strategy.root_device.type == "cuda":
             torch.cuda.synchronize()
         self._ended = time.monotonic()
         if self.relus is not None:
-            # Watching takes time: this step is not counted.
+            # The hooks take time: the seconds of this step are not recorded.
             self._stop_watching()
         else:
             self.step_seconds.append(self._ended - self._began)
@@ -134,7 +135,7 @@ class Probe(Callback):
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Watch the layers no longer."""
+        """Remove the hooks from the layers."""
         self._stop_watching()
 
     def _stop_watching(self) -> None:
@@ -145,7 +146,7 @@ class Probe(Callback):
         self._hooks = []
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Compare the weights with those at the start, and the schedules with the steps made."""
+        """Record which parameters have not changed, and the steps of optimizer and schedulers."""
         self.steps = trainer.global_step
         for name, parameter in pl_module.named_parameters():
             if name in self._initial and torch.equal(parameter.detach(), self._initial[name]):
@@ -174,7 +175,7 @@ class Probe(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keep the first batch."""
+        """Copy the stage's first batch, and start the clock."""
         self._evaluated("val", batch)
 
     def on_test_batch_start(
@@ -185,7 +186,7 @@ class Probe(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keep the first batch."""
+        """Copy the stage's first batch, and start the clock."""
         self._evaluated("test", batch)
 
     def _evaluated(self, stage: str, batch: Any) -> None:
@@ -202,7 +203,7 @@ class Probe(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Note how long the batch took."""
+        """Record the seconds of the batch."""
         self.evaluation_seconds.append(time.monotonic() - self._began)
 
     def on_test_batch_end(
@@ -214,7 +215,7 @@ class Probe(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Note how long the batch took."""
+        """Record the seconds of the batch."""
         self.evaluation_seconds.append(time.monotonic() - self._began)
 
     def _note_activation(self, name: str, answer: Any) -> None:
@@ -224,7 +225,10 @@ class Probe(Callback):
 
 
 def hook_layers(module: nn.Module, note: Callable[[str, Any], None]) -> list[RemovableHandle]:
-    """Have `note` called with the name and the answer of every layer with weights of its own."""
+    """Put a forward hook on each layer with parameters of its own, and return the hooks.
+
+    Each hook calls `note` with the layer's name and output.
+    """
     hooks = []
     for name, layer in module.named_modules():
         if any(True for _ in layer.parameters(recurse=False)):

@@ -1,4 +1,4 @@
-"""Which units of a net's rectifiers are never above 0: modules and functional calls alike."""
+"""Counts the dead units of a net's ReLUs, both modules and functional calls."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,13 +17,14 @@ RELUS = frozenset(
 
 
 class ReluWatch(TorchFunctionMode):
-    """Between `begin` and `end`, counts the units of every rectifier and the dead ones among them.
+    """A counter of the ReLU units, and the dead ones, of all calls between `begin` and `end`.
 
-    A unit is a channel of maps (N, C, H, W), else a feature, in the last dimension. It is dead if
-    it is 0 for every example and place.
+    A unit is a channel of maps (N, C, H, W), or else an element of the last dimension. It is dead
+    if its output is 0 for all examples and positions.
 
     Attributes:
-        counts: By the module that calls the rectifier, dead units and all units.
+        counts: The numbers of dead units and of all units of each ReLU call, by the name of the
+            module that makes the call; further calls of a module are named `<module> (2)`, ...
 
     Args:
         module: The net, or the task that holds it.
@@ -37,14 +38,14 @@ class ReluWatch(TorchFunctionMode):
         self._hooks: list[RemovableHandle] = []
 
     def begin(self) -> None:
-        """Watch from here on."""
+        """Start counting."""
         for name, module in self._module.named_modules():
             self._hooks.append(module.register_forward_pre_hook(self._entering(name)))
             self._hooks.append(module.register_forward_hook(self._leaving, always_call=True))
         self.__enter__()
 
     def end(self) -> None:
-        """Watch no longer; nothing where it does not."""
+        """Stop counting; without a call of `begin`, do nothing."""
         if self._hooks:
             self.__exit__(None, None, None)
         for hook in self._hooks:
@@ -59,7 +60,7 @@ class ReluWatch(TorchFunctionMode):
             self._inside.pop()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Call the function; count what a rectifier answers."""
+        """Call the function, and count the units of its output if it is a ReLU."""
         answer = func(*args, **(kwargs or {}))
         if func in RELUS and isinstance(answer, Tensor) and answer.dim() > 1:
             self._count(answer.detach())

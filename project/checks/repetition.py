@@ -1,4 +1,4 @@
-"""Is it repeatable? The same seed twice, another seed, a run that is killed and resumed."""
+"""Checks of repeatability: the same seed twice, another seed, a run killed and resumed."""
 
 import math
 from collections.abc import Iterator
@@ -16,23 +16,23 @@ from project.training.reproduce import differences, read_result
 
 SAME, OTHER, RESUMED = "same seed, same bits", "another seed", "killed and resumed"
 EPOCHS = 2
-FEWEST_STEPS = 3
-# What a run may take in the place of the time that it should, before it is left out.
+MIN_STEPS = 3
+# The runs are left out if each would take more than this many times its time limit.
 TOLERANCE = 4
 
 
 @dataclass(frozen=True)
 class Repetitions:
-    """Runs of two epochs that are compared.
+    """The runs of two epochs that are compared.
 
     Attributes:
-        here: Carried out by a process of this interpreter.
-        again: The same seed, in another interpreter.
-        other: Another seed; None where every source of chance is held at a seed of its own.
-        killed: The run that is killed after an epoch.
-        resumed: The same directory, once more.
-        steps: Training batches of each epoch.
-        is_whole: Whether those are all of them.
+        here: A run in a child of this process.
+        again: A run at the same seed, in another interpreter.
+        other: A run at another seed; None if all sources of chance have a fixed seed (seeds.*).
+        killed: A run at the same seed that is killed after its first checkpoint.
+        resumed: The killed run, continued in its directory.
+        steps: The number of training batches in each epoch.
+        is_whole: Whether all stages have all their batches.
     """
 
     here: ScratchRun
@@ -45,15 +45,19 @@ class Repetitions:
 
     @property
     def elsewhere(self) -> list[ScratchRun]:
-        """The runs of the other interpreter, in their order."""
+        """The runs of the other interpreter, in the order in which they are carried out."""
         runs = [self.again, self.other, self.killed, self.resumed]
         return [each for each in runs if each is not None]
 
 
 def plan(session: Session) -> Repetitions | float:
-    """Return the runs, cut down to the time; the seconds of each if that is too little."""
+    """Plan the runs, with as many batches as the time limit allows.
+
+    Returns:
+        The runs; if even runs of MIN_STEPS steps take too long, the seconds of each instead.
+    """
     limit = session.candidate.limits.repeated_run
-    steps = session.affordable("train", limit / EPOCHS / 2, FEWEST_STEPS)
+    steps = session.affordable("train", limit / EPOCHS / 2, MIN_STEPS)
     tests = session.affordable("test", limit / 8)
     evaluations = session.affordable("val", limit / 8)
     seconds = (
@@ -95,12 +99,15 @@ def _scratch_run(session: Session, config: dict[str, Any], name: str) -> Scratch
 def begun_elsewhere(
     session: Session, repetitions: Repetitions, is_new: bool = True
 ) -> Iterator[BaseProcess]:
-    """While entered, the runs of the other interpreter are carried out.
+    """Carry out the runs of the other interpreter while the `with` block is executed.
 
     Args:
-        session: What is checked.
+        session: The experiment.
         repetitions: The runs.
-        is_new: Whether it is another interpreter, or a fork of this one.
+        is_new: Whether to start a new interpreter; False forks this process where possible.
+
+    Yields:
+        The process that carries them out; join it to wait for them.
     """
     log = session.candidate.scratch / "elsewhere.txt"
     method = start_method(repetitions.here.spec.threads)
@@ -111,16 +118,20 @@ def begun_elsewhere(
 def check_repetition(
     session: Session, repetitions: Repetitions | float, elsewhere: BaseProcess | None
 ) -> list[CheckResult]:
-    """Wait for all runs, and compare them bit for bit.
+    """Carry out the run `here`, wait for the others, and compare all of them bit for bit.
 
     Args:
-        session: What is checked.
-        repetitions: The runs, or how many seconds each would take.
-        elsewhere: The process that carries out those of the other interpreter.
+        session: The experiment.
+        repetitions: The runs, or the seconds of each if they are left out.
+        elsewhere: The process that carries out the runs of the other interpreter; None if they
+            are left out.
+
+    Returns:
+        The results SAME, OTHER and RESUMED.
     """
     if not isinstance(repetitions, Repetitions) or elsewhere is None:
         seconds = repetitions if isinstance(repetitions, float) else math.nan
-        reason = f"two epochs of {FEWEST_STEPS} steps would take about {seconds:.0f} s"
+        reason = f"two epochs of {MIN_STEPS} steps would take about {seconds:.0f} s"
         names = (SAME, OTHER, RESUMED)
         return [not_checked(name, reason, "thorough=true makes it") for name in names]
     log = session.candidate.scratch / "here.txt"
@@ -136,7 +147,7 @@ def check_repetition(
 
 
 def _compare(first: ScratchRun, second: ScratchRun) -> tuple[str | None, list[str]]:
-    """Return why one of two runs failed, and in what they differ."""
+    """Return the first failure of two runs (None without one), and their differences."""
     for each in (first, second):
         if (failure := each.failure()) is not None:
             return failure, []
@@ -150,14 +161,14 @@ def _extent(repetitions: Repetitions) -> str:
 
 
 def _first(found: list[str]) -> str:
-    """Return the weights that differ first, or what else does."""
+    """Return the first difference in last.ckpt, or the first of all if there is none."""
     return next((line for line in found if line.startswith("last.ckpt")), found[0])
 
 
 def _same_seed(repetitions: Repetitions) -> CheckResult:
     failure, found = _compare(repetitions.here, repetitions.again)
     if failure is not None:
-        return failed(SAME, f"a run of it fails: {failure}", "mend it first")
+        return failed(SAME, f"a run of it fails: {failure}", "fix it first")
     if found:
         return failed(
             SAME,
@@ -173,7 +184,7 @@ def _other_seed(repetitions: Repetitions) -> CheckResult:
         return not_checked(OTHER, "all sources of chance are held (seeds.*)")
     failure, found = _compare(repetitions.again, repetitions.other)
     if failure is not None:
-        return failed(OTHER, f"a run of it fails: {failure}", "mend it first")
+        return failed(OTHER, f"a run of it fails: {failure}", "fix it first")
     if not found:
         return failed(
             OTHER,
@@ -186,7 +197,7 @@ def _other_seed(repetitions: Repetitions) -> CheckResult:
 def _resumed(repetitions: Repetitions) -> CheckResult:
     failure, found = _compare(repetitions.again, repetitions.resumed)
     if failure is not None:
-        return failed(RESUMED, f"a run of it fails: {failure}", "mend it first")
+        return failed(RESUMED, f"a run of it fails: {failure}", "fix it first")
     if found:
         return failed(
             RESUMED,

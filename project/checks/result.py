@@ -1,4 +1,4 @@
-"""What a check says."""
+"""The result of a check."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,13 @@ OK, WARNING, FAILED, NOT_CHECKED = "ok", "warning", "failed", "not checked"
 
 @dataclass(frozen=True)
 class CheckResult:
-    """A line of the table.
+    """The result of a check, a row of the table.
 
     Attributes:
-        name: The check.
+        name: The name of the check.
         status: OK, WARNING, FAILED or NOT_CHECKED.
-        seen: What was seen.
-        to_do: What to do about it; empty where there is nothing to do.
+        seen: What the check observed, or why it was not made.
+        to_do: Advice to the user; empty if there is nothing to do.
     """
 
     name: str
@@ -23,36 +23,36 @@ class CheckResult:
 
 
 def ok(name: str, seen: str) -> CheckResult:
-    """Return the result of a check that found nothing."""
+    """Return the result of a check that found no problem."""
     return CheckResult(name, OK, seen)
 
 
 def warning(name: str, seen: str, to_do: str) -> CheckResult:
-    """Return the result of a check that found what may be meant."""
+    """Return the result of a check that found something that may be intended."""
     return CheckResult(name, WARNING, seen, to_do)
 
 
 def failed(name: str, seen: str, to_do: str) -> CheckResult:
-    """Return the result of a check that found what cannot be meant."""
+    """Return the result of a check that found something that cannot be intended."""
     return CheckResult(name, FAILED, seen, to_do)
 
 
 def not_checked(name: str, reason: str, to_do: str = "") -> CheckResult:
-    """Return the result of a check that could not be made, or takes too long."""
+    """Return the result of a check that could not be made, or would take too long."""
     return CheckResult(name, NOT_CHECKED, reason, to_do)
 
 
 def shown(value: float) -> str:
-    """Return a number as the table shows it: four significant digits."""
+    """Return a number as text with at most four significant digits."""
     return f"{value:.4g}"
 
 
 def percent(share: float) -> str:
-    """Return a share as the table shows it."""
+    """Return a share as text in percent: 0.125 as `12.5 %`."""
     return f"{100 * share:.3g} %"
 
 
 def some(names: list[str], most: int = 3) -> str:
-    """Return the first few names, and how many more there are."""
+    """Return the first `most` names as text, with the number of further ones."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more

@@ -1,4 +1,4 @@
-"""All checks, in an order in which the slow ones overlap."""
+"""Carries out all checks; the slow ones run at the same time as the others."""
 
 import signal
 import warnings
@@ -30,7 +30,7 @@ from project.runs.interruption import Interrupted
 Check = Callable[[Session], list[CheckResult]]
 Progress = Callable[[str], None]
 
-# As the table has them.
+# The order of the rows in the table.
 ORDER = (
     "one step", "gradients", "weights change", "schedule", "metrics", learning.DIRECTION,
     repetition.SAME, repetition.OTHER, repetition.RESUMED, sampling.NET, sampling.SEED,
@@ -39,7 +39,7 @@ ORDER = (
     numbers.ACTIVATIONS, numbers.RELUS, numbers.NORMS, costs.VARIANTS, costs.TIME, costs.WAITING,
     costs.MEMORY,
 )  # fmt: skip
-# What a first step shows.
+# Checks that look at the first step.
 FIRST: dict[str, Check] = {
     "one step": first_steps.check_step,
     "gradients": first_steps.check_gradients,
@@ -47,14 +47,14 @@ FIRST: dict[str, Check] = {
     numbers.INPUTS: numbers.check_inputs,
     numbers.NORMS: numbers.check_norms,
 }
-# What a short training shows; times are taken before other processes begin.
+# Checks that look at the short training; times are measured before other processes start.
 SHORT: dict[str, Check] = {
     "weights change": first_steps.check_changes,
     "schedule": first_steps.check_schedule,
     numbers.ACTIVATIONS: numbers.check_activations,
     costs.TIME: costs.check_costs,
 }
-# What is found out while runs are repeated elsewhere.
+# Checks that are made while another process repeats runs.
 MEANWHILE: dict[str, Check] = {
     leakage.LEAKAGE: leakage.check_contents,
     "loss at the start": first_steps.check_first_loss,
@@ -70,16 +70,18 @@ MEANWHILE: dict[str, Check] = {
 def run_checks(
     candidate: Candidate, progress: Progress, new_interpreter: bool = True
 ) -> list[CheckResult]:
-    """Carry out all checks; returns their results in the order of the table.
+    """Carry out all checks and return their results in the order of the table.
 
     Args:
         candidate: The experiment.
-        progress: Is told what begins.
-        new_interpreter: Whether runs are repeated in a new interpreter, or in a fork of this one.
+        progress: Called with the name of each check when it begins.
+        new_interpreter: Whether runs are repeated in a new interpreter; False forks this process
+            where possible.
 
     Raises:
-        ConfigurationError, DataError: The experiment cannot be built, or its data cannot be had.
-        Interrupted: By a signal.
+        ConfigurationError: The experiment cannot be built.
+        DataError: The data are not available.
+        Interrupted: A signal has arrived.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -134,12 +136,15 @@ def _carry_out(checks: dict[str, Check], session: Session, progress: Progress) -
 
 
 def _raised(name: str, error: Exception) -> CheckResult:
-    """Return what is said of a check during which the experiment's code raised an error."""
-    return failed(name, f"{type(error).__name__}: {error}{_place(error)}", "mend what is named")
+    """Return the result of a check in which the experiment's code raised `error`."""
+    return failed(name, f"{type(error).__name__}: {error}{_place(error)}", "fix what is named")
 
 
 def _place(error: BaseException) -> str:
-    """Name the line of the experiment's code, or of ours, in which an error was raised."""
+    """Return ` (FILE, line N)`: the last line of own code in the traceback, outside the checks.
+
+    Empty if there is none. Own code is the project's or the user's, not a library's.
+    """
     place, trace = "", error.__traceback__
     while trace is not None:
         path = Path(trace.tb_frame.f_code.co_filename)

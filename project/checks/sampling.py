@@ -1,4 +1,4 @@
-"""Where do the data come from? From the seed alone, whatever else draws numbers."""
+"""Checks that the data depend on the seed alone, whatever else draws random numbers."""
 
 import hashlib
 import itertools
@@ -22,18 +22,19 @@ from project.training.components import build_components, build_data, build_net
 from project.training.streams import SeededLoader
 
 NET, SEED = "data and net", "what a seed changes"
-# Batches of each epoch that are compared, and examples that are.
+# Batches that are compared in each epoch (MANY_BATCHES if examples have no index), and examples.
 BATCHES, MANY_BATCHES = 20, 500
 EXAMPLES = 50
 
 
 @dataclass(frozen=True)
 class DataPrint:
-    """What a data module serves, as hashes.
+    """Hashes of what a data module yields.
 
     Attributes:
-        examples: By stage, the examples of the first epoch, whatever their order.
-        order: By stage, the batches of the first two epochs, in their order.
+        examples: For each stage, a hash of its examples that does not depend on their order.
+        order: For each stage, a hash of its batches in their order, in the first epoch (of train,
+            in the first two).
     """
 
     examples: dict[str, str]
@@ -41,7 +42,11 @@ class DataPrint:
 
 
 def check_data(session: Session) -> list[CheckResult]:
-    """Are the data those of the seed, whatever else is drawn from the global generators?"""
+    """Check that other draws from the global generators do not change the data, but a seed does.
+
+    Returns:
+        The results NET and SEED.
+    """
     config = session.config
     build_net(config)
     usual = _print_of(config, disturb=False)
@@ -79,7 +84,7 @@ def _effect_of_seed(session: Session, usual: DataPrint, other: DataPrint) -> Che
     there = config | {"seed": (config["seed"] + 1) % SEED_LIMIT}
     changes = {f"{stage} data": usual.examples[stage] != other.examples[stage] for stage in STAGES}
     changes["initial weights"] = _weights(config) != _weights(there)
-    if not changes["train data"]:  # other examples have no order in common
+    if not changes["train data"]:  # different examples have no order to compare
         changes["order"] = usual.order["train"] != other.order["train"]
     changed = [name for name, does in changes.items() if does]
     if not changed:
@@ -112,7 +117,7 @@ def _weights(config: dict[str, Any]) -> str:
 
 
 def _draw(count: int) -> None:
-    """Draw from every global generator, as dropout or an initialisation would."""
+    """Draw `count` numbers from each global generator, as dropout or an initialisation would."""
     torch.rand(count)
     np.random.rand(count)
     for _ in range(count):
@@ -141,13 +146,13 @@ def _print_of(config: dict[str, Any], disturb: bool) -> DataPrint:
 
 
 def _first_batches(loader: SeededLoader, epoch: int) -> Iterator[Any]:
-    # Where examples cannot be asked for by their number, all of an epoch says which there are.
+    # Examples without an index are known only from the batches of the whole epoch.
     most = BATCHES if is_indexed(loader) else MANY_BATCHES
     return itertools.islice(begin_epoch(loader, epoch), most)
 
 
 def is_indexed(loader: SeededLoader) -> bool:
-    """Whether the examples of a loader can be asked for by their number, one by one."""
+    """Return whether single examples of a loader can be read by their index."""
     inner = loader.loader
     return (
         isinstance(inner, DataLoader)
@@ -157,7 +162,7 @@ def is_indexed(loader: SeededLoader) -> bool:
 
 
 def _examples(loader: SeededLoader) -> list[bytes]:
-    """Return hashes of some examples of a loader and of their number; empty if it has none."""
+    """Return the number of examples and hashes of some; empty if examples have no index."""
     if not is_indexed(loader):
         return []
     count = len(loader.dataset)

@@ -1,8 +1,8 @@
-"""Whole runs in processes of their own, in the scratch folder: what would happen is compared.
+"""Whole runs in the scratch folder, each in its own process, whose results can be compared.
 
-One process is forked from this one. The others come from a second interpreter, with other hashes of
-strings and an empty memory, while this one goes on with other checks. Where a fork would not
-survive (a GPU, several threads) every run begins as an interpreter of its own.
+A leading process carries out runs one after the other, while this process makes other checks. It
+can be a new interpreter, with other hashes of strings and an empty memory. Processes are forked
+where that is safe (one thread, no GPU); otherwise each is a new interpreter.
 """
 
 import multiprocessing
@@ -25,17 +25,18 @@ from project.runs.record import COMPLETED, read_record
 from project.training.checkpoint import LAST
 from project.training.execute import execute
 
-# Python's seed for hashing strings, in the second interpreter.
+# The environment variable with Python's seed for hashing strings; a new interpreter gets another.
 HASH_SEED = "PYTHONHASHSEED"
 
 
 @dataclass(frozen=True)
 class ScratchRun:
-    """A run that is carried out, and may be killed.
+    """A run that is carried out in its own output folder, and may be killed on the way.
 
     Attributes:
-        spec: The run; its output folder is its own.
-        killed_after: Batches after the first checkpoint at which it is killed; None for never.
+        spec: The run; no other run has its output folder.
+        killed_after: The run is killed this many batches after its first checkpoint; None for
+            never.
     """
 
     spec: RunSpec
@@ -43,11 +44,14 @@ class ScratchRun:
 
     @property
     def log(self) -> Path:
-        """The file that holds what its process printed."""
+        """The file that holds what the run's process printed."""
         return self.spec.outputs / "printed.txt"
 
     def failure(self) -> str | None:
-        """Return why the run is not completed; None if it is."""
+        """Return why the run is not completed; None if it is.
+
+        The reason is the error in the run record, or else the last line that the process printed.
+        """
         record = read_record(self.spec.directory.path) or {}
         if record.get("status") == COMPLETED:
             return None
@@ -58,16 +62,16 @@ class ScratchRun:
         except OSError:
             lines = []
         lines = [line.strip() for line in lines if line.strip()]
-        return lines[-1] if lines else "its process ended without a word"
+        return lines[-1] if lines else "its process ended without a message"
 
 
 class KillAfterCheckpoint(StopFlag):
-    """Kills its process, as `kill -9` does, so many batches after the first checkpoint.
+    """A StopFlag that kills its process (SIGKILL) some batches after the first checkpoint.
 
     Args:
-        flag: Of the run; signals still count.
+        flag: The run's own flag, which is still checked for signals.
         directory: The run directory.
-        batches: How many.
+        batches: The number of checks of the flag, one a batch, from the first checkpoint on.
     """
 
     def __init__(self, flag: StopFlag, directory: Path, batches: int) -> None:
@@ -77,7 +81,11 @@ class KillAfterCheckpoint(StopFlag):
         self.left = batches
 
     def check(self) -> None:
-        """Die, or raise Interrupted if a signal has come."""
+        """Count the batch; kill this process if it is the last one.
+
+        Raises:
+            Interrupted: The run's own flag has received a signal.
+        """
         self.flag.check()
         if (self.directory / LAST).exists():
             self.left -= 1
@@ -86,7 +94,10 @@ class KillAfterCheckpoint(StopFlag):
 
 
 def carry_out(scratch_run: ScratchRun) -> None:
-    """Carry out a run in this process, which is its own."""
+    """Carry out a run in this process, which must have been started for it.
+
+    The process prints to the run's log, and ends when its parent does.
+    """
     _die_with_parent()
     spec = scratch_run.spec
     spec.outputs.mkdir(parents=True, exist_ok=True)
@@ -103,12 +114,14 @@ def carry_out(scratch_run: ScratchRun) -> None:
 
 
 def carry_out_each(runs: Sequence[ScratchRun], log: Path, method: str) -> None:
-    """Carry out runs one after the other, each in a process of its own; they are one group.
+    """Carry out runs one after the other, each in a child of this process.
+
+    This process becomes the leader of a new process group, which the children belong to.
 
     Args:
         runs: The runs.
-        log: Where this process prints to.
-        method: How processes are started: fork or spawn.
+        log: The file that this process prints to.
+        method: How the children are started: `fork` or `spawn`.
     """
     os.setpgrp()
     _die_with_parent()
@@ -120,7 +133,7 @@ def carry_out_each(runs: Sequence[ScratchRun], log: Path, method: str) -> None:
 
 
 def start_method(threads: int) -> str:
-    """Return how processes can be started: neither a GPU nor a pool of threads survives a fork."""
+    """Return `fork` if that is safe for torch (one thread, no GPU), else `spawn`."""
     return "fork" if threads == 1 and not torch.accelerator.is_available() else "spawn"
 
 
@@ -128,13 +141,17 @@ def start_method(threads: int) -> str:
 def begun(
     runs: Sequence[ScratchRun], log: Path, method: str, is_new: bool
 ) -> Iterator[BaseProcess]:
-    """While entered, runs are carried out in other processes; join the one that leads them.
+    """Carry out runs in other processes while the `with` block is executed; kill them at its end.
 
     Args:
-        runs: The runs.
-        log: Where the leading process prints to.
-        method: How it starts the processes of the runs.
-        is_new: Whether it is a new interpreter, or begins as this process does.
+        runs: The runs, which are carried out one after the other.
+        log: The file that the leading process prints to.
+        method: How the leading process starts the processes of the runs: `fork` or `spawn`.
+        is_new: Whether the leading process is a new interpreter, with another seed for hashes of
+            strings; False starts it by `method`.
+
+    Yields:
+        The leading process; join it to wait for all runs.
     """
     process = _process("spawn" if is_new else method, carry_out_each, runs, log, method)
     before = os.environ.get(HASH_SEED)
@@ -153,7 +170,7 @@ def begun(
 
 
 def _end(process: BaseProcess) -> None:
-    """Kill a leading process and the processes of its runs, which write to a folder that goes."""
+    """Kill a leading process and its runs, as the folder that they write to will be deleted."""
     if process.is_alive():
         assert process.pid is not None
         try:
@@ -169,7 +186,7 @@ def _process(method: str, function: Callable[..., None], *arguments: Any) -> Bas
 
 
 def _other_hash_seed(before: str | None) -> str:
-    """Return a seed for hashes of strings that this process most likely does not have."""
+    """Return a seed for hashes of strings that differs from `before` (None: drawn by Python)."""
     return "7" if before != "7" else "8"
 
 
@@ -186,7 +203,7 @@ def _die_with_parent() -> None:
 
 
 def _print_to(path: Path) -> None:
-    """Let what this process prints go to a file: the table alone is shown."""
+    """Redirect this process's stdout and stderr to a file, so that only the table is shown."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     for number in (1, 2):

@@ -1,4 +1,4 @@
-"""What several checks look at: the experiment's objects, a first step, a short training."""
+"""What several checks use: the experiment's objects, its first step and a short training."""
 
 import statistics
 from dataclasses import dataclass, field
@@ -27,14 +27,14 @@ class Session:
 
     Attributes:
         candidate: The experiment.
-        components: Net, task and data of the first step.
-        first: What was seen of the first step.
-        logged: By stage, the metrics of the first step.
-        batches: By stage, how many batches there are; None where the loaders do not know.
-        short: What was seen of a short training.
-        trained: The task after it.
-        classes: How many classes the training examples have; None where they have none.
-        commonest: The share of the commonest class in validation; None where there are none.
+        components: Net, task and data module of the first step.
+        first: What was recorded in the first step.
+        logged: For each stage (train, val, test), the metrics of the first step by name.
+        batches: For each stage, the number of batches; None if its loaders have no length.
+        short: What was recorded in the short training; empty before `train_shortly`.
+        trained: The task after the short training; None before.
+        classes: The number of classes in training; None if unknown, or if there are no classes.
+        commonest: The share of the commonest class in validation; None if unknown.
     """
 
     candidate: Candidate
@@ -49,12 +49,12 @@ class Session:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The experiment's configuration."""
+        """The resolved configuration of the experiment."""
         return self.candidate.config
 
     @property
     def seeds(self) -> dict[str, int]:
-        """The seed of each source of chance."""
+        """The seed of each source of chance: data, init and order."""
         return seeds_of(self.config)
 
     @property
@@ -64,18 +64,18 @@ class Session:
 
     @property
     def task(self) -> LightningModule:
-        """The task after the short training, or after its first step."""
+        """The task after the short training, or before that, the task of the first step."""
         return self.trained or self.components.task
 
     @property
     def step_seconds(self) -> float:
-        """The seconds of a training step, without waiting for its batch."""
+        """The median seconds of a training step without the wait for its batch; 0 if unknown."""
         seconds = self.short.step_seconds or self.first.step_seconds
         return statistics.median(seconds) if seconds else 0.0
 
     @property
     def evaluation_seconds(self) -> float:
-        """The seconds of a batch of validation or test."""
+        """The median seconds of a batch of validation or test; 0 if unknown."""
         seconds = self.short.evaluation_seconds or self.first.evaluation_seconds
         return statistics.median(seconds) if seconds else 0.0
 
@@ -86,26 +86,26 @@ class Session:
         task: LightningModule | None = None,
         data: LightningDataModule | None = None,
     ) -> dict[str, float]:
-        """Train or evaluate as a run does, whose data module draws from the start of its stream.
+        """Train or evaluate as a run does, with the global generators at the stream `data`.
 
         Args:
-            trainer: Carries it out.
-            what: The trainer's method.
-            task: Another task than `task`.
-            data: Another data module than `data`.
+            trainer: The trainer.
+            what: The method of the trainer to call.
+            task: The task; None for the session's own.
+            data: The data module; None for the session's own.
 
         Returns:
-            What was logged, by name, as far as it is one number.
+            The logged metrics that are a single number, by name.
         """
         return carry_out(self.candidate, trainer, what, task or self.task, data or self.data)
 
     def affordable(self, stage: str, seconds: float, least: int = 1) -> int:
-        """Return how many batches of a stage can be worked on in so many seconds.
+        """Return how many batches of a stage fit into a time limit.
 
         Args:
             stage: train, val or test.
-            seconds: The time.
-            least: The fewest that are worth it.
+            seconds: The time limit; may be infinite.
+            least: The smallest number to return, unless the stage has fewer batches.
         """
         each = self.step_seconds if stage == "train" else self.evaluation_seconds
         there = self.batches.get(stage)
@@ -115,10 +115,13 @@ class Session:
 
 
 def begin(candidate: Candidate) -> Session:
-    """Build the experiment; make a step of training, of validation and of test.
+    """Build the experiment, and run the first batches of training, validation and test.
+
+    Sets torch's number of threads for the whole process.
 
     Raises:
-        Exception: Whatever the experiment's own code raises.
+        ConfigurationError: The experiment cannot be built.
+        Exception: Any error of the experiment's own code.
     """
     section = validate_train(candidate.config).trainer
     check_devices(section)
@@ -141,7 +144,18 @@ def carry_out(
     task: LightningModule,
     data: LightningDataModule,
 ) -> dict[str, float]:
-    """Train or evaluate; see `Session.run`."""
+    """Train or evaluate as a run does, with the global generators at the stream `data`.
+
+    Args:
+        candidate: The experiment.
+        trainer: The trainer.
+        what: The method of the trainer to call.
+        task: The task.
+        data: The data module.
+
+    Returns:
+        The logged metrics that are a single number, by name.
+    """
     seeding.start(seeds_of(candidate.config)["data"], "data")
     if what == "fit":
         trainer.fit(task, datamodule=data)
@@ -155,7 +169,7 @@ def carry_out(
 
 
 def by_stage(metrics: dict[str, float]) -> dict[str, dict[str, float]]:
-    """Return metrics by stage and name; those of other names are left out."""
+    """Group metrics named `<stage>/<name>` by stage (train, val, test); leave out all others."""
     found: dict[str, dict[str, float]] = {"train": {}, "val": {}, "test": {}}
     for name, value in metrics.items():
         stage, _, metric = name.partition("/")
@@ -169,14 +183,17 @@ def _length(data: LightningDataModule, stage: str, config: dict[str, Any]) -> in
         lengths = [len(loader) for loader in loaders_of(data, stage)]
     except TypeError:
         return None
-    # Several training loaders are gone through side by side, others one after the other.
+    # Several training loaders are iterated at the same time, others one after the other.
     length = max(lengths, default=0) if stage == "train" else sum(lengths)
     limit = config["trainer"].get(f"limit_{stage}_batches", 1.0)
     return min(length, limit) if isinstance(limit, int) else int(length * limit)
 
 
 def train_shortly(session: Session) -> None:
-    """Train two epochs of a few batches, with the experiment's schedule, and watch them."""
+    """Train for two epochs of a few batches, with the experiment's schedule.
+
+    Sets the session's `short` and `trained`.
+    """
     candidate = session.candidate
     seconds = candidate.limits.short_training
     components = build_components(candidate.config)

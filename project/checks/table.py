@@ -15,7 +15,7 @@ STYLES = {OK: "green", WARNING: "yellow", FAILED: "bold red", NOT_CHECKED: "dim"
 
 
 def summary(results: Sequence[CheckResult]) -> str:
-    """Return how many checks ended how."""
+    """Return the number of checks with each status: `31 checks: 29 ok, 2 warnings, 0 failed`."""
     counts = Counter(each.status for each in results)
     plural = {WARNING: "warnings"} if counts[WARNING] != 1 else {}
     parts = [
@@ -27,12 +27,12 @@ def summary(results: Sequence[CheckResult]) -> str:
 
 
 def print_table(title: str, results: Sequence[CheckResult], seconds: float) -> None:
-    """Print the results; what is to be done stands below what was seen.
+    """Print the results as a table, with the advice of a check below what it observed.
 
     Args:
-        title: What was checked.
-        results: In the table's order.
-        seconds: How long it took.
+        title: The name of what was checked.
+        results: The results, in the order of the rows.
+        seconds: The time that all checks took.
     """
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
@@ -52,7 +52,7 @@ def print_table(title: str, results: Sequence[CheckResult], seconds: float) -> N
 
 
 def as_json(title: str, results: Sequence[CheckResult], seconds: float) -> str:
-    """Return the results as JSON."""
+    """Return the arguments of `print_table` as JSON, with the number of failed checks."""
     content = {
         "experiment": title,
         "failed": sum(each.status == FAILED for each in results),

@@ -1,4 +1,4 @@
-"""Lightning's Trainer for short trainings that leave nothing behind."""
+"""Lightning's Trainer for short trainings that write no files."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from project.config.schema import validate_train
 from project.training.components import build_callbacks
 from project.training.streams import Streams
 
-# Arguments that are about a whole run.
+# Arguments of the run's trainer that are left out, as they are about a whole run.
 WHOLE_RUN = frozenset(
     {
         "check_val_every_n_epoch", "enable_model_summary", "enable_progress_bar",
@@ -32,15 +32,15 @@ def scratch_trainer(
     evaluation: int | float = 1.0,
     own: bool = True,
 ) -> Trainer:
-    """Return a trainer as the run's, on one device, without loggers and checkpoints.
+    """Return a trainer configured as the run's, but on one device, without loggers and checkpoints.
 
     Args:
         candidate: The experiment.
-        callbacks: They come before the experiment's own.
-        epochs: How many.
-        train: How many batches of an epoch, or which share of them.
-        evaluation: The same, of validation and test.
-        own: Whether the experiment's own callbacks take part.
+        callbacks: Callbacks that are called before the experiment's own.
+        epochs: The number of epochs.
+        train: The number (int) or share (float) of training batches in an epoch.
+        evaluation: The number (int) or share (float) of validation and test batches.
+        own: Whether to add the experiment's own callbacks, except observers and checkpoints.
     """
     config = candidate.config
     section = validate_train(config).trainer
@@ -66,7 +66,7 @@ def scratch_trainer(
 
 
 def _own_callbacks(config: dict[str, Any]) -> list[Callback]:
-    """Build the experiment's callbacks that may change what is learnt or logged."""
+    """Build the experiment's callbacks, without observers and checkpoints."""
     kept = {
         name: each
         for name, each in (config.get("callbacks") or {}).items()

@@ -1,4 +1,4 @@
-"""Noise in the data: workers must not all draw the same, and epochs must not repeat each other."""
+"""Check that random numbers in the data differ between workers and between epochs."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -17,14 +17,15 @@ from project.training.streams import SeededLoader
 NAME = "noise of workers"
 GENERATORS = ("torch", "numpy", "random")
 MANY = 2**31 - 1
-ROUNDS = 2  # of each worker, in each of two epochs
+ROUNDS = 2  # draws of each worker in each of two epochs
 
 
 class Draws(Dataset[torch.Tensor]):
-    """In the place of a data set: what each global generator gives next.
+    """A data set whose examples (3,) are the next draws of the torch, numpy and Python generators.
 
     Args:
-        dataset: Whose attributes stay reachable, for a `worker_init_fn`.
+        dataset: The data set that it replaces; its attributes stay accessible, for a
+            `worker_init_fn`.
     """
 
     def __init__(self, dataset: Any) -> None:
@@ -48,7 +49,7 @@ class Draws(Dataset[torch.Tensor]):
 
 
 def check_workers(session: Session) -> list[CheckResult]:
-    """Do workers draw apart, and epochs too?"""
+    """Check that each worker, and each epoch, of the training loaders draws other numbers."""
     loaders = [
         each.loader
         for each in loaders_of(session.data, "train")
@@ -81,11 +82,11 @@ def _check(session: Session, loader: DataLoader[Any]) -> CheckResult:
 
 
 def _repeats(epochs: list[list[Any]], workers: int) -> str | None:
-    """Say how draws repeat: workers each other's, or epochs each other's; None if there are none.
+    """Describe how draws repeat between workers or between epochs; None if they do not.
 
     Args:
-        epochs: What was drawn in each of two epochs, worker after worker, `ROUNDS` times.
-        workers: How many there are.
+        epochs: The draws of each of two epochs: one of each worker in turn, `ROUNDS` times.
+        workers: The number of workers; 0 if the main process loads the data.
     """
     first, second = epochs
     if len(set(first)) <= 1 and len({*first, *second}) <= 1:
@@ -99,7 +100,7 @@ def _repeats(epochs: list[list[Any]], workers: int) -> str | None:
 
 
 def _epochs(session: Session, loader: DataLoader[Any]) -> list[list[Any]]:
-    """Return the batches of two epochs, as a run would get them."""
+    """Return the batches of the first two epochs, drawn as in a run."""
     seed = session.seeds["order"]
 
     def epoch(number: int) -> Callable[[], int]:
@@ -117,7 +118,7 @@ def _key(batch: Any) -> bytes:
 
 
 def _options(loader: DataLoader[Any]) -> dict[str, Any]:
-    """Return what a loader has to do with its workers."""
+    """Return a loader's arguments that concern its workers, with a copy of its generator."""
     generator = loader.generator
     if generator is not None:
         generator = torch.Generator().set_state(generator.get_state())
@@ -135,7 +136,7 @@ def _generators(loader: DataLoader[Any]) -> DataLoader[Any]:
 
 
 def _one_example(loader: DataLoader[Any]) -> DataLoader[Any]:
-    """Return a loader that has every worker fetch the same example."""
+    """Return a loader whose workers all fetch the same example, `ROUNDS` times each."""
     count = ROUNDS * max(1, loader.num_workers)
     options = _options(loader) | {"collate_fn": loader.collate_fn}
     if loader.batch_sampler is None:
@@ -146,7 +147,7 @@ def _one_example(loader: DataLoader[Any]) -> DataLoader[Any]:
 
 
 class _Same:
-    """One item, some times."""
+    """A sampler that yields one item `count` times."""
 
     def __init__(self, item: Any, count: int) -> None:
         self.item = item

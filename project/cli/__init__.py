@@ -1,1 +1,1 @@
-"""The command line: its words, its exit codes, what is said when something is wrong."""
+"""The command line: reading its words, its exit codes and its error messages."""

@@ -1,4 +1,4 @@
-"""The words of a command line, as Hydra can read them."""
+"""Rewrites the words of a command line so that Hydra can parse them."""
 
 import re
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from project.config.compose import (
 )
 from project.config.errors import ConfigurationError
 
-# Values that may hold what Hydra's grammar has no place for: paths, globs, labels, sentences.
+# Keys of paths, globs, labels and sentences: their values are quoted, as Hydra may not parse them.
 FREE_TEXT = (
     "paths.outputs", "paths.data", "data.root", "verify", "init_from", "runs", "where", "baseline",
     "notes",
 )  # fmt: skip
-# Sections whose keys belong to a class: a key that its file leaves out can be typed too.
+# Sections whose keys are a class's arguments: those missing from its file can be typed as well.
 OPEN_SECTIONS = (
     "model", "task", "data", "optimizer", "scheduler", "augmentation", "callbacks", "logger",
     "trainer",
@@ -30,7 +30,7 @@ MULTIRUN = ("-m", "--multirun")
 CONFIG_DIR = ("-cd", "--config-dir")
 CONFIG_NAME = ("-cn", "--config-name")
 CONFIG_PATH = ("-cp", "--config-path")
-# What the files of `conf/` say of Hydra, for a root that does not, as the config.yaml of a run.
+# The Hydra settings of `conf/`, for a root file without them (--config-name): a run's config.yaml.
 OUR_HYDRA = (
     "hydra/launcher=local", "hydra/sweeper=grid", "hydra/job_logging=none",
     "hydra/hydra_logging=none", "hydra.output_subdir=null", "hydra.run.dir=.", "hydra.sweep.dir=.",
@@ -45,12 +45,12 @@ WITH_VALUE = (
 
 @dataclass(frozen=True)
 class Arguments:
-    """A command line.
+    """A command line that Hydra can parse.
 
     Attributes:
-        words: As Hydra is given them.
-        config_dirs: Folders that `--config-dir` names.
-        is_sweep: Whether it asks for a sweep.
+        words: The words as Hydra gets them, flags included.
+        config_dirs: The folders that `--config-dir` names.
+        is_sweep: Whether it asks for a sweep: by `-m`, or by a study that sweeps.
     """
 
     words: list[str]
@@ -69,19 +69,21 @@ class Arguments:
 
 
 def read_arguments(typed: Sequence[str], config_name: str, sweeps: bool) -> Arguments:
-    """Rewrite a command line so that Hydra reads what was meant.
+    """Rewrite a command line so that Hydra parses it as the user meant it.
 
-    Values of keys that hold free text are quoted; `+study=` is `study=`; a study that sweeps is a
-    sweep without `-m` too, with the sweeper and the launcher that its file chooses; keys that a
-    section's file leaves out can be typed without `+`.
+    - Values of the keys in FREE_TEXT are quoted.
+    - `+study=NAME` becomes `study=NAME`.
+    - A study that sweeps is a sweep even without `-m`, with the sweeper and launcher of its file.
+    - Keys of OPEN_SECTIONS that their file does not have can be typed without `+`.
 
     Args:
         typed: The words after the program's name.
-        config_name: The command's file in `conf/`.
+        config_name: The command's root file in `conf/`: train, disk or report.
         sweeps: Whether the command can sweep.
 
     Raises:
-        ConfigurationError: A word would be ignored, or a folder's files would hide ours.
+        ConfigurationError: A word would have no effect, a folder of `--config-dir` is missing or
+            hides files of the platform, or two chosen loggers or callbacks have the same name.
     """
     words = [_readable(word) for word in typed]
     folders = _expand_config_dirs(words)
@@ -94,7 +96,7 @@ def read_arguments(typed: Sequence[str], config_name: str, sweeps: bool) -> Argu
     if any(_flag(word) in CONFIG_PATH for word in words):
         raise ConfigurationError(
             "--config-path would hide the platform's files: use --config-dir FOLDER, and "
-            "--config-name NAME for a root of your own"
+            "--config-name NAME for a main configuration of your own"
         )
     is_sweep = any(word in MULTIRUN for word in words)
     if any(_flag(word) in CONFIG_NAME for word in words):
@@ -133,7 +135,7 @@ def _flag(word: str) -> str:
 
 
 def _expand_config_dirs(words: list[str]) -> list[Path]:
-    """Replace `~` and variables in the folders that `--config-dir` names; returns them."""
+    """Expand `~` and variables in the folders of `--config-dir`, in place; return the folders."""
     folders = []
     for number, word in enumerate(words):
         flag, equals, value = word.partition("=")
@@ -147,11 +149,11 @@ def _expand_config_dirs(words: list[str]) -> list[Path]:
 
 
 def _study(words: Sequence[str]) -> str | None:
-    """Return the study that is named, if it is one and no sweep over studies."""
+    """Return the name of the chosen study; None if there is none, or a sweep over studies."""
     named = [word.partition("=")[2] for word in words if word.startswith("study=")]
     return named[0] if len(named) == 1 and re.fullmatch(r"[\w./-]+", named[0]) else None
 
 
 def typed_override(word: str) -> str:
-    """Return a word as one would type it: without the marks that `read_arguments` adds."""
+    """Return an override without the `++` that `read_arguments` adds, as the user typed it."""
     return word.removeprefix("++")

@@ -1,7 +1,7 @@
-"""What is wrong with the words of a command line that Hydra cannot compose.
+"""Error messages for command lines that Hydra cannot compose.
 
-Hydra's own message is shown as it is, with a line of ours in its place where the words themselves
-say more. No text of an error is read.
+The message is found from the overrides and the configuration files alone; if they show no mistake,
+it is Hydra's own. The text of Hydra's error is never parsed.
 """
 
 import re
@@ -32,8 +32,8 @@ def explain(error: BaseException, config_name: str, arguments: Arguments) -> str
     """Return the message for a command line that Hydra refuses.
 
     Args:
-        error: What Hydra raised.
-        config_name: The command's file in `conf/`.
+        error: The exception that Hydra raised.
+        config_name: The command's root file in `conf/`: train, disk or report.
         arguments: The command line.
     """
     command = _Command(config_name, arguments)
@@ -57,12 +57,15 @@ class _Command:
 
     @cached_property
     def overrides(self) -> list["Override"]:
-        """The words that can be read."""
+        """The overrides that Hydra can parse."""
         return [each for word in self.arguments.overrides for each in _parse(word)]
 
     @cached_property
     def composed(self) -> "DictConfig | None":
-        """What the chosen files alone lead to, the first of each sweep; None if they do not."""
+        """The configuration of the chosen files alone, with the first file of each sweep.
+
+        None if Hydra cannot compose it.
+        """
         words = []
         for override in self.overrides:
             if self._chooses(override.key_or_group) and override.package is None:
@@ -70,18 +73,18 @@ class _Command:
                 words.append(f"{override.key_or_group}={first}")
         try:
             return compose_with_hydra(self.config_name, words, self.arguments.config_dirs)
-        except Exception:  # then it is no key alone that is wrong
+        except Exception:  # then more than a key is wrong
             return None
 
     def unreadable_word(self) -> str | None:
-        """Name the first word that is no override at all."""
+        """Return a message about the first word that is no override; None if all are."""
         for word in self.arguments.overrides:
             if "=" not in word and not word.startswith("~"):
-                return f"'{word}' is no override: type KEY=VALUE or GROUP=FILE"
+                return f"'{word}' is not an override; use KEY=VALUE or GROUP=FILE"
         return None
 
     def unknown_choice(self) -> str | None:
-        """Name the first file that does not exist, and those that do."""
+        """Return a message about the first chosen file that does not exist; None if all do."""
         for override in self.overrides:
             line = self._unknown_choice(override)
             if line is not None:
@@ -109,7 +112,7 @@ class _Command:
         return None
 
     def unknown_key(self) -> str | None:
-        """Name the first key that the chosen files do not have."""
+        """Return a message about the first key that no chosen file has; None if all keys exist."""
         if self.composed is None:
             return None
         for override in self.overrides:
@@ -129,7 +132,10 @@ class _Command:
         return None
 
     def foreign_study(self) -> str | None:
-        """Name what a study sets that this command, or its sweeper, does not have."""
+        """Return a message about a key that a study sets and the command or sweeper lacks.
+
+        None if there is no such key.
+        """
         for study in self._studies():
             for key in study.settings:
                 sweepers = [
@@ -166,26 +172,26 @@ class _Command:
                 yield _Study.read(self.config_name, name, self.arguments.config_dirs)
 
     def _chooses(self, key: str) -> bool:
-        """Whether a key is a folder of files from which this command chooses."""
+        """Return whether a key is a group: a folder of files from which this command chooses."""
         if self.config_name != "train" and not key.startswith(("study", "hydra/")):
             return False
         folders = (CONF, *self.arguments.config_dirs)
         return any((Path(folder) / key).is_dir() for folder in folders)
 
     def _habit(self, key: str) -> str | None:
-        """Return what to type in the place of another tool's key; most answers are about train."""
+        """Return what to type instead of another tool's key; None if this command has no answer."""
         known = self.config_name == "train" or key.startswith("hydra.")
         return answer(key) if known else None
 
 
 @dataclass(frozen=True)
 class _Study:
-    """What a study sweeps, and what else it tells its sweeper.
+    """A study: what it sweeps, and its settings of the sweeper.
 
     Attributes:
-        name: Its name.
-        overrides: What it sweeps.
-        settings: Keys of its sweeper that the sweeper in charge does not have.
+        name: The study's name.
+        overrides: What it sweeps, as parsed overrides.
+        settings: Keys of `hydra.sweeper` that it sets and the sweeper does not have.
     """
 
     name: str
@@ -194,7 +200,7 @@ class _Study:
 
     @classmethod
     def read(cls, config_name: str, name: str, config_dirs: Sequence[Path]) -> "_Study":
-        """Read the study as the command would."""
+        """Return the study `name`, composed as the command would do it."""
         words = study_words(config_name, name, config_dirs)
         parsed = [each for word in words for each in _parse(word)]
         without = compose_with_hydra(config_name, [], config_dirs).hydra.sweeper
@@ -205,7 +211,7 @@ class _Study:
 
 
 def _parse(word: str) -> "list[Override]":
-    """Parse a word; nothing where Hydra cannot."""
+    """Parse a word; return an empty list if Hydra cannot parse it."""
     from hydra.errors import HydraException
 
     try:
@@ -215,7 +221,7 @@ def _parse(word: str) -> "list[Override]":
 
 
 def _choices(override: "Override") -> list[str]:
-    """Return the files that an override of a group chooses, as one types them."""
+    """Return the names of the files that an override of a group chooses, over all jobs."""
     from hydra.core.override_parser.types import ChoiceSweep
 
     value: Any = override.value()
@@ -227,7 +233,7 @@ def _choices(override: "Override") -> list[str]:
 
 
 def _known_keys(composed: "DictConfig", with_hydra: bool) -> set[str]:
-    """Return every dotted key, sections too."""
+    """Return the dotted keys, sections included: those of `hydra`, or all others."""
     from omegaconf import DictConfig, OmegaConf
 
     keys: set[str] = set()

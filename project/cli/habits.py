@@ -1,4 +1,4 @@
-"""Answers to keys that other tools have and this platform spells otherwise."""
+"""Advice for keys that other tools have and that this platform spells differently or lacks."""
 
 import re
 
@@ -6,9 +6,9 @@ _OWN_FOLDER = (
     "a run's folder is named by what the run is, <paths.outputs>/runs/<variant>/seed_<k>; use "
     "paths.outputs=FOLDER"
 )
-_RESUME = "the same command, typed again, goes on from the last checkpoint"
+_RESUME = "run the same command again to continue from the last checkpoint"
 
-# What was typed (a whole key), and what to type.
+# The advice for each key, which must match what was typed as a whole.
 ANSWERS = {
     "epochs": "use trainer.max_epochs=N",
     "max_epochs": "use trainer.max_epochs=N",
@@ -59,7 +59,7 @@ ANSWERS = {
     "hydra.run.dir": _OWN_FOLDER,
     "hydra.sweep.dir": _OWN_FOLDER,
     "hydra.sweep.subdir": _OWN_FOLDER,
-    "hydra.job.chdir": "commands stay in the folder in which they are typed; leave it out",
+    "hydra.job.chdir": "commands stay in the folder in which they are started; leave it out",
     "hydra.output_subdir": f"config.yaml lies in the run directory: {_OWN_FOLDER}",
     "hydra.verbose": "run.log in the run directory holds what a run says; leave it out",
 }
@@ -69,12 +69,12 @@ SCHEDULER_KEYS = {
     "initial_divisor": "div_factor",
     "final_divisor": "final_div_factor",
 }
-# Of words that Hydra would take and that do nothing here: they are refused, not ignored.
+# Keys that Hydra accepts but that have no effect here: they are refused instead of ignored.
 REFUSED = frozenset(key for key in ANSWERS if key.startswith("hydra.") and "launcher" not in key)
 
 
 def answer(key: str) -> str | None:
-    """Return what to type in the place of `key`; None where no other tool is known to have it."""
+    """Return advice on what to type instead of another tool's key; None if `key` is not known."""
     if key in ANSWERS:
         return ANSWERS[key]
     if re.fullmatch(r"loss\.(auxiliary_weight|label_smoothing)", key):

@@ -1,8 +1,9 @@
-"""What the commands share: Hydra's command line, errors as messages, exit codes.
+"""What the commands share: running under Hydra, error messages and exit codes.
 
-0 all done; 1 a job failed; 2 bad input; 3 data or disk; 4 refused, because it would mix, overwrite
-or trust; 130 and 143 interrupted. An exception that carries an `exit_code` is a message for the
-user; any other is a bug and keeps its traceback.
+Exit codes: 0 success; 1 a job failed; 2 bad input; 3 data or disk; 4 refused, because results would
+be mixed or overwritten, or something untrusted used; 130 (SIGINT) and 143 (SIGTERM) interrupted. An
+exception with an attribute `exit_code` is shown to the user as a message; any other exception is a
+bug and keeps its traceback.
 """
 
 import os
@@ -28,7 +29,7 @@ Execute = Callable[[dict[str, Any], Sequence[str]], Any]
 
 
 class Terminated(BaseException):
-    """SIGTERM, at a moment when nothing is being trained."""
+    """The exception for a SIGTERM that arrives while nothing is being trained."""
 
     exit_code = 143
 
@@ -38,12 +39,12 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 
 
 def command_to_go_on(typed: Sequence[str], is_sweep: bool) -> str:
-    """Return what to type to go on with an interrupted command.
+    """Return the command line that continues an interrupted command.
 
     Args:
-        typed: What was typed, with the program (`python -m project.train`).
-        is_sweep: Whether it was a sweep. A single interrupted rerun has moved the old run aside
-            already: `rerun=true` would begin once more.
+        typed: The words of the interrupted command, with the program (`python -m project.train`).
+        is_sweep: Whether it was a sweep. If not, `rerun=` is left out: the old run has been moved
+            away already, and `rerun=true` would start again from the beginning.
     """
     if not is_sweep:
         typed = [word for word in typed if not word.startswith("rerun=")]
@@ -51,7 +52,16 @@ def command_to_go_on(typed: Sequence[str], is_sweep: bool) -> str:
 
 
 def report_error(error: BaseException, config_name: str, arguments: Arguments) -> int:
-    """Print what the user can act on; return the exit code. A bug is raised again."""
+    """Print an error's message to stderr and return the exit code.
+
+    Args:
+        error: The error.
+        config_name: The command's root file in `conf/`: train, disk or report.
+        arguments: The command line.
+
+    Raises:
+        BaseException: `error` itself, if it is a bug and nothing that the user can act on.
+    """
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
@@ -67,7 +77,7 @@ def report_error(error: BaseException, config_name: str, arguments: Arguments) -
 
         code = 2
         message = explain(error, config_name, arguments)
-    elif isinstance(error, YAMLError):  # in a file of the user's; it names file and line
+    elif isinstance(error, YAMLError):  # in a file of the user; the message names file and line
         code, message = 2, str(error)
     elif isinstance(error, KeyboardInterrupt):
         code, message = 130, "interrupted by SIGINT"
@@ -82,7 +92,7 @@ def report_error(error: BaseException, config_name: str, arguments: Arguments) -
         raise error
     if code in (130, 143):
         if arguments.is_sweep and "rerun=true" in arguments.words:
-            message += "; but rerun=true makes all of its runs anew: name only those that are left"
+            message += "; but rerun=true makes all of its runs again: name only those that are left"
         message += f"\nto go on: {command_to_go_on(sys.orig_argv, arguments.is_sweep)}"
     else:
         message = f"error: {message}"
@@ -91,7 +101,7 @@ def report_error(error: BaseException, config_name: str, arguments: Arguments) -
 
 
 def habit_of(error: BaseException) -> str | None:
-    """Return what to type in the place of an unknown key that other tools have."""
+    """Return the message for an unknown key that other tools have; None for any other error."""
     if not isinstance(error, UnknownKeyError):
         return None
     key = f"{error.section}.{error.key}"
@@ -100,12 +110,12 @@ def habit_of(error: BaseException) -> str | None:
 
 
 def leave_pipe() -> None:
-    """Print to nowhere: the reader of our output has left (`| head`), and nothing is wrong."""
+    """Redirect stdout to /dev/null, as its reader has closed the pipe (`| head`)."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def is_hydras(error: BaseException) -> bool:
-    """Whether an error was raised in Hydra's own code, which raises plain ValueErrors too."""
+    """Return whether Hydra's or OmegaConf's own code raised an error, of whatever class."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -114,7 +124,11 @@ def is_hydras(error: BaseException) -> bool:
 
 
 def prepare_process() -> None:
-    """Make the working directory importable, signals errors, and any text printable."""
+    """Prepare this process for a command.
+
+    The working directory becomes importable, the caches of read code are emptied, SIGTERM raises
+    Terminated, and characters that stdout or stderr cannot encode are escaped.
+    """
     working = str(Path.cwd())
     if working not in sys.path:
         sys.path.insert(0, working)
@@ -126,14 +140,16 @@ def prepare_process() -> None:
 
 
 def run(execute: Execute, experiment: "Experiment | None", config_name: str = "train") -> None:
-    """Run a command under Hydra with this process's arguments, then exit with the right code.
+    """Run a command under Hydra with the arguments in `sys.argv`.
+
+    An error that the user can act on is printed, and ends the process with its exit code.
 
     Args:
-        execute: Carries out one resolved configuration, given the overrides that led to it.
-        experiment: What launchers must know of the command; None for one that does not sweep.
-        config_name: The command's file in `conf/`.
+        execute: Carries out one job, given its resolved configuration and its overrides.
+        experiment: What launchers need to know about the command; None if it cannot sweep.
+        config_name: The command's root file in `conf/`: train, disk or report.
     """
-    # Errors come to us as exceptions; Hydra would print them and always exit with 1.
+    # Hydra raises errors only if this is set; else it prints them and always exits with 1.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     prepare_process()
     arguments = Arguments(sys.argv[1:], [], False)
@@ -167,11 +183,11 @@ def _run_hydra(
     raised: list[Exception] = []
 
     def task(config: Any) -> Any:
-        # Hydra would put a line of its own in front of an error that comes through it.
+        # Hydra would print a line of its own before an error that passes through it.
         try:
             return execute(*_resolved(config))
         except Exception as error:
-            if arguments.is_sweep:  # under a launcher of Hydra's, perhaps in another process
+            if arguments.is_sweep:  # under one of Hydra's launchers, perhaps in another process
                 raise
             raised.append(error)
             return None
@@ -183,7 +199,7 @@ def _run_hydra(
 
 
 def _resolved(config: Any) -> tuple[dict[str, Any], list[str]]:
-    """Return the plain values of Hydra's configuration, and the words that were typed."""
+    """Return Hydra's configuration as plain resolved values, and the overrides as typed."""
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 
@@ -195,7 +211,10 @@ def _resolved(config: Any) -> tuple[dict[str, Any], list[str]]:
 
 
 def run_plain(task: Callable[[], None]) -> None:
-    """Run a command that has no configuration of its own; an error ends it with the right code."""
+    """Run a command that is not configured by Hydra.
+
+    An error that the user can act on is printed, and ends the process with its exit code.
+    """
     prepare_process()
     arguments = Arguments(sys.argv[1:], [], False)
     try:

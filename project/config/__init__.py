@@ -1,1 +1,1 @@
-"""What a run is to be: schema, composition, instantiation, identity. Imports no torch."""
+"""The configuration of a run: schema, composition, instantiation, identity. Imports no torch."""

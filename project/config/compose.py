@@ -1,4 +1,4 @@
-"""From the words of a command line to a configuration of plain values, as the commands do it."""
+"""Composes the configuration of plain values that a command line asks for."""
 
 import itertools
 import json
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).resolve().parents[1]
 # In a wheel `conf` lies inside of the package, in a checkout beside it.
 CONF = PROJECT / "conf" if (PROJECT / "conf").is_dir() else PROJECT.parent / "conf"
-# A seed that no run has: what is held fixed shows, as it does not follow.
+# A seed that no run has: in a configuration composed with it, any other seed is a fixed one.
 UNUSED_SEED = 2**32 - 1
-# Words that Hydra's grammar reads as values of other types.
+# Words that Hydra parses as values of other types than strings.
 NO_STRINGS = ("true", "false", "null", "nan", "inf")
-# Keys of a model's file from which `optimizer.lr` and the task's keys are taken.
+# Keys of a model's file that only provide values for other sections: `optimizer.lr` and `task`.
 SERVED = ("learning_rates", "task")
-# How a value begins that is a path with something to replace, whatever its key.
+# The start of any value that is expanded as a path: `~`, `~user` or `$VARIABLE`.
 PATH = re.compile(r"~[\w.-]*(/|$)|\$(\w+|\{\w+\})(/|$)")
-# Sections that are named by their file where they do not name themselves.
+# Sections whose key `name` is by default the name of the chosen file.
 NAMED = ("model", "task", "data")
-# Sections whose keys belong to the class that they name.
+# Sections that name a class (`_target_`) and hold its arguments.
 TARGETS = ("model", "task", "data", "optimizer", "scheduler", "augmentation")
 GROUPS = (
     "optimizer", "scheduler", "augmentation", "trainer", "seeds", "logger", "data", "callbacks",
@@ -40,14 +40,19 @@ GROUPS = (
 
 @dataclass(frozen=True)
 class StudyVariant:
-    """A variant of a study: its resolved configuration at UNUSED_SEED, and the study's seeds."""
+    """A variant of a study.
+
+    Attributes:
+        config: The variant's resolved configuration at the seed UNUSED_SEED.
+        seeds: The seeds at which the study runs the variant; empty if it names none.
+    """
 
     config: dict[str, Any]
     seeds: tuple[int, ...]
 
 
 def search_path(config_dirs: Sequence[str | Path]) -> list[str]:
-    """Return the override that adds folders of the user's to Hydra's search path."""
+    """Return the override that adds the folders to Hydra's search path; empty without folders."""
     folders = ",".join(f"'file://{Path(each).absolute()}'" for each in config_dirs)
     return [f"hydra.searchpath=[{folders}]"] if folders else []
 
@@ -55,7 +60,12 @@ def search_path(config_dirs: Sequence[str | Path]) -> list[str]:
 def compose_with_hydra(
     config_name: str, overrides: Sequence[str], config_dirs: Sequence[str | Path] = ()
 ) -> "DictConfig":
-    """Return the composed configuration with its section `hydra`.
+    """Return the composed configuration, not yet resolved, with its section `hydra`.
+
+    Args:
+        config_name: A root file of `conf/`: train, disk or report.
+        overrides: The overrides of the command line.
+        config_dirs: Folders of the user's configuration files, as given to `--config-dir`.
 
     Raises:
         HydraException: Hydra cannot compose it.
@@ -75,26 +85,30 @@ def compose_with_hydra(
 def compose(
     config_name: str, overrides: Sequence[str] = (), config_dirs: Sequence[str | Path] = ()
 ) -> dict[str, Any]:
-    """Return the configuration that a command line leads to, as plain resolved values.
+    """Return the configuration of a command line as plain resolved values.
 
     Args:
-        config_name: A file of `conf/`: train, disk, report.
-        overrides: The words of the command line.
-        config_dirs: Folders of the user's, as `--config-dir` names them.
+        config_name: A root file of `conf/`: train, disk or report.
+        overrides: The overrides of the command line.
+        config_dirs: Folders of the user's configuration files, as given to `--config-dir`.
+
+    Raises:
+        HydraException: Hydra cannot compose it.
+        ConfigurationError: It cannot be resolved, for example because of an interpolation.
     """
     composed = compose_with_hydra(config_name, overrides, config_dirs)
     return resolve(composed, overrides)
 
 
 def resolve(composed: "DictConfig", overrides: Sequence[str]) -> dict[str, Any]:
-    """Return a composed configuration's own part as plain values, nothing in it left open.
+    """Return a composed configuration without Hydra's section, as plain resolved values.
 
     Args:
-        composed: With Hydra's section.
-        overrides: The words that led to it.
+        composed: The configuration with its section `hydra`.
+        overrides: The overrides that it was composed from.
 
     Raises:
-        ConfigurationError: An interpolation leads nowhere.
+        ConfigurationError: A value is missing, or an interpolation cannot be resolved.
     """
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
@@ -113,12 +127,20 @@ def resolve(composed: "DictConfig", overrides: Sequence[str]) -> dict[str, Any]:
 def settle(
     values: dict[str, Any], choices: Mapping[str, Any], overrides: Sequence[str]
 ) -> dict[str, Any]:
-    """Name sections by their files, obey typed `_target_`s, drop what has served, expand `~`.
+    """Return a resolved configuration in its final form.
+
+    - `model`, `task` and `data` without a `name` get that of their file.
+    - If the command line names another `_target_`, the arguments in the section's file are dropped.
+    - Keys that only provide values for other sections (SERVED) and null callbacks are dropped.
+    - Paths that begin with `~` or `$VARIABLE` are expanded, except in `tags` and `notes`.
 
     Args:
-        values: Resolved plain values.
-        choices: The chosen file of each group.
-        overrides: The words of the command line.
+        values: The resolved plain values; they are not changed.
+        choices: The name of the chosen file of each group.
+        overrides: The overrides of the command line.
+
+    Raises:
+        ConfigurationError: A key in SERVED is no section.
     """
     values = dict(values)
     for section in NAMED:
@@ -138,11 +160,12 @@ def settle(
 
 
 def _without_served(model: dict[str, Any]) -> dict[str, Any]:
-    """Leave out the keys of a model's file from which other sections have taken their values."""
+    """Return the section `model` without the keys in SERVED; raise if one is no section."""
     for key in SERVED:
         if not isinstance(model.get(key, {}), dict):
             raise ConfigurationError(
-                f"model.{key}={model[key]}: is a section of the model's file, for other sections; "
+                f"model.{key}={model[key]}: this section of the model's file only sets values for "
+                "other sections; "
                 + ("use optimizer.lr=X" if key == "learning_rates" else "use task.KEY=VALUE")
             )
     return {key: each for key, each in model.items() if key not in SERVED}
@@ -157,12 +180,15 @@ def _expand_paths(node: Any) -> Any:
 
 
 def expand_path(path: str) -> str:
-    """Return a path with `~` and `$VARIABLES` replaced."""
+    """Return a path with `~` and `$VARIABLES` replaced; an empty path as it is."""
     return os.path.expandvars(str(Path(path).expanduser())) if path else path
 
 
 def _typed_target(section: str, values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    """Drop the keys of a section's file where the command names another class than the file."""
+    """Return a section without the arguments of its file if the command line names its class.
+
+    Arguments on the command line and the platform's own keys are kept.
+    """
     words = [word.lstrip("+") for word in overrides]
     if not any(word.startswith(f"{section}._target_=") for word in words):
         return values
@@ -178,17 +204,17 @@ def _typed_target(section: str, values: dict[str, Any], overrides: Sequence[str]
 
 
 def parse_overrides(words: Sequence[str]) -> "list[Override]":
-    """Parse the words of a command line; raises HydraException."""
+    """Parse overrides with Hydra's parser; raise HydraException if it cannot."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
     return OverridesParser.create().parse_overrides(list(words))
 
 
 def combinations(overrides: "Sequence[Override]") -> list[list[str]]:
-    """Return every combination of swept values as words; one without any sweep.
+    """Return the overrides of each job of a sweep; of a single job if nothing is swept.
 
     Raises:
-        ConfigurationError: A sweep holds no value, so that there is no job.
+        ConfigurationError: A sweep has no value, or a range has the step 0.
     """
     lists = []
     for override in overrides:
@@ -202,22 +228,28 @@ def combinations(overrides: "Sequence[Override]") -> list[list[str]]:
         except ValueError as error:  # a range whose step is 0
             raise ConfigurationError(f"{line}: {error}") from None
         if not values:
-            raise ConfigurationError(f"{line} holds no value, so there is no job")
+            raise ConfigurationError(
+                f"{line} lists no values, so the sweep has no jobs; give at least one value"
+            )
         lists.append([f"{key}={value}" for value in values])
     return [list(words) for words in itertools.product(*lists)]
 
 
 def study_words(config_name: str, study: str, config_dirs: Sequence[str | Path] = ()) -> list[str]:
-    """Return what a study sweeps, as words of a command line; empty where it sweeps nothing."""
+    """Return what a study sweeps, as overrides KEY=VALUES; empty if it sweeps nothing."""
     composed = compose_with_hydra(config_name, [f"study={study}"], config_dirs)
     params = composed.hydra.sweeper.get("params") or {}
     return [f"{key}={value}" for key, value in params.items()]
 
 
 def study_choices(study: str, config_dirs: Sequence[str | Path] = ()) -> dict[str, str]:
-    """Return the sweeper and the launcher that a study's file chooses, by group.
+    """Return the sweeper and the launcher that a study's file chooses.
 
-    Hydra takes such a choice from the root's file and the command line alone.
+    Hydra itself accepts these choices only in the root file and on the command line.
+
+    Returns:
+        The file names by group (`hydra/sweeper`, `hydra/launcher`); groups without a choice, and
+        studies without a file, are left out.
     """
     import yaml
 
@@ -236,7 +268,12 @@ def study_choices(study: str, config_dirs: Sequence[str | Path] = ()) -> dict[st
 def study_variants(
     config_name: str, study: str, config_dirs: Sequence[str | Path] = ()
 ) -> list[StudyVariant]:
-    """Return the variants that a study sweeps over; raises HydraException."""
+    """Return the variants that a study sweeps over, in their order.
+
+    Raises:
+        HydraException: Hydra cannot compose the study.
+        ConfigurationError: A sweep has no value, or a configuration cannot be resolved.
+    """
     seeds: dict[tuple[str, ...], list[int]] = {}
     for job in combinations(parse_overrides(study_words(config_name, study, config_dirs))):
         variant = tuple(word for word in job if not word.startswith("seed="))
@@ -253,7 +290,10 @@ def study_variants(
 
 
 def options(group: str, config_dirs: Sequence[str | Path] = ()) -> dict[str, Path]:
-    """Return the files of a group by their names: ours, and those of the user's folders."""
+    """Return the files of a group by their names, without `.yaml`.
+
+    They are those of `conf/` and of the user's folders; of equal names the first one counts.
+    """
     found: dict[str, Path] = {}
     for folder in (CONF, *map(Path, config_dirs)):
         for path in sorted((folder / group).glob("*.yaml")):
@@ -262,20 +302,32 @@ def options(group: str, config_dirs: Sequence[str | Path] = ()) -> dict[str, Pat
 
 
 def refuse_shadowing(config_dirs: Sequence[str | Path]) -> None:
-    """Raise ConfigurationError if a folder of the user's holds a file named like one of ours."""
+    """Check that no file in the user's folders has the path of a file in `conf/`.
+
+    Raises:
+        ConfigurationError: A file has such a path, or a folder does not exist.
+    """
     for folder in map(Path, config_dirs):
         if not folder.is_dir():
             raise ConfigurationError(f"--config-dir {folder}: there is no such folder")
         for path in _files(folder):
             if (CONF / path.relative_to(folder)).exists():
                 raise ConfigurationError(
-                    f"{path} has the name of a file of the platform, which would be used in its "
-                    "place; give it another name"
+                    f"{path} has the same name as a file of the platform, and the platform's would "
+                    "be used; rename yours"
                 )
 
 
 def refuse_same_names(words: Sequence[str], config_dirs: Sequence[Path]) -> None:
-    """Raise ConfigurationError if two chosen loggers or callbacks have the same name."""
+    """Check that no two files of `logger=[...]` or `callbacks=[...]` define the same key.
+
+    Args:
+        words: The words of the command line.
+        config_dirs: Folders of the user's configuration files.
+
+    Raises:
+        ConfigurationError: Two of the chosen files define the same key.
+    """
     for word in words:
         group, _, choices = word.partition("=")
         if group not in ("logger", "callbacks") or not re.fullmatch(r"\[[\w, -]*\]", choices):
@@ -287,8 +339,8 @@ def refuse_same_names(words: Sequence[str], config_dirs: Sequence[Path]) -> None
             for key in (keys or {}).keys() - {"defaults"}:
                 if key in owners:
                     raise ConfigurationError(
-                        f"{word}: {group}={owners[key]} and {group}={choice} both name one "
-                        f"{key!r}; give it another name in {files[choice]}"
+                        f"{word}: {group}={owners[key]} and {group}={choice} have the same key "
+                        f"{key!r}; rename it in {files[choice]}"
                     )
                 owners[key] = choice
 
@@ -298,7 +350,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def spell(value: Any) -> str:
-    """Return the value in Hydra's grammar."""
+    """Return a value as text that Hydra parses back to it."""
     if isinstance(value, dict):
         return "{" + ",".join(f"{key}:{spell(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list):
@@ -310,7 +362,7 @@ def spell(value: Any) -> str:
 
 
 def quote(text: str) -> str:
-    """Return a text in quotes, which Hydra reads as it is."""
-    # A backslash is one, except before a quote.
+    """Return a text in quotes, which Hydra parses back to the same text."""
+    # Hydra takes backslashes literally, except before a quote.
     text = re.sub(r"(\\*)'", r"\1\1\\'", re.sub(r"(\\+)\Z", r"\1\1", text))
     return f"'{text}'"

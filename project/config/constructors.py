@@ -1,7 +1,7 @@
-"""What a class or function that a dotted name leads to takes: found by reading, not importing.
+"""Finds the parameters of a class or function by parsing source files, without importing them.
 
-`torch.optim.SGD` is found in the file that holds its `class SGD`, through the re-exports of the
-packages on the way.
+For example, `torch.optim.SGD` is found in the file with its `class SGD`, by following the
+re-exports of the packages `torch` and `torch.optim`.
 """
 
 import ast
@@ -14,7 +14,7 @@ from project.config.source import Module, find_module, module_path, statements
 
 
 class Missing:
-    """Marks a parameter without a default, or with one that is no literal."""
+    """A marker in place of a default: REQUIRED (there is none) or NOT_LITERAL (not a literal)."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -28,10 +28,10 @@ REQUIRED, NOT_LITERAL = Missing("REQUIRED"), Missing("NOT_LITERAL")
 
 @dataclass(frozen=True)
 class Definition:
-    """A class or function where it stands.
+    """The source of a class or function.
 
     Attributes:
-        module: The dotted name of the module that holds it.
+        module: The dotted name of the module that defines it.
         node: Its syntax tree.
         path: The module's file.
     """
@@ -42,17 +42,17 @@ class Definition:
 
     @property
     def is_class(self) -> bool:
-        """Whether it is a class."""
+        """Whether it is a class, not a function."""
         return isinstance(self.node, ast.ClassDef)
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """What a constructor takes.
+    """The parameters of a constructor or function.
 
     Attributes:
-        defaults: By parameter name, the default's literal value, NOT_LITERAL or REQUIRED.
-        open: Whether it takes any further keyword (`**kwargs`).
+        defaults: For each parameter's name, the value of its default, NOT_LITERAL or REQUIRED.
+        open: Whether it accepts any further keyword argument (`**kwargs`).
     """
 
     defaults: dict[str, Any] = field(default_factory=dict)
@@ -64,25 +64,28 @@ NOTHING = Parameters()  # of a class without a constructor
 
 @functools.lru_cache(maxsize=1024)
 def find_definition(dotted: str) -> Definition | None:
-    """Find the class or function that `dotted` names; None where reading cannot tell."""
+    """Return the definition of the class or function `dotted`; None if its source is not found."""
     return _find(dotted, set())
 
 
 @functools.lru_cache(maxsize=1024)
 def constructor_parameters(dotted: str) -> Parameters | None:
-    """Return what the class or function `dotted` takes; None where reading cannot tell."""
+    """Return the parameters of the class or function `dotted`.
+
+    None if its source, or that of a base class, is not found.
+    """
     definition = find_definition(dotted)
     return None if definition is None else _parameters(definition, set())
 
 
 def clear_cache() -> None:
-    """Forget what has been found, so that files are read anew."""
+    """Empty the caches of this module, so that changed files are read again."""
     find_definition.cache_clear()
     constructor_parameters.cache_clear()
 
 
 def _find(dotted: str, seen: set[str]) -> Definition | None:
-    """Follow a name; `seen` holds those that have been, as modules may re-export in a circle."""
+    """Find a definition; `seen` holds the names already followed, in case of a cycle."""
     parts = dotted.split(".")
     if dotted in seen or not all(part.isidentifier() for part in parts):
         return None
@@ -96,7 +99,7 @@ def _find(dotted: str, seen: set[str]) -> Definition | None:
 
 
 def _look_up(name: str, module: Module, seen: set[str]) -> Definition | None:
-    """Find what `name`, dotted or not, means inside of a module."""
+    """Return the definition of `name`, dotted or not, in a module; None if it is not found."""
     for statement in module.bound.get(name, ()):
         if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             return Definition(module.name, statement, module.path)
@@ -109,7 +112,7 @@ def _look_up(name: str, module: Module, seen: set[str]) -> Definition | None:
 
 
 def _parameters(definition: Definition, seen: set[ast.AST]) -> Parameters | None:
-    """Return what a constructor takes; `seen` holds the classes of which this is a base."""
+    """Return the parameters; `seen` holds the subclasses already visited, in case of a cycle."""
     node = definition.node
     if not isinstance(node, ast.ClassDef):
         return _of_arguments(node.args, bound=False)
@@ -123,7 +126,7 @@ def _parameters(definition: Definition, seen: set[ast.AST]) -> Parameters | None
 
 
 def _method(node: ast.ClassDef, name: str) -> ast.FunctionDef | None:
-    """Return the method that a class defines last, overloads for type checkers left out."""
+    """Return the last definition of a method in a class, without `@overload`s; None if none."""
     methods = [
         each
         for each in statements(node.body)
@@ -135,7 +138,10 @@ def _method(node: ast.ClassDef, name: str) -> ast.FunctionDef | None:
 
 
 def _inherited(definition: Definition, seen: set[ast.AST]) -> Parameters | None:
-    """Return what the first base class with a constructor takes; None where reading cannot tell."""
+    """Return the parameters of the first base class that has a constructor.
+
+    NOTHING if no base class has one; None if the source of a base class is not found.
+    """
     module = find_module(definition.module)
     assert isinstance(definition.node, ast.ClassDef)
     for base in definition.node.bases:

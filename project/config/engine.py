@@ -1,7 +1,8 @@
-"""`engine=framework`: a net, its task and its optimizer are built of the mini framework.
+"""`engine=framework`: net, task and optimizer come from the mini framework instead of torch.
 
-Sections keep the names of torch's classes; `framework_target` beside them names their twins. Both
-engines read the same keys, but for how torch computes, which changes no result.
+`_target_` still names the torch class; `framework_target` names its counterpart (twin) in the mini
+framework, `project.framework`. Both take the same keys, except `foreach` and `fused`: they choose
+how torch computes, change no result, and are dropped.
 """
 
 from typing import Any
@@ -10,7 +11,7 @@ from project.config.errors import ConfigurationError
 
 SECTIONS = ("model", "task", "optimizer")
 HOW_TORCH_COMPUTES = ("foreach", "fused")
-# What the framework's twins cannot do, and what a run with them must have in its place.
+# The values of settings that the mini framework cannot change.
 NEEDED: dict[str, dict[str, Any]] = {
     "trainer": {
         "accelerator": "cpu",
@@ -24,15 +25,18 @@ NEEDED: dict[str, dict[str, Any]] = {
 
 
 def is_framework(config: dict[str, Any]) -> bool:
-    """Return whether a configuration asks for the mini framework."""
+    """Return whether a configuration has `engine=framework`."""
     return config.get("engine") == "framework"
 
 
 def with_engine(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the configuration with the classes that its engine builds.
+    """Return the configuration with `_target_`s of the engine that it asks for.
+
+    With `engine=framework`, these are the `framework_target`s of model, task and optimizer;
+    otherwise the configuration is returned as it is.
 
     Raises:
-        ConfigurationError: A section names no twin of its class.
+        ConfigurationError: One of these sections has no `framework_target`.
     """
     if not is_framework(config):
         return config
@@ -44,28 +48,31 @@ def _twin(name: str, section: dict[str, Any] | None) -> dict[str, Any]:
     if section is None or target is None:
         chosen = f"{name}={section['name']}" if section and "name" in section else name
         raise ConfigurationError(
-            f"engine=framework: {chosen} names no {name}.framework_target, a class of the mini "
-            "framework that does the same; the six nets of study=epfl_table do"
+            f"engine=framework: {chosen} has no {name}.framework_target (the class of the mini "
+            "framework to use in its place); the six nets of study=epfl_table have one"
         )
     kept = {key: value for key, value in section.items() if key not in HOW_TORCH_COMPUTES}
     return kept | {"_target_": target}
 
 
 def check_engine(config: dict[str, Any]) -> None:
-    """Refuse what the mini framework would silently leave out.
+    """Check that a configuration with `engine=framework` asks for nothing that it would ignore.
 
     Raises:
-        ConfigurationError: Naming the key, and the value that it must have.
+        ConfigurationError: A section has no `framework_target`, there is a scheduler, or a key of
+            NEEDED has another value; the message names the key.
     """
     if not is_framework(config):
         return
     with_engine(config)
     if config.get("scheduler") is not None:
-        raise ConfigurationError("engine=framework: has no schedules; use scheduler=constant")
+        raise ConfigurationError(
+            "engine=framework has no learning rate schedules; use scheduler=constant"
+        )
     for name, needed in NEEDED.items():
         for key, value in needed.items():
             given = config[name].get(key, value)
             if given not in (value, None) and str(given) not in ("32", str(value)):
                 raise ConfigurationError(
-                    f"engine=framework: {name}.{key}={given} is not possible; leave it out"
+                    f"engine=framework: {name}.{key}={given} is not supported; leave it out"
                 )

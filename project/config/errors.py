@@ -1,4 +1,4 @@
-"""Refused input: what is wrong with a key, and what to type instead."""
+"""Errors about refused input, whose messages say what is wrong and what to type instead."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 
-# How alike two words must be, of 1.
+# The similarity (0 to 1) from which a known key is suggested.
 IN_ITS_SECTION, ANYWHERE = 0.6, 0.75
 MAX_LISTED = 20
 
@@ -20,7 +20,7 @@ class ConfigurationError(Exception):
 
 
 class ConflictError(Exception):
-    """Going on would mix results, overwrite them, or trust what must not be trusted."""
+    """The command would mix or overwrite results, or use something that must not be trusted."""
 
     exit_code = 4
 
@@ -29,12 +29,12 @@ def suggest(key: str, known: Iterable[str]) -> str:
     """Return the end of a message about an unknown key.
 
     Args:
-        key: What was typed.
-        known: What could have been typed.
+        key: The key that was typed.
+        known: The keys that exist.
 
     Returns:
-        `; did you mean 'optimizer.lr'?` where one of `known` is near, else the list of them if it
-        is no longer than MAX_LISTED.
+        `; did you mean 'optimizer.lr'?` if a known key is similar, else the list of known keys;
+        empty if there are none, or more than MAX_LISTED.
     """
     known = sorted(known)
     near = _misspelt(key, known) or _misplaced(key, known)
@@ -44,7 +44,7 @@ def suggest(key: str, known: Iterable[str]) -> str:
 
 
 def _misspelt(key: str, known: Sequence[str]) -> str | None:
-    """Return the key that is spelt alike in its section and in its name."""
+    """Return the known key whose section and name are spelt most similarly; None if none is."""
     section, _, name = key.rpartition(".")
     best, best_ratio = None, 0.0
     for each in known:
@@ -61,7 +61,7 @@ def _ratio(one: str, other: str) -> float:
 
 
 def _misplaced(key: str, known: Sequence[str]) -> str | None:
-    """Return the key of the right name in another place, or the one of which it is no section."""
+    """Return a known key with the same name in another section, or else `key`'s section itself."""
     section, _, name = key.rpartition(".")
     right = (each for each in known if each.rpartition(".")[2] == name)
     return next(right, section if section in known else None)
@@ -70,21 +70,18 @@ def _misplaced(key: str, known: Sequence[str]) -> str | None:
 def format_validation_error(
     error: "ValidationError", values: dict[str, Any], prefix: str = ""
 ) -> ConfigurationError:
-    """Turn pydantic's error into a message with one line for each broken rule.
+    """Return pydantic's error as a ConfigurationError with one line for each broken rule.
 
     Args:
-        error: What pydantic raised.
-        values: The section that it validated.
-        prefix: The section's place in the configuration, with a dot at its end.
-
-    Returns:
-        The error to raise.
+        error: The error that pydantic raised.
+        values: The section that pydantic validated.
+        prefix: The section's dotted place in the configuration with a final dot; empty for all.
     """
     lines: dict[str, str] = {}
     for problem in error.errors():
         parts = _keys(problem["loc"], values)
         key = prefix + ".".join(parts)
-        if key not in lines:  # else another branch of the same union
+        if key not in lines:  # else it is about another branch of the same union
             lines[key] = _line(problem, key, parts, values, prefix)
     return ConfigurationError("\n".join(lines.values()))
 
@@ -106,7 +103,7 @@ def _line(problem: Any, key: str, parts: Sequence[str], values: dict[str, Any], 
 
 
 def _keys(location: Sequence[int | str], values: dict[str, Any]) -> list[str]:
-    """Return the user's keys in pydantic's location, without its names for a union's branches."""
+    """Return the configuration keys in a location of pydantic, without names of union branches."""
     parts: list[str] = []
     node: Any = values
     for part in location:

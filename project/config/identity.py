@@ -1,6 +1,6 @@
-"""Which run is this? A *variant* is a configuration without its seed, a *run* a variant at a seed.
+"""The identity of a run: a *variant* is a configuration without its seed, a *run* adds the seed.
 
-The variant's hash covers the whole configuration but for what cannot change the result (IGNORED and
+The variant's hash covers the whole configuration except what cannot change the result (IGNORED and
 the lists below). A key whose value equals the literal default in the constructor of a class of this
 project, or of the user's own code, is left out too: adding an option renames no existing run.
 """
@@ -23,7 +23,7 @@ IGNORED = frozenset(
         "study", "tags", "trust_code", "verify",
     }
 )  # fmt: skip
-# Keys of sections. What a data source led to stands in the section as `dataset`.
+# Keys in sections that cannot change the result. The data that a source gave are in `data.dataset`.
 IGNORED_KEYS = frozenset(
     {
         "data.name", "data.prepare", "data.source", "data.root", "model.framework_target",
@@ -32,19 +32,18 @@ IGNORED_KEYS = frozenset(
         "trainer.profiler",
     }
 )  # fmt: skip
-# A float is a share of the batches, of which 1.0 is Lightning's default, and 1 a single batch: they
-# must not be spelt alike.
+# For these keys, 1.0 means all batches (Lightning's default) and 1 means one batch, although
+# `canonical` spells both as 1: the default is left out.
 SHARES = frozenset(
     {
         "trainer.limit_test_batches", "trainer.limit_train_batches", "trainer.limit_val_batches",
         "trainer.val_check_interval",
     }
 )  # fmt: skip
-# Callbacks that look at a run and change nothing in it.
+# Callbacks that observe a run and cannot change its result.
 OBSERVERS = frozenset(
     {
         "project.tasks.pictures.PairPictures",
-        "project.training.dashboard.DashboardCard",
         "pytorch_lightning.callbacks.DeviceStatsMonitor",
         "pytorch_lightning.callbacks.LearningRateMonitor",
         "pytorch_lightning.callbacks.RichProgressBar",
@@ -52,12 +51,12 @@ OBSERVERS = frozenset(
         "pytorch_lightning.callbacks.TQDMProgressBar",
     }
 )
-# Data of the first experiment, whose runs are named by their model alone.
+# Data of the first experiment: their name is left out of the names of runs.
 UNNAMED_DATA = frozenset({"epfl_pairs", "mnist_pairs"})
-# What the data's `prepare` function says of their examples, and models take over.
+# Keys that the data's `prepare` function sets to describe examples, and that models copy.
 SHAPE = frozenset({"classes", "channels", "image_size"})
 SEED_SOURCES = ("data", "init", "order")
-# Keys of the platform in sections that belong to classes: left out where they have their default.
+# Defaults of the platform's own keys in sections that name a class; equal values are left out.
 PLATFORM_DEFAULTS: dict[str, dict[str, Any]] = {
     name: {key: field.default for key, field in section.model_fields.items()}
     for name, section in {
@@ -70,7 +69,7 @@ PLATFORM_DEFAULTS: dict[str, dict[str, Any]] = {
 
 
 def canonical(value: Any) -> Any:
-    """Return the value in its one spelling: 1.0 as 1, tuples as lists, keys sorted.
+    """Return a value in canonical form: 1.0 as 1, tuples as lists, keys as sorted strings.
 
     Raises:
         TypeError: `value` holds anything but plain containers, numbers, strings, bools and None.
@@ -87,7 +86,7 @@ def canonical(value: Any) -> Any:
 
 
 def flatten(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return the configuration with dotted keys; lists and empty sections stay values."""
+    """Return a configuration as one dict with dotted keys; lists and empty sections are values."""
     return dict(_flat(node, prefix))
 
 
@@ -100,9 +99,12 @@ def _flat(node: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 def identity_settings(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the part of a resolved configuration of project.train that decides the result.
+    """Return the canonical part of a resolved project.train configuration that decides the result.
 
-    Sources of chance that are held at a seed of their own are part of it, as `seeds`.
+    Seeds of `seeds.*` that are not None are part of it, the run's own seed is not.
+
+    Raises:
+        TypeError: The configuration holds other values than plain ones.
     """
     config = _without_shape(config)
     settings = {key: _section(key, value) for key, value in config.items() if key not in IGNORED}
@@ -118,7 +120,11 @@ def identity_settings(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_shape(config: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what the data say of their shape, and what a model has taken over from them."""
+    """Leave out the keys of SHAPE in `data` and `model`.
+
+    Those that the data's constructor takes, and those of the model that differ from the data's, are
+    kept.
+    """
     data, model = config.get("data"), config.get("model")
     if not isinstance(data, dict):
         return config
@@ -132,7 +138,7 @@ def _without_shape(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def deciding_callbacks(section: dict[str, Any] | None) -> dict[str, Any]:
-    """Return the callbacks of a configuration that have a say in the result, by name."""
+    """Return the section `callbacks` without None and OBSERVERS, which cannot change results."""
     return {
         name: each
         for name, each in (section or {}).items()
@@ -157,7 +163,7 @@ def _section(key: str, value: Any) -> Any:
 
 
 def _without_defaults(node: Any) -> Any:
-    """Leave out what equals the literal default beside the option, in our and the user's code."""
+    """Leave out arguments equal to the default of their class, if it is own code, at any depth."""
     if isinstance(node, list):
         return [_without_defaults(each) for each in node]
     if not isinstance(node, dict):
@@ -171,7 +177,7 @@ def _without_defaults(node: Any) -> Any:
 
 
 def _literal_defaults(target: Any) -> dict[str, Any]:
-    """Return the defaults of a class of this project or of the user's; nothing of a library's."""
+    """Return the defaults of a class of the project or the user; empty for a library's class."""
     definition = find_definition(target) if isinstance(target, str) else None
     if definition is None or not is_own(definition.path):
         return {}
@@ -193,9 +199,9 @@ class Run:
     """One variant at one seed.
 
     Attributes:
-        model: The model's name, or that of a task that brings its own net.
-        data: The data's name where runs are named by it, else None.
-        settings: What decides the result, canonical.
+        model: The model's name, or the task's if it has a net of its own.
+        data: The name of the data in the run's name; None if they are left out of it.
+        settings: The part of the configuration that decides the result, in canonical form.
         seed: The run's seed.
     """
 
@@ -217,11 +223,11 @@ class Run:
 
     @property
     def name(self) -> str:
-        """`<variant>/seed_<k>`: the run's place under `<outputs>/runs`."""
+        """`<variant>/seed_<k>`: the path of the run directory below `<outputs>/runs`."""
         return f"{self.variant}/seed_{self.seed}"
 
     def directory(self, outputs: Path) -> Path:
-        """Return the run directory under the output folder."""
+        """Return the run directory in the output folder: `<outputs>/runs/<variant>/seed_<k>`."""
         return outputs / "runs" / self.name
 
 
@@ -231,7 +237,7 @@ def identify(config: dict[str, Any]) -> Run:
     data = config["data"]
     name = data["name"]
     if name in UNNAMED_DATA:
-        # Other digits than MNIST's (`mnist_5k`) are told apart even there.
+        # Digits other than MNIST's (`mnist_5k`) are part of the name all the same.
         name = None if data.get("dataset") in (None, "mnist") else data["dataset"]
     return Run(
         model=model.get("name") or config["task"]["name"],
@@ -242,7 +248,10 @@ def identify(config: dict[str, Any]) -> Run:
 
 
 def seeds_of(config: dict[str, Any]) -> dict[str, int]:
-    """Return the seed of each source of chance: the run's, or the one at which it is held."""
+    """Return the seed of each source of chance (data, init, order).
+
+    This is the one in `seeds.<source>`, or the run's seed if that is None.
+    """
     seeds = config.get("seeds") or {}
     chosen = {name: seeds.get(name) for name in SEED_SOURCES}
     return {name: config["seed"] if seed is None else seed for name, seed in chosen.items()}

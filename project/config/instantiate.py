@@ -1,6 +1,6 @@
-"""From a section that names a class (`_target_`) to an object of the class that it must be.
+"""Builds objects from sections that name a class (`_target_`), and checks the class.
 
-Imports torch only by importing what the configuration names.
+torch is imported only if what the configuration names imports it.
 """
 
 import functools
@@ -23,14 +23,14 @@ CONTAINERS = (list, tuple, dict, Sequence, Mapping)
 
 
 def locate(place: str, target: str) -> Any:
-    """Import what `target` names.
+    """Import the object with a dotted name, and return it.
 
     Args:
-        place: Where it stands in the configuration, for messages.
-        target: A dotted name.
+        place: The dotted key that holds the name, for messages.
+        target: The dotted name.
 
     Raises:
-        ConfigurationError: There is no such thing, or importing it fails.
+        ConfigurationError: There is no such object, or importing it fails.
     """
     try:
         found = _import(target)
@@ -40,14 +40,14 @@ def locate(place: str, target: str) -> Any:
         ) from error
     if found is None:
         raise ConfigurationError(
-            f"{place}={target}: there is no such thing; a module of your own must lie in the "
-            "working directory or on PYTHONPATH"
+            f"{place}={target}: nothing of this name can be imported; a module of your own must be "
+            "in the working directory or on PYTHONPATH"
         )
     return found
 
 
 def _import(target: str) -> Any:
-    """Return what a dotted name stands for, None where it stands for nothing."""
+    """Return the object with a dotted name; None if there is none."""
     parts = target.split(".")
     for split in range(len(parts), 0, -1):
         name = ".".join(parts[:split])
@@ -67,10 +67,15 @@ def _import(target: str) -> Any:
 
 
 def find_class(place: str, section: dict[str, Any], base: Any) -> type:
-    """Import the class that a section names, before anything is called.
+    """Import and return the class that a section names, without calling it.
+
+    Args:
+        place: The section's dotted place in the configuration, for messages.
+        section: The section's content, with `_target_`.
+        base: The required base class.
 
     Raises:
-        ConfigurationError: It is none, or no subclass of `base`.
+        ConfigurationError: There is no such object, or it is no subclass of `base`.
     """
     target = section["_target_"]
     found = locate(f"{place}._target_", target)
@@ -86,13 +91,14 @@ def build(kind: str, place: str, section: dict[str, Any], base: type, given: dic
 
     Args:
         kind: The kind of section: model, task, data, ...
-        place: Its dotted place in the configuration.
-        section: Its content.
-        base: The class that it must be a subclass of.
-        given: What the platform hands over to a constructor that names it.
+        place: The section's dotted place in the configuration.
+        section: The section's content.
+        base: The required base class.
+        given: Arguments from the platform, by name; a constructor gets those that it has as
+            parameters.
 
     Raises:
-        ConfigurationError: Naming the key and the rule that is broken.
+        ConfigurationError: A rule is broken; the message names the key and the rule.
     """
     target = find_class(place, section, base)
     return call(kind, place, target, arguments(kind, section), given)
@@ -101,17 +107,18 @@ def build(kind: str, place: str, section: dict[str, Any], base: type, given: dic
 def build_by_function(
     kind: str, place: str, section: dict[str, Any], base: Any, given: dict[str, Any]
 ) -> Any:
-    """Build what a section describes where it may name a function too.
+    """Build the object that a section describes, where `_target_` may also name a function.
 
     Args:
-        kind: The kind of section.
-        place: Its dotted place in the configuration.
-        section: Its content.
-        base: The class of which the result must be.
-        given: What the platform hands over where a parameter has that name.
+        kind: The kind of section: model, task, data, ...
+        place: The section's dotted place in the configuration.
+        section: The section's content.
+        base: The required class of the result.
+        given: Arguments from the platform, by name; a constructor or function gets those that it
+            has as parameters.
 
     Raises:
-        ConfigurationError: Naming the key and the rule that is broken.
+        ConfigurationError: A rule is broken; the message names the key and the rule.
     """
     target = locate(f"{place}._target_", section["_target_"])
     if isinstance(target, type):
@@ -130,10 +137,18 @@ def build_by_function(
 def call(
     kind: str, place: str, target: Callable[..., Any], keys: dict[str, Any], given: dict[str, Any]
 ) -> Any:
-    """Call a constructor with the keys of its section and those of `given` that it names.
+    """Call a constructor or function, and return its result.
+
+    Args:
+        kind: The kind of section: model, task, data, ...
+        place: The section's dotted place in the configuration, for messages.
+        target: The constructor or function.
+        keys: Arguments from the section; objects that they describe in turn are built first.
+        given: Arguments from the platform, of which `target` gets those that it has as parameters.
 
     Raises:
-        ConfigurationError: Naming the key and the rule that is broken, or what was raised.
+        ConfigurationError: A key or type is wrong, or `target` raised an error. Errors that have an
+            `exit_code` are raised as they are.
     """
     names, is_open = parameter_names(target)
     check_types(place, target, keys)
@@ -154,7 +169,10 @@ def call(
 
 
 def parameter_names(target: Callable[..., Any]) -> tuple[list[str], bool]:
-    """Return the parameters of a constructor, and whether it takes any further keyword."""
+    """Return the parameter names of a constructor, and whether it accepts any further keyword.
+
+    Without a signature (a class written in C) this is an empty list and True.
+    """
     try:
         parameters = inspect.signature(target).parameters.values()
     except (TypeError, ValueError):
@@ -172,7 +190,7 @@ def _refuse_keys(
     names: list[str],
     is_open: bool,
 ) -> None:
-    """Name the key that a constructor does not know, or that it lacks."""
+    """Raise ConfigurationError for the first key that `target` does not accept, or needs."""
     supplied = SUPPLIED.get(kind, frozenset())
     known = {f"{place}.{name}" for name in names if name not in supplied}
     for key in values:
@@ -186,7 +204,11 @@ def _refuse_keys(
 
 
 def _constructor_message(place: str, target: Any, names: list[str], error: Exception) -> str:
-    """Return `model.hidden must be at least 1, got 0`, or what was raised and where."""
+    """Return a message about an error of a constructor.
+
+    A ValueError about a parameter gets its place (`model.hidden must be at least 1, got 0`); any
+    other error is described with its file and line.
+    """
     text = str(error)
     if isinstance(error, ValueError) and text.split(" ")[0] in names:
         return f"{place}.{text}"
@@ -200,18 +222,23 @@ def _constructor_message(place: str, target: Any, names: list[str], error: Excep
 
 
 def check_types(place: str, target: Callable[..., Any], keys: dict[str, Any]) -> None:
-    """Refuse values that do not have the plain type that a constructor's annotation names.
+    """Check values against the type annotations of a constructor's parameters.
 
-    Annotations that name other classes are left to the constructor; torch.Tensor in a union is
-    passed over, for no value of a configuration is one.
+    Only annotations of plain types (numbers, strings, lists, dicts, ...) are checked. torch.Tensor
+    in a union is ignored, because no value in a configuration is a tensor.
+
+    Args:
+        place: The section's dotted place in the configuration, for messages.
+        target: The constructor or function.
+        keys: The values by parameter name.
 
     Raises:
-        ConfigurationError: Naming key, value and type.
+        ConfigurationError: Values have the wrong type; the message has a line for each.
     """
     function = target.__init__ if isinstance(target, type) else target
     try:
         hints = typing.get_type_hints(function)
-    except Exception:  # names that exist for type checkers only
+    except Exception:  # annotations whose names exist for type checkers only
         return
     lines = []
     for key, value in keys.items():
@@ -228,7 +255,7 @@ def check_types(place: str, target: Callable[..., Any], keys: dict[str, Any]) ->
 
 
 def _broken_rule(place: str, value: Any, error: ValidationError) -> str:
-    """Return a line about the first value inside of `value` that breaks a rule."""
+    """Return a line about the innermost value in `value` that breaks a rule."""
     problem = error.errors()[-1]
     if problem["type"] == "missing":  # an item of a tuple
         return f"{place}={value}: has too few values"
@@ -240,7 +267,7 @@ def _broken_rule(place: str, value: Any, error: ValidationError) -> str:
 
 
 def _plain(hint: Any) -> Any:
-    """Return the part of an annotation that JSON can hold, None if there is another."""
+    """Return an annotation without tensors if JSON can hold all its types, else None."""
     if hint is None or hint in SCALARS:
         return hint or type(None)
     if hint in CONTAINERS:
@@ -263,7 +290,7 @@ def _is_tensor(hint: Any) -> bool:
 
 
 def _nested(place: str, value: Any) -> Any:
-    """Build the objects that arguments describe in their turn."""
+    """Return a value with the dicts that have `_target_`, at any depth, replaced by objects."""
     if isinstance(value, dict) and "_target_" in value:
         target = locate(f"{place}._target_", value["_target_"])
         if not callable(target):

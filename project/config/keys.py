@@ -1,4 +1,4 @@
-"""The keys of a section that names a class, held against its constructor, which is not imported."""
+"""Checks the keys of sections against the constructors that they name, without importing them."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from project.config.constructors import REQUIRED, constructor_parameters
 from project.config.errors import ConfigurationError, suggest
 from project.config.identity import SHAPE
 
-# What the platform hands to a constructor that names it; no key of the configuration.
+# Arguments that constructors get from the platform; the configuration must not set them.
 SUPPLIED: dict[str, frozenset[str]] = {
     "model": frozenset(),
     "task": frozenset({"net", "optimizer", "scheduler", "augmentation"}),
@@ -21,9 +21,9 @@ SUPPLIED: dict[str, frozenset[str]] = {
     "callbacks": frozenset(),
     "logger": frozenset({"save_dir", "directory", "first_step"}),
 }
-# What the data's `prepare` function finds; their class gets it where its constructor names it.
+# Keys that the data's `prepare` function sets; the data's class gets those that it takes.
 SETTLED = frozenset({"dataset"}) | SHAPE
-# Keys of these sections that are the platform's own.
+# Keys that the platform itself uses, and that are no arguments of the section's class.
 PLATFORM: dict[str, frozenset[str]] = {
     "model": frozenset(schema.Model.model_fields),
     "task": frozenset(schema.Task.model_fields),
@@ -38,11 +38,11 @@ TRAINER = "pytorch_lightning.Trainer"
 
 
 class KeysError(ConfigurationError):
-    """A section has a key that its class lacks, or lacks one that it needs.
+    """The keys of a section do not fit the class that it names.
 
     Attributes:
-        section: The section.
-        key: The key.
+        section: The kind of the section: model, task, data, ...
+        key: The key, without the section.
     """
 
     def __init__(self, message: str, section: str, key: str) -> None:
@@ -52,11 +52,11 @@ class KeysError(ConfigurationError):
 
 
 class UnknownKeyError(KeysError):
-    """A section has a key that its class lacks."""
+    """A section has a key that its class does not accept."""
 
 
 def arguments(kind: str, section: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys of a section that belong to its class."""
+    """Return the part of a section that is passed to its class: no `_target_`, no platform keys."""
     platform = PLATFORM[kind] | {"_target_"}
     return {
         key: value
@@ -71,7 +71,10 @@ def _takes(section: dict[str, Any], key: str) -> bool:
 
 
 def sections(config: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield the kind, the dotted place and the content of every section that names a class."""
+    """Yield the kind, the dotted place and the content of each section that names a class.
+
+    Each callback and logger is a section of its own, as (`callbacks`, `callbacks.ema`, {...}).
+    """
     for kind in SUPPLIED:
         section = config.get(kind)
         if kind in ("callbacks", "logger"):
@@ -83,14 +86,14 @@ def sections(config: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]
 
 
 def check_chosen(config: dict[str, Any], options: Callable[[str], dict[str, Path]]) -> None:
-    """Refuse keys of a section of which no file is chosen.
+    """Check that no section has keys without naming a class, because none of its files is chosen.
 
     Args:
         config: The resolved configuration.
-        options: Returns the files of a group by their names.
+        options: Returns the files of a group (model, data, ...) by their names.
 
     Raises:
-        KeysError: Naming the files that have the key.
+        KeysError: A section has such keys; the message names the files that have the first one.
     """
     for kind in SUPPLIED:
         section = config.get(kind)
@@ -110,16 +113,19 @@ def check_chosen(config: dict[str, Any], options: Callable[[str], dict[str, Path
 
 
 def check_keys(config: dict[str, Any], settled: bool = True) -> None:
-    """Refuse keys that a section's class lacks and miss those that it needs.
+    """Check that the keys of each section fit the constructor of its class.
 
-    Classes whose constructor reading cannot tell are left to `project.config.instantiate`.
+    A class whose source is not found is not checked here, but when it is built
+    (`project.config.instantiate`).
 
     Args:
         config: The resolved configuration.
-        settled: Whether the data's own `prepare` function has settled what its section leaves open.
+        settled: Whether the data's `prepare` function has been called. If not, it may still set
+            required keys.
 
     Raises:
-        KeysError: Naming the key, and the nearest one.
+        UnknownKeyError: A class does not accept a key; the message suggests a similar one.
+        KeysError: A required key is missing, or a key belongs to the platform.
     """
     for kind, place, section in sections(config):
         is_open = kind == "data" and section.get("prepare") is not None and not settled
@@ -147,7 +153,8 @@ def _check_section(kind: str, place: str, section: dict[str, Any], is_open: bool
     name = target.rsplit(".", 1)[-1]
     for key in given:
         if key in SUPPLIED[kind] and key in parameters.defaults and kind != "logger":
-            raise KeysError(f"{place}.{key}: the platform gives {name} its {key}", kind, key)
+            text = f"{place}.{key}: the platform sets the {key} of {name}; leave it out"
+            raise KeysError(text, kind, key)
         if key not in parameters.defaults and not parameters.open:
             known = {f"{place}.{each}" for each in free}
             nearest = suggest(f"{place}.{key}", known)

@@ -1,11 +1,11 @@
-"""Packages that only some choices need; a missing one is named, with the install command."""
+"""Checks for optional packages; errors name the missing one and the command to install it."""
 
 import importlib.util
 from typing import Any
 
 from project.config.errors import ConfigurationError
 
-# Loggers by the package that they write for, and the extra of this project that installs it.
+# For each logger, the package that it needs and the extra of this project that installs it.
 LOGGERS = {
     "project.training.loggers.RunWandbLogger": ("wandb", "wandb"),
     "project.training.loggers.RunMLFlowLogger": ("mlflow", "mlflow"),
@@ -13,7 +13,14 @@ LOGGERS = {
 
 
 def check_loggers(loggers: dict[str, Any]) -> None:
-    """Refuse loggers whose package is not installed; raises ConfigurationError."""
+    """Check that the packages of the chosen loggers are installed.
+
+    Args:
+        loggers: The section `logger` of a configuration.
+
+    Raises:
+        ConfigurationError: A package is missing; the message has the command to install it.
+    """
     for name, section in loggers.items():
         if section is not None and section["_target_"] in LOGGERS:
             package, extra = LOGGERS[section["_target_"]]
@@ -21,15 +28,15 @@ def check_loggers(loggers: dict[str, Any]) -> None:
 
 
 def require(what: str, packages: tuple[str, ...], extra: str) -> None:
-    """Refuse a choice whose packages are not installed.
+    """Check that packages are installed.
 
     Args:
-        what: The choice, for the message.
-        packages: Names of modules.
+        what: What needs them, for the message: `logger.wandb`.
+        packages: The names of their modules.
         extra: The extra of this project that installs them.
 
     Raises:
-        ConfigurationError: Naming the packages and the command.
+        ConfigurationError: A package is missing; the message has the command to install it.
     """
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:

@@ -1,8 +1,7 @@
-"""The rules of a configuration of project.train: which keys there are, of which type and range.
+"""The schema of a project.train configuration: its keys, with their types and ranges.
 
-The values stand in `conf/`; what may stand there is said here, once. The keys of a section that
-names a class (`_target_`) are that class's own: `project.config.instantiate` holds them against its
-constructor.
+The values are in `conf/`. In a section that names a class (`_target_`), further keys are arguments
+of its constructor; `project.config.keys` and `project.config.instantiate` check them.
 """
 
 import math
@@ -15,7 +14,7 @@ from project.config.errors import format_validation_error
 
 
 def _plain_name(value: str) -> str:
-    # The name becomes a directory: nothing that could lead out of it.
+    # The name becomes part of a path, and must not lead out of its folder.
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", value):
         raise ValueError(
             "must begin with a letter or digit and hold only letters, digits, '.', '_' and '-', at "
@@ -40,7 +39,9 @@ def _utf8(value: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ValueError("is no UTF-8, which TensorBoard needs; choose another name") from None
+        raise ValueError(
+            "is not valid UTF-8, which TensorBoard needs; choose another name"
+        ) from None
     return value
 
 
@@ -51,15 +52,15 @@ def _not_empty(value: Any) -> Any:
 
 
 Name = Annotated[str, AfterValidator(_plain_name)]
-# Not pydantic's own string: a file's name need not be UTF-8, and what is typed need not be either.
+# Not pydantic's own str, which must be UTF-8: file names and command lines need not be.
 Text = Annotated[Any, AfterValidator(_text)]
 Place = Annotated[Any, AfterValidator(_text), AfterValidator(_not_empty)]
 Outputs = Annotated[Place, AfterValidator(_utf8)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-# More would not fit anywhere; the limit keeps a slip of the keyboard from being an overflow.
+# An upper limit for counts, so that a typing error does not cause an overflow.
 MAX_COUNT = 10_000_000
 
-# Arguments of Lightning's Trainer that the platform sets itself, and what to type in their place.
+# Arguments of Lightning's Trainer that the platform sets itself, and the advice in the message.
 OWNED_TRAINER_KEYS = {
     "barebones": "the platform records every run",
     "callbacks": "use callbacks=NAME, a file of conf/callbacks",
@@ -82,13 +83,16 @@ OWNED_TRAINER_KEYS = {
 
 
 class Section(BaseModel):
-    """Exact keys, exact types (1 is a float, true is no integer), finite numbers."""
+    """The base class of sections: no unknown keys, no type conversion, finite numbers only.
+
+    An integer is accepted as a float; a bool is not accepted as an integer.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 def require_finite(value: Any) -> Any:
-    """Return `value`; raise ValueError if a number in it is infinite or NaN."""
+    """Return `value`; raise ValueError if a float in it, at any depth, is infinite or NaN."""
     if isinstance(value, dict | list):
         for each in value.values() if isinstance(value, dict) else value:
             require_finite(each)
@@ -98,7 +102,11 @@ def require_finite(value: Any) -> Any:
 
 
 class Target(Section):
-    """A section that names a class; the other keys are arguments of its constructor."""
+    """A section that names a class; further keys are arguments of its constructor.
+
+    Attributes:
+        target: The dotted name of the class, written `_target_` in the configuration.
+    """
 
     model_config = ConfigDict(extra="allow")
     target: Annotated[str, Field(alias="_target_", min_length=1)]
@@ -106,14 +114,15 @@ class Target(Section):
 
 
 class Model(Target):
-    """`conf/model`.
+    """The section `model`, from a file in `conf/model`.
 
     Attributes:
-        framework_target: The net's twin in the mini framework, for `engine=framework`.
-        init: Whether each module's `reset_parameters` draws from its own stream (`by_module`), or
-            the net keeps what its constructor has drawn.
-        learning_rates: By the name of a file in conf/optimizer; they become `optimizer.lr`.
-        task: Arguments that the model's file wants its task to have.
+        name: The model's name, part of the names of runs; by default the name of the file.
+        framework_target: The equivalent class in the mini framework, for `engine=framework`.
+        init: `by_module` draws each module's weights (`reset_parameters`) from a named random
+            stream of its own; `constructor` keeps the weights that the constructor has drawn.
+        learning_rates: Values of `optimizer.lr` for this model, by the optimizer's file name.
+        task: Values for the section `task` that this model needs.
     """
 
     name: Name
@@ -124,13 +133,13 @@ class Model(Target):
 
 
 class Named(Target):
-    """`conf/task` and `conf/data`: they have a name, by default that of their file."""
+    """A section that names a class and has a name, by default that of its file."""
 
     name: Name
 
 
 class Task(Named):
-    """`conf/task`.
+    """The section `task`, from a file in `conf/task`.
 
     Attributes:
         framework_target: The LightningModule for `engine=framework`.
@@ -140,11 +149,12 @@ class Task(Named):
 
 
 class Data(Named):
-    """`conf/data`.
+    """The section `data`, from a file in `conf/data`.
 
     Attributes:
-        prepare: A function that settles what the section leaves open before the run is named.
-        dataset: What such a function has found; it becomes a part of the run's name.
+        prepare: The dotted name of a function that completes this section before the run is named;
+            None if there is none.
+        dataset: The data set that `prepare` has found, which can become part of the run's name.
     """
 
     prepare: str | None = None
@@ -152,11 +162,11 @@ class Data(Named):
 
 
 class Optimizer(Target):
-    """`conf/optimizer`.
+    """The section `optimizer`, from a file in `conf/optimizer`.
 
     Attributes:
-        framework_target: Its twin in the mini framework, for `engine=framework`.
-        no_weight_decay: Kinds of parameters without weight decay, as a group of their own.
+        framework_target: The equivalent class in the mini framework, for `engine=framework`.
+        no_weight_decay: The kinds of parameters that get no weight decay.
     """
 
     framework_target: str | None = None
@@ -164,7 +174,13 @@ class Optimizer(Target):
 
 
 class Scheduler(Target):
-    """`conf/scheduler`, with Lightning's keys for when it is stepped and what it watches."""
+    """The section `scheduler`, from a file in `conf/scheduler`.
+
+    Attributes:
+        interval: Whether the scheduler is stepped after each step or each epoch.
+        frequency: The scheduler is stepped once in this many intervals.
+        monitor: The metric that the scheduler gets, as ReduceLROnPlateau does; None for none.
+    """
 
     interval: Literal["step", "epoch"] = "epoch"
     frequency: Annotated[int, Field(ge=1)] = 1
@@ -172,14 +188,25 @@ class Scheduler(Target):
 
 
 class Metric(Section):
-    """What a task is judged by: `val/<name>` chooses, `test/<name>` is reported."""
+    """The metric that judges a task: models are chosen by `val/<name>` and report `test/<name>`.
+
+    Attributes:
+        name: The metric's name without its stage.
+        direction: Whether smaller (`min`) or larger (`max`) values are better.
+    """
 
     name: Annotated[str, AfterValidator(_metric_name)]
     direction: Literal["min", "max"]
 
 
 class Seeds(Section):
-    """`conf/seeds`: a seed at which a source of chance is held; null follows the run's seed."""
+    """The fixed seeds of sources of chance; None uses the run's seed.
+
+    Attributes:
+        data: The seed of the draws that make the data.
+        init: The seed of the initial weights.
+        order: The seed of the order of batches, and of all other draws in training.
+    """
 
     data: Seed | None = None
     init: Seed | None = None
@@ -187,7 +214,14 @@ class Seeds(Section):
 
 
 class Trainer(Section):
-    """`conf/trainer`; further keys are arguments of Lightning's Trainer."""
+    """The section `trainer`; further keys are arguments of Lightning's Trainer.
+
+    Attributes:
+        max_epochs: The number of epochs.
+        accelerator: The kind of device.
+        devices: The number of devices.
+        threads: The number of torch's CPU threads.
+    """
 
     model_config = ConfigDict(extra="allow")
     max_epochs: Annotated[int, Field(ge=1)]
@@ -198,7 +232,7 @@ class Trainer(Section):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The arguments of Lightning's Trainer that the platform does not own."""
+        """The further keys: arguments of Lightning's Trainer that the platform does not set."""
         return dict(self.model_extra or {})
 
 
@@ -206,33 +240,38 @@ class Checkpoints(Section):
     """When checkpoints are written between the first and the last epoch.
 
     Attributes:
-        max_overhead: The share of the time that writing them may take; 1 is after every epoch.
+        max_overhead: The share of the time that writing them may take; 1 writes after every epoch.
     """
 
     max_overhead: Annotated[float, Field(gt=0, le=1)]
 
 
 class Paths(Section):
-    """Where things are on this machine."""
+    """Folders on this machine.
+
+    Attributes:
+        outputs: The output folder, which holds the run directories.
+        data: The folder of the data files.
+    """
 
     outputs: Outputs
     data: Place
 
 
 class OutputPaths(Section):
-    """The same, of a command that reads no data."""
+    """Folders on this machine for a command that reads no data files: the output folder."""
 
     outputs: Outputs
 
 
 class InitFrom(Section):
-    """The run whose weights another one starts from, once it has been found.
+    """The run that provides the initial weights of another run.
 
     Attributes:
-        run: The path that was typed.
+        run: The path that was typed: a run directory or a variant's directory.
         source: The name of the run.
-        weights_sha256: Of its weights.
-        variant: The hash of its variant, where a variant's directory was typed.
+        weights_sha256: The SHA-256 of the run's weights.
+        variant: The hash of the run's variant if a variant's directory was typed, else None.
     """
 
     run: str
@@ -242,7 +281,7 @@ class InitFrom(Section):
 
 
 class TrainConfig(Section):
-    """`conf/train.yaml`, composed and resolved."""
+    """The configuration of project.train (`conf/train.yaml`), composed and resolved."""
 
     seed: Seed
     seeds: Seeds
@@ -270,10 +309,10 @@ class TrainConfig(Section):
 
 
 def validate_train(values: dict[str, Any]) -> TrainConfig:
-    """Check a resolved configuration of project.train.
+    """Check a resolved configuration of project.train, and return it as an object.
 
     Raises:
-        ConfigurationError: Naming every rule that is broken.
+        ConfigurationError: Rules are broken; the message has a line for each.
     """
     try:
         return TrainConfig.model_validate(values)

@@ -1,7 +1,7 @@
-"""Python modules as they are written: found, parsed and indexed without being imported.
+"""Finds, parses and indexes the source of Python modules without importing them.
 
-So a command can refuse a key that a class lacks within milliseconds, before torch is imported, and
-a run's identity can be known without running anybody's code.
+So a command can refuse an unknown key of a class within milliseconds, before torch is imported, and
+can find out a run's identity without executing foreign code.
 """
 
 import ast
@@ -16,7 +16,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 
 def module_path(name: str) -> Path | None:
-    """Return the file of a module, without importing its parents; None if there is none."""
+    """Return the .py file of a module, without importing its parents; None if there is none."""
     top, *rest = name.split(".")
     try:
         spec = importlib.util.find_spec(top)
@@ -34,7 +34,7 @@ def module_path(name: str) -> Path | None:
 
 
 def _submodule(name: str, folders: Sequence[Path]) -> tuple[Path | None, list[Path]]:
-    """Return the file of a module in a package's folders, and its own folders."""
+    """Return the file of a submodule (None without one), and its own folders if it is a package."""
     for folder in folders:
         package = folder / name
         if (init := package / "__init__.py").is_file():
@@ -45,16 +45,16 @@ def _submodule(name: str, folders: Sequence[Path]) -> tuple[Path | None, list[Pa
 
 
 def place_in_project(path: Path) -> Path | None:
-    """Return a file's place below the package `project`; None where it lies elsewhere."""
+    """Return the path of a file relative to the package `project`; None if it is not inside."""
     path = path.resolve()
     return path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else None
 
 
 def is_own(path: Path) -> bool:
-    """Whether the file is this project's or the user's, not installed and not Python's."""
+    """Return whether a file is the project's or the user's, not a library's or Python's own."""
     if place_in_project(path) is not None:
         return True
-    # Not resolved: an installed package may be a link.
+    # Links are not resolved: an installed package may be a link to another place.
     path = path.absolute()
     if any(path.is_relative_to(place) for place in _installed_places()):
         return False
@@ -68,12 +68,12 @@ def _installed_places() -> frozenset[Path]:
 
 
 def is_standard_library(module: str) -> bool:
-    """Whether the topmost package of `module` belongs to Python itself."""
+    """Return whether a module belongs to Python's standard library, by its topmost package."""
     return module.partition(".")[0] in sys.stdlib_module_names
 
 
 def statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield the statements of a module or class, those inside of `if`, `try` and `with` too."""
+    """Yield the statements of a module or class, including those in `if`, `try` and `with`."""
     for statement in body:
         yield statement
         if isinstance(statement, ast.If | ast.Try | ast.With):
@@ -87,12 +87,17 @@ def statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 class Imports:
-    """What the import statements of a module bind.
+    """The names that the import statements of a module define.
+
+    Attributes:
+        names: For each name, the dotted names that it may stand for.
+        packages: Dotted names of modules that are imported under their own names (`import a.b`).
+        stars: Dotted names of modules from which `*` is imported.
 
     Args:
-        nodes: The statements; others than imports are passed over.
+        nodes: Syntax nodes; all but import statements are ignored.
         module: The dotted name of the module.
-        path: Its file.
+        path: The module's file.
     """
 
     def __init__(self, nodes: Iterator[ast.AST], module: str, path: Path) -> None:
@@ -116,7 +121,7 @@ class Imports:
                         self.packages.append(alias.name)
 
     def resolve(self, name: str) -> Iterator[str]:
-        """Yield the dotted names that `name`, dotted or not, may stand for."""
+        """Yield the full dotted names that `name`, as written in the module, may stand for."""
         first, _, rest = name.partition(".")
         for target in self.names.get(first, ()):
             yield ".".join(filter(None, [target, rest]))
@@ -124,19 +129,19 @@ class Imports:
             if name.startswith(f"{package}."):
                 yield name
         for source in self.stars:
-            # What is compiled cannot be followed; its name would be looked up in its package.
+            # A compiled module has no source; the name would be looked up in its package instead.
             if module_path(source) is not None:
                 yield f"{source}.{name}"
 
 
 class Module:
-    """A module as it is written.
+    """The parsed source of a module.
 
     Attributes:
-        name: Its dotted name.
+        name: The module's dotted name.
         path: Its file.
         tree: Its syntax tree.
-        bound: The statements that define each of its names, imports left out.
+        bound: For each name that it defines, the statements that do so; imports are left out.
     """
 
     def __init__(self, name: str, path: Path, tree: ast.Module) -> None:
@@ -148,17 +153,20 @@ class Module:
 
     @functools.cached_property
     def imports(self) -> Imports:
-        """The imports at the module's top."""
+        """The imports of the module itself, without those in functions and classes."""
         return Imports(statements(self.tree.body), self.name, self.path)
 
     @functools.cached_property
     def all_imports(self) -> Imports:
-        """The imports inside of functions too."""
+        """All imports, including those in functions and classes."""
         return Imports(ast.walk(self.tree), self.name, self.path)
 
 
 def find_module(name: str) -> Module | None:
-    """Return a module as its file is now; None where there is none, or no Python in it."""
+    """Return the source of a module, read again if its file has changed.
+
+    None if there is no .py file, or it cannot be read or parsed.
+    """
     path = module_path(name)
     if path is None:
         return None
@@ -178,7 +186,7 @@ def _read(name: str, path: Path, modified: int, size: int) -> Module | None:
 
 
 def _binds(statement: ast.stmt) -> set[str]:
-    """Return the names that a statement of a module defines; an import defines none here."""
+    """Return the names that a statement of a module defines; imports are ignored."""
     if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
         return {statement.name}
     targets: list[ast.expr] = []

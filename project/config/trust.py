@@ -1,9 +1,9 @@
-"""A stored configuration is data: what it may name before anything that it names is built.
+"""Checks which classes a stored configuration names, before any of them is imported.
 
-Who gets a run directory from somebody else opens a file that names classes. From it only classes of
-this project, torch, torchvision, torchmetrics and Lightning are built, each where it belongs, and
-those of the user's own modules whose source here is what the run recorded. Nothing is imported to
-find that out.
+A run directory may come from somebody else, and its configuration could name any code. Classes of
+this project, torch, torchvision, torchmetrics and Lightning are trusted in the sections where they
+belong. Classes of the user's own modules are trusted if their source is the one that the run
+recorded.
 """
 
 import ast
@@ -16,7 +16,7 @@ from project.config.constructors import Definition, find_definition
 from project.config.errors import ConflictError
 from project.config.source import is_own, is_standard_library, module_path, place_in_project
 
-# Where the classes of a section may come from, and those that their arguments describe (NESTED).
+# Library packages that classes of a section may come from; NESTED is for objects in arguments.
 NESTED = "nested"
 LIBRARIES: dict[str, tuple[str, ...]] = {
     "model": ("torch.nn", "torchvision.models", "torchvision.ops"),
@@ -37,7 +37,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "augmentation": ("project.data.augmentation",),
     NESTED: ("project.models", "project.data.augmentation"),
 }
-# Callbacks that have a say in a run's result; others write where they are told.
+# Trusted callbacks: they can change the result. Others write files wherever they are told to.
 CALLBACKS = frozenset(
     {
         "project.training.best_checkpoint.BestCheckpoint",
@@ -47,20 +47,20 @@ CALLBACKS = frozenset(
         "pytorch_lightning.callbacks.stochastic_weight_avg.StochasticWeightAveraging",
     }
 )
-# What may be a function, and the parameter by which such a function is known.
+# Where a function is trusted too, and the parameter that it must have.
 FUNCTIONS = {"scheduler": "optimizer", "prepare": "section"}
-# Keys with which other tools make a section call something else than the class that it names.
+# Keys with which tools such as Hydra change what a section calls, and how.
 FORBIDDEN_KEYS = ("_args_", "_partial_", "_convert_", "_recursive_", "_execution_whitelist_")
 
 
 @dataclass(frozen=True)
 class CodeOnRecord:
-    """What a run says of its code, and what there is.
+    """The code that a run recorded, and the present code.
 
     Attributes:
-        recorded: Fingerprints of the definitions that made the run, by `module:name`.
-        now: The same, of the code that there is.
-        outputs: The output folder that holds the run; no module is taken from it.
+        recorded: Hashes of the definitions that made the run, by `module:name`.
+        now: Hashes of the present definitions, by `module:name`.
+        outputs: The output folder that holds the run; modules inside it are never trusted.
     """
 
     recorded: Mapping[str, str]
@@ -69,14 +69,15 @@ class CodeOnRecord:
 
 
 def check_trusted(sections: Mapping[str, Any], code: CodeOnRecord) -> None:
-    """Refuse sections of a stored configuration that would build what must not be trusted.
+    """Check that sections of a stored configuration name trusted code only.
 
     Args:
-        sections: Those that are to be built, by name.
-        code: Fingerprints, and where no module is taken from.
+        sections: The content of the sections that will be built, by name.
+        code: The code that the run recorded, and the present code.
 
     Raises:
-        ConflictError: Naming the key, and how to trust it.
+        ConflictError: A section names untrusted code, or has a forbidden key or an interpolation;
+            the message names the key, and how to trust it.
     """
     for kind, section in sections.items():
         for place, key, value in _walk(section, kind):
@@ -97,13 +98,13 @@ def check_trusted(sections: Mapping[str, Any], code: CodeOnRecord) -> None:
 
 def _refused(place: str, value: Any, reason: str) -> ConflictError:
     return ConflictError(
-        f"the stored configuration has {place}={value!r}, which {reason}; trust_code=true builds "
-        "it all the same"
+        f"the stored configuration has {place}={value!r}, which {reason}; if you trust "
+        "it, pass trust_code=true"
     )
 
 
 def _walk(node: Any, place: str) -> Iterator[tuple[str, str, Any]]:
-    """Yield the dotted place, the key and the value of everything in a section."""
+    """Yield the dotted place, the key and the value of each item in a section, at any depth."""
     items: Iterator[tuple[Any, Any]] = iter(())
     if isinstance(node, dict):
         items = iter(node.items())
@@ -115,18 +116,18 @@ def _walk(node: Any, place: str) -> Iterator[tuple[str, str, Any]]:
 
 
 def _why_not(target: Any, kind: str, code: CodeOnRecord) -> str | None:
-    """Return why what a key names is not trusted; None if it is."""
+    """Return why the class or function `target` is not trusted in a section; None if it is."""
     definition = find_definition(target) if isinstance(target, str) else None
     if definition is None:
         return "names nothing that can be found"
-    # The module that is imported, which may only hand on what another one defines.
+    # The module that will be imported; it may re-export what another module defines.
     entry = _entry_module(target)
     if (reason := _why_not_imported(entry, code)) is not None:
         return reason
     if not definition.is_class and not _is_function_for(definition, kind):
-        return "is no class"
+        return "is not a class"
     if definition.is_class and kind == "prepare":
-        return "is no function that prepares data"
+        return "is not a function that prepares data"
     if kind == "callbacks":
         name = f"{definition.module}.{definition.node.name}"
         if name in CALLBACKS:
@@ -134,12 +135,12 @@ def _why_not(target: Any, kind: str, code: CodeOnRecord) -> str | None:
     elif place_in_project(definition.path) is not None:
         kind = "data" if kind == "prepare" else kind
         trusted = _is_within(definition.module, PARTS[kind])
-        return None if trusted else f"does not belong into {kind}"
+        return None if trusted else f"does not belong in {kind}"
     if is_own(definition.path) and place_in_project(definition.path) is None:
         return _why_not_own(definition, code)
     if _is_within(definition.module, LIBRARIES.get(kind, ())):
         return None
-    return f"is none of the classes that belong into {kind}"
+    return f"is not one of the classes that belong in {kind}"
 
 
 def _is_within(module: str, packages: tuple[str, ...]) -> bool:
@@ -147,14 +148,14 @@ def _is_within(module: str, packages: tuple[str, ...]) -> bool:
 
 
 def _entry_module(target: str) -> str:
-    """Return the part of a dotted name that is imported."""
+    """Return the longest part of a dotted name that is a module, which would be imported."""
     parts = target.split(".")
     names = (".".join(parts[:split]) for split in range(len(parts) - 1, 0, -1))
     return next(name for name in names if module_path(name) is not None)
 
 
 def _is_function_for(definition: Definition, kind: str) -> bool:
-    """Whether a function takes what the platform hands to one in its place."""
+    """Return whether a definition is a function that is allowed in sections of this kind."""
     node = definition.node
     if isinstance(node, ast.ClassDef) or kind not in FUNCTIONS:
         return False
@@ -163,7 +164,7 @@ def _is_function_for(definition: Definition, kind: str) -> bool:
 
 
 def _why_not_imported(module: str, code: CodeOnRecord) -> str | None:
-    """Return why a module must not be imported; None if it may be."""
+    """Return why importing a module is not trusted; None if it is."""
     path = module_path(module)
     assert path is not None  # a definition has been found in it
     if place_in_project(path) is not None:

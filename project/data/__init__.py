@@ -1,1 +1,1 @@
-"""Where the digits come from, and the pairs made of them."""
+"""Data: fetching and reading data sets, and serving them as pairs of digits or as images."""

@@ -1,4 +1,4 @@
-"""Digits that are never twice the same: turned, moved, scaled, sheared, dented, thick or thin."""
+"""Augmentation: random deformations of images (affine, elastic, stroke thickness)."""
 
 import math
 from dataclasses import dataclass
@@ -7,28 +7,29 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample, interpolate
 
-# An elastic deformation is drawn at so many places along each axis and smooth in between: a few
-# pixels from place to place, about the width of a stroke (Simard et al. 2003, where a Gaussian
-# filter smooths).
+# An elastic deformation is drawn on a grid with this number of knots along each axis and
+# interpolated between them. Knots are a few pixels apart, about the width of a stroke (Simard et
+# al. 2003, who smooth by a Gaussian filter).
 KNOTS = 4
 
 
 @dataclass(frozen=True)
 class Deformation:
-    """A random map for every digit of a batch: from affine amounts, and an elastic one.
+    """Random deformation of a batch, different for each image: affine, elastic, stroke thickness.
 
-    Each amount is drawn uniformly from [-limit, limit]. What comes in from outside an image is its
-    border's nearest pixel. Draws from torch's default generator (the stream `noise/<step>`).
+    Each amount is drawn uniformly from [-limit, limit], where the limits are the attributes. Pixels
+    from outside an image take the value of the nearest border pixel. Random numbers come from
+    torch's global generator (in training the stream `noise/<n>`).
 
     Attributes:
-        rotation: In degrees.
-        shift: In pixels along each axis.
-        scale: As a share of the size.
-        shear: In degrees.
-        elastic: In pixels along each axis.
-        gamma: At last the ink, between 0 at an image's lightest pixel and 1 at its darkest, is
-            raised to a power between 1 / gamma and gamma, whose logarithm is drawn uniformly:
-            strokes become thicker or thinner.
+        rotation: The limit in degrees.
+        shift: The limit in pixels, along each axis.
+        scale: The limit as a share of the size.
+        shear: The limit in degrees.
+        elastic: The limit in pixels, along each axis.
+        gamma: Pixels, rescaled to [0, 1] per image, are raised to a power between 1 / gamma and
+            gamma whose logarithm is drawn uniformly; this makes strokes thicker or thinner. 1 is no
+            change.
     """
 
     rotation: float
@@ -39,9 +40,10 @@ class Deformation:
     gamma: float = 1.0
 
     def __call__(self, pairs: Tensor) -> Tensor:
-        """Map pairs (N, 2, H, W), or images (N, C, H, W), to what has the same shape.
+        """Return deformed pairs (N, 2, H, W) or images (N, C, H, W), in the same shape.
 
-        The digits of a pair move apart, the channels of a colour image together.
+        With up to 2 channels each channel is deformed by itself (the digits of a pair); with more,
+        the channels of an image are deformed together (a colour image).
         """
         is_colour = pairs.shape[1] > 2
         images = pairs if is_colour else pairs.flatten(0, 1).unsqueeze(1)
@@ -54,14 +56,14 @@ class Deformation:
         return moved.view_as(pairs)
 
     def _maps(self, images: Tensor) -> Tensor:
-        """Return maps (2 N, 2, 3) from pixels of the new image to pixels of the old, in [-1, 1]."""
+        """Return affine maps (M, 2, 3) from new to old pixel coordinates in [-1, 1]."""
         turn, lean, size, right, down = _uniform(5, len(images)).to(images)
         turn = turn * math.radians(self.rotation)
         lean = (lean * math.radians(self.shear)).tan()
         size = 1 + size * self.scale
         pixel = 2 / images.shape[-1]
         cosine, sine = turn.cos() * size, turn.sin() * size
-        # The rotation and scaling times the shear (1, lean; 0, 1).
+        # The matrix of rotation and scaling, times the shear matrix (1, lean; 0, 1).
         rows = (
             torch.stack((cosine, lean * cosine - sine, right * self.shift * pixel), 1),
             torch.stack((sine, lean * sine + cosine, down * self.shift * pixel), 1),
@@ -69,13 +71,13 @@ class Deformation:
         return torch.stack(rows, 1)
 
     def _dents(self, images: Tensor) -> Tensor:
-        """Return displacements (2 N, H, W, 2) in the same unit."""
+        """Return elastic displacements (M, H, W, 2) in the same coordinates."""
         knots = _uniform(len(images), 2, KNOTS, KNOTS).to(images)
         dents = interpolate(knots, images.shape[-2:], mode="bilinear", align_corners=True)
         return dents.permute(0, 2, 3, 1) * (self.elastic * 2 / images.shape[-1])
 
     def _inked(self, images: Tensor) -> Tensor:
-        """Return images (2 N, 1, H, W), each with a power of its own."""
+        """Return images (M, C, H, W), each raised to a random power."""
         powers = _uniform(len(images), 1, 1, 1).to(images).mul(math.log(self.gamma)).exp()
         lightest = images.amin((2, 3), keepdim=True)
         span = images.amax((2, 3), keepdim=True) - lightest
@@ -84,5 +86,5 @@ class Deformation:
 
 
 def _uniform(*shape: int) -> Tensor:
-    """Draw on the CPU, so that the numbers are those of the stream on every device."""
+    """Draw from U(-1, 1) on the CPU, so that the numbers are the same on every device."""
     return torch.rand(*shape).mul_(2).sub_(1)

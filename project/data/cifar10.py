@@ -1,4 +1,4 @@
-"""CIFAR-10 in torchvision's layout. Imports no torch."""
+"""CIFAR-10, in the files that torchvision uses. Imports no torch."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,17 @@ FILES = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch", "bat
 
 
 def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Make sure that the files are there; returns the settled section, and facts for the record.
+    """Download CIFAR-10 unless its files are present.
+
+    Args:
+        section: The configuration's section `data`, with `root`.
+
+    Returns:
+        The section with `classes`, `channels` and `image_size`; and facts for the run record.
 
     Raises:
-        DataError: They cannot be had.
+        DataError: The files are not available.
+        ConfigurationError: The section contradicts the size of the data.
     """
     root = Path(section["root"])
     fetched_from = fetch("CIFAR10", root, FOLDER, FILES)
@@ -29,17 +36,21 @@ def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def files_to_send(section: dict[str, Any]) -> dict[str, bytes]:
-    """Return what the data folder of another machine has to hold, by path in it."""
+    """Return the files that another machine's data folder needs: contents by relative path."""
     root = Path(section["root"])
     return {f"{FOLDER}/{name}": (root / FOLDER / name).read_bytes() for name in FILES}
 
 
 def read(root: Path, train: bool) -> "tuple[np.ndarray, np.ndarray]":
-    """Return the images of a split, bytes (N, 3, 32, 32), and their classes (N,).
+    """Return a split: images, uint8 (N, 3, 32, 32), and classes, int64 (N,).
+
+    Args:
+        root: The data folder.
+        train: Whether to read the training split; else the test split.
 
     Raises:
-        DataError: A file is not what torchvision's checksums say. (It holds a pickle, which could
-            run code: so none is opened before.)
+        DataError: A file has another checksum than torchvision's. (The files are pickles, which
+            could run code, so none is opened before this check.)
     """
     import numpy as np
     from torchvision.datasets import CIFAR10
@@ -48,8 +59,8 @@ def read(root: Path, train: bool) -> "tuple[np.ndarray, np.ndarray]":
         split = CIFAR10(root, train=train, download=False)
     except RuntimeError:
         raise DataError(
-            f"{root / FOLDER} does not hold CIFAR-10 by torchvision's checksums; move it away so "
-            "that it is downloaded anew"
+            f"the files in {root / FOLDER} do not match torchvision's checksums of CIFAR-10; move "
+            "the folder away to download them again"
         ) from None
     images = np.ascontiguousarray(split.data.transpose(0, 3, 1, 2))
     return images, np.asarray(split.targets, np.int64)

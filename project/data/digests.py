@@ -1,4 +1,4 @@
-"""SHA-256 of examples, independent of their order and of how they are batched."""
+"""SHA-256 of sets of examples, independent of their order and batching."""
 
 import hashlib
 from collections.abc import Iterable
@@ -12,14 +12,18 @@ MODULUS = 2**256
 
 
 class ExampleDigest:
-    """Adds up a hash of every example: the sum is the same in any order and batch size."""
+    """Digest of a set of examples: the sum of their hashes, the same for any order and batching.
+
+    Attributes:
+        count: The number of examples added.
+    """
 
     def __init__(self) -> None:
         self._sum = 0
         self.count = 0
 
     def add(self, example: Iterable[bytes]) -> None:
-        """Add an example, given by the bytes of its parts."""
+        """Add one example, given as the bytes of its parts."""
         digest = hashlib.sha256()
         for part in example:
             digest.update(len(part).to_bytes(8, "big"))
@@ -28,19 +32,22 @@ class ExampleDigest:
         self.count += 1
 
     def add_batch(self, batch: Any) -> None:
-        """Add the examples of a batch: tensors, arrays, lists and texts in any nesting."""
+        """Add the examples of a batch of tensors, arrays, lists and strings, in any nesting.
+
+        If the parts of the batch have different lengths, it is added as one example.
+        """
         parts = list(_parts(batch))
         sizes = {len(part) for part in parts}
         if not parts:
             return
-        if len(sizes) > 1:  # no batch of examples: it counts as one
+        if len(sizes) > 1:  # its parts do not belong to common examples: add it as one example
             self.add(each for part in parts for each in part)
             return
         for example in zip(*parts, strict=True):
             self.add(example)
 
     def hexdigest(self) -> str | None:
-        """Return the digest of all examples so far; None where there was none."""
+        """Return the digest of all examples added so far in hexadecimal; None if there are none."""
         if not self.count:
             return None
         text = f"{self.count}:{self._sum:064x}"
@@ -48,7 +55,7 @@ class ExampleDigest:
 
 
 def example_hashes(batch: Any) -> list[bytes]:
-    """Return the SHA-256 of each example of a batch; empty where it is no batch of examples."""
+    """Return the SHA-256 of each example of a batch; empty if its parts differ in length."""
     parts = list(_parts(batch))
     if len({len(part) for part in parts}) != 1:
         return []
@@ -56,7 +63,7 @@ def example_hashes(batch: Any) -> list[bytes]:
 
 
 def _parts(node: Any) -> Iterable[list[bytes]]:
-    """Yield for each tensor of a batch the bytes of its rows."""
+    """Yield a list for each tensor, array or list of a batch: the bytes of its rows."""
     if isinstance(node, Tensor):
         node = node.detach().cpu()
         if node.dtype == torch.bfloat16:

@@ -1,6 +1,6 @@
-"""The 1,797 handwritten digits of 8x8 pixels that scikit-learn ships. Imports no torch.
+"""The 1,797 handwritten digits of 8x8 pixels that scikit-learn includes. Imports no torch.
 
-They are read without importing scikit-learn, which takes a second.
+The file is read without importing scikit-learn, which would take a second.
 """
 
 from importlib.util import find_spec
@@ -20,11 +20,18 @@ SIZE, CLASSES, LEVELS = 8, 10, 16  # pixels are 0 to 16
 
 
 def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Find the digits; returns the settled section, and facts for the run record.
+    """Find the file with the digits.
+
+    Args:
+        section: The configuration's section `data`, with `root`.
+
+    Returns:
+        The section with `classes`, `channels` and `image_size`; and facts for the run record.
 
     Raises:
-        ConfigurationError: scikit-learn is not installed.
-        DataError: It is installed without its digits.
+        ConfigurationError: scikit-learn is not installed, or the section contradicts the data's
+            size.
+        DataError: scikit-learn is installed without the file.
     """
     path = find(Path(section["root"]))
     settled = with_shape(section, CLASSES, channels=1, image_size=SIZE)
@@ -33,7 +40,14 @@ def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def find(root: Path) -> Path:
-    """Return the file in the data folder, where a sweep may have sent it, or scikit-learn's own."""
+    """Return the path of the file: in the data folder `root`, else in the scikit-learn package.
+
+    A sweep copies the file to the data folder of other machines.
+
+    Raises:
+        ConfigurationError: scikit-learn is not installed.
+        DataError: scikit-learn is installed without the file.
+    """
     if (root / NAME).is_file():
         return root / NAME
     require("data=digits8x8", ("sklearn",), "examples")
@@ -47,12 +61,16 @@ def find(root: Path) -> Path:
 
 
 def files_to_send(section: dict[str, Any]) -> dict[str, bytes]:
-    """Return what the data folder of another machine has to hold, by path in it."""
+    """Return the files that another machine's data folder needs: contents by relative path."""
     return {NAME: find(Path(section["root"])).read_bytes()}
 
 
 def read(root: Path) -> "tuple[np.ndarray, np.ndarray]":
-    """Return the images, bytes (1797, 1, 8, 8) of 0 to 16, and their classes (1797,)."""
+    """Return images, uint8 (1797, 1, 8, 8) in 0 .. 16, and classes, int64 (1797,).
+
+    Raises:
+        DataError: The file cannot be read.
+    """
     import numpy as np
 
     path = find(root)

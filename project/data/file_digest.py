@@ -1,4 +1,4 @@
-"""SHA-256 of data files. Imports no torch: a run is named before anything heavy is loaded."""
+"""SHA-256 of data files. Imports no torch, because a run is named before torch is loaded."""
 
 import functools
 import hashlib
@@ -7,11 +7,11 @@ from pathlib import Path
 
 
 def file_digest(files: Iterable[str | Path], root: Path | None = None) -> str:
-    """Return the SHA-256 over the names and contents of data files, in the order of their names.
+    """Return the SHA-256 over the names and contents of data files, sorted by name.
 
     Args:
-        files: Their paths.
-        root: The folder below which their names are told; None where the last part is enough.
+        files: The paths.
+        root: Names are paths relative to this folder; None to use file names alone.
     """
     named = {_name(Path(path), root): Path(path) for path in files}
     digest = hashlib.sha256()
@@ -28,6 +28,6 @@ def _name(path: Path, root: Path | None) -> str:
 
 @functools.lru_cache(maxsize=100_000)
 def _content_digest(path: Path, modified: int, size: int) -> bytes:
-    """Once for all jobs of a sweep, as long as the file does not change."""
+    """Return the SHA-256 of a file, cached until its modification time or size changes."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").digest()

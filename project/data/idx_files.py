@@ -1,4 +1,4 @@
-"""The format of MNIST's files: arrays of unsigned bytes."""
+"""Parse IDX, the format of MNIST's files: arrays of unsigned bytes."""
 
 import numpy as np
 
@@ -6,13 +6,13 @@ from project.data.mnist_files import DataError
 
 
 def parse_idx(content: bytes, item_shape: tuple[int, ...]) -> np.ndarray:
-    """Return an IDX file of unsigned bytes as uint8 (N, *item_shape).
+    """Return the items of an IDX file of unsigned bytes as uint8 (N, *item_shape).
 
     Layout: 00 00 08 (unsigned byte), the number of dimensions, each dimension as a big-endian
     32-bit integer, then the items.
 
     Raises:
-        DataError: The content says otherwise.
+        DataError: The content is not in this format or has other dimensions.
     """
     dimensions = 1 + len(item_shape)
     magic = bytes([0, 0, 8, dimensions])
@@ -25,13 +25,18 @@ def parse_idx(content: bytes, item_shape: tuple[int, ...]) -> np.ndarray:
     items = np.frombuffer(content, np.uint8, offset=start)
     if shape[1:] != item_shape or items.size != np.prod(shape, dtype=np.int64):
         raise DataError(
-            f"IDX items must be {item_shape} and fill the file, got {shape} in {items.size} bytes"
+            f"IDX items must be {item_shape} and as many as the header says, got shape {shape} in "
+            f"the header and {items.size} bytes of items"
         )
     return items.reshape(shape)
 
 
 def parse_digits(images: bytes, labels: bytes) -> tuple[np.ndarray, np.ndarray]:
-    """Return images (N, 28, 28) uint8 and labels (N,) int64 of two files; raises DataError."""
+    """Return images, uint8 (N, 28, 28), and labels, int64 (N,), from the content of two IDX files.
+
+    Raises:
+        DataError: A file is invalid, or the numbers of images and labels differ.
+    """
     pixels, classes = parse_idx(images, (28, 28)), parse_idx(labels, ())
     if len(pixels) != len(classes):
         raise DataError(f"there are {len(pixels)} images but {len(classes)} labels")

@@ -1,4 +1,4 @@
-"""IDX files, MNIST's format: which of a folder are the four of a data set, and what they hold."""
+"""Find and read the four IDX files (MNIST's format) of a data set in a folder."""
 
 import gzip
 import zlib
@@ -14,29 +14,30 @@ from project.data.torchvision_files import fetch
 if TYPE_CHECKING:
     import numpy as np
 
-# Data sets of torchvision that are kept as MNIST is, under <root>/<name>/raw.
+# Data sets of torchvision in MNIST's format and layout: <root>/<name>/raw.
 DATASETS = ("FashionMNIST", "KMNIST")
 FILES = [
     f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
 ]
-# How a file of each split may be called in somebody's own folder.
+# The file name prefixes of each split that are accepted in a user's folder.
 PARTS = {"train": ("train",), "test": ("t10k", "test")}
 KINDS = {"images": "images-idx3-ubyte", "labels": "labels-idx1-ubyte"}
 CLASSES = 10
 
 
 def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Make sure that the four files of a `data` section are there.
+    """Find the four files, and download them first if they belong to a data set of torchvision.
 
     Args:
-        section: With `root`, and `dataset` for a data set of torchvision.
+        section: The configuration's section `data`, with `root`, and `dataset` for a data set of
+            torchvision.
 
     Returns:
-        The section, and facts for the run record.
+        The section with `root` expanded; and facts for the run record.
 
     Raises:
-        ConfigurationError: No folder is named.
-        DataError: The files cannot be had.
+        ConfigurationError: `root` is missing or `dataset` is unknown.
+        DataError: The files are not available.
     """
     dataset, fetched_from = section.get("dataset"), "folder"
     if not section.get("root"):
@@ -59,7 +60,7 @@ def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def folder_of(section: dict[str, Any]) -> Path:
-    """Return the folder of the four files."""
+    """Return the folder of the four files: `root`, or `<root>/<dataset>/raw` with a `dataset`."""
     dataset = section.get("dataset")
     return Path(section["root"]) / (_raw(dataset) if dataset else "")
 
@@ -69,26 +70,26 @@ def _raw(dataset: str) -> str:
 
 
 def files_to_send(section: dict[str, Any]) -> dict[str, bytes]:
-    """Return what the data folder of another machine has to hold, by path in it."""
+    """Return the files that another machine's data folder needs: contents by relative path."""
     root = Path(section["root"])
     files = find(folder_of(section)).values()
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
 
 
 def find(folder: Path) -> dict[str, Path]:
-    """Return the four files by `<split> <kind>`, such as `test labels`.
+    """Return the paths of the four files by `<split> <kind>`, such as `test labels`.
 
     Raises:
-        DataError: There is no such folder, or one of them is missing or there twice.
+        DataError: The folder does not exist, or a file is missing or ambiguous.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder} is no folder; name the one that holds the four IDX files")
+        raise DataError(f"{folder} is not a folder; name the one that holds the four IDX files")
     names = sorted(path.name for path in folder.iterdir())
     found = {}
     for split, parts in PARTS.items():
         for kind, ending in KINDS.items():
             wanted = [f"{part}-{ending}" for part in parts]
-            # A .gz beside its own content is no second file.
+            # A plain file and its .gz count as one file.
             matching = {
                 name.removesuffix(".gz")
                 for name in names
@@ -97,17 +98,20 @@ def find(folder: Path) -> dict[str, Path]:
             if len(matching) != 1:
                 several = f"several files ({', '.join(sorted(matching))})"
                 what = several if matching else "no file"
-                raise DataError(f"{folder} holds {what} named *{' or *'.join(wanted)}[.gz]")
+                raise DataError(
+                    f"{folder} holds {what} named *{' or *'.join(wanted)}[.gz]; it must hold "
+                    "exactly one"
+                )
             name = matching.pop()
             found[f"{split} {kind}"] = folder / (name if name in names else f"{name}.gz")
     return found
 
 
 def read(folder: Path) -> dict[str, "tuple[np.ndarray, np.ndarray]"]:
-    """Return the images (N, H, W) and labels (N,) of each split, `train` and `test`.
+    """Return images (N, H, W) and labels (N,) of each split, `train` and `test`.
 
     Raises:
-        DataError: A file is none of its kind, or they do not fit together.
+        DataError: A file is invalid, or images and labels do not fit together.
     """
     import numpy as np
 

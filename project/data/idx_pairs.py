@@ -1,4 +1,4 @@
-"""Pairs of images from any IDX files: FashionMNIST, KMNIST, one's own."""
+"""Pairs of images from any IDX files: FashionMNIST, KMNIST, or the user's own."""
 
 import warnings
 from pathlib import Path
@@ -12,12 +12,14 @@ from project.data.pairs import DigitPairsData
 
 
 class IdxPairs(DigitPairsData):
-    """Pairs of the images of ten classes in four IDX files.
+    """Data module with pairs of images of ten classes, from four IDX files.
+
+    The arguments not listed are those of `DigitPairsData`.
 
     Args:
         root: The folder of the files, or the data folder for a data set of torchvision.
-        dataset: `FashionMNIST` or `KMNIST`, in `<root>/<dataset>/raw`; None for files of one's own.
-        (The others are those of `DigitPairsData`.)
+        dataset: `FashionMNIST` or `KMNIST`, in `<root>/<dataset>/raw`; None for the user's own
+            files.
     """
 
     def __init__(
@@ -50,10 +52,14 @@ class IdxPairs(DigitPairsData):
         self.folder = folder_of({"root": root, "dataset": dataset})
 
     def load_digits(self) -> tuple[str, Digits, Digits]:
-        """Return the images of both splits; raises DataError if a file is none of its kind."""
+        """Return the folder's path as a name, and the training and test images.
+
+        Raises:
+            DataError: A file is missing or invalid.
+        """
         splits = read(self.folder)
         with warnings.catch_warnings():
-            # Read-only to numpy. Nobody writes into them: pairs are made of digits taken out.
+            # numpy's arrays are read-only; nothing writes to them, because pairs hold copies.
             warnings.filterwarnings("ignore", "The given NumPy array is not writable")
             train, test = (
                 Digits(torch.from_numpy(images), torch.from_numpy(labels))

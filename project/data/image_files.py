@@ -19,7 +19,7 @@ ENDINGS = (
     ".avif", ".bmp", ".dng", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg",
     ".jxl", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".svg", ".tif", ".tiff", ".webp",
 )  # fmt: skip
-MOST_NAMED = 20
+MAX_NAMED = 20
 
 
 def file_pairs(paths: Sequence[Path]) -> list[FilePair]:
@@ -112,7 +112,7 @@ def read_digits(pairs: Iterable[FilePair], single: bool = False) -> np.ndarray:
         except ImageError as error:
             problems.append(str(error))
     if problems:
-        more = len(problems) - MOST_NAMED
-        named = problems[:MOST_NAMED] + ([f"and {more} more files"] if more > 0 else [])
+        more = len(problems) - MAX_NAMED
+        named = problems[:MAX_NAMED] + ([f"and {more} more files"] if more > 0 else [])
         raise ImageError("\n  ".join(named))
     return np.stack([np.stack([digits[first], digits[second]]) for first, second in pairs])

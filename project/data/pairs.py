@@ -1,6 +1,7 @@
-"""Pairs of digits as a LightningDataModule: drawn by named streams, served whole from memory.
+"""The base class of data modules with pairs of digits, drawn by named random streams.
 
-`DigitPairsData` draws, scales and serves; its subclasses say where the digits come from.
+`DigitPairsData` draws, normalises and batches the pairs, which it holds in memory; its subclasses
+load the digits.
 """
 
 import copy
@@ -17,7 +18,7 @@ from project.data.mnist import Digits, check_enough
 from project.data.mnist_files import DataError
 from project.seeding import generator
 
-# Pairs in a batch of validation or test: few batches, whose maps still fit into the cache.
+# The batch size of validation and test: few batches, but small enough for the CPU's cache.
 EVALUATION_BATCH = 250
 
 # images (N, 2, H, W), target (N,) and digit classes (N, 2)
@@ -25,12 +26,14 @@ Batch = tuple[Tensor, Tensor, Tensor]
 
 
 class Pairs(Dataset[Batch]):
-    """N pairs in memory; an index tensor takes out a whole batch at once.
+    """Dataset of N pairs in memory; an index tensor returns a whole batch.
 
-    Attributes:
+    Args:
         images: (N, 2, H, W) float32.
         digits: (N, 2) int64, the classes.
-        target: (N,) int64, 1 where the first digit is lesser than or equal to the second, else 0.
+
+    Attributes:
+        target: (N,) int64, 1 if the first digit is less than or equal to the second, else 0.
     """
 
     def __init__(self, images: Tensor, digits: Tensor) -> None:
@@ -46,12 +49,12 @@ class Pairs(Dataset[Batch]):
 
 
 def targets(digits: Tensor) -> Tensor:
-    """Return for classes (N, 2) whether the first is at most the second: 1 or 0, (N,)."""
+    """Return 1 for each pair of classes (N, 2) whose first is at most the second, else 0: (N,)."""
     return (digits[:, 0] <= digits[:, 1]).long()
 
 
 class SingleDigits(Dataset[Batch]):
-    """The digits of `pairs`, taken out of them: an index tensor (N, 2) makes N new pairs."""
+    """Dataset of the single digits of `pairs`; an index tensor (N, 2) returns N new pairs."""
 
     def __init__(self, pairs: Pairs) -> None:
         self.images = pairs.images.flatten(0, 1)
@@ -66,16 +69,16 @@ class SingleDigits(Dataset[Batch]):
 
 
 class BatchIndexSampler(Sampler[Tensor]):
-    """Index tensors of at most `batch_size`, the last one shorter; in order, or shuffled by epoch.
+    """Sampler that yields index tensors of at most `batch_size`, in order or shuffled.
 
-    The order of an epoch is a function of (seed, epoch) alone, so a run that is resumed in epoch 7
-    sees the pairs as one that came there by itself. Lightning calls `set_epoch`.
+    The order of an epoch depends on (seed, epoch) only, so a run that is resumed in epoch 7 sees
+    the same order as an uninterrupted one. Lightning calls `set_epoch`.
 
     Args:
-        pairs: How many there are.
-        batch_size: How many make a batch.
-        seed: Of the order.
-        shuffle: Whether every epoch has an order of its own.
+        pairs: The number of items.
+        batch_size: The number of items in a batch; the last batch may be smaller.
+        seed: The seed of the streams `order/<epoch>`.
+        shuffle: Whether each epoch has its own order.
     """
 
     def __init__(self, pairs: int, batch_size: int, seed: int, shuffle: bool) -> None:
@@ -86,7 +89,7 @@ class BatchIndexSampler(Sampler[Tensor]):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Let the next pass be that of an epoch."""
+        """Set the epoch whose order the next iteration uses."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -102,7 +105,11 @@ class BatchIndexSampler(Sampler[Tensor]):
 
 
 class PairResampler(BatchIndexSampler):
-    """Of all digits, paired anew in every epoch: index tensors (at most `batch_size`, 2)."""
+    """Sampler that pairs all digits anew in each epoch: index tensors (at most `batch_size`, 2).
+
+    It always shuffles. Its arguments are those of `BatchIndexSampler`; there are 2 * `pairs`
+    digits.
+    """
 
     def __iter__(self) -> Iterator[Tensor]:
         stream = generator(self.seed, "order", self.epoch)
@@ -111,14 +118,14 @@ class PairResampler(BatchIndexSampler):
 
 
 def scaled(images: Tensor, size: int) -> Tensor:
-    """Return digits at the size that a net takes, as float32 in [0, 255].
+    """Return digits as float32 in [0, 255], at the size that a net expects.
 
     Args:
-        images: Bytes (N, H, W).
-        size: H and W of the result: those of `images`, or half of them by a 2x2 mean.
+        images: uint8 (N, H, W).
+        size: H and W of the result: those of `images`, or half of them (by 2x2 means).
 
     Raises:
-        DataError: The digits have neither size.
+        DataError: The digits have another size.
     """
     if images.shape[1:] == (size, size):
         return images.float()
@@ -132,29 +139,29 @@ def scaled(images: Tensor, size: int) -> Tensor:
 
 
 class DigitPairsData(LightningDataModule):
-    """Training, validation and test pairs of one seed, in the order of `order_seed`.
+    """Base class of data modules with training, validation and test pairs of digits.
 
-    Digits are drawn without replacement. Training and validation pairs come from the training
-    digits and share none of them (stream `pairs/train`, then `pairs/val` from the digits left);
-    test pairs come from the test digits (`pairs/test`).
+    Digits are drawn without replacement. Training and validation pairs are drawn from the training
+    digits (stream `pairs/train`, then `pairs/val` from the remaining digits), test pairs from the
+    test digits (`pairs/test`). So no digit is in two pairs.
 
     Args:
-        seed: Of the streams that draw the digits.
-        order_seed: Of the order in each epoch.
-        train_pairs: How many training pairs; as for validation and test below.
-        val_pairs: 0 for none.
-        test_pairs: At least 1.
-        batch_size: Of training batches.
-        shuffle: Whether each epoch has an order of its own.
-        normalise: Whether every pixel is shifted and scaled by the mean and std of the training
-            pairs' pixels; else it stays in [0, 255].
-        resample_pairs: Whether the digits of the training pairs make other pairs in every epoch.
-        image_size: Pixels of a digit along each axis.
+        seed: The seed of the streams that draw the digits.
+        order_seed: The seed of the streams that order the training pairs.
+        train_pairs: The number of training pairs.
+        val_pairs: The number of validation pairs; 0 for none.
+        test_pairs: The number of test pairs, at least 1.
+        batch_size: The batch size of training.
+        shuffle: Whether each epoch has a new order.
+        normalise: Whether to normalise pixels by the mean and std of all pixels of the training
+            pairs; if False, they are in [0, 255].
+        resample_pairs: Whether the digits of the training pairs are paired anew in each epoch.
+        image_size: The pixels of a digit along each axis.
 
     Attributes:
-        dataset: Which data set the digits are from.
-        train, val, test: The pairs, once `setup` has drawn them.
-        mean, std: By which every pixel is shifted and scaled.
+        dataset: The name of the data set; empty before `setup`.
+        train, val, test: The pairs; available after `setup`.
+        mean, std: Scalars, used to normalise pixels; 0 and 1 without normalisation.
     """
 
     def __init__(
@@ -195,11 +202,18 @@ class DigitPairsData(LightningDataModule):
         raise NotImplementedError
 
     def normalise_like(self, trained: "DigitPairsData") -> None:
-        """Shift and scale pixels as other data do, whatever `normalise` says; before `setup`."""
+        """Normalise by the mean and std of another data module, whatever `normalise` says.
+
+        Call this before `setup`; `trained` must be set up.
+        """
         self._statistics = (trained.mean, trained.std)
 
     def setup(self, stage: str | None = None) -> None:
-        """Draw the pairs, once. Raises DataError if there are too few digits."""
+        """Load the digits and draw the pairs at the first call; later calls do nothing.
+
+        Raises:
+            DataError: There are too few digits, or they are not available.
+        """
         if self._is_set_up:
             return
         self.dataset, train_digits, test_digits = self.load_digits()
@@ -217,7 +231,7 @@ class DigitPairsData(LightningDataModule):
         self._is_set_up = True
 
     def plain(self) -> Self:
-        """Return the same pairs with pixels in [0, 255]."""
+        """Return a copy of the data module with the same pairs, but pixels in [0, 255]."""
         other = copy.copy(self)
         other.normalise, other._statistics, other._is_set_up = False, None, False
         other.mean, other.std, other._digests = torch.zeros(()), torch.ones(()), {}
@@ -246,30 +260,30 @@ class DigitPairsData(LightningDataModule):
         return Pairs(scaled(pixels, size).view(-1, 2, size, size), labels)
 
     def example_digest(self, stage: str) -> str | None:
-        """Return the SHA-256 of a stage's pairs as they were drawn, before normalisation."""
+        """Return the SHA-256 of a stage's pairs before any scaling; None if it has no pairs."""
         return self._digests[stage]
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Return the training pairs in batches."""
+        """Return a loader of the training pairs in batches."""
         arguments = len(self.train), self.batch_size, self.order_seed
         if self.resample_pairs:
-            # A new pairing in every epoch is a new order as well, whatever `shuffle` says.
+            # Pairing the digits anew also changes their order, so `shuffle` has no effect.
             return _loader(SingleDigits(self.train), PairResampler(*arguments, shuffle=True))
         return _loader(self.train, BatchIndexSampler(*arguments, self.shuffle))
 
     def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
-        """Return the validation pairs in order; no loader where there are none."""
+        """Return a loader of the validation pairs in order; an empty list if there are none."""
         return self._in_order(self.val) if len(self.val) else []
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        """Return the test pairs in order."""
+        """Return a loader of the test pairs in order."""
         return self._in_order(self.test)
 
     def transfer_batch_to_device(
         self, batch: Batch, device: torch.device, dataloader_idx: int
     ) -> Batch:
-        """Move a batch."""
-        # What is in its place already need not be walked through, which Lightning does.
+        """Move a batch to a device; return it unchanged if it is there already."""
+        # Lightning would walk through the batch even if nothing has to be moved.
         if batch[0].device == device:
             return batch
         return super().transfer_batch_to_device(batch, device, dataloader_idx)
@@ -281,6 +295,6 @@ class DigitPairsData(LightningDataModule):
 def _loader(dataset: Dataset[Batch], sampler: BatchIndexSampler) -> DataLoader[Batch]:
     # With batch_size=None the sampler's index tensor goes to the dataset as it is: one indexing
     # per batch instead of one Python call per pair and a collation.
-    # A generator of its own: whenever a DataLoader is iterated over it draws a number (meant for
-    # worker processes), else from the default one.
+    # A DataLoader draws a number (a seed for worker processes) at the start of each iteration. With
+    # a generator of its own it does not draw from torch's global one.
     return DataLoader(dataset, batch_size=None, sampler=sampler, generator=torch.Generator())

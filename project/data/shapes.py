@@ -1,4 +1,4 @@
-"""What images a data set holds, as its section says to the nets. Imports no torch."""
+"""Add the shape of a data set's images to its configuration section. Imports no torch."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from project.config.errors import ConfigurationError
 def with_shape(
     section: dict[str, Any], classes: int, channels: int, image_size: int
 ) -> dict[str, Any]:
-    """Return a `data` section that says how many classes there are and how large images are.
+    """Return a `data` section with the keys `classes`, `channels` and `image_size` added.
 
-    A net's keys of these names that are null take the values (`project.runs.prepare`).
+    `project.runs.prepare` copies these values to the model's keys of the same names that are null.
 
     Raises:
-        ConfigurationError: The section says something else.
+        ConfigurationError: The section has another value for one of the keys.
     """
     shape = {"classes": classes, "channels": channels, "image_size": image_size}
     for key, value in shape.items():

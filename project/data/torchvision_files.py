@@ -1,4 +1,4 @@
-"""Data sets that torchvision can download, in its own folders; a copy found there is used as is."""
+"""Download data sets with torchvision into its own folder layout; existing copies are used."""
 
 import logging
 import socket
@@ -9,25 +9,26 @@ from project.data.mnist_files import DataError
 
 log = logging.getLogger(__name__)
 
-TIMEOUT_SECONDS = 30.0  # of a connection
+TIMEOUT_SECONDS = 30.0  # for each connection
 
 
 def fetch(dataset: str, root: Path, folder: str, files: list[str]) -> str:
-    """Make sure that a data set of torchvision is there; its checksums are torchvision's own.
+    """Make sure that a data set of torchvision is present, and download it if necessary.
 
-    What is downloaded is put in its place whole. Files that are there are never written over.
+    torchvision verifies the checksums of what it downloads. The download is moved into place as a
+    whole; existing files are never overwritten.
 
     Args:
-        dataset: The class in `torchvision.datasets`.
+        dataset: The name of the class in `torchvision.datasets`.
         root: The data folder.
-        folder: Where the class keeps its files, below `root`.
-        files: Their names; each may lie there as NAME.gz too.
+        folder: The folder below `root` in which the class keeps its files.
+        files: The names of the files; each may be stored as NAME.gz instead.
 
     Returns:
-        Where they are from: "folder" or "torchvision".
+        "folder" if the files were present, "torchvision" if they were downloaded.
 
     Raises:
-        DataError: They cannot be had, or only some of them are there.
+        DataError: The files are not available, or only some of them are present.
     """
     from filelock import FileLock
 
@@ -41,8 +42,8 @@ def fetch(dataset: str, root: Path, folder: str, files: list[str]) -> str:
             _download(dataset, root, folder, files)
     except OSError as error:
         raise DataError(
-            f"{dataset}: {error.filename or root}: {error.strerror or error}; let paths.data name "
-            "a folder that can be written"
+            f"{dataset}: {error.filename or root}: {error.strerror or error}; set paths.data to "
+            "a writable folder"
         ) from None
     return "torchvision"
 
@@ -58,7 +59,7 @@ def _is_complete(folder: Path, files: list[str]) -> bool:
 
 
 def present(folder: Path, name: str) -> Path | None:
-    """Return the path of a file that lies in a folder plain or as .gz; None if it does not."""
+    """Return the path of a file in a folder, plain or as .gz; None if neither exists."""
     for path in (folder / name, folder / f"{name}.gz"):
         if path.is_file():
             return path
@@ -76,7 +77,7 @@ def _download(dataset: str, root: Path, folder: str, files: list[str]) -> None:
             getattr(torchvision.datasets, dataset)(scratch, download=True)
             (root / folder).parent.mkdir(parents=True, exist_ok=True)
             if (root / folder).is_dir():
-                (root / folder).rmdir()  # empty, else it would have been refused
+                (root / folder).rmdir()  # it is empty: `_is_complete` refuses other folders
             Path(scratch, folder).rename(root / folder)
     except RuntimeError as error:
         raise _unavailable(dataset, root / folder, files, error) from None

@@ -1,4 +1,5 @@
-"""Part 2's experiment: points in the unit square, labelled by a disk, learnt by `framework`.
+"""The experiment of part 2: classify points in the unit square as inside or outside a disk.
 
-Knows the framework and the random streams; no Lightning, and no torch in this file.
+The nets are those of `project.framework`. This package does not use Lightning; this file does not
+import torch.
 """

@@ -10,7 +10,7 @@ from project.disk.experiment import DiskExperiment, execute
 
 
 def main() -> None:
-    """Run the command."""
+    """Run python -m project.disk with the arguments of the process."""
     cli.run(execute, DiskExperiment(), "disk")
 
 

@@ -1,4 +1,7 @@
-"""The report's points: uniform in the unit square, in the disk that covers half of it or not."""
+"""The points of the report's part 2: uniform in the unit square, labelled by a disk.
+
+The disk covers half of the square, so the two classes are equally likely.
+"""
 
 import hashlib
 import math
@@ -16,26 +19,34 @@ STAGES = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class Points:
-    """coordinates (N, 2), float32, in [0, 1); labels (N,), int64, 1 inside the disk and else 0."""
+    """Labelled points.
+
+    Attributes:
+        coordinates: (N, 2) float32 in [0, 1).
+        labels: (N,) int64, 1 inside the disk and 0 outside.
+    """
 
     coordinates: Tensor
     labels: Tensor
 
 
 def label(coordinates: Tensor) -> Tensor:
-    """Coordinates (N, 2) to labels (N,); in float64, so that rounding moves no point over."""
+    """Return the labels (N,) int64 of points (N, 2): 1 inside the disk, 0 outside.
+
+    Computed in float64, so that rounding changes no label.
+    """
     centre = torch.tensor(CENTRE, dtype=torch.float64)
     return ((coordinates.double() - centre).square().sum(1) <= RADIUS**2).long()
 
 
 def draw_points(count: int, seed: int, stage: str) -> Points:
-    """`count` points from the stream `points/<stage>` of `seed`."""
+    """Draw `count` labelled points from the stream `points/<stage>` of `seed`."""
     coordinates = torch.rand(count, 2, generator=generator(seed, f"points/{stage}"))
     return Points(coordinates, label(coordinates))
 
 
 def digest(points: Points) -> str:
-    """Return the SHA-256 of all coordinates and labels."""
+    """Return the SHA-256 of all coordinates and labels, in hexadecimal."""
     sha256 = hashlib.sha256()
     sha256.update(points.coordinates.numpy().tobytes())
     sha256.update(points.labels.numpy().tobytes())
@@ -44,19 +55,32 @@ def digest(points: Points) -> str:
 
 @dataclass(frozen=True)
 class Normalisation:
-    """x to (x - mean) / std, both (2,); those of the training points, or 0 and 1."""
+    """The function x -> (x - mean) / std for points.
+
+    Attributes:
+        mean: (2,), the mean of the training points, or 0.
+        std: (2,), the standard deviation of the training points, or 1.
+    """
 
     mean: Tensor
     std: Tensor
 
     @classmethod
     def of(cls, coordinates: Tensor, normalise: bool) -> "Normalisation":
-        """That of training points (N, 2); coordinates that do not vary are only shifted."""
+        """Return the normalisation of training points (N, 2).
+
+        Args:
+            coordinates: The training points.
+            normalise: Whether to normalise; if False, mean is 0 and std is 1.
+
+        Returns:
+            The normalisation; the std of a coordinate that does not vary is 1.
+        """
         mean, std = coordinates.mean(0), coordinates.std(0, correction=0)
         if not normalise:
             return cls(torch.zeros_like(mean), torch.ones_like(std))
         return cls(mean, std.where(std > 0, torch.ones_like(std)))
 
     def __call__(self, coordinates: Tensor) -> Tensor:
-        """Coordinates (N, 2) to inputs (N, 2)."""
+        """Return normalised points (N, 2), the inputs of the net."""
         return (coordinates - self.mean) / self.std

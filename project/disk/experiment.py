@@ -1,8 +1,7 @@
-"""A run of the disk experiment: from its configuration to its files.
+"""A run of the disk experiment, from its configuration to its files.
 
-Runs live as those of `project.train` do, with one difference: a run takes about a second, so one
-that did not finish begins again. Lightning is never imported; torch only if there is something to
-train.
+Its run directory and run record are those of `project.train`. A run takes about a second, so it is
+not resumed: an unfinished one starts again. Lightning is never imported, torch only for training.
 """
 
 import logging
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DATA = "disk"
-# What changes where a run is or how it is asked for, not what comes out of it.
+# Keys outside a variant's settings: the seed, and keys that do not affect the result.
 IGNORED = ("seed", "paths", "rerun", "code", "study")
 # The code that decides a run's result.
 TARGETS = ("project.disk.training.fit", "project.disk.training.build_net",
@@ -31,7 +30,7 @@ TARGETS = ("project.disk.training.fit", "project.disk.training.build_net",
 
 
 def identify(config: dict[str, Any]) -> Run:
-    """Return the run that a resolved configuration describes."""
+    """Return the model, settings and seed of the run that a resolved configuration describes."""
     settings = {key: value for key, value in config.items() if key not in IGNORED}
     return Run(
         model=f"disk_{config['activation']}",
@@ -42,7 +41,15 @@ def identify(config: dict[str, Any]) -> Run:
 
 
 def prepare_run(config: dict[str, Any], words: Sequence[str] = ()) -> RunSpec:
-    """Check a configuration and name the run that follows from it."""
+    """Check a configuration and return the run that it describes.
+
+    Args:
+        config: Resolved plain values.
+        words: The overrides that led to it.
+
+    Raises:
+        ConfigurationError: A value is invalid.
+    """
     checked = validate_disk(config)
     return RunSpec(
         command="disk",
@@ -61,12 +68,21 @@ def prepare_run(config: dict[str, Any], words: Sequence[str] = ()) -> RunSpec:
 
 
 def execute_spec(spec: RunSpec) -> dict[str, float]:
-    """Carry out a prepared run, or find it done; returns its metrics."""
+    """Execute a prepared run, or load its record if it is completed; return its metrics."""
     return load_or_run(spec, train)["metrics"]
 
 
 def train(spec: RunSpec, stop: "StopFlag") -> Result:
-    """Draw the points, train the net, and write all files but the record."""
+    """Draw the points, train and test the net, and write all files of the run except its record.
+
+    Args:
+        spec: The run.
+        stop: Checked before every step; raises Interrupted after a signal.
+
+    Raises:
+        DivergedError: The loss became NaN or infinite.
+        Interrupted: A signal arrived.
+    """
     from project.disk.data import STAGES, digest, draw_points
     from project.disk.recording import write_outcome
     from project.disk.training import build_net, build_optimizer, fit
@@ -101,7 +117,15 @@ def train(spec: RunSpec, stop: "StopFlag") -> Result:
 
 
 def execute(config: dict[str, Any], words: Sequence[str]) -> dict[str, float]:
-    """Carry out the run that a configuration describes, or find it done; returns its metrics."""
+    """Execute the run that a configuration describes, or load its record if it is completed.
+
+    Args:
+        config: Resolved plain values.
+        words: The overrides that led to it.
+
+    Returns:
+        The run's metrics.
+    """
     spec = prepare_run(config, words)
     spec.directory.refuse_links_outside()
     check_variant(spec)
@@ -109,18 +133,23 @@ def execute(config: dict[str, Any], words: Sequence[str]) -> dict[str, float]:
 
 
 class DiskExperiment:
-    """What launchers must know of this command: see `project.launchers.experiment`."""
+    """The implementation of `project.launchers.experiment.Experiment` for project.disk.
+
+    Attributes:
+        task: Module and name of the function that executes one run.
+        config_name: The name of the command's configuration file in `conf/`.
+    """
 
     task: tuple[str, str] = ("project.disk.experiment", "execute_spec")
     config_name = "disk"
 
     def prepare(self, config: dict[str, Any], words: Sequence[str]) -> RunSpec:
-        """Check the configuration and name its run."""
+        """Check a job's configuration and return its run; raise ConfigurationError if invalid."""
         return prepare_run(config, words)
 
     def check(self, waiting: Sequence[RunSpec], here: bool) -> None:
-        """Do nothing: `prepare` has seen it all."""
+        """Do nothing: `prepare` has checked everything."""
 
     def files_to_send(self, spec: RunSpec) -> dict[str, bytes]:
-        """Return nothing: the points are drawn."""
+        """Return an empty dictionary: the points are drawn, so a run needs no data files."""
         return {}

@@ -1,4 +1,4 @@
-"""What a run leaves beside its record: history, predictions, weights, TensorBoard events."""
+"""The files that a run writes beside its record: history, predictions, weights and events."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ HISTORY, PREDICTIONS, WEIGHTS = "history.csv", "predictions.csv", "last.json"
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[float | str]]) -> str:
-    """Floats in their shortest exact spelling: equal runs give equal bytes."""
+    """Return CSV text; floats get their shortest exact spelling, so equal runs give equal bytes."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
@@ -26,7 +26,10 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[float | str]]) -> st
 
 
 def predictions_csv(points: Points, outcome: Outcome) -> str:
-    """A line per test point: x, y, label, prediction; nine digits hold a float32 exactly."""
+    """Return the text of predictions.csv: a line `x,y,label,prediction` for each test point.
+
+    Coordinates have nine significant digits, which represent a float32 exactly.
+    """
     columns = zip(
         points.coordinates.tolist(),
         points.labels.tolist(),
@@ -38,9 +41,15 @@ def predictions_csv(points: Points, outcome: Outcome) -> str:
 
 
 def write_events(directory: Path, history: list[Row], metrics: Row) -> None:
-    """`train/loss` becomes `loss/train`, so that training and validation share a chart.
+    """Write TensorBoard events: `train/loss` as `loss/train`, so that stages share a chart.
 
-    Events of an attempt that did not finish go: the charts would show every epoch twice.
+    Existing event files in `directory` are deleted first: those of an unfinished attempt would show
+    every epoch twice.
+
+    Args:
+        directory: The run directory.
+        history: A row for each epoch.
+        metrics: The final metrics.
     """
     for unfinished in directory.glob("events.out.tfevents.*"):
         unfinished.unlink()
@@ -55,7 +64,7 @@ def write_events(directory: Path, history: list[Row], metrics: Row) -> None:
 
 
 def write_outcome(directory: Path, outcome: Outcome, test: Points) -> None:
-    """All files but the record, which comes last and says that they are complete."""
+    """Write all files of a run except its record, which is written last and completes the run."""
     rows = (list(row.values()) for row in outcome.history)
     write_text(directory / HISTORY, csv_text(list(outcome.history[0]), rows))
     write_text(directory / PREDICTIONS, predictions_csv(test, outcome))

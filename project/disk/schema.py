@@ -1,4 +1,4 @@
-"""The rules of a configuration of project.disk."""
+"""The schema of project.disk's configuration."""
 
 from typing import Annotated, Any, Literal
 
@@ -9,7 +9,7 @@ from project.config.schema import MAX_COUNT, OutputPaths, Section, Seed
 
 
 class DiskOptimizer(Section):
-    """The optimizer's name and numbers."""
+    """The section `optimizer`: which optimizer, and its parameters except the learning rate."""
 
     name: Literal["sgd", "adadelta", "adam"]
     momentum: Annotated[float, Field(ge=0, lt=1)]
@@ -23,7 +23,7 @@ class DiskOptimizer(Section):
 
 
 class DiskConfig(Section):
-    """`conf/disk.yaml`, composed and resolved."""
+    """The resolved configuration of project.disk (`conf/disk.yaml`)."""
 
     seed: Seed
     activation: Literal["tanh", "relu"]
@@ -44,7 +44,7 @@ class DiskConfig(Section):
 
 
 def validate_disk(values: dict[str, Any]) -> DiskConfig:
-    """Check a resolved configuration; raises ConfigurationError naming every broken rule."""
+    """Validate a resolved configuration; raise ConfigurationError naming every broken rule."""
     try:
         return DiskConfig.model_validate(values)
     except ValidationError as error:

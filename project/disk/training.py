@@ -1,7 +1,7 @@
-"""Train one net of the framework on the disk's points, and measure it: no autograd, no Lightning.
+"""Train and test one net of the mini framework on the disk's points, without autograd or Lightning.
 
-A run takes about a second, so nothing is kept to resume from: one that did not finish begins
-again, and, every random number coming from a stream of its seed, ends with the same bytes.
+A run takes about a second, so no checkpoints are written. An unfinished run starts again and,
+because all random numbers come from named streams of its seed, ends with the same bytes.
 """
 
 import math
@@ -39,12 +39,16 @@ Row = dict[str, float]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a finished training leaves.
+    """The result of a training.
 
-    metrics: accuracy, error and loss of the last epoch's training and validation, and of the test
-    points, which are measured once, at the end. history: a row per epoch. predictions: the test
-    points' classes (N,). state: the weights and the normalisation. training_seconds:
-    without start-up and the final test.
+    Attributes:
+        parameters: The number of trainable parameters.
+        metrics: `<stage>/accuracy`, `<stage>/error` and `<stage>/loss`: of the last epoch for
+            `train` and `val`, of the final test for `test`.
+        history: A row for each epoch.
+        predictions: The predicted classes of the test points, (N,).
+        state: The weights and the normalisation, by name.
+        training_seconds: The time for training and validation, without start-up and test.
     """
 
     parameters: int
@@ -56,10 +60,16 @@ class Outcome:
 
 
 def build_net(hidden: list[int], activation: str, initialisation: str, seed: int) -> Sequential:
-    """(N, 2) to (N, 2): Linear layers with `activation` between them.
+    """Build a net (N, 2) to (N, 2): linear layers with an activation between them.
 
-    The layer at position k draws its weights from the stream `init/<k>`: at one seed, nets of
-    different activations start from the same weights.
+    The layer at position k draws its weights from the stream `init/<k>`. So nets with different
+    activations start from the same weights at one seed.
+
+    Args:
+        hidden: The widths of the hidden layers.
+        activation: `tanh` or `relu`.
+        initialisation: A name in `project.framework.INITIALISATIONS`.
+        seed: The seed of the streams.
     """
     modules: list[Module] = []
     for fan_in, fan_out in pairwise([INPUTS, *hidden, CLASSES]):
@@ -73,14 +83,27 @@ def build_net(hidden: list[int], activation: str, initialisation: str, seed: int
 def build_optimizer(
     net: Sequential, name: str, lr: float, momentum: float, weight_decay: float
 ) -> Optimizer:
-    """The optimizer `name` on the net's parameters; momentum belongs to SGD alone."""
+    """Build the optimizer `name` (`sgd`, `adadelta`, `adam`) for the net's parameters.
+
+    `momentum` is used by `sgd` only.
+    """
     if name == "sgd":
         return SGD(net.param(), lr, momentum=momentum, weight_decay=weight_decay)
     return {"adadelta": Adadelta, "adam": Adam}[name](net.param(), lr, weight_decay=weight_decay)
 
 
 class Trainer:
-    """Net, loss and optimizer, and the points of the stages as what net and loss take."""
+    """The net, loss and optimizer of a run, with the inputs and targets of all stages.
+
+    Args:
+        net: The net; `train_epoch` changes its weights.
+        optimizer: The optimizer of its parameters.
+        loss: `mse` (on one-hot targets) or `cross_entropy`.
+        stages: The points of each stage.
+        normalisation: Applied to all points.
+        seed: The seed of the stream that orders the training points.
+        batch_size: The number of training points in a batch.
+    """
 
     def __init__(
         self,
@@ -107,9 +130,18 @@ class Trainer:
         self.steps_per_epoch = math.ceil(len(self.labels["train"]) / batch_size)
 
     def train_epoch(self, epoch: int, check_stop: Callable[[], None]) -> Row:
-        """Every training point once, in the order of the stream `order/<epoch>`, from epoch 0.
+        """Train on every training point once, in an order drawn from the stream `order/<epoch>`.
 
-        The training loss and accuracy are those of the outputs that the steps were made from.
+        Args:
+            epoch: The epoch, counted from 0.
+            check_stop: Called before each step; may raise to end training.
+
+        Returns:
+            `train/accuracy`, `train/error` and `train/loss`, of the outputs computed during the
+            epoch.
+
+        Raises:
+            DivergedError: The loss became NaN or infinite.
         """
         stream = generator(self.seed, "order", epoch)
         order = torch.randperm(len(self.inputs["train"]), generator=stream)
@@ -127,13 +159,17 @@ class Trainer:
         return self._measures("train", torch.cat(outputs), targets, self.labels["train"][order])
 
     def measure(self, stage: str) -> tuple[Row, Tensor]:
-        """The stage's measures with the weights as they are, and its predicted classes (N,)."""
+        """Return a stage's accuracy, error and loss with the current weights, and its classes.
+
+        Returns:
+            `<stage>/accuracy`, `<stage>/error` and `<stage>/loss`; the predicted classes (N,).
+        """
         outputs = self.net.forward(self.inputs[stage])
         measures = self._measures(stage, outputs, self.targets[stage], self.labels[stage])
         return measures, outputs.argmax(1)
 
     def _measures(self, stage: str, outputs: Tensor, targets: Tensor, labels: Tensor) -> Row:
-        """Outputs (N, 2) to `<stage>/accuracy`, `<stage>/error` and `<stage>/loss`."""
+        """Return `<stage>/accuracy`, `<stage>/error` and `<stage>/loss` of outputs (N, 2)."""
         count = len(labels)
         right = int((outputs.argmax(1) == labels).sum())
         return {
@@ -144,7 +180,13 @@ class Trainer:
 
 
 def require_finite(loss: float, epoch: int, step: int) -> None:
-    """Raise DivergedError naming the epoch, counted from 0 here, and the step, from 1."""
+    """Raise DivergedError if the loss is NaN or infinite.
+
+    Args:
+        loss: The loss.
+        epoch: The epoch, counted from 0; the message counts from 1.
+        step: The step, counted from 1.
+    """
     if not math.isfinite(loss):
         raise DivergedError(
             f"the loss became {loss} in epoch {epoch + 1}, step {step}; a smaller lr usually helps"
@@ -162,11 +204,23 @@ def fit(
     batch_size: int,
     check_stop: Callable[[], None],
 ) -> Outcome:
-    """Train `net`, then measure it on the test points, once.
+    """Train `net` in place, with validation after each epoch, and test it once at the end.
 
-    check_stop: called before every step; may raise to end the run. Raises DivergedError.
+    Args:
+        net: The net.
+        optimizer: The optimizer of its parameters.
+        loss: `mse` or `cross_entropy`.
+        stages: The points of the stages `train`, `val` and `test`.
+        normalise: Whether to normalise by the mean and std of the training points.
+        seed: The seed of the streams that order the training points.
+        max_epochs: The number of epochs.
+        batch_size: The number of training points in a batch.
+        check_stop: Called before each step; may raise to end training.
+
+    Raises:
+        DivergedError: A loss became NaN or infinite.
     """
-    torch.set_num_threads(1)  # the tensors are small, and the numbers the same on every machine
+    torch.set_num_threads(1)  # enough for small tensors, and independent of the number of cores
     normalisation = Normalisation.of(stages["train"].coordinates, normalise)
     trainer = Trainer(net, optimizer, loss, stages, normalisation, seed, batch_size)
     started = time.monotonic()
@@ -174,7 +228,7 @@ def fit(
     for epoch in range(max_epochs):
         trained = trainer.train_epoch(epoch, check_stop)
         measured = trained | trainer.measure("val")[0]
-        # What the last step has done to the weights shows here first.
+        # The training loss of a step is taken before its update; this checks the last update.
         require_finite(measured["val/loss"], epoch, (epoch + 1) * trainer.steps_per_epoch)
         history.append({"epoch": epoch + 1, "lr": optimizer.lr} | measured)
     training_seconds = time.monotonic() - started

@@ -1,1 +1,1 @@
-"""What only the EPFL report needs: its numbers and claims, and their sections of the page."""
+"""Everything specific to the EPFL report: its numbers and claims, and their page sections."""

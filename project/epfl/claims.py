@@ -1,8 +1,8 @@
-"""A verdict on every finding of the publication, from paired comparisons of our own runs.
+"""Verdicts on the publication's findings, from paired comparisons of our own runs.
 
 A claim says that a quantity is smaller for one variant than for another. Its p-value is two-sided
-and Holm-corrected over all claims: it holds where the difference points its way and p < 0.05, fails
-where it points the other way and p < 0.05, and is undecided otherwise.
+and Holm-corrected over all claims. The claim holds if the difference has the claimed sign and
+p < 0.05, fails if it has the opposite sign and p < 0.05, and is undecided otherwise.
 """
 
 import shlex
@@ -46,7 +46,7 @@ RULE = (
     "95 % CI of the difference."
 )
 Verdict = Literal["holds", "fails", "undecided", "exploratory", "not run", "not comparable"]
-# Of several parts the first of these that one has: a finding holds only with all of its parts.
+# A finding gets the first of these verdicts that one of its parts has: it holds if all parts hold.
 ORDER: tuple[Verdict, ...] = (
     "not run", "not comparable", "fails", "exploratory", "undecided", "holds",
 )  # fmt: skip
@@ -54,15 +54,16 @@ ORDER: tuple[Verdict, ...] = (
 
 @dataclass(frozen=True)
 class Part:
-    """One claim of a finding and what the runs say to it.
+    """One claim of a finding, with its comparison and verdict.
 
     Attributes:
-        claim: In words.
-        quantity: One of `QUANTITIES`.
-        paired: The smaller side against the larger one; None with a `reason`.
-        p_value: Holm-corrected; None below six seeds.
-        verdict: On the claim.
-        reason: Why nothing was compared, or what else the verdict rests on.
+        claim: The claim in words.
+        quantity: A key of `QUANTITIES`.
+        paired: The statistics of the claimed smaller side minus the larger one; None if nothing was
+            compared.
+        p_value: The Holm-corrected p-value; None without a comparison or below six seeds.
+        verdict: The verdict on the claim.
+        reason: Why nothing was compared, or the evidence of a verdict without a comparison.
     """
 
     claim: str
@@ -74,7 +75,7 @@ class Part:
 
     @property
     def evidence(self) -> str:
-        """Mean difference and its 95 % CI, p, n; or the reason."""
+        """The mean difference with its 95 % CI, p and n, as text; else `reason`."""
         if self.paired is None:
             return self.reason
         mean, ends, unit = self.paired.mean, self.paired.ci or (), " points"
@@ -89,7 +90,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A finding, its verdict, and the parts that the verdict rests on."""
+    """A finding with its verdict.
+
+    Attributes:
+        says: The finding in words.
+        verdict: The verdict on the finding.
+        parts: The parts of the finding, each with its own verdict.
+    """
 
     says: str
     verdict: Verdict
@@ -99,12 +106,16 @@ class Judgement:
 def rows_of(
     variants: Sequence[Variant], settings: Mapping[str, Settings | None]
 ) -> dict[str, Variant]:
-    """Return the variant that is the publication's row, for every row that has completed runs.
+    """Return the variant that corresponds to each of the publication's rows.
 
     Args:
-        variants: Ours.
-        settings: Of each row's model, as its file gives them. A variant that was made of another
-            model's file with the same settings will do.
+        variants: Our variants.
+        settings: The settings that each row's model has by its configuration file, by row; None if
+            there is no such file.
+
+    Returns:
+        A variant with these settings and completed runs, by row; rows without one are left out. A
+        variant of another model's file qualifies, but the row's own model is preferred.
     """
     found: dict[str, Variant] = {}
     for row, wanted in settings.items():
@@ -119,14 +130,24 @@ def rows_of(
 
 
 def judge(findings: Sequence[Finding], rows: Mapping[str, Variant]) -> list[Judgement]:
-    """Return a verdict for every finding; Holm's correction is over all their claims."""
+    """Return a verdict on each finding; p-values are Holm-corrected over all claims.
+
+    Args:
+        findings: The published findings.
+        rows: Our variants, by model name.
+    """
     return judge_parts(
         [(each.says, [compare_claim(claim, rows) for claim in each.smaller]) for each in findings]
     )
 
 
 def judge_parts(parts: Sequence[tuple[str, Sequence[Part]]]) -> list[Judgement]:
-    """Return a verdict for every finding, whose parts are corrected over all of them."""
+    """Return a verdict on each finding; p-values are Holm-corrected over the parts of all findings.
+
+    Args:
+        parts: The words of each finding and its parts without p-values. Parts without a comparison
+            keep their verdict.
+    """
     every = [part for _, own in parts for part in own]
     p_values = correct([part.paired for part in every])
     judged = (
@@ -137,7 +158,15 @@ def judge_parts(parts: Sequence[tuple[str, Sequence[Part]]]) -> list[Judgement]:
 
 
 def compare_claim(claim: Claim, rows: Mapping[str, Variant]) -> Part:
-    """Return the claim's paired comparison, not yet corrected for the others."""
+    """Return the paired comparison for a claim, not yet Holm-corrected.
+
+    Args:
+        claim: The claim.
+        rows: Our variants, by model name.
+
+    Returns:
+        The part; without a comparison if a model was not run or the runs do not pair.
+    """
     quantity, *sides = claim
     below, above = (side if isinstance(side, str) else " over ".join(side) for side in sides)
     part = Part(f"{below} below {above}: {QUANTITIES[quantity][0]}", quantity)
@@ -162,7 +191,13 @@ def common_seeds(variants: Sequence[Variant]) -> list[int]:
 
 
 def not_run(names: Sequence[str], rows: Mapping[str, Variant]) -> str:
-    """Say that they are missing, and with which command they are run at the seeds of the others."""
+    """Return the message that models were not run, with the command that runs them.
+
+    Args:
+        names: The names of the missing models.
+        rows: The variants that were run, by model name. The command uses the most seeds that one of
+            them has; 0 to 9 if there are none.
+    """
     seeds = max((each.seeds for each in rows.values()), key=len, default=list(range(USUAL_SEEDS)))
     words = shlex.join([f"model={','.join(names)}", f"seed={seed_words(seeds)}"])
     return f"not run: python -m project.train -m {words}"
@@ -171,7 +206,7 @@ def not_run(names: Sequence[str], rows: Mapping[str, Variant]) -> str:
 def _values(
     quantity: str, side: Side, rows: Mapping[str, Variant], seeds: Sequence[int]
 ) -> list[float]:
-    """Return the quantity at each of `seeds`; of (improved, base) how much smaller it became."""
+    """Return the quantity at each of `seeds`; for a side (improved, base), base minus improved."""
 
     def of(name: str) -> list[float]:
         by_seed = {run.seed: QUANTITIES[quantity][1](run) for run in rows[name].runs}
@@ -184,7 +219,12 @@ def _values(
 
 
 def verdict_on(paired: Paired, p: float | None) -> Verdict:
-    """Return whether the first side is smaller, by its Holm-corrected p-value (None: too few)."""
+    """Return the verdict on the claim that the first side of a comparison is smaller.
+
+    Args:
+        paired: The comparison.
+        p: Its Holm-corrected p-value; None if there are too few seeds for one.
+    """
     if p is None:
         return "exploratory"
     if p >= SIGNIFICANCE:
@@ -193,22 +233,37 @@ def verdict_on(paired: Paired, p: float | None) -> Verdict:
 
 
 def conclude(says: str, parts: Iterable[Part]) -> Judgement:
-    """Return the finding with the verdict on all of its parts, one at least."""
+    """Return the judgement on a finding: of the verdicts on its parts, the first in `ORDER`.
+
+    Args:
+        says: The finding in words.
+        parts: The parts of the finding, at least one.
+    """
     own = tuple(parts)
     return Judgement(says, min((part.verdict for part in own), key=ORDER.index), own)
 
 
 def in_reported_stds(mean: float, reported_mean: float, reported_std: float) -> str:
-    """Return how far a mean lies from a published one, in the published stds: `+0.35`.
+    """Return the distance of a mean from a published one, in published stds: `+0.35`.
 
-    No test: the publication does not say over how many runs it was taken. Within 1 it lies where a
-    single published run commonly did.
+    This is not a test, because the publication does not say how many runs its mean covers. A
+    distance between -1 and 1 is common for a single published run.
+
+    Args:
+        mean: Our mean.
+        reported_mean: The published mean in the same unit.
+        reported_std: The published std in the same unit.
     """
     return f"{(mean - reported_mean) / reported_std:+.2f}".replace("-", MINUS)
 
 
 def judgement_table(judgements: Sequence[Judgement], more_rules: str = "") -> list[str | PageTable]:
-    """Return the rule, and a row for each finding: verdict, and what it rests on."""
+    """Return the rule for verdicts as text, and a table with verdict and evidence for each finding.
+
+    Args:
+        judgements: The findings, one for each row.
+        more_rules: Sentences to append to `RULE`.
+    """
     paired = [part.paired for each in judgements for part in each.parts if part.paired]
     tested = [each.n for each in paired if not each.exploratory]
     lowest = smallest_possible_p_value(max(tested, default=0), len(tested))

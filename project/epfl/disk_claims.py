@@ -1,4 +1,4 @@
-"""A verdict on what the publication finds in part 2: tanh and ReLU over the learning rates."""
+"""Verdicts on the publication's findings in part 2: tanh and ReLU over the learning rates."""
 
 import json
 from collections import defaultdict
@@ -22,7 +22,7 @@ from project.results.comparisons import paired_runs, why_not_paired
 from project.results.statistics import MIN_PAIRS, compare_paired, summarise
 from project.results.variants import Variant
 
-# What variants of the report's part 2 differ in; those that differ in anything else are no figure.
+# The settings in which the variants of one setup differ.
 COMPARED = ("activation", "lr")
 DISTANCE = "distance of the test error from its median"
 COMMAND = "python -m project.disk study=disk_learning_rate"
@@ -30,29 +30,33 @@ COMMAND = "python -m project.disk study=disk_learning_rate"
 
 @dataclass(frozen=True)
 class RateStudy:
-    """The variants of one setup (epochs, batch size, ...) by activation and learning rate."""
+    """The variants of one setup (epochs, batch size, ...).
+
+    Attributes:
+        variants: The variants by (activation, learning rate).
+    """
 
     variants: dict[tuple[str, float], Variant]
 
     @property
     def activations(self) -> list[str]:
-        """The activations that there are, tanh first."""
+        """The activations of the variants, tanh before relu."""
         return sorted({activation for activation, _ in self.variants}, reverse=True)
 
     @property
     def runs(self) -> int:
-        """How many completed runs it has."""
+        """The number of completed runs."""
         return sum(len(each.runs) for each in self.variants.values())
 
     def of(self, activation: str) -> dict[float, Variant]:
-        """Return the variants of one activation by learning rate, ascending."""
+        """Return the variants with one activation by learning rate, in ascending order."""
         return {
             lr: each for (name, lr), each in sorted(self.variants.items()) if name == activation
         }
 
 
 def rate_studies(variants: Sequence[Variant]) -> list[RateStudy]:
-    """Return variants of part 2 by setup, the one with the most runs first."""
+    """Return the variants of part 2 grouped by setup, the setup with the most runs first."""
     setups: dict[str, dict[tuple[str, float], Variant]] = defaultdict(dict)
     for each in variants:
         others = {key: value for key, value in each.settings.items() if key not in COMPARED}
@@ -62,10 +66,14 @@ def rate_studies(variants: Sequence[Variant]) -> list[RateStudy]:
 
 
 def judge_disk(study: RateStudy, reported: DiskResults) -> list[Judgement]:
-    """Judge the findings of part 2; Holm's correction is over all comparisons of them.
+    """Return verdicts on the findings of part 2, with p-values Holm-corrected over all comparisons.
+
+    Args:
+        study: Our variants.
+        reported: The published results.
 
     Raises:
-        CorruptRunError: A history cannot be read.
+        CorruptRunError: The history of a run cannot be read.
     """
     tanh, relu = study.of("tanh"), study.of("relu")
     rate = f"{reported.best_lr:g}"
@@ -91,7 +99,10 @@ def judge_disk(study: RateStudy, reported: DiskResults) -> list[Judgement]:
 
 
 def _over_stable(judgement: Judgement, others: dict[float, Variant]) -> Judgement:
-    """Return the verdict over the rates at which no run diverged; the others are listed."""
+    """Return the judgement with the verdict over the learning rates at which no run diverged.
+
+    All parts stay listed. The judgement is unchanged if runs diverged at every rate.
+    """
     parts = zip(judgement.parts, others.values(), strict=False)
     stable = [part for part, each in parts if not each.diverged]
     return replace(conclude(judgement.says, stable), parts=judgement.parts) if stable else judgement
@@ -118,12 +129,12 @@ def _compare_rates(
 
 
 def _distances(errors: np.ndarray) -> np.ndarray:
-    """Return, of errors (variants, seeds), how far each is from the median of its variant."""
+    """Return each error's distance from its variant's median; errors are (variants, seeds)."""
     return np.abs(errors - np.median(errors, axis=1, keepdims=True))
 
 
 def _keeps_falling(variant: Variant | None) -> Part:
-    """Compare how well new points, those of validation, are told at the end and half-way."""
+    """Compare the validation error after the last epoch with that half-way through training."""
     words = "validation error: after the last epoch below that half-way"
     if variant is None or not variant.runs:
         return _not_run(words)
@@ -138,12 +149,15 @@ def _keeps_falling(variant: Variant | None) -> Part:
 def _compare_activations(
     tanh: dict[float, Variant], relu: dict[float, Variant], spread: bool
 ) -> Part:
-    """Compare by seed the mean over all rates at which no run of either diverged.
+    """Compare tanh with ReLU by seed, as means over the learning rates.
+
+    Only rates are used at which both were run, pair, and did not diverge.
 
     Args:
-        tanh: By rate.
-        relu: By rate.
-        spread: Whether not the test error is meant, but its distance from the variant's median.
+        tanh: The variants with tanh, by learning rate.
+        relu: The variants with ReLU, by learning rate.
+        spread: Whether to compare the distance of the test error from the variant's median instead
+            of the test error.
     """
     pairs = {
         lr: (tanh[lr], relu[lr])
@@ -171,12 +185,12 @@ def _errors(variant: Variant, seeds: Sequence[int]) -> list[float]:
 
 
 def _of_runs(variant: Variant) -> str:
-    """`5 of 50 runs`, of those that diverged."""
+    """Return the number of diverged runs as text: `5 of 50 runs`."""
     return f"{variant.diverged} of {variant.diverged + len(variant.runs)} runs"
 
 
 def _reaches(variant: Variant | None, reported: DiskResults) -> Judgement:
-    """Judge whether the 95 % CI of our mean lies at or below the reported error."""
+    """Judge whether our mean error, with its 95 % CI, is at most the published error."""
     says = f"tanh at {reported.best_lr:g} reaches an error of {reported.error:.2f} %"
     words = "mean test error, with its 95 % CI"
     if variant is None or not variant.runs:
@@ -194,7 +208,7 @@ def _reaches(variant: Variant | None, reported: DiskResults) -> Judgement:
 
 
 def _suitable(lr: float, tanh: dict[float, Variant], best: float) -> Judgement:
-    """Judge a rate: no run diverges, and the mean lies within one std of the best one's."""
+    """Judge a rate: no run diverges, and its mean is within one std of the best rate's mean."""
     says = f"tanh: {lr:g} is suitable too"
     words = f"no run diverges, and the mean is within one std of that at {best:g}"
     if not all(rate in tanh and tanh[rate].runs for rate in (lr, best)):

@@ -1,4 +1,4 @@
-"""Figures of the publication: softmax once and twice, and part 2's four figures."""
+"""The publication's figures: softmax applied once and twice, and the four figures of part 2."""
 
 import math
 from collections.abc import Sequence
@@ -30,14 +30,19 @@ from project.results.variants import Variant
 
 MAX_PANELS = 6
 SOFTMAXES = {"probabilities": "softmax twice\n(as the report)", "logits": "softmax once\n(correct)"}
-# The geometry of the disk, for the true circle; the module that draws the points imports torch.
+# The true circle, repeated here because the module that defines it imports torch.
 CENTRE, RADIUS = (0.5, 0.5), 1 / math.sqrt(2 * math.pi)
 LOOKS = {"tanh": ("tanh", BLUE, "o", "-"), "relu": ("ReLU", VERMILLION, "s", "--")}
 LOSSES = {"mse": "mean squared error", "cross_entropy": "cross-entropy"}
 
 
 def draw_pairs(pairs: Sequence[tuple[str, Variant, Variant]]) -> Figure:
-    """Draw a panel for each name and pair: seeds as lines, means and 95 % CIs beside them."""
+    """Draw the errors with softmax applied twice and once: seeds as lines, means with 95 % CIs.
+
+    Args:
+        pairs: (title, variant with softmax twice, variant with softmax once) for each panel; only
+            the first `MAX_PANELS` are drawn.
+    """
     some = f"; {MAX_PANELS} of {len(pairs)} pairs" if len(pairs) > MAX_PANELS else ""
     pairs = pairs[:MAX_PANELS]
     figure = Figure((1.2 + 2.3 * len(pairs), 4.6))
@@ -65,10 +70,11 @@ def draw_pairs(pairs: Sequence[tuple[str, Variant, Variant]]) -> Figure:
 
 
 def draw_learning_rates(variants: Sequence[Variant]) -> Figure:
-    """Draw the report's figures 1 and 2: a panel for each activation; every run, mean, std.
+    """Draw the test accuracy by learning rate: every run, mean and std; a panel per activation.
 
-    Every run, because a few that learn nothing can make a std that no run deviates by. The scale is
-    that of the logarithm of the error, which parts 98 from 99 % and yet shows 50 %.
+    These are figures 1 and 2 of the publication. Single runs are shown because a few runs that
+    learn nothing can make the std larger than the deviation of any run. The scale is logarithmic in
+    the error, which separates 98 % from 99 % and still shows 50 %.
     """
     by_activation = {name: [v for v in variants if v.settings["activation"] == name]
                      for name in LOOKS}  # fmt: skip
@@ -79,7 +85,7 @@ def draw_learning_rates(variants: Sequence[Variant]) -> Figure:
     for axes, (activation, own) in zip(panels, drawn.items(), strict=True):
         _draw_activation(axes, activation, own, rates)
     errors = [max(run.metrics[ERROR.test], 0.0005) for each in variants for run in each.runs]
-    # Room below for how many runs diverged.
+    # Leave room at the bottom for the number of diverged runs.
     panels[0].set_ylim(250 * max(errors), 100 * min(errors) / 1.3)
     panels[0].set_yscale("log")
     panels[0].yaxis.set_major_locator(FixedLocator([t for t in (*TICKS, 3, 30) if t <= 50]))
@@ -115,7 +121,7 @@ def _draw_activation(
 
 
 def draw_predictions(variant: Variant) -> Figure:
-    """Draw the report's figure 3: the first run's predictions on its test points."""
+    """Draw the publication's figure 3: the first run's predictions on its test points."""
     run = variant.runs[0]
     columns = run.columns("predictions.csv")
     points = np.array([columns["x"], columns["y"]]).T
@@ -142,10 +148,10 @@ def draw_predictions(variant: Variant) -> Figure:
 
 
 def draw_disk_epochs(variant: Variant) -> Figure:
-    """Draw the report's figure 4: accuracy and loss by epoch.
+    """Draw the publication's figure 4: accuracy and loss over the epochs.
 
-    The report draws training and test; here the test points are measured once, at the end, so the
-    second curve is that of the validation points, which are as new to the net.
+    The publication shows training and test. Here the test points are evaluated only once, at the
+    end, so the second curve shows the validation points, on which the net is not trained either.
     """
     histories = [run.columns() for run in variant.runs]
     figure = Figure((9.6, 4.6))

@@ -1,15 +1,23 @@
-"""What the publication reports, from conf/reference/epfl_2020.yaml: its numbers and its claims."""
+"""The schema of conf/reference/epfl_2020.yaml: the publication's numbers and claims."""
 
 from pydantic import BaseModel
 
-# A model, or of a gain the improved one and the one that it is held against.
+# A model's name; for a gain, (improved model, model that it is compared with).
 Side = str | tuple[str, str]
-# The quantity (`error`, `gap`, `seconds` or `gain`), the side of which it is smaller, the other.
+# (quantity, side on which it is smaller, other side); `error`, `gap`, `seconds` or `gain`.
 Claim = tuple[str, Side, Side]
 
 
 class ReportedRow(BaseModel):
-    """Mean and std of the test error in percent, learning rate, and seconds of training."""
+    """The published results of one model.
+
+    Attributes:
+        mean: The mean test error in percent.
+        std: The std of the test error in percentage points.
+        lr: The learning rate.
+        parameters: The number of parameters; None if it was not published.
+        seconds: The training time in seconds; None if it was not published.
+    """
 
     mean: float
     std: float
@@ -19,14 +27,25 @@ class ReportedRow(BaseModel):
 
 
 class Finding(BaseModel):
-    """A sentence of the publication, and what has to be so for it to be true."""
+    """A sentence of the publication, and the claims that must all hold for it to be true.
+
+    Attributes:
+        says: The sentence.
+        smaller: The claims; each says that a quantity is smaller on one side than on the other.
+    """
 
     says: str
     smaller: list[Claim]
 
 
 class DiskResults(BaseModel):
-    """Part 2, tanh: the best learning rate, the error there in percent, other suitable rates."""
+    """The published results of part 2 (points inside or outside a disk) with tanh.
+
+    Attributes:
+        best_lr: The best learning rate.
+        error: The test error at `best_lr` in percent.
+        suitable_lrs: The other learning rates that the publication calls suitable.
+    """
 
     best_lr: float
     error: float
@@ -34,7 +53,13 @@ class DiskResults(BaseModel):
 
 
 class Reference(BaseModel):
-    """The publication; rows by the model's name."""
+    """The content of the reference file.
+
+    Attributes:
+        rows: The published results by model name.
+        findings: The published findings of part 1.
+        disk: The published results of part 2.
+    """
 
     rows: dict[str, ReportedRow]
     findings: list[Finding]
@@ -42,7 +67,7 @@ class Reference(BaseModel):
 
     @property
     def models(self) -> list[str]:
-        """Every model that a row or a claim speaks of."""
+        """The names of all models in the rows and claims, without duplicates."""
         claims = [claim for finding in self.findings for claim in finding.smaller]
         return list(
             dict.fromkeys([*self.rows, *(name for each in claims for name in models(each))])
@@ -50,6 +75,6 @@ class Reference(BaseModel):
 
 
 def models(claim: Claim) -> list[str]:
-    """Return the models that a claim speaks of, each once."""
+    """Return the names of the models in a claim, without duplicates."""
     sides = [side if isinstance(side, tuple) else (side,) for side in claim[1:]]
     return list(dict.fromkeys(name for side in sides for name in side))

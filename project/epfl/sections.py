@@ -1,4 +1,4 @@
-"""The page's sections on both parts of the publication: beside it, its findings, its figures."""
+"""Page sections on the publication: its numbers beside ours, its findings, its figures."""
 
 from collections.abc import Sequence
 
@@ -35,7 +35,7 @@ ACTIVATIONS = {"tanh": "tanh", "relu": "ReLU"}
 
 
 def _reference(context: Context, task: str) -> Reference | None:
-    """Return the publication, where the table is about that task and has runs."""
+    """Return the publication; None unless one is configured and the table has runs of `task`."""
     if context.reference is None or context.table.metric != ERROR or not context.variants:
         return None
     return (
@@ -59,7 +59,11 @@ def _summary(variant: Variant) -> Summary:
 
 
 def published(context: Context) -> Section | None:
-    """The publication's table, and ours beside it."""
+    """Return the section that shows our results beside the published table.
+
+    Returns:
+        The section; None if none of the publication's models has completed runs in the table.
+    """
     reference = _reference(context, "digit_pairs")
     rows = _rows(context, reference) if reference else {}
     if reference is None or not rows:
@@ -100,7 +104,11 @@ def published(context: Context) -> Section | None:
 
 
 def findings(context: Context) -> Section | None:
-    """The publication's findings, and whether they hold here."""
+    """Return the section with a verdict on each published finding.
+
+    Returns:
+        The section; None if none of the publication's models has completed runs in the table.
+    """
     reference = _reference(context, "digit_pairs")
     rows = _rows(context, reference) if reference else {}
     if reference is None or not rows:
@@ -110,7 +118,12 @@ def findings(context: Context) -> Section | None:
 
 
 def softmax_twice(context: Context) -> Section | None:
-    """Probabilities or logits into the auxiliary cross-entropy; None where not both were run."""
+    """Return the section that compares softmax applied twice and once in the auxiliary loss.
+
+    Returns:
+        The section; None unless some net was run with `model.auxiliary_input` set to
+        `probabilities` (twice) and to `logits` (once).
+    """
     if _reference(context, "digit_pairs") is None:
         return None
     pairs: list[tuple[str, Variant, Variant]] = []
@@ -156,7 +169,14 @@ def softmax_twice(context: Context) -> Section | None:
 
 
 def disk(context: Context) -> list[Section]:
-    """Part 2; the variants of the largest setup are shown."""
+    """Return the sections on part 2, the disk experiment; empty if the table is not about it.
+
+    If the table has several setups (epochs, batch size, ...), only the one with the most runs is
+    shown.
+
+    Raises:
+        CorruptRunError: The history of a run cannot be read.
+    """
     reference = _reference(context, "disk")
     if reference is None:
         return []
@@ -191,7 +211,12 @@ def disk(context: Context) -> list[Section]:
 
 
 def _rates(study: RateStudy, left_out: int) -> Section:
-    """Accuracy by learning rate, tanh and ReLU; `left_out` runs are of other setups."""
+    """Return the section on accuracy by learning rate, for tanh and ReLU.
+
+    Args:
+        study: The variants that are shown.
+        left_out: The number of runs of other setups, which the section mentions.
+    """
     title = "Part 2: accuracy by learning rate"
     rates = sorted({lr for _, lr in study.variants})
     lines = [

@@ -1,7 +1,7 @@
 """A mini deep-learning framework: forward and backward passes written out, without autograd.
 
-From torch it takes `empty`, the methods of tensors, and the switch below, which turns autograd off
-for the thread that imports the package. README.md tells how backpropagation works here.
+It uses only torch's `empty`, the methods of tensors, and `set_grad_enabled`: importing the package
+turns autograd off for the importing thread. README.md explains backpropagation in this framework.
 """
 
 from torch import set_grad_enabled

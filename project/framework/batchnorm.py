@@ -1,4 +1,4 @@
-"""Batch normalisation: each feature brought to mean 0 and variance 1 (Ioffe and Szegedy 2015)."""
+"""Batch normalisation: scale each feature to mean 0 and variance 1 (Ioffe and Szegedy 2015)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,19 @@ if TYPE_CHECKING:
 
 
 class BatchNorm(Module):
-    """y = weight * (x - mean) / sqrt(var + eps) + bias, column by column of a matrix (N, C).
+    """Base class of batch normalisation: y = weight * (x - mean) / sqrt(var + eps) + bias.
 
-    Training takes mean and (biased) var from the batch, and lets the running statistics follow:
-    running <- (1 - momentum) * running + momentum * batch's, the variance in its unbiased form.
-    Evaluation takes the running statistics. All the tensors are (C,); beside them the state has
-    torch's count of the batches that were trained on.
+    Each column of x (N, C) is normalised by itself. In training mode mean and (biased) var are
+    those of the batch, and the running statistics are updated with the unbiased variance:
+    running <- (1 - momentum) * running + momentum * batch.
+    In evaluation mode mean and var are the running statistics. The state also has torch's
+    `num_batches_tracked`, the number of training batches.
+
+    Args:
+        num_features: C, the number of columns.
+        eps: Added to the variance, above 0.
+        momentum: The share of the batch in the running statistics, in [0, 1].
+        dtype: The dtype of the tensors (C,); None for torch's default.
     """
 
     _normalised: Tensor
@@ -54,14 +61,14 @@ class BatchNorm(Module):
         self.reset_parameters()
 
     def reset_parameters(self, generator: Generator | None = None) -> None:
-        """Weights and running variances 1, all else 0; nothing is drawn from the generator."""
+        """Set weight and running_var to 1, all other tensors to 0; `generator` is not used."""
         for tensor in (self.weight, self.running_var):
             tensor.fill_(1)
         for tensor in (self.bias, self.running_mean, self.num_batches_tracked):
             tensor.zero_()
 
     def normalise(self, x: Tensor) -> Tensor:
-        """x (N, C) to weight * x̂ + bias (N, C), where x̂ = (x - mean) / sqrt(var + eps)."""
+        """Return weight * x̂ + bias (N, C) for x (N, C), where x̂ = (x - mean) / sqrt(var + eps)."""
         self._from_batch = self.training
         if self._from_batch:
             centred, var = self._centre_on_batch(x)
@@ -72,12 +79,14 @@ class BatchNorm(Module):
         return self.bias.addcmul(self._normalised, self.weight)
 
     def normalise_backward(self, output_gradient: Tensor) -> Tensor:
-        """G = dL/dy (N, C) to dL/dx (N, C), with Ĝ = dL/dx̂ = G * weight.
+        """Return dL/dx (N, C) from G = dL/dy (N, C), and accumulate the parameters' gradients.
 
         Adds dL/dweight = sum_n G x̂ (C,) and dL/dbias = sum_n G (C,).
-        Evaluation: dL/dx = Ĝ / std. Training: mean and var depend on x as well, which takes away
-        what they cancel: dL/dx = (Ĝ - mean_n(Ĝ) - x̂ * mean_n(Ĝ x̂)) / std. As weight is the same
-        for all n, mean_n(Ĝ) = weight * sum_n(G) / N, and so on: from the sums that are there.
+        With Ĝ = dL/dx̂ = G * weight, evaluation gives dL/dx = Ĝ / std.
+        In training mean and var depend on x too:
+        dL/dx = (Ĝ - mean_n(Ĝ) - x̂ * mean_n(Ĝ x̂)) / std.
+        Since weight does not depend on n, both means follow from the sums above:
+        mean_n(Ĝ) = weight * sum_n(G) / N and mean_n(Ĝ x̂) = weight * sum_n(G x̂) / N.
         """
         along_normalised = (output_gradient * self._normalised).sum(0)
         total = output_gradient.sum(0)
@@ -92,7 +101,11 @@ class BatchNorm(Module):
         return gradient.mul_(scale)
 
     def _centre_on_batch(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """x (N, C) to x - mean (N, C) and the biased variance (C,); the running ones follow."""
+        """Return x - mean (N, C) and the biased variance (C,); update the running statistics.
+
+        Raises:
+            ValueError: x has fewer than 2 rows.
+        """
         count = x.shape[0]
         if count < 2:
             raise ValueError(f"{type(self).__name__}: training needs at least 2 rows, got {count}")
@@ -119,30 +132,30 @@ class BatchNorm(Module):
 
 
 class BatchNorm1d(BatchNorm):
-    """Batch normalisation of features: (N, C) to (N, C), each feature over the batch."""
+    """Batch normalisation of features (N, C), each feature over the batch."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (N, C) to y (N, C): `normalise`."""
+        """Return x (N, C) normalised per feature, (N, C)."""
         self.check_columns(x, self.weight)
         return self.remember(self.normalise(x))
 
     def backward(self, output_gradient: Tensor) -> Tensor:
-        """dL/dy (N, C) to dL/dx (N, C): `normalise_backward`."""
+        """Return dL/dx (N, C) from dL/dy (N, C); accumulate the parameters' gradients."""
         self.recall(output_gradient)
         return self.normalise_backward(output_gradient)
 
 
 class BatchNorm2d(BatchNorm):
-    """Batch normalisation of maps: (N, C, H, W) to the same, each channel over all its pixels."""
+    """Batch normalisation of maps (N, C, H, W), each channel over all pixels of the batch."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (N, C, H, W) to y (N, C, H, W): `normalise` of the pixels (N H W, C)."""
+        """Return x (N, C, H, W) normalised per channel, in the same shape."""
         self.check_maps(x, self.weight.shape[0], self.weight)
         images, _, height, width = x.shape
         return self.remember(maps_of(self.normalise(pixels_of(x)), images, height, width))
 
     def backward(self, output_gradient: Tensor) -> Tensor:
-        """dL/dy (N, C, H, W) to dL/dx (N, C, H, W): `normalise_backward` of the pixels."""
+        """Return dL/dx from dL/dy, both (N, C, H, W); accumulate the parameters' gradients."""
         images, _, height, width = self.recall(output_gradient).shape
         gradient = self.normalise_backward(pixels_of(output_gradient))
         return maps_of(gradient, images, height, width)

@@ -1,4 +1,4 @@
-"""The two-dimensional convolution, as one matrix product over all its windows."""
+"""Two-dimensional convolution, computed as one matrix product of all windows and the kernels."""
 
 from __future__ import annotations
 
@@ -16,12 +16,24 @@ if TYPE_CHECKING:
 
 
 class Conv2d(Windowed):
-    """y[n, o, r, s] = b[o] + sum_{c, i, j} W[o, c, i, j] x[n, c, stride r + i, stride s + j].
+    """Convolution y[n,o,r,s] = b[o] + sum_{c,i,j} W[o,c,i,j] x[n, c, stride r + i, stride s + j].
 
-    Maps (N, C, H, W) to (N, O, H', W'), x padded with zeros. W (O, C, k, k), b (O,).
+    Maps x (N, C, H, W), padded with zeros, to y (N, O, H', W'); W (O, C, k, k), b (O,). H' and W'
+    are the numbers of windows (`Windowed`).
 
-    Written as a matrix, it is a linear layer: the windows (N H' W', k k C), a row for each, times
-    W^T (k k C, O). README.md derives the backward pass with a picture.
+    In matrix form it is a linear layer on the windows: X (N H' W', k k C) times W^T (k k C, O).
+    README.md derives the backward pass with a picture.
+
+    Args:
+        in_channels: C.
+        out_channels: O.
+        kernel_size: k.
+        stride: The distance between neighbouring windows, in pixels.
+        padding: The number of zeros added on each side.
+        bias: Whether to add b.
+        initialisation: A name in INITIALISATIONS.
+        generator: What the weights are drawn from; None for torch's default generator.
+        dtype: The dtype of the parameters; None for torch's default.
     """
 
     _input: Tensor
@@ -61,10 +73,10 @@ class Conv2d(Windowed):
         INITIALISATIONS[self.initialisation](self.weight, self.bias, generator)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (N, C, H, W) to y (N, O, H', W'): with X the windows of x, y = X W^T + b.
+        """Return y (N, O, H', W') for x (N, C, H, W): with X the windows of x, y = X W^T + b.
 
-        X (N H' W', k k C), W (O, k k C). Training keeps X for the backward pass. Evaluation, with
-        large batches and seldom a backward pass, makes X again if there is one.
+        X is (N H' W', k k C), W (O, k k C). In training X is stored for the backward pass. In
+        evaluation it is recomputed if needed: batches are large and backward passes rare.
         """
         self.check_maps(x, self.weight.shape[1], self.weight)
         self._input, self._counts = x, self.window_counts(x)
@@ -79,10 +91,10 @@ class Conv2d(Windowed):
         return self.remember(maps_of(pixels, x.shape[0], *self._counts))
 
     def backward(self, output_gradient: Tensor) -> Tensor:
-        """G = dL/dy (N, O, H', W') to dL/dx (N, C, H, W), with G as pixels (N H' W', O).
+        """Return dL/dx (N, C, H, W) from G = dL/dy (N, O, H', W'), read as pixels (N H' W', O).
 
         Adds dL/dW = G^T X (O, k k C) and dL/db = G^T 1 (O,), the sum over all pixels.
-        dL/dX = G W (N H' W', k k C); a pixel of x gets the sum over all windows that it is in.
+        dL/dX = G W (N H' W', k k C); each pixel of x gets the sum over all windows that contain it.
         """
         self.recall(output_gradient)
         windows = self._windows_of(self._input) if self._windows is None else self._windows
@@ -100,7 +112,7 @@ class Conv2d(Windowed):
         return self.inside(input_gradient)
 
     def _windows_of(self, x: Tensor) -> Tensor:
-        """x (N, C, H, W) to its windows (N H' W', k k C): strided views, copied once."""
+        """Return the windows (N H' W', k k C) of x (N, C, H, W), copied once from strided views."""
         k, stride = self.kernel_size, self.stride
         windows = self.pad(x).unfold(2, k, stride).unfold(3, k, stride)  # (N, C, H', W', k, k)
         return windows.permute(0, 2, 3, 4, 5, 1).reshape(-1, k * k * x.shape[1])

@@ -1,4 +1,4 @@
-"""Dropout: noise that keeps units from relying on one another (Srivastava et al. 2014)."""
+"""Dropout: random noise in training against overfitting (Srivastava et al. 2014)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ if TYPE_CHECKING:
 
 
 class Dropout(Module):
-    """Training: each element is 0 with probability p, else x / (1 - p). Evaluation: y = x.
+    """Dropout: in training each element is 0 with probability p, else x / (1 - p).
 
-    The division ("inverted" dropout) keeps the expected output equal to x, so that evaluation needs
-    no correction. Any shape.
+    In evaluation y = x. Because of the division ("inverted" dropout) the expected output equals x,
+    so evaluation needs no correction. Any shape.
 
-    generator: what the masks are drawn from; None is torch's default one. `draw_from` changes it.
+    Args:
+        p: The probability of dropping an element, in [0, 1].
+        generator: What the masks are drawn from; None for torch's default generator. `draw_from`
+            changes it.
     """
 
     _mask: Tensor | None
@@ -33,7 +36,7 @@ class Dropout(Module):
         self.generator = generator
 
     def forward(self, x: Tensor) -> Tensor:
-        """x to x * mask, in x's shape; mask holds 0 and 1 / (1 - p). In evaluation, x itself."""
+        """Return x * mask, where mask holds 0 and 1 / (1 - p); return x itself in evaluation."""
         self.check_float(x)
         if not self.training or self.p == 0:
             self._mask = None
@@ -45,24 +48,25 @@ class Dropout(Module):
         return self.remember(x * self._mask)
 
     def backward(self, output_gradient: Tensor) -> Tensor:
-        """dL/dx = dL/dy * mask, with the mask of the last forward, in x's shape."""
+        """Return dL/dx = dL/dy * mask, with the mask of the last forward."""
         self.recall(output_gradient)
         return output_gradient if self._mask is None else output_gradient * self._mask
 
     def new_mask(self, x: Tensor) -> Tensor:
-        """A tensor for the mask: of x's shape and, as torch's, of its layout in memory."""
+        """Return a new tensor for the mask, in x's shape and (as in torch) memory layout."""
         return x.clone()
 
 
 class Dropout2d(Dropout):
-    """Training: each channel of each image is 0 with probability p, else x / (1 - p).
+    """Dropout of whole channels: in training each channel of each image is 0 with probability p.
 
-    Neighbouring pixels say much the same, so dropping single ones would hide little (Tompson et al.
-    2015, arXiv 1411.4280). Maps (N, C, H, W); the mask is (N, C, 1, 1).
+    The other channels are divided by 1 - p. Neighbouring pixels are similar, so dropping single
+    pixels would remove little information (Tompson et al. 2015, arXiv 1411.4280). Maps (N, C, H,
+    W); the mask is (N, C, 1, 1).
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (N, C, H, W) to x * mask, in x's shape. In evaluation, x itself."""
+        """Return x * mask for x (N, C, H, W); return x itself in evaluation."""
         self.check_maps(x)
         return super().forward(x)
 

@@ -1,4 +1,4 @@
-"""From maps to the features of a linear layer."""
+"""Flatten maps into the features of a linear layer."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 class Flatten(Module):
-    """All but the first dimension as one: (N, ...) to (N, F), in the order of the dimensions."""
+    """Module that flattens all dimensions but the first, in row-major order: (N, ...) to (N, F)."""
 
     _shape: tuple[int, ...]
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (N, C, H, W) to y (N, C * H * W): the same numbers, in the same memory if possible."""
+        """Return x (N, ...) as (N, F): a view if possible, else a copy."""
         self.check_float(x)
         if x.dim() < 2:
             raise ValueError(f"Flatten: the input must be (N, ...), got {tuple(x.shape)}")
@@ -24,6 +24,6 @@ class Flatten(Module):
         return self.remember(x.flatten(1))
 
     def backward(self, output_gradient: Tensor) -> Tensor:
-        """dL/dy (N, C * H * W) to dL/dx (N, C, H, W): each number back to its place."""
+        """Return dL/dx in x's shape from dL/dy (N, F)."""
         self.recall(output_gradient)
         return output_gradient.reshape(self._shape)

@@ -1,11 +1,11 @@
-"""How layers start: weights random, and scaled so that a layer keeps the variance of its input.
+"""Initialisations of weights that keep the variance of a layer's input.
 
 A unit sums `fan_in` products, so the variance of its output is fan_in * Var(weight) times the mean
 square of its inputs: Var(weight) = 1 / fan_in keeps it (He et al. 2015, arXiv 1502.01852, without
 the factor 2 that they add for ReLU).
 
-Each of these fills a weight (fan_out, ...), whose unit o sums the fan_in products of weight[o], and
-the bias (fan_out,) if there is one.
+Each function fills, in place, a weight (fan_out, ...) and the bias (fan_out,) if it is not None.
+fan_in is the number of elements of weight[o]. `generator` None stands for torch's default one.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def normal(weight: Tensor, bias: Tensor | None, generator: Generator | None = None) -> None:
-    """Weights from N(0, 1) * sqrt(1 / fan_in), biases 0: the EPFL report's rule."""
+    """Fill the weight from N(0, 1) * sqrt(1 / fan_in), the bias with 0 (the EPFL report's rule)."""
     weight.normal_(generator=generator).mul_(sqrt(1 / weight[0].numel()))
     if bias is not None:
         bias.zero_()
 
 
 def uniform(weight: Tensor, bias: Tensor | None, generator: Generator | None = None) -> None:
-    """Weights from U(-a, a), a = sqrt(3 / fan_in): variance 1 / fan_in; biases 0."""
+    """Fill the weight from U(-a, a), a = sqrt(3 / fan_in), the bias with 0: variance 1 / fan_in."""
     bound = sqrt(3 / weight[0].numel())
     weight.uniform_(-bound, bound, generator=generator)
     if bias is not None:
@@ -35,10 +35,10 @@ def uniform(weight: Tensor, bias: Tensor | None, generator: Generator | None = N
 def kaiming_uniform(
     weight: Tensor, bias: Tensor | None, generator: Generator | None = None
 ) -> None:
-    """Weights and biases from U(-a, a), a = 1 / sqrt(fan_in), as torch's layers draw theirs.
+    """Fill weight and bias from U(-a, a), a = 1 / sqrt(fan_in), as torch's layers do.
 
-    The weight's variance is 1 / (3 fan_in). Its bound is computed in torch's own steps (a gain of
-    sqrt(2 / (1 + 5)) and a std from it), so that the numbers agree to the last bit.
+    The weight's variance is 1 / (3 fan_in). Its bound is computed in the same steps as in torch (a
+    gain of sqrt(2 / (1 + 5)), then a std), so that the numbers agree to the last bit.
     """
     fan_in = weight[0].numel()
     std = sqrt(2 / (1 + sqrt(5) ** 2)) / sqrt(fan_in)
@@ -52,7 +52,7 @@ INITIALISATIONS = {"normal": normal, "uniform": uniform, "kaiming_uniform": kaim
 
 
 def check_initialisation(name: str) -> None:
-    """Refuse a name that is not in INITIALISATIONS."""
+    """Raise ValueError if `name` is not in INITIALISATIONS."""
     if name not in INITIALISATIONS:
         known = ", ".join(INITIALISATIONS)
         raise ValueError(f"initialisation must be one of {known}, got {name!r}")

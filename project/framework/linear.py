@@ -1,4 +1,4 @@
-"""The fully connected layer."""
+"""The fully connected (linear) layer."""
 
 from __future__ import annotations
 
@@ -15,9 +15,14 @@ if TYPE_CHECKING:
 
 
 class Linear(Module):
-    """y = x W^T + b: (N, in) to (N, out), W (out, in) and b (out,).
+    """Fully connected layer y = x W^T + b: (N, in) to (N, out), with W (out, in) and b (out,).
 
-    `initialisation` says how W and b start: "normal" and "uniform" draw W and set b to zero.
+    Args:
+        in_features: The number of inputs.
+        out_features: The number of outputs.
+        initialisation: A name in INITIALISATIONS.
+        generator: What the weights are drawn from; None for torch's default generator.
+        dtype: The dtype of the parameters; None for torch's default.
     """
 
     _input: Tensor
@@ -49,13 +54,13 @@ class Linear(Module):
         INITIALISATIONS[self.initialisation](self.weight, self.bias, generator)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (N, in) to x W^T + b (N, out)."""
+        """Return x W^T + b (N, out) for x (N, in)."""
         self.check_columns(x, self.weight)
         self._input = x
         return self.remember(self.bias.addmm(x, self.weight.t()))
 
     def backward(self, output_gradient: Tensor) -> Tensor:
-        """G = dL/dy (N, out) to dL/dx = G W (N, in).
+        """Return dL/dx = G W (N, in) from G = dL/dy (N, out).
 
         Adds dL/dW = G^T x (out, in) and dL/db = G^T 1 (out,), the sum of G's rows.
         """
@@ -66,7 +71,7 @@ class Linear(Module):
         return output_gradient.mm(self.weight)
 
     def _ones(self, count: int) -> Tensor:
-        """Ones (count,), kept for as long as the batch keeps its size."""
+        """Return ones (count,), cached while the batch size stays the same."""
         if self._kept_ones.shape[0] != count:
             self._kept_ones = empty(count, dtype=self.bias.dtype).fill_(1)
         return self._kept_ones

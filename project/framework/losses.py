@@ -1,4 +1,4 @@
-"""Losses, where backpropagation starts: forward gives L, backward dL/dprediction."""
+"""Losses: `forward` returns the loss L, `backward` starts backpropagation with dL/dprediction."""
 
 from __future__ import annotations
 
@@ -14,12 +14,17 @@ if TYPE_CHECKING:
 
 
 class LossMSE(Module):
-    """L = mean((prediction - target)^2) over all elements, of any shape."""
+    """Mean squared error L = mean((prediction - target)^2) over all elements, for any shape."""
 
     _difference: Tensor | None = None
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Prediction and target of one shape to the loss ()."""
+        """Return the loss, a 0-dimensional tensor, of prediction and target of one shape.
+
+        Raises:
+            ValueError: The shapes differ, or the tensors are empty.
+            TypeError: The dtypes differ, or are not floating-point.
+        """
         self.check_float(prediction)
         if target.shape != prediction.shape or prediction.numel() == 0:
             raise ValueError(
@@ -35,26 +40,31 @@ class LossMSE(Module):
         return self._difference.square().mean()
 
     def backward(self) -> Tensor:
-        """dL/dprediction = 2 (prediction - target) / number of elements, in their shape."""
+        """Return dL/dprediction = 2 (prediction - target) / number of elements, in their shape."""
         if self._difference is None:
             raise self.forward_missing()
         return self._difference * (2 / self._difference.numel())
 
 
 class LossCrossEntropy(Module):
-    """L = -mean_n log softmax(logits_n)[target_n]: logits (N, ..., C), classes (N, ...) below C.
+    """Cross-entropy L = -mean_n log softmax(logits_n)[target_n] of logits (N, ..., C).
 
-    The mean is over all the rows of C logits: with logits (N, 2, 10), over 2 N digits.
+    Targets are class indices (N, ...) in 0 .. C - 1. The mean is over all rows of C logits: with
+    logits (N, 2, 10), over 2 N digits.
     """
 
     _log_probabilities: Tensor | None = None
     _target: Tensor
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Logits (N, ..., C) and class indices (N, ...), int64, to the loss ().
+        """Return the loss, a 0-dimensional tensor, of logits (N, ..., C) and classes (N, ...).
 
-        log softmax(z)_i = z_i - log sum_j exp(z_j), with z the logits less their row's maximum, so
-        that exp cannot overflow and the logarithm never sees 0.
+        log softmax(z)_i = z_i - log sum_j exp(z_j), where z are the logits minus the maximum of
+        their row: so exp cannot overflow and the logarithm's argument is never 0.
+
+        Raises:
+            ValueError: The shapes do not fit, the tensors are empty, or a class is out of range.
+            TypeError: The logits are not floating-point, or the classes not int64.
         """
         self._check(logits, target)
         shifted = logits - logits.amax(-1, keepdim=True)
@@ -63,7 +73,7 @@ class LossCrossEntropy(Module):
         return self._log_probabilities.gather(-1, self._target).mean().neg_()
 
     def backward(self) -> Tensor:
-        """dL/dlogits = (p - onehot(target)) / number of rows (N, ..., C), p = softmax(logits)."""
+        """Return dL/dlogits = (softmax(logits) - onehot(target)) / number of rows, (N, ..., C)."""
         log_p = self._log_probabilities
         if log_p is None:
             raise self.forward_missing()
@@ -89,12 +99,18 @@ class LossCrossEntropy(Module):
 
 
 class LossSum(Module):
-    """L = sum_k weight_k * L_k(output_k, target_k): a loss for each output of a net.
+    """Weighted sum of losses L = sum_k weight_k * L_k(output_k, target_k), one for each output.
 
-    So an auxiliary loss is one of several losses. Its gradient is that of its own output; where the
-    output leaves the net, the net adds it to what comes back from the layers behind.
+    It combines the main loss of a net with auxiliary losses. `backward` returns one gradient for
+    each output; the net adds each to the gradient from the later layers at the point where the
+    output leaves.
 
-    values: the L_k of the last forward, unweighted.
+    Args:
+        losses: The losses L_k.
+        weights: Their weights, finite numbers.
+
+    Attributes:
+        values: The unweighted losses L_k of the last forward; empty before the first.
     """
 
     def __init__(self, losses: Sequence[Module], weights: Sequence[float]) -> None:
@@ -111,7 +127,15 @@ class LossSum(Module):
         self.check_each_once()
 
     def forward(self, outputs: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
-        """Outputs and targets, one of each for every loss, to the loss ()."""
+        """Return the weighted sum of losses, a 0-dimensional tensor.
+
+        Args:
+            outputs: One output for each loss.
+            targets: One target for each loss.
+
+        Raises:
+            ValueError: The number of outputs or targets is wrong.
+        """
         if len(outputs) != len(self.losses) or len(targets) != len(self.losses):
             raise ValueError(
                 f"LossSum: {len(self.losses)} losses need as many outputs and targets, "
@@ -125,7 +149,7 @@ class LossSum(Module):
         return total
 
     def backward(self) -> tuple[Tensor, ...]:
-        """dL/doutput_k = weight_k * dL_k/doutput_k, one for each output, in its shape."""
+        """Return dL/doutput_k = weight_k * dL_k/doutput_k for each output, in its shape."""
         if not self.values:
             raise self.forward_missing()
         pairs = zip(self.losses, self.weights, strict=True)

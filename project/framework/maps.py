@@ -1,7 +1,7 @@
-"""Maps (N, C, H, W) seen as a matrix with a row for each pixel and a column for each channel.
+"""Convert maps (N, C, H, W) to a matrix with a row for each pixel and a column for each channel.
 
-It is a view of maps whose channels lie side by side in memory (torch calls this channels_last), and
-a copy of others. The modules that compute maps return them in this layout.
+For maps in torch's memory format channels_last the matrix is a view, for others a copy. The modules
+that compute maps return them in channels_last.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def pixels_of(maps: Tensor) -> Tensor:
-    """Maps (N, C, H, W) to pixels (N * H * W, C)."""
+    """Return maps (N, C, H, W) as pixels (N * H * W, C), a view if they are channels_last."""
     return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
 
 
 def maps_of(pixels: Tensor, images: int, height: int, width: int) -> Tensor:
-    """Pixels (N * H * W, C) to maps (N, C, H, W), N = images: a view."""
+    """Return pixels (N * H * W, C), N = images, as maps (N, C, H, W): a view."""
     return pixels.view(images, height, width, pixels.shape[1]).permute(0, 3, 1, 2)

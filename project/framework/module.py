@@ -1,17 +1,18 @@
-"""The contract that all layers and losses share, so that any of them can be chained with any other.
+"""The base class of all layers and losses, whose interface lets them be chained in any order.
 
-A module is a function y = f(x; parameters). `forward` computes y and remembers what `backward` will
-need; `backward` takes dL/dy, adds dL/dparameter to each parameter's gradient, and returns dL/dx. A
-module with several outputs returns a tuple of them, and its `backward` takes a tuple of gradients.
+A module is a function y = f(x; parameters). `forward` computes y and stores what `backward` needs;
+`backward` takes dL/dy, adds dL/dparameter to each parameter's gradient, and returns dL/dx. A module
+with several outputs returns a tuple of them, and its `backward` takes a tuple of gradients.
 
-What is remembered is the last forward, and only that:
+Only the last forward is stored:
 
-- Several backward passes after one forward are fine; their gradients add up.
-- Of two forwards before a backward, the backward belongs to the second.
+- Several backward passes after one forward are allowed; their parameter gradients add up.
+- After two forwards, a backward belongs to the second.
 - Outputs and input gradients are new tensors, never a buffer that a later pass overwrites (only
-  `Flatten` and a dropout that drops nothing pass their argument on). No pass changes its argument.
+  `Flatten` and a dropout that drops nothing return their argument or a view of it). No pass changes
+  its argument.
 - In return, inputs, outputs and parameters must not be changed in place between a forward and its
-  backward: the module remembers the tensors themselves, not copies.
+  backward: the module stores the tensors themselves, not copies.
 
 A module has either parameters of its own or other modules inside it, its `children`.
 """
@@ -30,7 +31,11 @@ if TYPE_CHECKING:
 
 
 class Module(Stateful):
-    """A differentiable function with parameters (possibly none)."""
+    """A differentiable function with parameters (possibly none).
+
+    Attributes:
+        training: Whether the module is in training mode; `train` and `eval` change it.
+    """
 
     training = True  # the mode; `train` and `eval` change it
     _output: Tensor | None = None
@@ -40,22 +45,25 @@ class Module(Stateful):
         return self.forward(*inputs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """x to y = f(x)."""
+        """Return y = f(x)."""
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
     def backward(self, *args: Any, **kwargs: Any) -> Any:
-        """dL/dy, in the shape of y, to dL/dx, in the shape of x; parameter gradients accumulate."""
+        """Return dL/dx, in x's shape, from dL/dy, in y's shape; accumulate parameter gradients."""
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
     def children(self) -> list[tuple[str, Module]]:
-        """The modules inside, each with the name that its tensors' names begin with.
+        """Return the modules inside this one, each with the prefix of its tensors' names.
 
-        An empty name adds nothing: the tensors are named as if they were this module's own.
+        With an empty prefix the tensors are named as if they were this module's own.
         """
         return []
 
     def leaves(self) -> Iterator[tuple[str, Module]]:
-        """The modules inside that contain no others, by their path, as in "blocks.0.conv1"."""
+        """Yield the modules without children and their paths, as in "blocks.0.conv1".
+
+        A module without children yields itself, with the path "".
+        """
         children = self.children()
         if not children:
             yield "", self
@@ -64,11 +72,15 @@ class Module(Stateful):
                 yield _join(name, path), leaf
 
     def param(self) -> list[tuple[Tensor, Tensor]]:
-        """(parameter, gradient) pairs: always the same tensors, which training changes in place."""
+        """Return (parameter, gradient) pairs: always the same tensors, trained in place."""
         return [pair for _, child in self.children() for pair in child.param()]
 
     def tensors(self) -> dict[str, Tensor]:
-        """The tensors of the state by their path, as in "blocks.0.conv1.weight"."""
+        """Return the tensors of the state by path, as in "blocks.0.conv1.weight"; not copies.
+
+        Raises:
+            ValueError: Two tensors have the same path.
+        """
         tensors: dict[str, Tensor] = {}
         for name, child in self.children():
             for path, tensor in child.tensors().items():
@@ -79,22 +91,22 @@ class Module(Stateful):
         return tensors
 
     def initialise(self, streams: Callable[[str], Generator]) -> None:
-        """Draw all parameters anew, those of the module at a path from `streams(path)`."""
+        """Draw all parameters anew, those of the module at each path from `streams(path)`."""
         for path, leaf in self.leaves():
             if leaf.param():
                 leaf.reset_parameters(streams(path))
 
     def reset_parameters(self, generator: Generator | None = None) -> None:
-        """Draw this module's own parameters anew."""
+        """Draw this module's own parameters anew, in place."""
         raise NotImplementedError(f"{type(self).__name__} has no reset_parameters")
 
     def draw_from(self, generator: Generator | None) -> None:
-        """Let every dropout inside draw its masks from `generator`; None is torch's default one."""
+        """Make every inner dropout draw its masks from `generator`; None for torch's default."""
         for _, child in self.children():
             child.draw_from(generator)
 
     def gradient_step(self, lr: float) -> None:
-        """Plain gradient descent: parameter <- parameter - lr * gradient."""
+        """Make a step of plain gradient descent: parameter <- parameter - lr * gradient."""
         for parameter, gradient in self.param():
             parameter.add_(gradient, alpha=-lr)
 
@@ -104,23 +116,32 @@ class Module(Stateful):
             gradient.zero_()
 
     def train(self, mode: bool = True) -> Self:
-        """Switch to training mode, which matters to dropout and batch normalisation."""
+        """Set the training mode of this and all inner modules; return the module.
+
+        The mode matters to dropout and batch normalisation.
+        """
         self.training = mode
         for _, child in self.children():
             child.train(mode)
         return self
 
     def eval(self) -> Self:
-        """Switch to evaluation mode."""
+        """Set evaluation mode; return the module."""
         return self.train(False)
 
     def remember(self, output: Tensor) -> Tensor:
-        """Keep the output of a forward for its backward, and pass it on."""
+        """Store the output of a forward for the checks in `recall`, and return it."""
         self._output = output
         return output
 
     def recall(self, output_gradient: Tensor) -> Tensor:
-        """The output of the last forward, if dL/doutput fits it; an error that says why, if not."""
+        """Return the output of the last forward, after checking that the gradient fits it.
+
+        Raises:
+            RuntimeError: There was no forward.
+            ValueError: The shapes differ.
+            TypeError: The dtypes differ.
+        """
         output = self._output
         if output is None:
             raise self.forward_missing()
@@ -129,12 +150,18 @@ class Module(Stateful):
         return output
 
     def remember_all(self, outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """`remember` for several outputs."""
+        """Store the outputs of a forward for the checks in `recall_all`, and return them."""
         self._outputs = outputs
         return outputs
 
     def recall_all(self, output_gradients: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """`recall` for several outputs: a gradient must fit each."""
+        """Return the outputs of the last forward, after checking that the gradients fit them.
+
+        Raises:
+            RuntimeError: There was no forward.
+            ValueError: The number of gradients or a shape differs.
+            TypeError: A dtype differs.
+        """
         outputs = self._outputs
         if outputs is None:
             raise self.forward_missing()
@@ -149,7 +176,7 @@ class Module(Stateful):
         return outputs
 
     def _misfit(self, gradient: Tensor, output: Tensor) -> Exception:
-        """The error of a gradient that cannot be the output's."""
+        """Return the exception for a gradient whose shape or dtype is not the output's."""
         if gradient.shape != output.shape:
             return ValueError(
                 f"{type(self).__name__}.backward: the gradient must have the last output's shape "
@@ -161,11 +188,11 @@ class Module(Stateful):
         )
 
     def forward_missing(self) -> RuntimeError:
-        """The error of a backward that has no forward to refer to."""
+        """Return the exception for a backward without a forward."""
         return RuntimeError(f"{type(self).__name__}.backward needs a forward before it")
 
     def check_each_once(self) -> None:
-        """Refuse a module that stands in two places, because it remembers one forward only."""
+        """Raise ValueError if a module occurs twice inside, because it stores one forward only."""
         leaves = [id(leaf) for _, leaf in self.leaves()]
         if len(set(leaves)) < len(leaves):
             raise ValueError(
@@ -174,12 +201,21 @@ class Module(Stateful):
             )
 
     def check_float(self, x: Tensor) -> None:
-        """Refuse integers, on which derivatives make no sense."""
+        """Raise TypeError unless x has a floating-point dtype, which derivatives need."""
         if not x.is_floating_point():
             raise TypeError(f"{type(self).__name__} needs floating-point values, got {x.dtype}")
 
     def check_columns(self, x: Tensor, like: Tensor) -> None:
-        """Refuse all but a batch (N, C) of a parameter's dtype, C being its last dimension."""
+        """Check that x is a batch (N, C) for a parameter.
+
+        Args:
+            x: The input.
+            like: The parameter (..., C), whose dtype x must have.
+
+        Raises:
+            ValueError: x is not (N, C).
+            TypeError: The dtypes differ.
+        """
         if x.dim() != 2 or x.shape[1] != like.shape[-1]:
             raise ValueError(
                 f"{type(self).__name__}: the input must be (N, {like.shape[-1]}), "
@@ -190,7 +226,17 @@ class Module(Stateful):
     def check_maps(
         self, x: Tensor, channels: int | None = None, like: Tensor | None = None
     ) -> None:
-        """Refuse all but maps (N, C, H, W); channels and a parameter's dtype must fit if given."""
+        """Check that x is a batch of maps (N, C, H, W).
+
+        Args:
+            x: The input.
+            channels: The required C; None for any.
+            like: A parameter whose dtype x must have; None for any floating-point dtype.
+
+        Raises:
+            ValueError: x is not (N, C, H, W).
+            TypeError: The dtype is wrong.
+        """
         if x.dim() != 4 or channels not in (None, x.shape[1]):
             raise ValueError(
                 f"{type(self).__name__}: the input must be (N, {channels or 'C'}, H, W), "
@@ -210,5 +256,5 @@ class Module(Stateful):
 
 
 def _join(name: str, path: str) -> str:
-    """Two parts of a path to "name.path"; either may be empty."""
+    """Return two parts of a path as "name.path"; either may be empty."""
     return f"{name}.{path}" if name and path else name or path

@@ -1,9 +1,9 @@
-"""Rules that turn accumulated gradients into a step of the parameters.
+"""Optimizers: rules that change parameters by their accumulated gradients.
 
-As in the mathematics, an optimizer sees one vector p of all parameters and one vector g of their
-gradients. It makes these vectors when it is built, and turns the modules' tensors into views of
-them: a step is then a handful of tensor operations, however many layers there are. With weight
-decay, g is everywhere but in AdamW read as g + weight_decay * p (the gradient of an L2 penalty).
+An optimizer works on one vector p of all parameters and one vector g of their gradients. Its
+constructor creates these vectors and turns the modules' tensors into views of them, so that a step
+needs only a few tensor operations, however many layers there are. With weight decay g stands for
+g + weight_decay * p (the gradient of an L2 penalty), except in AdamW.
 """
 
 from __future__ import annotations
@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 
 
 class Optimizer(Stateful):
-    """The parameters, their gradients, the learning rate, and what is remembered of past steps."""
+    """Base class of optimizers.
+
+    Args:
+        parameters: (parameter, gradient) pairs, as `Module.param` returns them; the tensors become
+            views of the optimizer's vectors.
+        lr: The learning rate, at least 0.
+        weight_decay: The factor of the L2 penalty, at least 0.
+    """
 
     def __init__(
         self, parameters: Iterable[tuple[Tensor, Tensor]], lr: float, weight_decay: float
@@ -45,25 +52,33 @@ class Optimizer(Stateful):
         self._memory: dict[str, Tensor] = {}
 
     def step(self) -> None:
-        """Change every parameter by its accumulated gradient."""
+        """Update every parameter in place by its accumulated gradient."""
         raise NotImplementedError(f"{type(self).__name__} has no step")
 
     def gradient_reset(self) -> None:
-        """Set the accumulated gradients to zero."""
+        """Set the accumulated gradients to zero.
+
+        Raises:
+            RuntimeError: Another optimizer has taken over the parameters.
+        """
         self._check_ownership()
         self._gradient.zero_()
 
     def tensors(self) -> dict[str, Tensor]:
-        """What is remembered of past steps, by the name of the quantity."""
+        """Return what the optimizer stores about past steps, by name; not copies."""
         return self._memory
 
     def _remember(self, quantity: str) -> Tensor:
-        """A zero for every element of the parameters, kept as part of the state."""
+        """Add zeros in the parameters' shape to the state as `quantity`, and return them."""
         self._memory[quantity] = empty(self._parameter.shape, dtype=self._parameter.dtype).zero_()
         return self._memory[quantity]
 
     def _vectors(self) -> tuple[Tensor, Tensor]:
-        """The parameters p, to be changed in place, and the gradient g, to be read only."""
+        """Return the parameters p, to be changed in place, and the gradient g, read-only.
+
+        Raises:
+            RuntimeError: Another optimizer has taken over the parameters.
+        """
         self._check_ownership()
         if self.weight_decay == 0:
             return self._parameter, self._gradient
@@ -79,9 +94,10 @@ class Optimizer(Stateful):
 
 
 def _gather(tensors: list[Tensor]) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-    """Tensors of any shapes to one vector of all their elements, of which they become views.
+    """Copy tensors of any shapes into one new vector and turn them, in place, into views of it.
 
-    Returned beside the vector: each tensor with the view of the vector that it now is.
+    Returns:
+        The vector, and for each tensor the pair of the tensor and its view of the vector.
     """
     dtypes = {tensor.dtype for tensor in tensors}
     if len(dtypes) > 1:
@@ -99,7 +115,7 @@ def _gather(tensors: list[Tensor]) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]
 class SGD(Optimizer):
     """Gradient descent with momentum: v <- momentum * v + g;  p <- p - lr * v.
 
-    With nesterov, p <- p - lr * (g + momentum * v): the gradient looks one step of v ahead.
+    With nesterov, p <- p - lr * (g + momentum * v).
     """
 
     def __init__(
@@ -127,10 +143,10 @@ class SGD(Optimizer):
 
 
 class Adadelta(Optimizer):
-    """Steps scaled by their own past size over the gradient's (Zeiler 2012, arXiv 1212.5701).
+    """Adadelta: the gradient times the RMS of past steps over the RMS of past gradients.
 
     s <- rho * s + (1 - rho) * g^2;  d = g * sqrt(u + eps) / sqrt(s + eps);
-    u <- rho * u + (1 - rho) * d^2;  p <- p - lr * d.
+    u <- rho * u + (1 - rho) * d^2;  p <- p - lr * d (Zeiler 2012, arXiv 1212.5701).
     """
 
     def __init__(
@@ -160,7 +176,7 @@ class Adadelta(Optimizer):
 
 
 class Adam(Optimizer):
-    """The mean gradient over its root mean square (Kingma and Ba 2015, arXiv 1412.6980).
+    """Adam: the mean gradient over its root mean square (Kingma and Ba 2015, arXiv 1412.6980).
 
     m <- b1 * m + (1 - b1) * g;  v <- b2 * v + (1 - b2) * g^2;
     at step t, p <- p - lr * m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps).
@@ -195,10 +211,10 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with the decay beside the gradient (Loshchilov and Hutter 2019, arXiv 1711.05101).
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv 1711.05101).
 
-    p <- p - lr * weight_decay * p before Adam's step, whose g is the gradient alone: so the decay
-    is not divided by the root mean square.
+    p <- p - lr * weight_decay * p, then Adam's step with the plain gradient: so the decay is not
+    divided by the root mean square.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Poolings: each window of a map becomes one pixel. None has parameters."""
+"""Pooling layers: each window of a map becomes one pixel. They have no parameters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ if TYPE_CHECKING:
 
 
 class MaxPool2d(Windowed):
-    """The largest pixel of each window, channel by channel: (N, C, H, W) to (N, C, H', W')."""
+    """Max-pooling: the largest pixel of each window, per channel: (N, C, H, W) to (N, C, H', W').
+
+    Args:
+        kernel_size: The side of the square windows.
+        stride: The distance between windows; None for `kernel_size`.
+    """
 
     _input: Tensor
     _counts: tuple[int, int]
@@ -21,9 +26,10 @@ class MaxPool2d(Windowed):
         super().__init__(kernel_size, kernel_size if stride is None else stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (N, C, H, W) to y (N, C, H', W'): y = m_K, the last of a window's running maxima.
+        """Return the maxima y (N, C, H', W') of the windows of x (N, C, H, W).
 
-        With t_0 .. t_K the window's pixels, row by row, m_0 = t_0 and m_k = max(m_{k-1}, t_k).
+        Computed as running maxima: with t_0 .. t_K the pixels of a window, row by row, m_0 = t_0,
+        m_k = max(m_{k-1}, t_k) and y = m_K. All m_k are stored for the backward pass.
         """
         self.check_maps(x)
         self._input, self._counts = x, self.window_counts(x)
@@ -34,10 +40,10 @@ class MaxPool2d(Windowed):
         return self.remember(self._maxima[-1])
 
     def backward(self, output_gradient: Tensor) -> Tensor:
-        """G = dL/dy (N, C, H', W') to dL/dx (N, C, H, W): the largest pixel of a window gets its G.
+        """Return dL/dx (N, C, H, W) from G = dL/dy (N, C, H', W'): the largest pixel gets G.
 
-        From the last pixel to the first: G goes to t_k if t_k > m_{k-1}, and else on to m_{k-1}.
-        So of equal pixels the first gets it. A pixel in several windows gets the sum.
+        From a window's last pixel to its first: G goes to t_k if t_k > m_{k-1}, else on to m_{k-1}.
+        So of several equal maxima the first gets it. A pixel in several windows gets the sum.
         """
         self.recall(output_gradient)
         input_gradient = self.zeros(self._input)
@@ -53,7 +59,12 @@ class MaxPool2d(Windowed):
 
 
 class AvgPool2d(Windowed):
-    """The mean of each window, channel by channel: (N, C, H, W) to (N, C, H', W')."""
+    """Average pooling: the mean of each window, per channel: (N, C, H, W) to (N, C, H', W').
+
+    Args:
+        kernel_size: The side of the square windows.
+        stride: The distance between windows; None for `kernel_size`.
+    """
 
     _input: Tensor
     _counts: tuple[int, int]
@@ -62,7 +73,7 @@ class AvgPool2d(Windowed):
         super().__init__(kernel_size, kernel_size if stride is None else stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (N, C, H, W) to y (N, C, H', W'): the sum of a window's pixels over their number."""
+        """Return the means y (N, C, H', W') of the windows of x (N, C, H, W), without padding."""
         self.check_maps(x)
         self._input, self._counts = x, self.window_counts(x)
         first, *others = self.taps(x, self._counts)
@@ -72,9 +83,10 @@ class AvgPool2d(Windowed):
         return self.remember(total.div_(self.kernel_size**2))
 
     def backward(self, output_gradient: Tensor) -> Tensor:
-        """G = dL/dy (N, C, H', W') to dL/dx (N, C, H, W): each pixel of a window gets G / k^2.
+        """Return dL/dx (N, C, H, W) from G = dL/dy (N, C, H', W').
 
-        A pixel in several windows gets the sum, one in no window 0.
+        Each pixel of a window gets G / k^2. A pixel in several windows gets the sum, one in no
+        window 0.
         """
         self.recall(output_gradient)
         share = output_gradient / self.kernel_size**2

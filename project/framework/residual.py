@@ -1,4 +1,4 @@
-"""The residual connection: layers that learn what to add to their input (He et al. 2015)."""
+"""The residual connection, which adds a body's output to its input (He et al. 2015)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ if TYPE_CHECKING:
 
 
 class Residual(Module):
-    """y = x + f(x), any shape that f keeps; with a shortcut s, y = s(x) + f(x).
+    """Residual connection y = x + f(x), or y = s(x) + f(x) with a shortcut s.
 
-    The tensors of f are named as if they were this module's own, those of s "shortcut...".
+    Tensors of f are named as if they were this module's own, those of s start with "shortcut.".
+
+    Args:
+        body: f; without a shortcut it must keep the shape of x.
+        shortcut: s; None for the identity.
     """
 
     def __init__(self, body: Module, shortcut: Module | None = None) -> None:
@@ -22,7 +26,11 @@ class Residual(Module):
         self.check_each_once()
 
     def forward(self, x: Tensor) -> Tensor:
-        """x to x + f(x), in x's shape, or to s(x) + f(x), in f's."""
+        """Return x + f(x), or s(x) + f(x).
+
+        Raises:
+            ValueError: The shapes of the two terms differ.
+        """
         beside = x if self.shortcut is None else self.shortcut.forward(x)
         output = self.body.forward(x)
         if output.shape != beside.shape:
@@ -33,9 +41,9 @@ class Residual(Module):
         return self.remember(beside + output)
 
     def backward(self, output_gradient: Tensor) -> Tensor:
-        """G = dL/dy to dL/dx = G + f'(x)^T G, in x's shape: x enters y twice, so two terms add up.
+        """Return dL/dx = G + f'(x)^T G from G = dL/dy: x enters y twice, so the two terms add up.
 
-        With a shortcut, s'(x)^T G + f'(x)^T G.
+        With a shortcut, return s'(x)^T G + f'(x)^T G.
         """
         self.recall(output_gradient)
         gradient = self.body.backward(output_gradient)

@@ -1,4 +1,4 @@
-"""The chain rule as a module: modules one after the other, which is again a module."""
+"""A chain of modules, whose backward pass is the chain rule."""
 
 from __future__ import annotations
 
@@ -11,10 +11,15 @@ if TYPE_CHECKING:
 
 
 class Sequential(Module):
-    """y = f_k(... f_2(f_1(x))). Every module may appear once, for it remembers one forward only.
+    """Chain of modules y = f_k(... f_2(f_1(x))).
 
-    The modules' tensors are named by position, as in "0.weight", or by the name under which a
-    module is given, as in "conv1.weight" after `Sequential(conv1=Conv2d(1, 32, 3))`.
+    Tensors are named by the position of their module, as in "0.weight", or by its keyword, as in
+    "conv1.weight" after `Sequential(conv1=Conv2d(1, 32, 3))`. Each module may occur only once,
+    because it stores one forward only.
+
+    Raises:
+        ValueError: There is no module, or one occurs twice.
+        TypeError: An argument is no Module.
     """
 
     def __init__(self, *modules: Module, **named: Module) -> None:
@@ -28,13 +33,13 @@ class Sequential(Module):
         self.check_each_once()
 
     def forward(self, x: Tensor) -> Tensor:
-        """x, in the first module's input shape, to y, in the last one's output shape."""
+        """Return the last module's output for x, the first module's input."""
         for module in self.modules:
             x = module.forward(x)
         return x
 
     def backward(self, output_gradient: Tensor) -> Tensor:
-        """dL/dy to dL/dx: a module returns dL/d(its input), the output of the one before."""
+        """Return dL/dx from dL/dy, passing each module's input gradient to the module before it."""
         for module in reversed(self.modules):
             output_gradient = module.backward(output_gradient)
         return output_gradient

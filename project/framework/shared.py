@@ -1,4 +1,4 @@
-"""Weight sharing: one branch reads every image of a pair."""
+"""Weight sharing: apply one module to every image of a pair."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ if TYPE_CHECKING:
 
 
 class Shared(Module):
-    """One branch applied to each of the P items of an example: (N, P, ...) to (N, P, ...).
+    """Module that applies one branch to each of an example's P items: (N, P, ...) to (N, P, ...).
 
-    The branch sees all items of all examples as one batch (N P, ...), in which those of an example
-    follow one another. So batch normalisation takes its statistics from all of them, and the
-    branch's gradients are sums over all of them: nothing more is needed for shared weights. The
-    branch may have several outputs.
+    The branch sees the items of all examples as one batch (N P, ...), the items of an example being
+    adjacent. So batch normalisation uses the statistics of all items, and the branch's gradients
+    are sums over all items, as shared weights require. The branch may have several outputs.
     """
 
     _items: tuple[int, int]
@@ -25,7 +24,7 @@ class Shared(Module):
         self.branch = branch
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """x (N, P, ...) to the branch's output (N, P, ...), or a tuple of several."""
+        """Return the branch's output (N, P, ...) for x (N, P, ...), or a tuple of outputs."""
         if x.dim() < 2:
             raise ValueError(f"Shared: the input must be (N, P, ...), got {tuple(x.shape)}")
         self._items = (x.shape[0], x.shape[1])
@@ -35,7 +34,7 @@ class Shared(Module):
         return self.remember(output.unflatten(0, self._items))
 
     def backward(self, output_gradient: Tensor | tuple[Tensor, ...]) -> Tensor:
-        """dL/dy (N, P, ...), or one for each output, to dL/dx (N, P, ...)."""
+        """Return dL/dx (N, P, ...) from dL/dy (N, P, ...), or from a tuple, one for each output."""
         if isinstance(output_gradient, tuple):
             self.recall_all(output_gradient)
             gradient = self.branch.backward(tuple(each.flatten(0, 1) for each in output_gradient))

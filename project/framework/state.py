@@ -1,8 +1,8 @@
-"""Snapshots of a module or an optimizer as plain tensors, and the file they are kept in.
+"""The state of a module or an optimizer as named tensors, and its JSON file.
 
-The file is JSON: readable anywhere, nothing in it can run. Python writes a float with as many
-digits as it takes to read the same float back, and a float32 is a float64 too, so a round trip
-through the file changes no bit of a number (only NaN has bits that are not kept).
+JSON can be read anywhere and runs no code. Python writes a float with enough digits to read back
+the same float, and every float32 is also a float64, so saving and loading changes no bit of a
+number (except that the bits of a NaN are not kept).
 """
 
 from __future__ import annotations
@@ -21,18 +21,23 @@ if TYPE_CHECKING:
 
 
 class Stateful:
-    """Anything whose state is a set of named tensors."""
+    """Base class of objects whose state is a set of named tensors."""
 
     def tensors(self) -> dict[str, Tensor]:
-        """The tensors that make up the state, by name: the live ones, not copies."""
+        """Return the tensors that form the state, by name: the tensors themselves, not copies."""
         return {}
 
     def state(self) -> dict[str, Tensor]:
-        """A copy of the state, by name, which later training does not change."""
+        """Return a copy of the state, by name, which later training does not change."""
         return {name: tensor.clone() for name, tensor in self.tensors().items()}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Take over a state in place. Unless names, shapes, dtypes fit, nothing changes."""
+        """Copy a state into this object's tensors, in place.
+
+        Raises:
+            ValueError: Names or shapes differ; nothing has been changed.
+            TypeError: A dtype differs; nothing has been changed.
+        """
         own = self.tensors()
         if own.keys() != state.keys():
             missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
@@ -50,7 +55,12 @@ class Stateful:
 
 
 def save(state: Mapping[str, Tensor], path: str | os.PathLike[str]) -> None:
-    """Write a state to a file, whole or not at all."""
+    """Write a state to a JSON file atomically.
+
+    Raises:
+        TypeError: A tensor has a dtype other than float32, float64 and int64.
+        OSError: The file cannot be written.
+    """
     content = {
         name: {
             "dtype": str(tensor.dtype).removeprefix("torch."),
@@ -75,7 +85,12 @@ def save(state: Mapping[str, Tensor], path: str | os.PathLike[str]) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """Read back what `save` has written: the same names, shapes, dtypes and values."""
+    """Return the state that `save` has written: the same names, shapes, dtypes and values.
+
+    Raises:
+        ValueError: The file does not hold a state.
+        OSError: The file cannot be read.
+    """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
         return {

@@ -1,4 +1,4 @@
-"""Square windows that slide over maps: what a convolution and the poolings have in common."""
+"""Square sliding windows over maps, the common base of convolution and pooling."""
 
 from __future__ import annotations
 
@@ -13,11 +13,20 @@ if TYPE_CHECKING:
 
 
 class Windowed(Module):
-    """A module each of whose outputs sees one window of its input, k = kernel_size pixels square.
+    """Base class of modules in which each output pixel depends on one square window of the input.
 
-    The maps are first padded with `padding` zeros on each side. Window (r, s) then begins at pixel
-    (stride * r, stride * s). Pixels at the bottom and at the right that do not fill a window any
-    more are left out, as in torch.
+    The maps are padded with `padding` zeros on each side. Window (r, s) then starts at pixel
+    (stride * r, stride * s). Pixels at the bottom and right that do not fill a window are ignored,
+    as in torch. H' and W' are the numbers of windows along each axis.
+
+    Args:
+        kernel_size: k, the side of a window in pixels.
+        stride: The distance between neighbouring windows, in pixels.
+        padding: The number of zeros added on each side.
+
+    Raises:
+        TypeError: An argument is no int.
+        ValueError: An argument is too small.
     """
 
     def __init__(self, kernel_size: int, stride: int, padding: int = 0) -> None:
@@ -39,7 +48,11 @@ class Windowed(Module):
         self.padding = padding
 
     def window_counts(self, x: Tensor) -> tuple[int, int]:
-        """How many windows fit below and beside one another in x (N, C, H, W): (H', W')."""
+        """Return (H', W'), the numbers of windows along the height and width of x (N, C, H, W).
+
+        Raises:
+            ValueError: The padded image is smaller than a window.
+        """
         height, width = (size + 2 * self.padding - self.kernel_size for size in x.shape[2:])
         if height < 0 or width < 0:
             padded = f" with padding {self.padding}" if self.padding else ""
@@ -50,9 +63,10 @@ class Windowed(Module):
         return height // self.stride + 1, width // self.stride + 1
 
     def taps(self, maps: Tensor, counts: tuple[int, int]) -> list[Tensor]:
-        """Padded maps to k * k views (N, C, H', W'): view i * k + j is pixel (i, j) of all windows.
+        """Return k * k views (N, C, H', W') of padded maps.
 
-        In the views of an input's gradient, the gradients of the windows are added up.
+        View i * k + j holds pixel (i, j) of every window. To accumulate an input's gradient, add
+        the windows' gradients to the views.
         """
         rows, columns = (1 + self.stride * (count - 1) for count in counts)
         offsets = range(self.kernel_size)
@@ -63,20 +77,23 @@ class Windowed(Module):
         ]
 
     def zeros(self, x: Tensor) -> Tensor:
-        """Zeros in the shape that x (N, C, H, W) has when padded, channels side by side."""
+        """Return zeros in the padded shape of x (N, C, H, W), in channels_last layout."""
         images, channels, height, width = x.shape
         more = 2 * self.padding
         zeros = empty(images, height + more, width + more, channels, dtype=x.dtype).zero_()
         return zeros.permute(0, 3, 1, 2)
 
     def inside(self, padded: Tensor) -> Tensor:
-        """The part of padded maps that is not padding: a view."""
+        """Return a view of padded maps without their padding."""
         if self.padding == 0:
             return padded
         return padded[:, :, self.padding : -self.padding, self.padding : -self.padding]
 
     def pad(self, x: Tensor) -> Tensor:
-        """x (N, C, H, W) to (N, C, H + 2 padding, W + 2 padding), with zeros around."""
+        """Return x (N, C, H, W) padded with zeros: (N, C, H + 2 padding, W + 2 padding).
+
+        Without padding x itself is returned.
+        """
         if self.padding == 0:
             return x
         padded = self.zeros(x)

@@ -1,6 +1,6 @@
-"""How the jobs of a sweep are carried out, and in what order they are chosen.
+"""Launchers, which carry out the jobs of a sweep, and sweepers, which choose its jobs.
 
-Launchers: `local`, as processes here; `slurm`, as a job array; `ray`, on a cluster. Sweepers: the
-whole grid, or a search (`tuning`). Hydra meets these as its plugins; they know runs on disk, but
-neither torch nor Lightning.
+Launchers: `local` (processes on this machine), `slurm` (a Slurm job array) and `ray` (a Ray
+cluster). Sweepers: `grid` (all combinations of the swept values) and `optuna` (a search). All are
+Hydra plugins. They read and write run directories, but import neither torch nor Lightning.
 """

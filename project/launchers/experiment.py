@@ -1,4 +1,4 @@
-"""What launchers and commands know of each other."""
+"""The interface between commands and launchers: Experiment and Job."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,51 +15,59 @@ class JobFailedError(Exception):
 
 
 class Experiment(Protocol):
-    """The command whose jobs a launcher carries out.
+    """Protocol of a command whose jobs a launcher carries out.
 
     Attributes:
         task: Module and name of the function that carries out one job, given its RunSpec.
-        config_name: The command's file in `conf/`.
+        config_name: Name of the command's configuration file in `conf/`.
     """
 
     task: tuple[str, str]
     config_name: str
 
     def prepare(self, config: dict[str, Any], words: Sequence[str]) -> RunSpec:
-        """Check a job's configuration and name its run, once for launcher and job.
+        """Check a job's configuration and return its run; the launcher calls this once for a job.
 
         Args:
-            config: Resolved plain values.
-            words: The overrides that led to it.
+            config: The resolved configuration as plain values.
+            words: The overrides that lead to this configuration.
 
         Raises:
-            Exception: With `exit_code`, for a bad configuration.
+            Exception: With `exit_code`, if the configuration breaks a rule.
         """
         ...
 
     def check(self, waiting: Sequence[RunSpec], here: bool) -> None:
-        """Do what is too slow to check for jobs that may be completed already; raises too.
+        """Make the checks that are too slow to make for completed runs as well.
 
         Args:
-            waiting: The runs that are to be executed.
+            waiting: Runs that are about to be executed.
             here: Whether they will run on this machine.
+
+        Raises:
+            Exception: With `exit_code`, if a run would fail.
         """
         ...
 
     def files_to_send(self, spec: RunSpec) -> dict[str, bytes]:
-        """Return what a run's data folder has to hold on another machine, by path in it."""
+        """Return the files that a run's data folder must hold on another machine.
+
+        Returns:
+            The content of each file, by its path in the data folder.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class Job:
-    """One cell of the grid.
+    """One job of a grid: a run, and the overrides that lead to it.
 
     Attributes:
-        number: Its place in the grid.
-        overrides: The words that lead to it.
-        label: Those that tell its variant from the others of the grid; empty if there is one.
-        spec: Its run.
+        number: Its index in the grid.
+        overrides: The overrides that lead to its configuration.
+        label: Those overrides that distinguish its variant from the grid's others; empty if there
+            is only one variant.
+        spec: The run.
     """
 
     number: int

@@ -1,4 +1,4 @@
-"""The whole grid, composed and checked before the first job starts."""
+"""The grid sweeper; composes and checks all jobs before the first one starts."""
 
 import re
 import sys
@@ -28,13 +28,14 @@ USES_SEED = re.compile(r"\$\{[^}]*\bseed\b")
 
 
 class GridSweeper(Sweeper):
-    """Every combination of the swept values, as Hydra's basic sweeper, handed over at once.
+    """Hydra sweeper that gives all combinations of the swept values to the launcher at once.
 
-    The basic sweeper composes every job once to see that it can be, and the launcher once more; and
-    it leaves a multirun.yaml in a folder named by the clock. Here the launcher alone composes.
+    Unlike Hydra's basic sweeper it leaves the composition to the launcher, so that each job is
+    composed once, and writes no multirun.yaml.
 
     Args:
-        params: Overrides of a study; the command line wins over them.
+        params: Overrides from a study's file, by key; None: none. Those of the command line take
+            precedence.
     """
 
     def __init__(self, params: dict[str, str] | None) -> None:
@@ -43,14 +44,24 @@ class GridSweeper(Sweeper):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Build the launcher."""
+        """Create the override parser and the launcher; called by Hydra before `sweep`."""
         self.parser = OverridesParser.create(config_loader=hydra_context.config_loader)
         self._launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
 
     def sweep(self, arguments: list[str]) -> Any:
-        """Launch the grid; raises JobFailedError if a job failed."""
+        """Launch the grid of swept values.
+
+        Args:
+            arguments: The overrides of the command line.
+
+        Returns:
+            A list whose only item is the list of the jobs' results, as Hydra's sweepers return it.
+
+        Raises:
+            JobFailedError: A job failed.
+        """
         overrides = self.parser.parse_overrides(with_params(self.params, arguments))
         results = self._launcher.launch(combinations(overrides), initial_job_idx=0)
         failed = [result for result in results if result.status is not JobStatus.COMPLETED]
@@ -71,20 +82,26 @@ def _say_failed(result: JobReturn) -> None:
 
 
 def with_params(params: dict[str, str], arguments: Sequence[str]) -> list[str]:
-    """Return a study's overrides and those of the command line, which win over them."""
-    typed = {word.partition("=")[0].lstrip("+") for word in arguments}
-    own = [f"{key}={value}" for key, value in params.items() if key.lstrip("+") not in typed]
-    return [*own, *arguments]
+    """Return a study's overrides followed by those of the command line, each key once.
+
+    Args:
+        params: The study's overrides, by key; left out where the command line sets the same key.
+        arguments: The overrides of the command line. The last one of a key takes precedence, also
+            over a sweep of the key.
+    """
+    overrides = [*(f"{key}={value}" for key, value in params.items()), *arguments]
+    last = {word.partition("=")[0].lstrip("+"): number for number, word in enumerate(overrides)}
+    return [overrides[number] for number in sorted(last.values())]
 
 
 @dataclass(frozen=True)
 class _Composed:
-    """What a choice of files leads to.
+    """A configuration that Hydra composed for one choice of files.
 
     Attributes:
-        task: The command's own part, in which values can be set.
+        task: The configuration without Hydra's section; values can be set in it.
         hydra: Hydra's section, for `${hydra:...}`.
-        uses_seed: Whether a value of it is computed from the seed.
+        uses_seed: Whether a value is computed from the seed.
     """
 
     task: DictConfig
@@ -93,11 +110,11 @@ class _Composed:
 
 
 class _Composer:
-    """Composes the configurations of a grid; each composition takes Hydra 50 ms or more.
+    """Composes the configurations of a grid's jobs.
 
-    Jobs that choose the same files (`model=ws_al`) share a composition: the values in which they
-    differ (`optimizer.lr=0.1`) are set in it, one job after the other, which is what Hydra does
-    with values too, in the end.
+    Hydra takes 50 ms or more for a composition, so jobs that choose the same files (`model=ws_al`)
+    share one. The values in which they differ (`optimizer.lr=0.1`) are set in it for one job after
+    another; Hydra sets values in the same way.
     """
 
     def __init__(
@@ -112,7 +129,7 @@ class _Composer:
         self._composed: dict[tuple[str, ...], _Composed] = {}
 
     def varying(self, overrides: Sequence[str]) -> list[str]:
-        """Return those that not all jobs of the grid have."""
+        """Return the overrides that not all jobs of the grid have in common."""
         return [word for word in overrides if word not in self._shared]
 
     def config(self, overrides: Sequence[str]) -> dict[str, Any]:
@@ -121,7 +138,7 @@ class _Composer:
         composed = self._of_choices(overrides, values)
         changes = [self._parsed[word] for word in values]
         if any(not self._is_leaf(composed.task, change.key_or_group) for change in changes):
-            # A key that is not there, or a whole section: Hydra knows what to say or do.
+            # Hydra composes, or refuses, a missing key or a whole section.
             composed, changes = self._compose(overrides), []
         for change in changes:
             OmegaConf.update(composed.task, change.key_or_group, change.value())
@@ -130,7 +147,7 @@ class _Composer:
         return settle(resolved, dict(composed.hydra.hydra.runtime.choices), overrides)
 
     def uses_seed(self, overrides: Sequence[str]) -> bool:
-        """Whether more than the seed depends on the seed of the job with these overrides."""
+        """Return whether the job's configuration computes another value from its seed."""
         values = self._values(overrides)
         interpolated = any(USES_SEED.search(word) for word in values)
         return interpolated or self._of_choices(overrides, values).uses_seed
@@ -145,7 +162,7 @@ class _Composer:
         return self._composed[choices]
 
     def _is_value(self, word: str) -> bool:
-        """Whether `word` sets a value rather than choosing a file."""
+        """Return whether an override sets a value rather than choosing a file."""
         if word not in self._parsed:
             self._parsed[word] = self._parser.parse_override(word)
         override = self._parsed[word]
@@ -188,16 +205,24 @@ def compose_grid(
     """Compose and check all jobs of a grid.
 
     Args:
-        loader: Hydra's, which knows where the files are.
-        config: The sweep's configuration before its values are chosen.
+        loader: Hydra's loader, which finds the configuration files.
+        config: The configuration of the sweep, without its swept values.
         grid: The overrides of each job.
-        experiment: The command whose jobs they are.
+        experiment: The command that the jobs belong to.
+
+    Returns:
+        The jobs, in the order of the grid.
 
     Raises:
-        ConfigurationError: Two jobs are the same run, a job is refused, or there is none.
+        ConfigurationError: Two jobs are the same run, a job's configuration breaks a rule, or the
+            grid is empty.
+        ConflictError: A run directory leads out of the output folder through a symbolic link.
     """
-    if not grid:  # from another sweeper than ours
-        raise ConfigurationError("one of the swept keys holds no value, so there is no job")
+    if not grid:  # only sweepers of other projects pass an empty grid
+        raise ConfigurationError(
+            "one of the swept keys lists no values, so the sweep has no jobs; give each at least "
+            "one value"
+        )
     composer = _Composer(loader, config, grid)
     specs = _Specs(composer, experiment)
     jobs: dict[Path, Job] = {}
@@ -221,7 +246,7 @@ def compose_grid(
 
 
 class _Specs:
-    """Prepares runs; of jobs that differ in their seed alone, the first."""
+    """Prepares the run of each job, only once for jobs that differ in nothing but their seed."""
 
     def __init__(self, composer: _Composer, experiment: Experiment) -> None:
         self._composer = composer
@@ -236,7 +261,7 @@ class _Specs:
         if len(seeds) == 1 and others in self._by_words:
             return self._by_words[others].at_seed(int(seeds[0]), words)
         spec = self._experiment.prepare(self._composer.config(overrides), words)
-        # In another variant's directory each seed starts from the weights of its own run.
+        # If `init_from` is a variant's directory, each seed starts from other weights.
         starts_alike = spec.config.get("init_from") is None
         if starts_alike and not self._composer.uses_seed(overrides):
             self._by_words[others] = spec
@@ -257,7 +282,7 @@ def _plain(overrides: Sequence[str]) -> tuple[str, ...]:
 
 
 def _refusal(refused: list[tuple[Sequence[str], KeysError]], jobs: list[Job]) -> ConfigurationError:
-    """Say which of the swept choices have the key that others lack."""
+    """Return the error of the first refused job; it names the swept choices that have the key."""
     overrides, error = refused[0]
     section = error.section
     choice = next((word for word in overrides if word.startswith(f"{section}=")), None)

@@ -1,4 +1,4 @@
-"""A job's work in its own process, wherever that is."""
+"""The function that a job's process calls to carry out its run, on any machine."""
 
 import importlib
 import sys
@@ -9,14 +9,18 @@ from project.runs.spec import RunSpec
 
 
 def perform(task: tuple[str, str], spec: RunSpec) -> int:
-    """Carry out a run; a bug is raised.
+    """Carry out a run in this process and return the exit code.
 
     Args:
-        task: Module and name of the function that is given `spec`.
+        task: Module and name of the function to call with `spec`.
         spec: The run.
 
     Returns:
-        The exit code; the reason for one other than 0 is the last line printed.
+        0, LOCKED_EXIT_CODE if another process works on the run, or the `exit_code` of an exception,
+        whose message is printed to stderr.
+
+    Raises:
+        BaseException: An exception without an integer `exit_code`: a bug.
     """
     module, function = task
     try:

@@ -1,4 +1,7 @@
-"""What every launcher of ours does with a sweep; they differ in where the jobs are carried out."""
+"""GridLauncher, the base class of this project's launchers.
+
+It skips completed runs and gives the other jobs to a pool; each subclass provides its own pool.
+"""
 
 import json
 import math
@@ -28,10 +31,12 @@ from project.runs.record import COMPLETED, CorruptRunError, completed_record
 
 @dataclass(frozen=True)
 class Number:
-    """What may stand at a key of `hydra.launcher`: a number above 0.
+    """Rule for the value of a key in `hydra.launcher`, which must be a number above 0.
 
-    null: what it means if there is none; empty: there must be one. whole: no fractions. zero: 0 is
-    allowed too.
+    Attributes:
+        null: What a null value means; empty if null is not allowed.
+        whole: Whether the number must be an integer.
+        zero: Whether 0 is allowed too.
     """
 
     null: str = ""
@@ -39,11 +44,11 @@ class Number:
     zero: bool = False
 
     def allows(self, value: Any) -> bool:
-        """Return whether the rule allows a value."""
+        """Return whether a value obeys the rule."""
         if value is None:
             return bool(self.null)
         if type(value) is not int and (self.whole or type(value) is not float):
-            return False  # true is no number either
+            return False  # excludes bool as well
         return 0 < value < math.inf or (self.zero and value == 0)
 
     def __str__(self) -> str:
@@ -56,7 +61,15 @@ TIMEOUT = Number(null="none", whole=False)
 
 
 def check_numbers(values: Mapping[str, Any], numbers: Mapping[str, Number]) -> None:
-    """Raise ConfigurationError, a line for each key whose value is not allowed."""
+    """Check values of `hydra.launcher` against their rules.
+
+    Args:
+        values: The values, by key.
+        numbers: The rules, by key.
+
+    Raises:
+        ConfigurationError: With one line for each key whose value is not allowed.
+    """
     lines = [
         f"hydra.launcher.{key}={'null' if values[key] is None else values[key]}: must be {number}"
         for key, number in numbers.items()
@@ -68,7 +81,13 @@ def check_numbers(values: Mapping[str, Any], numbers: Mapping[str, Number]) -> N
 
 @dataclass(frozen=True)
 class JobResult:
-    """What came of a job: the run's metrics, or why there are none."""
+    """Result of a job.
+
+    Attributes:
+        job: The job.
+        metrics: The metrics of its run; None if the job failed.
+        failure: Why the job failed; empty if it did not.
+    """
 
     job: Job
     metrics: dict[str, float] | None = None
@@ -76,15 +95,19 @@ class JobResult:
 
 
 class GridLauncher(Launcher):
-    """Skips what is completed, hands the rest to a pool, survives every failure of a job.
+    """Base class of launchers: skips completed runs and gives the other jobs to a pool.
 
-    Attributes:
-        here: Whether the jobs run on this machine, and its devices are theirs.
-        names_failures: It has said which jobs failed, and why.
-        numbers: The rules of the launcher's keys.
+    A job that fails does not end the sweep.
 
     Args:
-        max_failures: Stop starting jobs after that many failures (null: never).
+        max_failures: Start no more jobs after this many failures; None: go on.
+
+    Attributes:
+        here: Whether the jobs run on this machine and use its devices.
+        names_failures: Whether the launcher prints which jobs failed and why; the sweeper then
+            does not.
+        numbers: The rules for the launcher's numeric keys.
+        experiment: The command whose jobs are carried out; set by `plugins.register`.
     """
 
     here = True
@@ -98,12 +121,20 @@ class GridLauncher(Launcher):
 
     @abstractmethod
     def pool(self, waiting: list[Job]) -> AbstractContextManager[Pool]:
-        """Return a pool for these jobs, at least one, which stands while it is entered."""
+        """Return a context manager that provides a pool for the waiting jobs.
+
+        Args:
+            waiting: At least one job.
+        """
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Check the launcher's own keys."""
+        """Check the launcher's own keys and keep the configuration; Hydra calls it before `launch`.
+
+        Raises:
+            ConfigurationError: A value of `hydra.launcher` is not allowed.
+        """
         # Not in the constructor: Hydra would wrap the message in its own.
         check_numbers(config.hydra.launcher, self.numbers)
         self.config = config
@@ -112,10 +143,17 @@ class GridLauncher(Launcher):
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        """Carry out a grid, as Hydra asks.
+        """Carry out a grid; called by the sweeper.
+
+        Args:
+            job_overrides: The overrides of each job.
+            initial_job_idx: Ignored, because this project's sweepers pass all jobs in one call.
+
+        Returns:
+            Hydra's result of each job, in the grid's order.
 
         Raises:
-            JobFailedError: Some jobs were not started.
+            JobFailedError: `max_failures` ended the sweep before all jobs were started.
         """
         grid = self.compose(job_overrides)
         results = self.launch_jobs(grid, SweepView(grid))
@@ -124,18 +162,27 @@ class GridLauncher(Launcher):
         return [_as_hydra(result) for result in results]
 
     def compose(self, job_overrides: Sequence[Sequence[str]]) -> list[Job]:
-        """Compose and check all jobs of a grid; see `project.launchers.grid.compose_grid`."""
+        """Compose and check all jobs of a grid; raises what `grid.compose_grid` raises.
+
+        Args:
+            job_overrides: The overrides of each job.
+        """
         return compose_grid(self.config_loader, self.config, job_overrides, self.experiment)
 
     def launch_jobs(self, grid: Sequence[Job], view: JobsView) -> list[JobResult]:
-        """Carry out jobs.
+        """Carry out those jobs whose runs are not completed.
 
         Args:
             grid: The jobs.
-            view: Shows what happens.
+            view: The display of their progress.
 
         Returns:
-            A result for each job that was started or found completed, in the grid's order.
+            A result for each job that was started or whose run was already completed, in the grid's
+            order. A failed job has a result too.
+
+        Raises:
+            ConflictError: Stored runs were made with other data or other code.
+            SweepInterrupted: A signal stopped the sweep.
         """
         results: dict[int, JobResult] = {}
         waiting = []
@@ -156,11 +203,11 @@ class GridLauncher(Launcher):
             view.side_by_side = pool.slots
             view.begin()
             try:
-                # One run of each variant is enough: they differ in their seeds alone.
+                # One run of each variant is enough: its runs differ only in their seeds.
                 specs = {job.directory.parent: job.spec for job in reversed(waiting)}
                 pool.check(self.experiment.check, list(specs.values())[::-1], self.here)
             except BaseException:
-                view.stop()  # nothing was begun, so there is nothing to sum up
+                view.stop()  # no job was begun, so there is nothing to summarise
                 raise
             try:
                 for end in pool.run(waiting, view.started):
@@ -198,16 +245,22 @@ class GridLauncher(Launcher):
 
 
 def check_all_started(grid: Sequence[Job], results: Sequence[JobResult]) -> None:
-    """Raise JobFailedError if `max_failures` has ended a sweep before all jobs were started."""
+    """Check that each job of a sweep has a result.
+
+    Raises:
+        JobFailedError: `max_failures` ended the sweep before all jobs were started.
+    """
     if left := len(grid) - len(results):
-        raise JobFailedError(f"{left} jobs were not started: hydra.launcher.max_failures")
+        raise JobFailedError(
+            f"{left} jobs were not started, because hydra.launcher.max_failures was reached"
+        )
 
 
 def _stored(grid: Sequence[Job]) -> Iterator[tuple[Job, dict[str, Any] | None]]:
-    """Yield each job with the record of its completed run, if that need not be made again.
+    """Yield each job with the stored record of its completed run; None if the job must run.
 
     Raises:
-        ConflictError: A run of one of the variants has other data or other code.
+        ConflictError: A stored run of a variant was made with other data or other code.
     """
     seen: set[Path] = set()
     remade = {job.directory for job in grid if job.spec.rerun}
@@ -219,7 +272,7 @@ def _stored(grid: Sequence[Job]) -> Iterator[tuple[Job, dict[str, Any] | None]]:
             check_variant(job.spec, remade)
         record = None
         if not job.spec.rerun:
-            # A damaged record is the failure of its own job alone.
+            # A damaged record makes only its own job fail.
             try:
                 record = check_stored(job.spec)
             except CorruptRunError:
@@ -244,13 +297,13 @@ LAST_SWEEP = "last_sweep.json"
 
 
 def _note_sweep(grid: Sequence[Job]) -> None:
-    """Note which runs the sweep consisted of, for `project.report last=true`, and say so."""
+    """Write the sweep's runs to last_sweep.json for `project.report last=true`; print a hint."""
     spec = grid[0].spec
     content = {"typed": spec.typed, "runs": [job.spec.run.name for job in grid]}
     try:
         write_text(spec.outputs / LAST_SWEEP, json.dumps(content, indent=1) + "\n")
     except OSError:
-        return  # the outputs can be read and not written: nothing was trained
+        return  # the output folder is read-only, so nothing was trained
     outputs = "" if str(spec.outputs) == "outputs" else f" paths.outputs={spec.outputs}"
     print(f"tables and figures: python -m project.report last=true{outputs}", file=sys.stderr)
 

@@ -1,4 +1,4 @@
-"""Our launchers and sweepers, made known to Hydra by its own `register`."""
+"""Registration of this project's launchers and sweepers as Hydra plugins."""
 
 from hydra.core.plugins import Plugins
 
@@ -10,13 +10,17 @@ from project.launchers.optuna.sweeper import OptunaSweeper
 from project.launchers.ray.launcher import RayLauncher
 from project.launchers.slurm.launcher import SlurmLauncher
 
-# Nothing that is imported here may be slow: every command that a user types comes by. What a
-# launcher needs beyond this project (Ray, say) it imports when it is asked for.
+# Every command imports this module, so its imports must be fast. A launcher imports what it needs
+# beyond this project (Ray, for example) only when it is used.
 PLUGINS = (LocalLauncher, RayLauncher, SlurmLauncher, GridSweeper, OptunaSweeper)
 
 
 def register(experiment: Experiment) -> None:
-    """Make `hydra/launcher=local`, `hydra/sweeper=grid` and the others known to Hydra."""
+    """Make this project's launchers and sweepers (`hydra/launcher=local` etc.) known to Hydra.
+
+    Args:
+        experiment: The command whose jobs they carry out; stored in GridLauncher.
+    """
     GridLauncher.experiment = experiment
     for plugin in PLUGINS:
         Plugins.instance().register(plugin)

@@ -1,4 +1,4 @@
-"""What launchers and pools tell each other: jobs that wait, jobs that have ended."""
+"""The interface between launchers and pools: jobs that wait, jobs that have ended, signals."""
 
 import signal
 import time
@@ -13,26 +13,38 @@ from typing import Any
 from project.launchers.experiment import Job
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-LOCKED_SECONDS = 1.0  # before a job whose run another process works on is tried again
-# How a job's process says so: EX_TEMPFAIL of sysexits.h, which no other error here has.
+LOCKED_SECONDS = 1.0  # until a job whose run is locked is tried again
+# Exit code of a job whose run is locked: EX_TEMPFAIL of sysexits.h, used by no other error here.
 LOCKED_EXIT_CODE = 75
 
 
 class SweepInterrupted(BaseException):
-    """Ctrl-C or SIGTERM; the running jobs have stopped at a batch boundary."""
+    """Ctrl-C or SIGTERM has stopped the sweep; its running jobs stopped at a batch boundary.
+
+    A BaseException, so that `except Exception` does not catch it.
+
+    Args:
+        signal_number: The signal; `exit_code` is 128 plus this number.
+    """
 
     def __init__(self, signal_number: int) -> None:
-        super().__init__("sweep interrupted; the same command goes on with what is left")
+        super().__init__("sweep interrupted; run the same command again for the remaining jobs")
         self.exit_code = 128 + signal_number
 
 
 @dataclass(frozen=True)
 class JobEnd:
-    """How a job's process ended.
+    """Record of how a job's process ended.
 
-    exit_code: as in multiprocessing (negative: killed by that signal). log: everything it printed,
-    from byte `log_start` on; what other attempts printed stands before. cause: known without the
-    log. lost: the job's machine is gone, and the job is sent again.
+    Attributes:
+        job: The job.
+        pid: The process id; 0 where it is unknown or no process ran.
+        exit_code: As in multiprocessing: -N if signal N killed the process.
+        timed_out: Whether the job ran past its time limit.
+        log: The file that holds everything the job printed.
+        log_start: The byte of `log` at which the output of this attempt begins.
+        cause: Why the job failed, where that is known without reading the log; else None.
+        lost: Whether the job's machine was lost, so that the job is sent again.
     """
 
     job: Job
@@ -46,11 +58,15 @@ class JobEnd:
 
     @property
     def locked(self) -> bool:
-        """Whether another process works on the run; the job is tried again."""
+        """Whether another process works on the run, so that the job is tried again."""
         return self.exit_code == LOCKED_EXIT_CODE
 
     def reason(self) -> str:
-        """The last line that the job printed, or the signal that ended it."""
+        """Return one line that says why the job failed.
+
+        This is `cause` if it is known, else the time limit, the signal that killed the process, the
+        last line that the job printed, or the exit code.
+        """
         if self.cause is not None:
             return self.cause
         if self.timed_out:
@@ -66,7 +82,11 @@ class JobEnd:
 
 
 class Waiting:
-    """Jobs that have not begun, first come first served; one that was held waits a moment."""
+    """Queue of jobs that have not begun, first in, first out.
+
+    Args:
+        jobs: The jobs; the list is copied.
+    """
 
     def __init__(self, jobs: list[Job]) -> None:
         self._jobs = list(jobs)
@@ -76,7 +96,7 @@ class Waiting:
         return bool(self._jobs)
 
     def take(self) -> Job | None:
-        """The next job that may begin now, if there is one."""
+        """Remove and return the next job that may begin now; return None if there is none."""
         now = time.monotonic()
         for job in self._jobs:
             if self._not_before.get(job.number, now) <= now:
@@ -85,15 +105,17 @@ class Waiting:
         return None
 
     def put_back(self, job: Job) -> None:
-        """A job whose run another process works on."""
+        """Append a job whose run is locked; it may begin after LOCKED_SECONDS at the earliest."""
         self._jobs.append(job)
         self._not_before[job.number] = time.monotonic() + LOCKED_SECONDS
 
 
 class Pool(ABC):
-    """Where jobs are carried out, some side by side.
+    """Base class for pools, which carry out several jobs at a time.
 
-    slots: how many. starting: set to False from outside, no further job is started.
+    Attributes:
+        slots: How many jobs run at a time.
+        starting: Whether further jobs may begin; a launcher sets it to False to start no more.
     """
 
     slots: int
@@ -108,14 +130,25 @@ class Pool(ABC):
         return bool(self._signals)
 
     def stop(self, number: int = signal.SIGTERM, frame: FrameType | None = None) -> None:
-        """As a signal does: the running jobs stop at a batch boundary, no other begins."""
+        """Ask the pool to stop: running jobs stop at a batch boundary, and no other job begins.
+
+        This only notes the request; `run` acts on it. The signature is that of a signal handler.
+
+        Args:
+            number: The signal to act on.
+            frame: Ignored.
+        """
         # Only noted: the process may be in the middle of starting a job or collecting one.
         self._signals.append(number)
         self.starting = False
 
     @contextmanager
     def stopped_by_signals(self) -> Iterator[None]:
-        """While entered, signals stop the pool; raises SweepInterrupted at the end if one did."""
+        """Let SIGINT and SIGTERM call `stop` inside the `with` block.
+
+        Raises:
+            SweepInterrupted: At the end of the block, if `stop` was called.
+        """
         handlers = {number: signal.signal(number, self.stop) for number in SIGNALS}
         try:
             yield
@@ -126,13 +159,19 @@ class Pool(ABC):
             raise SweepInterrupted(self._signals[0])
 
     def check(self, function: Callable[..., None], *arguments: Any) -> None:
-        """Call `function`, before any job begins; raises what it raises."""
+        """Call `function` with `arguments`, before any job begins; its exceptions propagate."""
         function(*arguments)
 
     @abstractmethod
     def run(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[JobEnd]:
-        """Yields every job as it ends; one that was held or lost (see `JobEnd`) more than once.
+        """Carry out the jobs and yield a JobEnd whenever one ends.
 
-        started: called with every job that begins. Raises SweepInterrupted once the running jobs
-        have stopped.
+        A job whose run was locked or whose machine was lost is tried again, and yielded each time.
+
+        Args:
+            jobs: The jobs.
+            started: Called with each job that begins.
+
+        Raises:
+            SweepInterrupted: After a signal, once the running jobs have stopped.
         """

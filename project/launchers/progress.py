@@ -1,4 +1,4 @@
-"""How far the running jobs of a sweep are, as far as their run directories say."""
+"""Progress of the running jobs of a sweep, read from their run directories."""
 
 import time
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from rich.table import Table
 from project.launchers.experiment import Job
 from project.runs.directory import HISTORY
 
-POLL_SECONDS = 1.0  # between looks at the same files
+POLL_SECONDS = 1.0  # until the same files are read again
 MAX_ROW_BYTES = 65536
 
 
 def last_epoch(directory: Path) -> int:
-    """Return the last epoch of a run's history.csv, counted from 1; 0 where there is none."""
+    """Return the last epoch in a run's history.csv, counted from 1; 0 if there is none."""
     try:
         with open(directory / HISTORY, "rb") as file:
             file.seek(0, 2)
@@ -31,37 +31,48 @@ def max_epochs(config: dict[str, Any]) -> int | None:
 
 
 class JobProgress:
-    """One running job.
+    """Progress of one running job, read from history.csv.
 
-    A run writes history.csv with its checkpoints, that is every few seconds.
+    A run writes history.csv together with its checkpoints, every few seconds.
 
     Args:
         job: The job.
-        now: The time of its start, in seconds of any clock.
+        now: When the job started, in seconds of any clock; later calls use the same clock.
 
     Attributes:
-        epoch: Its last finished epoch that is known.
-        epochs: Of how many.
+        epoch: The last finished epoch that history.csv shows.
+        epochs: How many epochs the run has; None if its configuration does not say.
     """
 
     def __init__(self, job: Job, now: float) -> None:
         self.job = job
         self.epochs = max_epochs(job.spec.config)
-        # A run that goes on begins with the epochs that it has.
+        # A resumed run starts with the epochs that it already has.
         self.epoch = self._first_epoch = last_epoch(job.directory)
         self.started = self._first_seen = self._last_seen = now
 
     def look(self, now: float) -> None:
-        """Read the last epoch anew."""
+        """Read the last finished epoch from history.csv.
+
+        Args:
+            now: The present time.
+        """
         epoch = last_epoch(self.job.directory)
         if epoch > self.epoch:
             if self._first_seen == self.started:
-                # From here on the start-up does not count.
+                # Measure the pace from the first new epoch, so that start-up does not count.
                 self._first_epoch, self._first_seen = epoch, now
             self.epoch, self._last_seen = epoch, now
 
     def seconds_left(self, now: float) -> float | None:
-        """Estimate how long it still takes; None before two of its epochs were seen."""
+        """Estimate the seconds until the job ends.
+
+        Args:
+            now: The present time.
+
+        Returns:
+            None if the number of epochs is unknown, or before two updates of history.csv were seen.
+        """
         epochs = self.epoch - self._first_epoch
         if self.epochs is None or epochs <= 0:
             return None
@@ -70,7 +81,7 @@ class JobProgress:
 
 
 class RunningJobs:
-    """The jobs that run, in the order in which they began."""
+    """Collection of the running jobs, in the order in which they began."""
 
     def __init__(self) -> None:
         self._by_number: dict[int, JobProgress] = {}
@@ -80,17 +91,17 @@ class RunningJobs:
         return len(self._by_number)
 
     def start(self, job: Job) -> None:
-        """Add a job that begins."""
+        """Add a job that has just begun."""
         self._by_number[job.number] = JobProgress(job, time.monotonic())
 
     def end(self, job: Job) -> bool:
-        """Remove a job; returns whether it was there."""
+        """Remove a job and return whether it was in the collection."""
         return self._by_number.pop(job.number, None) is not None
 
     def look(self) -> list[JobProgress]:
-        """Return what is known of each job; files are read once in POLL_SECONDS."""
+        """Return the progress of each job; read their files at most once every POLL_SECONDS."""
         now = time.monotonic()
-        running = list(self._by_number.values())  # a view's thread may be asking
+        running = list(self._by_number.values())  # a copy: the display's thread calls this too
         if now - self._looked >= POLL_SECONDS:
             self._looked = now
             for each in running:
@@ -98,7 +109,11 @@ class RunningJobs:
         return running
 
     def table(self, rows: int) -> Table:
-        """Return a table of exactly so many rows, so that nothing below it jumps."""
+        """Return a table of the running jobs that always has `rows` rows.
+
+        It is filled with empty rows, so that the display below does not move; jobs beyond `rows`
+        are left out.
+        """
         running = self.look()
         now = time.monotonic()
         table = Table("running", box=None, expand=True)
@@ -120,7 +135,7 @@ def _epochs(progress: JobProgress) -> str:
 
 
 def job_name(job: Job) -> str:
-    """Return the run's name, and what tells its variant from the sweep's others."""
+    """Return `<variant>/seed_<k>`, followed by the job's label in brackets if it has one."""
     name = f"{job.directory.parent.name}/{job.directory.name}"
     return f"{name} ({job.label})" if job.label else name
 
@@ -135,12 +150,15 @@ def clock(seconds: float | None) -> str:
 
 
 def window(items: Sequence[Any], first: int, size: int) -> tuple[int, Sequence[Any]]:
-    """Return the part of a long list that is shown, and where it begins.
+    """Return the part of a long list to show, and the index at which it begins.
 
     Args:
         items: The list.
-        first: What should be shown at its top, as far as it goes.
-        size: How many are shown.
+        first: Index of the item to show at the top; an earlier one if too few items follow it.
+        size: How many items to show.
+
+    Returns:
+        The index of the first item shown, and the items shown.
     """
     begin = max(0, min(first, len(items) - size))
     return begin, items[begin : begin + size]

@@ -1,4 +1,4 @@
-"""What a long sweep is told once: that a minute's checks may spare its hours."""
+"""A hint that a long sweep prints once: the checks of `project.check` take only a minute."""
 
 import sys
 
@@ -6,15 +6,15 @@ LONG_SECONDS = 3600.0
 
 
 def suggest_check(command: str, seconds_left: float | None) -> None:
-    """Point to project.check where a sweep of project.train takes more than an hour.
+    """Print a hint to use project.check if a sweep of project.train has over LONG_SECONDS left.
 
     Args:
         command: `train` or `disk`.
-        seconds_left: An estimate; None for none.
+        seconds_left: The estimated time until the sweep ends; None if it is unknown.
     """
     if command == "train" and seconds_left is not None and seconds_left > LONG_SECONDS:
         print(
-            f"about {seconds_left / 3600:.1f} hours are left: `python -m project.check`, typed "
-            "with the same words, says in a minute whether the experiment is fit for them",
+            f"the runs will take about {seconds_left / 3600:.1f} hours more: `python -m "
+            "project.check` with the same arguments checks the experiment in a minute",
             file=sys.stderr,
         )

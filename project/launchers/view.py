@@ -1,4 +1,4 @@
-"""What the user sees of a sweep: one live display on a terminal, one line per job elsewhere."""
+"""The display of a sweep's progress: live tables on a terminal, one line per job elsewhere."""
 
 import os
 import statistics
@@ -19,64 +19,90 @@ from project.launchers.progress import JobProgress, RunningJobs, clock, job_name
 from project.launchers.suggestion import suggest_check
 from project.runs.lifecycle import metric_text
 
-# Off a terminal nothing limits a line; rich would fold it at 80 characters.
+# Without a terminal, rich would wrap lines at 80 characters.
 WIDTH_OF_FILES = 200
 MAX_RUNNING_ROWS = 8
 MIN_VARIANT_ROWS = 3
-# Beside the rows of the two tables: the bar, two headings, what is hidden, and the cursor's line.
+# Lines besides the rows of the two tables: bar, two headings, note on hidden variants, cursor.
 OTHER_ROWS = 5
 
 
 class JobsView(Protocol):
-    """What a launcher tells of its jobs while they are carried out.
+    """Protocol of a display, which a launcher informs of what happens to its jobs.
 
     Attributes:
-        side_by_side: How many jobs run at a time; set once it is known.
+        side_by_side: How many jobs run at a time; the launcher sets it before it calls `begin`.
     """
 
     side_by_side: int
 
     def begin(self) -> None:
-        """There are jobs to run."""
+        """Begin the display; called before the first job, and only if there are jobs to run."""
 
     def skipped(self, job: Job, record: dict[str, Any]) -> None:
-        """A job whose run was completed before, or by another process in the meantime."""
+        """Show that a job's run was found completed, by an earlier sweep or by another process.
+
+        Args:
+            job: The job.
+            record: The run record.
+        """
 
     def started(self, job: Job) -> None:
-        """A job that begins."""
+        """Show that a job begins."""
 
     def locked(self, job: Job, holder: str) -> None:
-        """A job whose run another process works on."""
+        """Show that a job has to wait because another process works on its run.
+
+        Args:
+            job: The job.
+            holder: Text that names the other process.
+        """
 
     def lost(self, job: Job, reason: str) -> None:
-        """A job whose machine is gone, and which goes on elsewhere."""
+        """Show that a job's machine was lost and that the job goes on elsewhere.
+
+        Args:
+            job: The job.
+            reason: What happened, in one line.
+        """
 
     def done(self, job: Job, record: dict[str, Any]) -> None:
-        """A job that has just been completed."""
+        """Show that a job has just completed its run.
+
+        Args:
+            job: The job.
+            record: The run record.
+        """
 
     def failed(self, job: Job, reason: str, log: Path) -> None:
-        """A job that ended in any other way."""
+        """Show that a job failed.
+
+        Args:
+            job: The job.
+            reason: Why it failed, in one line.
+            log: The file that holds what the job printed.
+        """
 
     def interrupted(self, job: Job) -> None:
-        """A job that stopped because the sweep was asked to."""
+        """Show that a job stopped because the sweep was interrupted."""
 
     def stop(self) -> None:
-        """No job was begun after all."""
+        """End the display without a summary; called if a check before the first job fails."""
 
     def finish(self) -> None:
-        """No job runs any more."""
+        """End the display with a summary; called once no job runs any more."""
 
 
 @dataclass
 class _Variant:
-    """What is known of a variant so far.
+    """Progress of one variant.
 
     Attributes:
-        jobs: How many it has.
+        jobs: The number of its jobs.
         waiting: How many have not begun.
         ended: How many have ended, in any way.
-        values: The validation metric of its completed runs.
-        seconds: The session seconds of its completed runs.
+        values: The validation metric of each completed run.
+        seconds: The duration of the last session of each completed run.
     """
 
     jobs: int = 0
@@ -87,13 +113,13 @@ class _Variant:
 
 
 class SweepView:
-    """Counts jobs and keeps the mean so far of every variant's metric on the validation examples.
+    """Display of a sweep: counts of its jobs, and each variant's mean validation metric so far.
 
-    Test examples have no say before a report is made.
+    Implements JobsView. It shows no test metrics: only reports do.
 
     Args:
-        jobs: All of the sweep.
-        console: Where it is shown; None for stdout.
+        jobs: All jobs of the sweep.
+        console: Where to show the display; None for stdout.
     """
 
     def __init__(self, jobs: Sequence[Job], console: Console | None = None) -> None:
@@ -116,33 +142,36 @@ class SweepView:
         self._live = Live(console=self._console, get_renderable=lambda: self, transient=True)
 
     def begin(self) -> None:
-        """On a terminal, show the display until `finish`."""
+        """Start the live display if the console is a terminal; `finish` or `stop` ends it."""
         if self._console.is_terminal:
             self._live.start()
 
     def skipped(self, job: Job, record: dict[str, Any]) -> None:
-        """See `JobsView`."""
+        """Count a job whose run was found completed, and its validation metric."""
         self._ended("skipped", job, record)
 
     def started(self, job: Job) -> None:
-        """See `JobsView`."""
+        """Move a job from the waiting to the running ones."""
         self._running.start(job)
         self._variants[variant_name(job)].waiting -= 1
 
     def locked(self, job: Job, holder: str) -> None:
-        """See `JobsView`."""
+        """Move a job back to the waiting ones; the first time, print who works on its run."""
         self._put_back(job)
         if job.number not in self._locked:
             self._locked.add(job.number)
             self._say(f"{job_name(job)}: waits for {holder}, which works on it")
 
     def lost(self, job: Job, reason: str) -> None:
-        """See `JobsView`."""
+        """Move a job back to the waiting ones and print that it goes on elsewhere."""
         self._put_back(job)
         self._say(f"{job_name(job)}: {reason}; goes on elsewhere")
 
     def done(self, job: Job, record: dict[str, Any]) -> None:
-        """See `JobsView`."""
+        """Count a completed job; if the console is no terminal, print its validation metric.
+
+        After the first completed job of a long sweep, a hint to use project.check is printed too.
+        """
         self._ended("done", job, record)
         if not self._console.is_terminal:
             value = record["metrics"].get(f"val/{self._metric}")
@@ -152,13 +181,13 @@ class SweepView:
             suggest_check(job.spec.command, self.seconds_left())
 
     def failed(self, job: Job, reason: str, log: Path) -> None:
-        """See `JobsView`."""
+        """Count a failed job, print why it failed, and keep its log's path for the summary."""
         self._ended("failed", job, None)
         self._failures.append((job, reason, log))
         self._say(f"{job_name(job)}: FAILED, {reason}")
 
     def interrupted(self, job: Job) -> None:
-        """See `JobsView`."""
+        """Count an interrupted job; if the console is no terminal, print a line about it."""
         self._ended("interrupted", job, None)
         if not self._console.is_terminal:
             self._say(f"{job_name(job)}: interrupted")
@@ -175,7 +204,7 @@ class SweepView:
             variant.seconds.append(record["seconds"]["session"])
 
     def _put_back(self, job: Job) -> None:
-        """Among those that wait."""
+        """Move a job back from the running to the waiting ones; do nothing if it does not run."""
         if self._running.end(job):
             self._variants[variant_name(job)].waiting += 1
 
@@ -188,7 +217,7 @@ class SweepView:
             self._console.print(*shown, **options)
             self._console.file.flush()
         except BrokenPipeError:
-            # The reader of our output has left (`| head`); the sweep goes on without its view.
+            # The process that reads our output has ended (`| head`): go on without a display.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             self._console = Console(quiet=True)
 
@@ -196,11 +225,14 @@ class SweepView:
         return metric_text(self._metric, value)
 
     def seconds_left(self) -> float | None:
-        """Estimate how long the sweep still takes.
+        """Estimate the seconds until the sweep ends.
 
-        What waits takes the mean time of its variant's completed runs, or of all completed runs, or
-        of those that run; what runs, what it says itself, or the rest of that mean. None as long as
-        there is neither.
+        A waiting job is expected to take as long as the mean completed run of its variant, else of
+        the sweep, else as the running jobs are expected to take. A running job counts with its own
+        estimate, else with the rest of that mean.
+
+        Returns:
+            None while no job is completed and no running job has an estimate.
         """
         now = time.monotonic()
         running = self._running.look()
@@ -242,7 +274,7 @@ class SweepView:
         return Group(head, self._running.table(rows), *self._scrolled(room))
 
     def _scrolled(self, rows: int) -> list[Any]:
-        """Return as many variants as there is room for, from the first that is not through."""
+        """Return a table of at most `rows` variants, from the first that has jobs left."""
         variants = list(self._variants.items())
         open_ones = (n for n, (_, each) in enumerate(variants) if each.ended < each.jobs)
         begin, shown = window(variants, next(open_ones, 0), rows)
@@ -269,11 +301,11 @@ class SweepView:
         return table
 
     def stop(self) -> None:
-        """End the display."""
+        """End the live display and print nothing."""
         self._live.stop()
 
     def finish(self) -> None:
-        """Show the mean of every variant, and what failed, where, and why."""
+        """End the live display; print a table of all variants, the counts, and why jobs failed."""
         self.stop()
         self._print(self._table(list(self._variants.items()), live=False))
         counts = self._counts | {"not started": self._jobs - sum(self._counts.values())}
@@ -285,10 +317,10 @@ class SweepView:
 
 
 def print_failure(job: Job, reason: str, log: Path) -> None:
-    """Say on stderr why a job failed and where its log is."""
+    """Print on stderr why a job failed and where its log is."""
     print(f"FAILED {job_name(job)}: {reason}\n       log: {log}", file=sys.stderr)
 
 
 def variant_name(job: Job) -> str:
-    """Return what tells the variant from the sweep's others, and its folder."""
+    """Return the job's label, if any, and its variant's folder; together they name the variant."""
     return " ".join(filter(None, (job.label, job.directory.parent.name)))

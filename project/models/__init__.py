@@ -1,8 +1,8 @@
-"""The nets, plain `nn.Module`s that know neither Lightning nor Hydra.
+"""The nets: plain `nn.Module`s that depend on neither Lightning nor Hydra.
 
-Those of the report and beyond map pairs (N, 2, 14, 14) to a `Prediction`; those that classify
-images map (N, C, H, W) to scores (N, classes). To add one, write a class that does the
-same and a file in `conf/model/` that names it.
+Nets that compare digits map pairs (N, 2, 14, 14) to a `Prediction`; nets that classify images map
+(N, C, H, W) to scores (N, classes). To add one, write such a class, and a file in `conf/model/`
+that names it.
 
 Shape legend: N pairs or images, C channels, H = W pixels.
 """

@@ -1,4 +1,4 @@
-"""The report's basic convnet: the pair is one image of two channels; nothing is shared."""
+"""The report's basic convnet, which reads a pair as one image with two channels."""
 
 from collections.abc import Sequence
 
@@ -9,11 +9,11 @@ from project.models.prediction import Prediction
 
 
 class Basic(nn.Module):
-    """Two convolutions, then two linear layers, ReLU (report, part 1, "Basic").
+    """Two convolutions, then two linear layers, with ReLU (report, part 1, "Basic").
 
     Args:
-        channels: Of the two convolutions.
-        hidden: Width of the hidden layer.
+        channels: The output channels of the two convolutions.
+        hidden: The width of the hidden linear layer.
     """
 
     def __init__(self, channels: Sequence[int], hidden: int) -> None:
@@ -25,6 +25,6 @@ class Basic(nn.Module):
         self.linear2 = nn.Linear(hidden, 2)
 
     def forward(self, pairs: Tensor) -> Prediction:
-        """Map pairs (N, 2, 14, 14) to comparison logits (N, 2); no digits."""
+        """Map pairs (N, 2, 14, 14) to comparison logits (N, 2), without digit outputs."""
         check_pairs(pairs)
         return Prediction(self.linear2(self.linear1(self.convolutions(pairs)).relu()))

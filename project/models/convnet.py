@@ -6,16 +6,16 @@ from torch import Tensor, nn
 
 
 class ConvNet(nn.Module):
-    """Images (N, channels, H, W) to scores (N, classes).
+    """Convolutional net that maps images (N, channels, H, W) to scores (N, classes).
 
-    Each block is a 3x3 convolution, batch norm, ReLU and, while the image has two pixels to
-    spare, a 2x2 max-pooling; the mean over what is left goes to a linear layer.
+    Each block is a 3x3 convolution, batch norm, ReLU and, if the image has at least 4 pixels along
+    each axis, 2x2 max-pooling. The mean over the remaining pixels goes to a linear layer.
 
     Args:
-        classes: How many classes there are.
-        channels: Of an image.
-        image_size: Pixels of an image along each axis.
-        widths: The channels of each block.
+        classes: The number of classes.
+        channels: The channels of an image.
+        image_size: The pixels of an image along each axis.
+        widths: The output channels of each block.
         dropout: The probability of dropping a feature before the linear layer.
     """
 

@@ -19,13 +19,16 @@ def check_pairs(pairs: Tensor) -> None:
 
 
 class Convolutions(nn.Module):
-    """Images (N, in_channels, 14, 14) to features (N, 4 * channels[1]).
+    """Two convolution stages: images (N, in_channels, 14, 14) to features (N, 4 * channels[1]).
 
     Args:
-        in_channels: Of the images.
-        channels: Of the two convolutions.
-        batch_norm: Whether batch norm follows each of them.
-        dropout: The probability for the channels of each convolution.
+        in_channels: The channels of the images.
+        channels: The output channels of the two convolutions.
+        batch_norm: Whether each convolution is followed by batch norm.
+        dropout: The probability of dropping a channel after each convolution.
+
+    Attributes:
+        features: The number of output features.
     """
 
     def __init__(
@@ -47,7 +50,7 @@ class Convolutions(nn.Module):
         self.pool = nn.MaxPool2d(2)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the features in the order channel, row, column."""
+        """Map images to features, flattened in the order channel, row, column."""
         maps = self.dropout1(self.norm1(self.pool(self.conv1(images))).relu())
         maps = self.dropout2(self.norm2(self.pool(self.conv2(maps))).relu())
         return maps.flatten(1)

@@ -1,4 +1,4 @@
-"""A multilayer perceptron over the pixels of an image."""
+"""A multilayer perceptron on the pixels of an image."""
 
 from collections.abc import Sequence
 
@@ -6,14 +6,14 @@ from torch import Tensor, nn
 
 
 class MLP(nn.Module):
-    """Images (N, channels, image_size, image_size) to scores (N, classes).
+    """Multilayer perceptron: images (N, channels, image_size, image_size) to scores (N, classes).
 
     Args:
-        classes: How many classes there are.
-        channels: Of an image.
-        image_size: Pixels of an image along each axis.
-        hidden: The width of each hidden layer; none for a linear classifier.
-        batch_norm: Whether each hidden layer is normalised.
+        classes: The number of classes.
+        channels: The channels of an image.
+        image_size: The pixels of an image along each axis.
+        hidden: The width of each hidden layer; empty for a linear classifier.
+        batch_norm: Whether each hidden layer is followed by batch norm.
         dropout: The probability of dropping a hidden unit.
     """
 

@@ -1,10 +1,11 @@
-"""One branch reads both digits; the comparison follows from what it believes about each.
+"""Nets that compute the comparison of two digits from the probabilities of the digits' classes.
 
-Nothing is learned for the comparison itself: from the probabilities p and q of the two digits
+With the posterior head nothing is learned for the comparison. From the probabilities p and q of the
+two digits,
 
     P(a <= b) = sum over i <= j of p_i q_j,
 
-which is exact if the digits are independent given their images, as they are by construction here.
+which is exact if the digits are independent given their images, as they are in this data set.
 """
 
 from collections.abc import Sequence
@@ -20,34 +21,45 @@ HEADS = ("posterior", "learned")
 
 
 class ConvolutionStage(nn.Module):
-    """3x3 convolution, 2x2 max-pooling if asked, batch norm, ReLU.
+    """A 3x3 convolution, optional 2x2 max-pooling, batch norm and ReLU.
 
-    Maps (N, in_channels, H, W) to (N, out_channels, H, W): smaller by 2 without padding, then half.
+    Maps (N, in_channels, H, W) to (N, out_channels, H', W'). Without padding the image first
+    shrinks by 2 pixels along each axis; pooling then halves it.
+
+    Args:
+        in_channels: The input channels.
+        out_channels: The output channels.
+        pool: Whether to pool.
+        pad: Whether to pad the convolution, so that it keeps the size.
     """
 
     def __init__(self, in_channels: int, out_channels: int, pool: bool, pad: bool) -> None:
         super().__init__()
-        # Batch norm follows, which would take a bias away again.
+        # No bias: the following batch norm would cancel it.
         self.conv = nn.Conv2d(in_channels, out_channels, 3, padding=int(pad), bias=False)
         self.pool = nn.MaxPool2d(2) if pool else nn.Identity()
         self.norm = nn.BatchNorm2d(out_channels)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Map (N, in_channels, H, W) to (N, out_channels, H', W')."""
-        # Pooling first: there is a quarter of the pixels left to norm, and ReLU commutes with it.
+        # Pooling comes before batch norm and ReLU, which then process a quarter of the pixels.
         return self.norm(self.pool(self.conv(maps))).relu()
 
 
 class PosteriorNet(nn.Module):
-    """A stack of convolutions for each image, the average over its pixels, ten logits; a head.
+    """Convolutions and a linear layer from each image to ten digit logits, and a comparison head.
 
     Args:
-        channels: Of each convolution.
-        pooled: Which of them (counted from 1) halve the image.
-        head: `posterior`, P(a <= b) as above; `learned`, two linear layers of `hidden_comparison`
-            in between on the probabilities of both digits, as the report's nets have them.
-        hidden_comparison: Width of the learned head.
-        unpadded: Which convolutions see whole 3x3 windows only, and make the image smaller by 2.
+        channels: The output channels of each convolution.
+        pooled: The numbers, from 1, of the convolutions followed by 2x2 max-pooling.
+        head: `posterior` computes P(a <= b) from the digits' probabilities (module docstring).
+            `learned` applies two linear layers to these probabilities, as the report's nets do.
+        hidden_comparison: The width between the two linear layers of the learned head.
+        unpadded: The numbers, from 1, of the convolutions without padding, which shrink the image
+            by 2.
+
+    Attributes:
+        digit_outputs: The kind of each tensor in `Prediction.digits`: one tensor of logits.
     """
 
     def __init__(
@@ -82,7 +94,7 @@ class PosteriorNet(nn.Module):
                 )
             stages.append(ConvolutionStage(width, wider, pool, pad))
             width = wider
-        self.digit_outputs = ("logits",)  # of `Prediction.digits`
+        self.digit_outputs = ("logits",)  # the kind of each tensor in `Prediction.digits`
         self.convolutions = nn.Sequential(*stages)
         self.linear = nn.Linear(width, 10)
         self.comparison: nn.Module | None = None
@@ -94,8 +106,8 @@ class PosteriorNet(nn.Module):
     def forward(self, pairs: Tensor) -> Prediction:
         """Map pairs (N, 2, 14, 14) to comparison scores (N, 2) and digit logits (N, 2, 10).
 
-        With the posterior head the scores are log-probabilities: cross-entropy leaves them as
-        they are.
+        With the posterior head the scores are log-probabilities, which the log-softmax in
+        cross-entropy does not change.
         """
         check_pairs(pairs)
         images = pairs.reshape(-1, 1, IMAGE_SIZE, IMAGE_SIZE)
@@ -106,11 +118,12 @@ class PosteriorNet(nn.Module):
 
 
 def comparison_of(digits: Tensor) -> Tensor:
-    """Return the log-probabilities (N, 2) of a > b and of a <= b, from digit logits (N, 2, 10)."""
+    """Return log P(a > b) and log P(a <= b), as (N, 2), from digit logits (N, 2, 10)."""
     first, second = digits.log_softmax(2).unbind(1)
     both = first.unsqueeze(2) + second.unsqueeze(1)  # log p_i q_j
-    # A sum for each, not 1 minus the other: so neither loses its digits where it is small.
-    # Made here: at import its operators would start threads, which jobs forked later cannot use.
+    # Each side is a sum of its own: 1 minus the other would lose precision for small values.
+    # The mask is not a module constant: computing it at import would start torch's threads, which
+    # break in jobs that are forked later.
     lesser_or_equal = torch.ones(10, 10, dtype=torch.bool, device=digits.device).triu()
     sides = torch.stack((~lesser_or_equal, lesser_or_equal)).unsqueeze(1)
     return both.where(sides, -torch.inf).logsumexp((2, 3)).T

@@ -1,4 +1,4 @@
-"""What every net returns."""
+"""The output of every net that compares pairs of digits."""
 
 from typing import NamedTuple
 
@@ -6,16 +6,17 @@ from torch import Tensor
 
 
 class Prediction(NamedTuple):
-    """The answer to a batch of pairs.
+    """The output of a net for a batch of N pairs.
 
     Attributes:
         comparison: (N, 2) scores of "first > second" (0) and "first <= second" (1).
-        digits: One (N, 2, 10) tensor for each place at which the net also names the two digits:
-            what the auxiliary cross-entropy receives. Empty for a net without auxiliary outputs,
-            so that the auxiliary loss needs no flag. The last one is the net's best answer.
+        digits: One (N, 2, 10) tensor for each place at which the net also classifies the two
+            digits: the inputs of the auxiliary cross-entropy. Empty for a net without auxiliary
+            outputs, whose auxiliary loss is therefore absent. The last tensor is the net's best
+            classification.
 
-    A net may say in `digit_outputs` of each of them whether it is `probabilities` or `logits`: the
-    task then knows what its loss cannot fall below.
+    A net may have an attribute `digit_outputs`, which says for each tensor in `digits` whether it
+    holds `probabilities` or `logits`; the task uses it to compute the lower bound of its loss.
     """
 
     comparison: Tensor

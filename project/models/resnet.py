@@ -1,4 +1,4 @@
-"""Residual networks: the report's of constant width, and its future work, width growing."""
+"""Residual nets: of constant width, as in the report, and of growing width, its future work."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ from project.models.prediction import Prediction
 
 
 class ResidualBlock(nn.Module):
-    """relu(x + norm(conv(relu(norm(conv(x)))))), He et al. 2015 (arXiv 1512.03385), figure 2.
+    """Residual block relu(x + norm(conv(relu(norm(conv(x)))))) (He et al. 2015, arXiv 1512.03385).
 
-    Maps (N, in_channels, H, W) to (N, out_channels, H / stride, W / stride); where the shape
-    changes, the shortcut is a 1x1 convolution with batch norm (their option B).
+    Maps (N, in_channels, H, W) to (N, out_channels, H / stride, W / stride). If the shape changes,
+    the shortcut is a 1x1 convolution with batch norm (option B of the paper).
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
@@ -29,20 +29,20 @@ class ResidualBlock(nn.Module):
             )
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Return relu(shortcut + residual)."""
+        """Return relu(shortcut(maps) + residual), (N, out_channels, H / stride, W / stride)."""
         residual = self.norm1(self.conv1(maps)).relu()
         residual = self.norm2(self.conv2(residual))
         return (self.shortcut(maps) + residual).relu()
 
 
 class ResNet(nn.Module):
-    """A residual net over the pair as a two-channel image, with the main loss only.
+    """Residual net on the pair as an image with two channels; it does not classify the digits.
 
     The report's net is one stage of 10 blocks and 32 channels.
 
     Args:
-        channels: Width of each stage; every stage after the first halves the image.
-        blocks: Number of residual blocks in each stage.
+        channels: The width of each stage; every stage after the first halves the image.
+        blocks: The number of residual blocks in each stage.
     """
 
     def __init__(self, channels: Sequence[int], blocks: Sequence[int]) -> None:
@@ -65,7 +65,7 @@ class ResNet(nn.Module):
         self.linear = nn.Linear(width, 2)
 
     def forward(self, pairs: Tensor) -> Prediction:
-        """Map pairs (N, 2, 14, 14) to comparison logits (N, 2); no digits."""
+        """Map pairs (N, 2, 14, 14) to comparison logits (N, 2), without digit outputs."""
         check_pairs(pairs)
         maps = self.blocks(self.norm(self.conv(pairs)).relu())
         return Prediction(self.linear(maps.mean((2, 3))))

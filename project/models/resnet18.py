@@ -1,18 +1,19 @@
-"""torchvision's ResNet-18 with the stem for small images."""
+"""torchvision's ResNet-18, adapted to small images."""
 
 from torch import Tensor, nn
 from torchvision.models import resnet18
 
 
 class ResNet18(nn.Module):
-    """Images (N, channels, H, W) to scores (N, classes).
+    """ResNet-18 for small images: (N, channels, H, W) to scores (N, classes).
 
-    torchvision's net (He et al. 2015, arXiv 1512.03385), but with a 3x3 convolution of stride 1 and
-    no max-pooling in front, as is usual for images of 32x32 pixels: its own stem would leave 8x8.
+    It is torchvision's net (He et al. 2015, arXiv 1512.03385) with another first layer, as is usual
+    for 32x32 pixels: a 3x3 convolution of stride 1 and no max-pooling. The original first layers
+    would reduce such an image to 8x8.
 
     Args:
-        classes: How many classes there are.
-        channels: Of an image.
+        classes: The number of classes.
+        channels: The channels of an image.
     """
 
     def __init__(self, classes: int, channels: int) -> None:

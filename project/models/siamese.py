@@ -1,4 +1,4 @@
-"""Weight sharing: one branch reads both digits, a head compares what it read (report, part 1)."""
+"""Siamese nets: one shared branch reads both digits, a head compares them (report, part 1)."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -22,7 +22,7 @@ def _check_probability(name: str, value: float) -> None:
 
 
 def _one_each(name: str, given: float | Sequence[float]) -> tuple[float, float]:
-    """Return the probabilities of both convolutions."""
+    """Return the dropout probabilities of both convolutions."""
     values = tuple(given) if isinstance(given, Sequence) else (given, given)
     if len(values) != 2:
         raise ValueError(f"{name} must be one number or two, got {list(values)}")
@@ -32,25 +32,28 @@ def _one_each(name: str, given: float | Sequence[float]) -> tuple[float, float]:
 
 
 class Siamese(nn.Module):
-    """Two convolutions and two linear layers for each image, two linear layers for the answer.
+    """Siamese net: a shared branch for each image, and a head with two linear layers that compares.
 
-    Per image: 256 features -> hidden_digit -> 10 -> softmax; the two softmaxed outputs joined:
-    20 -> hidden_comparison -> 2.
+    Per image: two convolutions to 256 features -> hidden_digit -> 10 -> softmax. The two softmaxed
+    outputs joined: 20 -> hidden_comparison -> 2.
 
     Args:
-        channels: Of the two convolutions.
-        hidden_digit: Width of the branch's hidden layer.
-        hidden_comparison: Width of the head's hidden layer.
+        channels: The output channels of the two convolutions.
+        hidden_digit: The width of the branch's hidden linear layer.
+        hidden_comparison: The width of the head's hidden layer.
         batch_norm: Whether every hidden layer is followed by batch norm.
         dropout_conv: The probability of dropping a channel after each convolution: one number for
-            both, or one each.
-        dropout_linear: That of dropping one of the 20 joined outputs on their way to the head.
-        auxiliary: Where the digits are named as well, for the auxiliary loss: `late`, the 10
-            outputs that go to the head; `early`, a linear layer right after the convolutions;
-            `both`; `none`.
-        auxiliary_input: What the auxiliary cross-entropy receives. `probabilities` are softmaxed
-            outputs: cross-entropy then applies softmax a second time, as the report almost
-            certainly did. `logits` is the correct form. The head receives probabilities either way.
+            both, or one for each.
+        dropout_linear: The probability of dropping one of the head's 20 inputs.
+        auxiliary: Where the net outputs the digits' classes for the auxiliary loss: `late` (the 10
+            outputs that go to the head), `early` (a linear layer after the convolutions), `both`,
+            or `none`.
+        auxiliary_input: What the auxiliary cross-entropy gets. `logits` is the correct form.
+            `probabilities` are softmaxed, so that cross-entropy applies softmax a second time,
+            which the EPFL report almost certainly did. The head gets probabilities in both cases.
+
+    Attributes:
+        digit_outputs: `probabilities` or `logits` for each tensor in `Prediction.digits`.
     """
 
     def __init__(
@@ -82,7 +85,7 @@ class Siamese(nn.Module):
         self.auxiliary_input = auxiliary_input
         self.late = auxiliary in ("late", "both")
         self.convolutions = Convolutions(1, channels, batch_norm, (conv1, conv2))
-        # Of `Prediction.digits`, which of them are probabilities and which logits.
+        # The kind of each tensor in `Prediction.digits`: probabilities or logits.
         positions = {"none": 0, "both": 2}.get(auxiliary, 1)
         self.digit_outputs = (auxiliary_input,) * positions
         features = self.convolutions.features
@@ -96,7 +99,7 @@ class Siamese(nn.Module):
         self.comparison2 = nn.Linear(hidden_comparison, 2)
 
     def forward(self, pairs: Tensor) -> Prediction:
-        """Map pairs (N, 2, 14, 14) to comparison logits (N, 2) and (N, 2, 10) per position."""
+        """Map pairs (N, 2, 14, 14) to comparison logits (N, 2) and digit outputs (N, 2, 10)."""
         check_pairs(pairs)
         images = pairs.reshape(-1, 1, IMAGE_SIZE, IMAGE_SIZE)
         features = self.convolutions(images)

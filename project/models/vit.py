@@ -1,25 +1,25 @@
-"""A small vision transformer, of torch's own layers."""
+"""A small vision transformer, built from torch's own layers."""
 
 import torch
 from torch import Tensor, nn
 
 
 class ViT(nn.Module):
-    """Images (N, channels, image_size, image_size) to scores (N, classes).
+    """Vision transformer: images (N, channels, image_size, image_size) to scores (N, classes).
 
-    Patches become tokens, layers of attention mix them, and the mean of all goes to a linear layer
-    (Dosovitskiy et al. 2020, arXiv 2010.11929; the mean in the place of a class token as in Beyer
+    Patches become tokens, transformer layers mix them, and the mean of all tokens goes to a linear
+    layer (Dosovitskiy et al. 2020, arXiv 2010.11929; the mean instead of a class token as in Beyer
     et al. 2022, arXiv 2205.01580).
 
     Args:
-        classes: How many classes there are.
-        channels: Of an image.
-        image_size: Pixels of an image along each axis.
-        patch_size: Of a patch; divides image_size.
-        width: Of a token.
-        depth: How many layers there are.
-        heads: Of each layer's attention; divides width.
-        dropout: The probability of dropping a number in each layer.
+        classes: The number of classes.
+        channels: The channels of an image.
+        image_size: The pixels of an image along each axis.
+        patch_size: The side of a patch in pixels; divides `image_size`.
+        width: The size of a token.
+        depth: The number of transformer layers.
+        heads: The number of attention heads in each layer; divides `width`.
+        dropout: The dropout probability in each layer.
     """
 
     def __init__(

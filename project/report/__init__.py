@@ -1,1 +1,1 @@
-"""From runs to tables, figures and one page, for any experiment; imports no torch."""
+"""Tables, figures and one web page from run directories; never imports torch."""

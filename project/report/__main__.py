@@ -1,11 +1,11 @@
-"""python -m project.report: the runs under outputs/ as one honest table, with figures, on one page.
+"""python -m project.report: make an HTML page with a results table and figures from runs on disk.
 
     python -m project.report                             everything under outputs/
     python -m project.report last=true                   the sweep that was typed last
     python -m project.report study=epfl_table            the runs of one study
     python -m project.report runs='ws_al*' where='optimizer.lr>0.1' baseline=ws_al_bn_do
 
-Reads run directories only, and writes outputs/report. torch is never imported.
+The command reads only run directories, writes outputs/report, and never imports torch.
 """
 
 import re
@@ -23,11 +23,14 @@ from project.config.schema import OutputPaths, Section
 from project.report.selection import PlannedVariant
 from project.results.variants import Settings, identity_of
 
-COMMANDS = ("train", "disk")  # those whose runs a study may be of
+COMMANDS = ("train", "disk")  # the commands that a study may belong to
 
 
 def _globs(value: Any) -> Any:
-    """Return globs as a list: one, or several between brackets or with commas between them."""
+    """Return the value of `runs=` as a list of globs; None becomes an empty list.
+
+    A text is one glob, or several separated by commas, with or without brackets around them.
+    """
     if not isinstance(value, str):
         return value or []
     inner = value[1:-1] if value[:1] == "[" and value[-1:] == "]" and "," in value else value
@@ -35,7 +38,7 @@ def _globs(value: Any) -> Any:
 
 
 class ReportConfig(Section):
-    """`conf/report.yaml`, composed and resolved."""
+    """The schema of conf/report.yaml, which explains the keys, composed and resolved."""
 
     runs: Annotated[list[str], BeforeValidator(_globs)]
     where: str | None
@@ -53,7 +56,15 @@ class ReportConfig(Section):
 
 
 def execute(config: dict[str, Any], words: Sequence[str]) -> None:
-    """Make the report that `config` describes."""
+    """Make the report that `config` describes, and print the path of its page.
+
+    Args:
+        config: The composed configuration.
+        words: The overrides that were typed.
+
+    Raises:
+        ConfigurationError: The configuration is invalid; see `make_report` for other errors.
+    """
     from project.config.compose import options
     from project.report.build import Request, make_report
 
@@ -62,7 +73,7 @@ def execute(config: dict[str, Any], words: Sequence[str]) -> None:
     except ValidationError as error:
         raise format_validation_error(error, config) from None
     for word in words:
-        # It is optional in conf/report.yaml, so Hydra passes over one that is not there.
+        # References are optional in conf/report.yaml, so Hydra ignores one that does not exist.
         if word.startswith("reference=") and checked.reference is None:
             known = suggest(word[10:], options("reference"))
             raise ConfigurationError(f"{word}: there is no such file in conf/reference{known}")
@@ -89,7 +100,11 @@ def execute(config: dict[str, Any], words: Sequence[str]) -> None:
 
 @cache
 def compose_settings(words: tuple[str, ...]) -> Settings | None:
-    """Return the settings that words of project.train lead to; None where there is no such file."""
+    """Return the settings that overrides of project.train lead to; results are cached.
+
+    Returns:
+        The settings by dotted key; None if the overrides cannot be composed.
+    """
     from hydra.errors import HydraException
 
     from project.config.compose import compose
@@ -101,10 +116,10 @@ def compose_settings(words: tuple[str, ...]) -> Settings | None:
 
 
 def plan(study: str) -> list[PlannedVariant]:
-    """Return the variants that conf/study/`study`.yaml sweeps over.
+    """Return the variants that conf/study/<study>.yaml sweeps over.
 
     Raises:
-        ConfigurationError: There is no such study, or it is one of no command.
+        ConfigurationError: There is no such study, or it fits the keys of no command.
     """
     from hydra.errors import HydraException
 
@@ -121,15 +136,15 @@ def plan(study: str) -> list[PlannedVariant]:
             return [PlannedVariant(each.config, each.seeds, command) for each in found]
         except HydraException as error:
             refusals.append(f"{command}: {error}")
-    raise ConfigurationError(f"study={study} is one of no command\n" + "\n".join(refusals))
+    raise ConfigurationError(f"study={study}: no command can compose it:\n" + "\n".join(refusals))
 
 
 def main() -> None:
-    """The command."""
+    """Run `python -m project.report`; exit with status 2 if `-m` or `--multirun` was passed."""
     if not {"-m", "--multirun"}.isdisjoint(sys.argv):
-        print("error: a report is no sweep; leave out -m", file=sys.stderr)
+        print("error: a report cannot be swept; leave out -m", file=sys.stderr)
         sys.exit(2)
-    # To Hydra `study` is the folder conf/study, which a report reads and does not become.
+    # Hydra would merge conf/study/NAME.yaml into the configuration; a report only reads it.
     sys.argv[1:] = [re.sub(r"^\+?study=", "study_name=", word) for word in sys.argv[1:]]
     cli.run(execute, None, "report")
 

@@ -1,4 +1,4 @@
-"""A report, from run directories to <outputs>/report, in the order of its steps."""
+"""Make a report, from reading the run directories to writing <outputs>/report."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,13 +26,15 @@ from project.runs.atomic import write_text
 
 @dataclass(frozen=True)
 class Request:
-    """What the report is to be about: keys of conf/report.yaml, which explains them.
+    """What to report on. Most fields are keys of conf/report.yaml, which explains them.
 
     Attributes:
-        planned: The variants of the study.
-        mix_code: Whether runs of other code are averaged, and not set apart.
-        reference: What a publication reports.
-        compose_settings: From words of a command to the settings of its variant.
+        outputs: The output folder.
+        study: The name of the study (`study_name`); None without one.
+        planned: The variants of the study; empty without one.
+        mix_code: Whether runs of different code form one variant instead of separate ones.
+        reference: What a publication reports; None without one.
+        compose_settings: Returns the settings that overrides of project.train lead to, or None.
     """
 
     outputs: Path
@@ -53,7 +55,7 @@ class Request:
 
     @property
     def subject(self) -> str:
-        """What the report is about, as its title."""
+        """The title of the report, which names the chosen runs: `Report: study epfl_table`."""
         parts = [f"study {self.study}"] * bool(self.study) + ["the last sweep"] * self.last
         parts += [f"runs {', '.join(self.runs)}"] * bool(self.runs)
         parts += [f"where {self.where}"] * bool(self.where)
@@ -64,10 +66,14 @@ def make_report(request: Request) -> Path:
     """Write <outputs>/report and print its tables.
 
     Returns:
-        The path of the page.
+        The path of index.html.
 
     Raises:
-        ConfigurationError, MissingRunsError, ConflictError, CorruptRunError, OSError.
+        ConfigurationError: No completed run is chosen, or a key of the request is invalid.
+        MissingRunsError: Runs are missing or damaged, see `gather`.
+        ConflictError: Another process writes the report, or its folder holds other files.
+        CorruptRunError: A file of a run is damaged.
+        OSError: The report cannot be written.
     """
     functions = load_sections(request.sections)
     variants, gaps, said = gather(request)
@@ -76,31 +82,34 @@ def make_report(request: Request) -> Path:
     made = [_table(title, own, request, named) for title, own in variants.items()]
     for table in made:
         tables.choose_columns(table, request.columns)
-    chapters = []
+    experiments = []
     with styled():
         for number, table in enumerate(made):
             context = Context(
                 table, request.outputs, number, request.reference, request.compose_settings
             )
             notices = said * (number == 0) + caveats_of(table, gaps[table.title])
-            chapters.append(page.Chapter(table, notices, sections_of(functions, context)))
+            experiments.append(page.Experiment(table, notices, sections_of(functions, context)))
     with new_report(request.outputs) as folder:
-        write(folder, chapters, request)
-    tables.terminal(made, [each.notices for each in chapters], request.columns)
+        write(folder, experiments, request)
+    tables.terminal(made, [each.notices for each in experiments], request.columns)
     for table in made:
         print(headline(table))
     return request.outputs / NAME / "index.html"
 
 
 def gather(request: Request) -> tuple[dict[str, list[Variant]], dict[str, list[Gap]], list[str]]:
-    """Read and choose the runs.
+    """Read and choose the runs of the report.
 
     Returns:
-        The variants and what is missing of them by the title of their table, and what to say.
+        The variants by title of their table, the gaps by title of their table, and notices about
+        runs that are left out.
 
     Raises:
-        ConfigurationError: There are none.
-        MissingRunsError: Some are missing or damaged, and `strict` asks for all.
+        ConfigurationError: No completed run is chosen.
+        MissingRunsError: Runs are missing or damaged and `strict` is set, or no completed run is
+            chosen and some are damaged.
+        CorruptRunError: The file that describes the last sweep is damaged.
     """
     runs, problems = read_runs(request.outputs, request.runs, histories=True)
     said: list[str] = []
@@ -139,7 +148,7 @@ def gather(request: Request) -> tuple[dict[str, list[Variant]], dict[str, list[G
 
 
 def _nothing(request: Request, begun: int) -> ConfigurationError:
-    """Return the refusal of a report on nothing, of which so many runs were begun."""
+    """Return the error for a request that chooses no completed run but `begun` other ones."""
     asked = f" of study {request.study}" if request.study else ""
     asked += " of the last sweep" * request.last
     asked += f" that match runs={','.join(request.runs)}" if request.runs else ""
@@ -157,10 +166,10 @@ def _nothing(request: Request, begun: int) -> ConfigurationError:
 
 
 def _defaults(compose: ComposeSettings) -> Callable[[dict[str, Any]], Settings | None]:
-    """Return what gives the settings of a configuration's model, task and data by themselves."""
+    """Return a function from a configuration to the defaults of its model, task and data."""
 
     def defaults(config: dict[str, Any]) -> Settings | None:
-        if "trainer" not in config:  # of a command with a configuration of its own
+        if "trainer" not in config:  # made by a command other than project.train
             return None
         named = {key: (config.get(key) or {}).get("name") for key in ("model", "task", "data")}
         return compose(tuple(f"{key}={name}" for key, name in named.items() if name))
@@ -177,17 +186,20 @@ def _table(title: str, variants: list[Variant], request: Request, named: Variant
     return make_table(title, variants, metric, others, named)
 
 
-def write(folder: Path, chapters: Sequence[page.Chapter], request: Request) -> None:
-    """Write everything that a report consists of into the empty `folder`."""
-    every = [each.table for each in chapters]
-    notices = [each.notices for each in chapters]
+def write(folder: Path, experiments: Sequence[page.Experiment], request: Request) -> None:
+    """Write all files of the report into `folder`, which must be empty.
+
+    The images for the page are stored in `experiments` as well.
+    """
+    every = [each.table for each in experiments]
+    notices = [each.notices for each in experiments]
     variants = [row.variant for table in every for row in table.rows]
     write_text(folder / "results.csv", tables.results_csv(variants))
     write_text(folder / "table.csv", tables.table_csv(every))
     write_text(folder / "table.md", tables.markdown(every, notices, request.columns))
     write_text(folder / "table.tex", tables.latex(every, request.columns))
-    page.write_figures(chapters, folder / "figures")
-    write_text(folder / "index.html", page.render(chapters, request.subject, request.columns))
+    page.write_figures(experiments, folder / "figures")
+    write_text(folder / "index.html", page.render(experiments, request.subject, request.columns))
     for table in every:
         own = [row.variant for row in table.rows]
         write_aggregates(own, folder / TENSORBOARD, table.metric.name)

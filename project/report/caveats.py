@@ -1,4 +1,4 @@
-"""What a reader has to know before believing a table: confounds, gaps, mixed origins, few seeds."""
+"""Caveats about a table: confounds, missing runs, mixed code and machines, too few seeds."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -13,12 +13,17 @@ from project.results.statistics import MIN_PAIRS, SIGNIFICANCE
 from project.results.text import printable, seed_list
 from project.results.variants import Variant, differences
 
-# A net with so many times the parameters of another has another budget.
+# Nets whose numbers of parameters differ by this factor have different budgets.
 MUCH_LARGER = 2
 
 
 def caveats_of(table: Table, gaps: Sequence[Gap]) -> list[str]:
-    """Return one sentence or two each, the gravest first; `gaps` is what the variants lack."""
+    """Return the caveats about a table as texts, the most serious first.
+
+    Args:
+        table: The table.
+        gaps: The missing runs of its variants.
+    """
     return [
         *_incomplete(gaps),
         *_diverged(table),
@@ -33,14 +38,14 @@ def caveats_of(table: Table, gaps: Sequence[Gap]) -> list[str]:
 
 
 def left_out(problems: Sequence[Problem]) -> list[str]:
-    """Return what is said of damaged runs."""
+    """Return a notice for each run that cannot be read."""
     return [
         f"Left out, because it cannot be read: {each.name}, {each.reason}." for each in problems
     ]
 
 
 def version_of(run: RunRecord) -> str:
-    """`b7124886`, `b7124886 with changes`, or `unknown`."""
+    """Return the commit of a run: `b7124886`, `b7124886 with changes`, or `unknown`."""
     commit = run.origin("git", "commit")
     if commit is None:
         return "unknown"
@@ -57,16 +62,16 @@ def _incomplete(gaps: Sequence[Gap]) -> list[str]:
 def _diverged(table: Table) -> list[str]:
     return [
         f"{each.label}: {each.diverged} of {each.diverged + len(each.runs)} runs diverged (their "
-        "loss was no number); mean and std are those of the others."
+        "loss was not a finite number); mean and std are those of the others."
         for each in (row.variant for row in table.rows)
         if each.diverged
     ]
 
 
 def _confounds(table: Table) -> list[str]:
-    """Name in what else a variant differs from the baseline than in what they are compared for.
+    """Return a caveat on variants that differ from the baseline in more than one respect.
 
-    They are compared for their model, if it differs, and else for a single setting.
+    The one respect is the model, if it differs, and otherwise a single setting.
     """
     found = []
     for row in table.compared:
@@ -86,7 +91,7 @@ def _confounds(table: Table) -> list[str]:
 
 
 def _budgets(table: Table) -> list[str]:
-    """Name budgets that are not the same: epochs, size, training data, augmentation."""
+    """Return a caveat on unequal budgets: epochs, parameters, training data, augmentation."""
     variants = [row.variant for row in table.rows if row.variant.runs]
     parts = []
     lengths = {each.label: sorted({run.epochs for run in each.runs if run.epochs is not None})
@@ -176,7 +181,10 @@ def _not_compared(table: Table) -> list[str]:
 
 
 def _code(table: Table) -> list[str]:
-    """Name code that decides results and is not the same, then commits, then changes."""
+    """Return caveats on runs of different or uncommitted code.
+
+    They concern, in this order, code that determines results, the platform, and commits.
+    """
     found = [
         f"{row.variant.label} averages runs of {count} versions of its code, as accepted."
         for row in table.rows
@@ -200,7 +208,7 @@ def _code(table: Table) -> list[str]:
 
 
 def _platform(run: RunRecord) -> str | None:
-    """Return the beginning of the fingerprint of the code that carries a run out."""
+    """Return the first digits of the fingerprint of the platform's code; None if unknown."""
     digest = run.origin("code", "platform")
     return None if digest is None else str(digest)[:8]
 
@@ -227,7 +235,7 @@ def _origin(*keys: str) -> Callable[[RunRecord], Any]:
 
 
 def _mixed(what: str, runs: Sequence[RunRecord], fact: Callable[[RunRecord], Any]) -> list[str]:
-    """`Mixed commits: a (60 runs), b (40 runs).`, or nothing where all agree."""
+    """Return a caveat with the number of runs by the value of a fact; empty if all agree."""
     counts = Counter("unknown" if fact(run) is None else str(fact(run)) for run in runs)
     if len(counts) < 2:
         return []

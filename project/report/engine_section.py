@@ -1,4 +1,4 @@
-"""The page's section on engines: the same net, trained by torch and by the mini framework."""
+"""The page section on engines: the same nets, trained by torch and by the mini framework."""
 
 from statistics import median
 
@@ -14,7 +14,11 @@ ENGINE = "engine"
 
 
 def engines(context: Context) -> Section | None:
-    """Variants that differ in their engine alone, compared at the same seeds."""
+    """Return the section that compares, seed by seed, variants that differ only in their engine.
+
+    Returns:
+        The section; None if there are no such variants.
+    """
     found = _pairs(context.variants)
     if not found:
         return None
@@ -57,7 +61,7 @@ def engines(context: Context) -> Section | None:
 
 
 def _pairs(variants: list[Variant]) -> list[tuple[Variant, Variant]]:
-    """Return (the framework's variant, torch's) wherever nothing else differs."""
+    """Return pairs (framework's variant, torch's variant) that differ only in their engine."""
     ours = [each for each in variants if each.identity.get(ENGINE) == "framework"]
     others = [each for each in variants if each not in ours]
     return [
@@ -75,7 +79,7 @@ def _time_ratio(pairs: list[Pair]) -> float:
 
 
 def _by_seed(found: list[tuple[Variant, Variant]], context: Context) -> list[PageTable]:
-    """Return the table of the differences at every seed."""
+    """Return a table of the differences at each seed; no table if no runs pair."""
     name, quantity = context.table.metric.test, context.quantity
     rows = [
         (torchs, {

@@ -1,4 +1,4 @@
-"""outputs/report: written aside, and put in its place whole."""
+"""The folder outputs/report, which is written elsewhere and then replaced as a whole."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from project.runs.atomic import replacing_directory
 
 NAME = "report"
 TENSORBOARD = "tensorboard"
-# What a report consists of; anything else in its folder is somebody's own.
+# The files of a report; any other file in its folder belongs to the user.
 CONTENTS = {
     "index.html", "results.csv", "table.csv", "table.md", "table.tex", "figures", TENSORBOARD,
 }  # fmt: skip
@@ -19,10 +19,13 @@ CONTENTS = {
 
 @contextmanager
 def new_report(outputs: Path) -> Iterator[Path]:
-    """Give an empty folder that becomes `<outputs>/report` when the block ends without exception.
+    """Yield an empty folder that replaces `<outputs>/report` when the block ends.
+
+    If the block raises an exception, the old report stays as it is.
 
     Raises:
-        ConflictError: Another process writes a report here, or the folder holds foreign files.
+        ConflictError: Another process writes a report here, or the folder holds files that no
+            report wrote.
     """
     report = outputs / NAME
     outputs.mkdir(parents=True, exist_ok=True)
@@ -41,10 +44,10 @@ def new_report(outputs: Path) -> Iterator[Path]:
 
 def _refuse_foreign_files(report: Path) -> None:
     if report.is_symlink() or (report.exists() and not report.is_dir()):
-        raise ConflictError(f"{report} is no folder, but a file or a link; move it away")
+        raise ConflictError(f"{report} is a file or a link, not a folder; move it away")
     foreign = sorted({path.name for path in report.glob("*")} - CONTENTS)
     if foreign:
         raise ConflictError(
-            f"{report} holds what no report wrote, and would be replaced: {', '.join(foreign)}; "
-            "move it away"
+            f"{report} would be replaced, but holds files that no report wrote: "
+            f"{', '.join(foreign)}; move them away"
         )

@@ -1,4 +1,4 @@
-"""Numbers as text: shares such as errors in percent, differences of them in percentage points."""
+"""Write numbers as text: shares such as errors in percent, their differences in points."""
 
 import math
 from collections.abc import Iterable
@@ -9,19 +9,19 @@ from project.results.statistics import SIGNIFICANCE, Interval, Summary
 
 NONE = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
-# Metrics that are shares of 1, by the last word of their name.
+# Metrics whose values are shares of 1, by the last word of their name.
 SHARES = ("acc", "accuracy", "error")
-DIGITS = 4  # that count, of what is no share
+DIGITS = 4  # significant ones, for metrics that are not shares
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """How the values of a metric are written.
+    """A metric and how its values are written.
 
     Attributes:
         metric: The metric.
-        percent: Whether values are shares of 1, written in percent.
-        digits: After the point.
+        percent: Whether values are shares of 1 that are written in percent.
+        digits: The number of decimal places.
     """
 
     metric: Metric
@@ -30,59 +30,64 @@ class Quantity:
 
     @property
     def scale(self) -> int:
-        """What values are multiplied by before they are written."""
+        """The factor that values are multiplied by before they are written: 100 or 1."""
         return 100 if self.percent else 1
 
     @property
     def unit(self) -> str:
-        """` %`, or nothing."""
+        """The unit after a value: ` %`, or empty."""
         return " %" if self.percent else ""
 
     @property
     def points(self) -> str:
-        """` points`, of a difference of percentages; or nothing."""
+        """The unit after a difference: ` points` for percentages, or empty."""
         return " points" if self.percent else ""
 
     @property
     def name(self) -> str:
-        """`test error`."""
+        """The name of the test value: `test error`."""
         return f"test {self.plain_name}"
 
     @property
     def plain_name(self) -> str:
-        """`error`."""
+        """The name of the metric in words, without a stage: `error`."""
         return self.metric.name.replace("_", " ")
 
     def header(self, stage: str = "test") -> str:
-        """`test error, %`."""
+        """Return the column header of a stage: `test error, %`."""
         return f"{stage} {self.plain_name}" + (", %" if self.percent else "")
 
     def value(self, value: float | None) -> str:
-        """0.0238 as `2.38`."""
+        """Return a value as text, 0.0238 as `2.38`; a dash for None."""
         return plain(None if value is None else self.scale * value, self.digits)
 
     def mean_std(self, summary: Summary | None) -> str:
-        """`2.38 ± 0.59`; a lone seed has no std."""
+        """Return `2.38 ± 0.59`; only the mean for a single seed, a dash for None."""
         if summary is None:
             return NONE
         std = "" if summary.std is None else f" ± {self.value(summary.std)}"
         return self.value(summary.mean) + std
 
     def ci(self, ends: Interval | None) -> str:
-        """`2.10 to 2.66`."""
+        """Return an interval as text, `2.10 to 2.66`; a dash for None."""
         return NONE if ends is None else f"{self.value(ends[0])} to {self.value(ends[1])}"
 
     def difference(self, difference: float | None) -> str:
-        """-0.0022 as `-0.22`, with its sign either way; 0 has none."""
+        """Return a difference with its sign, -0.0022 as `-0.22`; a dash for None."""
         return signed(None if difference is None else self.scale * difference, self.digits)
 
     def difference_ci(self, ends: Interval | None) -> str:
-        """`-0.31 to +0.75`."""
+        """Return the interval of a difference, `-0.31 to +0.75`; a dash for None."""
         return NONE if ends is None else " to ".join(map(self.difference, ends))
 
 
 def quantity_of(metric: Metric, values: Iterable[float]) -> Quantity:
-    """Return how a metric is written whose values these are."""
+    """Return how the values of a metric are written: in percent, or with 4 significant digits.
+
+    Args:
+        metric: The metric.
+        values: Values of the metric; the largest one determines the number of decimal places.
+    """
     sizes = [abs(value) for value in values]
     largest = max(sizes, default=0.0)
     if metric.name.lower().rpartition("_")[2] in SHARES and largest <= 1:
@@ -92,7 +97,7 @@ def quantity_of(metric: Metric, values: Iterable[float]) -> Quantity:
 
 
 def plain(value: float | None, digits: int = 2) -> str:
-    """`-0.35`; 0 has no sign."""
+    """Return a number as text, `-0.35`; 0 has no sign, and None is a dash."""
     if value is None:
         return NONE
     text = f"{value:.{digits}f}"
@@ -100,13 +105,16 @@ def plain(value: float | None, digits: int = 2) -> str:
 
 
 def signed(value: float | None, digits: int = 2) -> str:
-    """`+0.35`; 0 has no sign."""
+    """Return a number with its sign, `+0.35`; 0 has no sign, and None is a dash."""
     text = plain(value, digits)
     return text if value is None or value <= 0 or float(text) == 0 else f"+{text}"
 
 
 def p_value(p: float | None) -> str:
-    """Two digits that count, down to 0.0001; never 0, and never 0.05 for what is below it."""
+    """Return a p-value as text with two significant digits, or with fewer below 0.001.
+
+    Values below 0.0001 are `< 0.0001`. A value below 0.05 is never rounded to 0.05. None is a dash.
+    """
     if p is None:
         return NONE
     if p < 0.0001:
@@ -116,25 +124,25 @@ def p_value(p: float | None) -> str:
 
 
 def p_words(p: float) -> str:
-    """`p = 0.03` or `p < 0.0001`."""
+    """Return a p-value as a relation: `p = 0.03` or `p < 0.0001`."""
     text = p_value(p)
     return f"p {text}" if text.startswith("<") else f"p = {text}"
 
 
 def seconds(value: float | None) -> str:
-    """`14.1`, and without the tenth from 100 on."""
+    """Return seconds as text: `14.1`, without decimals from 100 on; a dash for None."""
     if value is None:
         return NONE
     return f"{value:.1f}" if value < 100 else f"{value:,.0f}"
 
 
 def counted(count: int, noun: str) -> str:
-    """`1 run`, `2 runs`."""
+    """Return a count with its noun, which gets an `s` unless the count is 1: `2 runs`."""
     return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def listed(parts: Iterable[str], separator: str = ", ", most: int = 8) -> str:
-    """The parts; of more than `most` the first ones, and how many more there are."""
+    """Return the parts joined; beyond `most` only the first ones and `and <k> more`."""
     every = list(parts)
     more = [f"and {len(every) - most} more"] if len(every) > most else []
     return separator.join([*every[:most], *more])

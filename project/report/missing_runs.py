@@ -1,4 +1,4 @@
-"""Runs that are missing or damaged: what to say, and the commands that make them."""
+"""Missing and damaged runs: messages about them, and the commands that make them."""
 
 import shlex
 from collections.abc import Sequence
@@ -12,33 +12,47 @@ from project.results.text import seed_list, seed_words
 from project.results.variants import Variant, labels_of
 from project.runs.record import RUNNING
 
-# With more gaps than this the first ones show what is going on.
+# At most this many gaps or problems are listed.
 MAX_SHOWN = 12
 
-# Of the words that led to a run, what is said of the one command that was typed.
+# Overrides of a run that belong to the command that was typed, not to the variant.
 NOT_AGAIN = ("seed=", "paths.outputs=", "rerun=", "code=", "tags=", "notes=")
 
 
 class MissingRunsError(Exception):
-    """The report was asked to be complete (`strict=true`), and runs are missing or damaged."""
+    """Raised if runs are missing or damaged and the report may not be made without them.
+
+    Args:
+        message: What is missing or damaged, and the commands that help.
+        exit_code: The exit status of the command: 3 for damaged files, 4 for missing runs.
+    """
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
-        self.exit_code = exit_code  # 3: damaged files; 4: refused
+        self.exit_code = exit_code
 
 
 @dataclass(frozen=True)
 class Gap:
-    """The seeds of a variant without a completed run, each with what stands there instead."""
+    """The seeds at which a variant has no completed run.
+
+    Attributes:
+        label: The variant's label.
+        command: The command that makes its runs: `train` or `disk`.
+        words: The overrides that lead to the variant.
+        seeds: By seed, what there is instead: `missing`, `failed`, `interrupted` or `running or
+            killed`.
+        planned: Whether a study plans the variant and none of its runs was begun.
+    """
 
     label: str
     command: str
-    words: Sequence[str]  # that lead to the variant
+    words: Sequence[str]
     seeds: dict[int, str]
-    planned: bool = False  # and never begun
+    planned: bool = False
 
     def __str__(self) -> str:
-        """`ws_al: seeds 3, 4 missing; seed 7 failed`."""
+        """Return the gap in words: `ws_al: seeds 3, 4 missing; seed 7 failed`."""
         parts = []
         for state in dict.fromkeys(self.seeds.values()):
             own = [seed for seed, other in self.seeds.items() if other == state]
@@ -47,9 +61,15 @@ class Gap:
 
 
 def find_gaps(variants: Sequence[Variant], planned: Sequence[PlannedVariant]) -> list[Gap]:
-    """Return what one table lacks: the seeds that another variant has or that a study plans.
+    """Return the gaps of the variants in one table.
 
-    A run whose loss diverged is no gap: it would do so again, and is a result that is counted.
+    A seed is a gap of a variant if another variant has it or a study plans it, and the variant has
+    no completed run at it. A diverged run is not a gap, because it counts as a result and would
+    diverge again.
+
+    Args:
+        variants: The variants of the table.
+        planned: The variants that the study plans; empty without a study.
     """
     demanded = {seed for plan in planned for seed in plan.seeds}
     demanded |= {run.seed for each in variants for run in each.all_runs}
@@ -70,7 +90,7 @@ def find_gaps(variants: Sequence[Variant], planned: Sequence[PlannedVariant]) ->
 
 
 def find_absent(variants: Sequence[Variant], planned: Sequence[PlannedVariant]) -> list[Gap]:
-    """Return the variants that a study plans and of which no run was begun."""
+    """Return a gap for each variant that a study plans and none of whose runs was begun."""
     keys = {(plan.model, str(k)): plan for k, plan in enumerate(planned)}
     identities = {key: plan.identity for key, plan in keys.items()}
     prefixes = {key: plan.model for key, plan in keys.items()}
@@ -95,9 +115,14 @@ def refusal(
     study: str | None = None,
     missing: Sequence[str] = (),
 ) -> MissingRunsError:
-    """Return what to raise: every gap with the command that closes it, every damaged run.
+    """Return the error that lists each gap with the command that closes it, and each damaged run.
 
-    `missing` are names of runs that are not there at all.
+    Args:
+        gaps: The gaps.
+        problems: The damaged runs.
+        outputs: The output folder.
+        study: The name of the study, for variants that it plans; None without one.
+        missing: The names of runs that do not exist at all.
     """
     lines = [f"not there: {name}" for name in missing[:MAX_SHOWN]]
     if problems:
@@ -116,7 +141,7 @@ def refusal(
 
 
 def completing(gap: Gap, outputs: Path, study: str | None) -> str:
-    """Return what to type to make the runs of `gap`; of a planned variant, the study itself."""
+    """Return the command that makes the runs of `gap`; for a planned variant, that of the study."""
     place = [f"paths.outputs={outputs}"] if outputs != Path("outputs") else []
     if gap.planned:
         return shlex.join(["python", "-m", f"project.{gap.command}", f"study={study}", *place])

@@ -1,4 +1,4 @@
-"""index.html: what was found, the tables, what to know before believing them, and all runs."""
+"""The page index.html: headlines, tables, caveats, sections, and the list of all runs."""
 
 import base64
 import hashlib
@@ -28,13 +28,15 @@ PIXELS_PER_INCH = 96  # CSS's inch
 
 
 @dataclass(frozen=True)
-class Chapter:
-    """A table with what belongs to it.
+class Experiment:
+    """A table of the page with everything that belongs to it.
 
     Attributes:
         table: The table.
-        notices: What to know before believing it.
-        sections: What follows it.
+        notices: Caveats about the table, as sentences.
+        sections: The sections that follow the table.
+        images: For each figure by name: `uri`, its data, and `size`, (width, height) in pixels.
+            `write_figures` fills it.
     """
 
     table: Table
@@ -43,28 +45,31 @@ class Chapter:
     images: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def write_figures(chapters: Sequence[Chapter], folder: Path) -> None:
-    """Write every figure into `folder`, and keep the smaller of its files for the page."""
-    for chapter in chapters:
-        for part in (part for section in chapter.sections for part in section.parts):
+def write_figures(experiments: Sequence[Experiment], folder: Path) -> None:
+    """Write each figure into `folder` as PNG and SVG, and store one of the two for the page.
+
+    The smaller file of the two is added to `images` of its experiment.
+    """
+    for experiment in experiments:
+        for part in (part for section in experiment.sections for part in section.parts):
             if isinstance(part, Illustration):
                 files = save(part.figure, folder / part.file)
                 smaller = min(files, key=lambda path: path.stat().st_size)
                 content = base64.b64encode(smaller.read_bytes()).decode()
                 size = (round(PIXELS_PER_INCH * each) for each in part.figure.get_size_inches())
-                chapter.images[part.name] = {
+                experiment.images[part.name] = {
                     "uri": f"data:{TYPES[smaller.suffix]};base64,{content}",
                     "size": tuple(size),
                 }
 
 
-def render(chapters: Sequence[Chapter], subject: str, keys: Sequence[str] = ()) -> str:
-    """Return the page.
+def render(experiments: Sequence[Experiment], subject: str, keys: Sequence[str] = ()) -> str:
+    """Return the HTML text of the page.
 
     Args:
-        chapters: The tables, with their figures written.
-        subject: What the report is about: `study epfl_table`.
-        keys: The columns that are shown at first.
+        experiments: The tables, after `write_figures`.
+        subject: The title of the report.
+        keys: The columns that are shown initially; empty: a default choice.
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True,
                               lstrip_blocks=True)  # fmt: skip
@@ -77,8 +82,8 @@ def render(chapters: Sequence[Chapter], subject: str, keys: Sequence[str] = ()) 
         script=Markup(script),
         script_digest=digest,
         subject=subject,
-        made=made_of([each.table for each in chapters]),
-        chapters=chapters,
+        made=made_of([each.table for each in experiments]),
+        experiments=experiments,
         main_table=lambda table: main_table(table, keys),
         run_tables=run_tables,
         legend=tables.LEGEND,
@@ -94,12 +99,12 @@ def label(cell: str | Cell) -> str:
 
 
 def breakable(text: str) -> Markup:
-    """Return the text, which may be broken after the marks that join a key's words."""
+    """Return `text` as HTML in which lines may break after the separators in a key: `._=,/`."""
     return Markup(re.sub(r"([._=,/])(?=[A-Za-z])", r"\1<wbr>", str(escape(text))))
 
 
 def made_of(all_tables: Sequence[Table]) -> str:
-    """Return how many runs there are, of which day and of which commit."""
+    """Return one line with the number of completed runs, the date of the last, and the commit."""
     runs = [run for table in all_tables for run in table.runs]
     ended = [str(run.record["ended"]) for run in runs if run.record.get("ended")]
     commits = sorted({version_of(run) for run in runs})
@@ -110,7 +115,7 @@ def made_of(all_tables: Sequence[Table]) -> str:
     return " · ".join(parts)
 
 
-# Columns of which the page shows what stands in others too, in smaller letters.
+# For a column of the page, the columns whose values stand in its cells in smaller letters.
 UNDER = {"test": ["test_ci"], "median": ["best", "worst"], "difference": ["difference_ci"]}
 NOTES = {
     "validation": ("mean ± std",), "test": ("mean ± std", "95 % CI"),
@@ -120,7 +125,12 @@ NOTES = {
 
 
 def main_table(table: Table, keys: Sequence[str]) -> PageTable:
-    """Return the table of the page, in which a CI stands under its mean."""
+    """Return the table of variants for the page, in which a CI stands under its mean.
+
+    Args:
+        table: The table.
+        keys: The columns that are shown initially; empty: a default choice.
+    """
     every = tables.columns_of(table)
     above = {key: column for column, own in UNDER.items() for key in own}
     columns = [each for key, each in every.items() if key not in above]
@@ -151,7 +161,7 @@ def main_table(table: Table, keys: Sequence[str]) -> PageTable:
 
 
 def power_sentence(table: Table) -> str:
-    """Return what so many seeds can show and what they cannot, in one sentence."""
+    """Return a sentence that says how small a difference the runs of the table can detect."""
     seen = [(row.paired.n, row.paired.detectable) for row in table.compared
             if row.paired and row.paired.detectable is not None]  # fmt: skip
     if not seen:
@@ -172,7 +182,12 @@ def power_sentence(table: Table) -> str:
 
 
 def run_tables(table: Table) -> list[dict[str, Any]]:
-    """Return every variant with its runs, in the order of the table."""
+    """Return the rows of the table, each with the table of its runs, for the page's template.
+
+    Returns:
+        For each row a dictionary with the keys `row`, `count` (the number of runs as text),
+        `settings` (`key=value` words in which variants differ) and `runs` (a PageTable).
+    """
     keys = differing_keys([row.variant.settings for row in table.rows])
     return [
         {

@@ -1,4 +1,4 @@
-"""The table: every variant, best by validation first, against one baseline at the same seeds."""
+"""The results table: variants ordered by validation, each compared with one baseline by seed."""
 
 import math
 from collections.abc import Sequence
@@ -26,13 +26,16 @@ class Row:
 
     Attributes:
         variant: The variant.
-        validation: Of its validation values, by which rows are ordered; None without any.
-        test: Of its test values; None without any.
-        others: Of further metrics' test values, by the metric's name.
-        paired: Against the baseline at `seeds`; None with a `reason`.
-        seeds: At which both were tested on the same examples.
-        p_value: Of the comparison, Holm-corrected over the table's `family`.
-        reason: Why nothing is compared; `baseline` for the baseline itself.
+        validation: The statistics of its validation values, which order the rows; None if no run
+            completed or a completed run has no such value.
+        test: The statistics of its test values; None if no run completed or a completed run has no
+            such value.
+        others: The statistics of the test values of further metrics, by metric name.
+        paired: The comparison with the baseline; None if there is none, see `reason`.
+        seeds: The seeds of the runs that `paired` compares.
+        p_value: The p-value of `paired`, Holm-corrected over the table's `family`; None if `paired`
+            is None or has no p-value.
+        reason: Why nothing is compared, `baseline` for the baseline itself; empty otherwise.
     """
 
     variant: Variant
@@ -51,36 +54,36 @@ class Row:
 
     @property
     def runs(self) -> int:
-        """How many completed."""
+        """The number of completed runs."""
         return len(self.variant.runs)
 
     @property
     def epochs(self) -> str:
-        """How many were trained: `25`, or `12 to 25`."""
+        """The number of trained epochs as text: `25`, or `12 to 25`; a dash if unknown."""
         lengths = sorted(run.epochs for run in self.variant.runs if run.epochs is not None)
         return " to ".join(map(str, dict.fromkeys([*lengths[:1], *lengths[-1:]]))) or NONE
 
     @property
     def seconds(self) -> Summary | None:
-        """Of training one run."""
+        """The statistics of the training time in seconds; None if no run recorded it."""
         values = [run.seconds for run in self.variant.runs if run.seconds is not None]
         return summarise(values) if values else None
 
 
 @dataclass(frozen=True)
 class Table:
-    """The variants of one task and data set.
+    """The results table for the variants of one task and data set.
 
     Attributes:
-        title: The task and the data.
-        rows: The best mean validation value first.
+        title: The task and the data set.
+        rows: The variants, the best mean validation value first.
         quantity: The metric that judges, and how its values are written.
-        others: Further metrics that are shown.
-        baseline: What the other variants are compared with.
-        baseline_named: Whether the user chose it, and not the validation values.
-        family: Over how many comparisons p-values are corrected: those with a baseline that was
-            named; or all pairs of variants, where validation values of the same runs chose it,
-            since a variant whose runs were lucky is more likely to be chosen.
+        others: The further metrics that are shown.
+        baseline: The variant that the others are compared with; None if none could be chosen.
+        baseline_named: Whether the user chose the baseline; if not, validation values chose it.
+        family: The number of comparisons for which p-values are corrected. For a baseline that the
+            user named, these are the comparisons with it. Otherwise they are all pairs of variants,
+            because a variant with lucky runs is more likely to be chosen as the baseline.
     """
 
     title: str
@@ -93,7 +96,7 @@ class Table:
 
     @property
     def metric(self) -> Metric:
-        """What the table's runs are judged by."""
+        """The metric that the runs are judged by."""
         return self.quantity.metric
 
     @property
@@ -103,12 +106,12 @@ class Table:
 
     @property
     def most_seeds(self) -> int:
-        """How many seeds a variant has in common with the baseline, at most."""
+        """The largest number of seeds that a variant shares with the baseline, or 0."""
         return max((len(row.seeds) for row in self.rows), default=0)
 
     @property
     def lowest_p_value(self) -> float:
-        """The lowest that so many seeds can give; nothing can be told unless it is below 0.05."""
+        """The lowest possible corrected p-value; if 0.05 or more, nothing is significant."""
         return smallest_possible_p_value(self.most_seeds, self.family)
 
     @property
@@ -124,7 +127,16 @@ def make_table(
     others: Sequence[Metric] = (),
     named: Variant | None = None,
 ) -> Table:
-    """Compare variants of one task and data set; `named` is the baseline if it is one of them."""
+    """Return the table of the variants, each compared with the baseline.
+
+    Args:
+        title: The title of the table.
+        variants: Variants of one task and data set.
+        metric: The metric that judges.
+        others: Further metrics to show.
+        named: The baseline that the user named. If it is None or none of the variants, the best
+            variant by validation is the baseline.
+    """
     is_named = any(each is named for each in variants)
     baseline = named if is_named else best_by_validation(variants, metric)
     rows = [_row(each, baseline, metric, others) for each in variants]
@@ -173,7 +185,10 @@ def _summary(variant: Variant, metric: str) -> Summary | None:
 
 
 def _place(row: Row, metric: Metric) -> tuple[int, float]:
-    """Order by validation; then what has none, then what has no runs. Test values have no say."""
+    """Return a sort key: by mean validation value, then variants without one, then without runs.
+
+    Test values are not used.
+    """
     if row.validation is not None:
         return (0, metric.sign * row.validation.mean)
     return (1 if row.variant.runs else 2, 0.0)
@@ -187,7 +202,7 @@ def _quantity(metric: Metric, variants: Sequence[Variant]) -> Quantity:
 
 
 def headline(table: Table) -> str:
-    """Say in one plain sentence who is better by how much, and whether the seeds can tell."""
+    """Return a sentence that compares the baseline with the first other row of the table."""
     quantity, rows = table.quantity, [row for row in table.rows if row.test is not None]
     if not rows or table.baseline is None:
         return "Nothing is compared: no completed run has the values to choose a baseline by."
@@ -229,7 +244,7 @@ def headline(table: Table) -> str:
 
 
 def answer(table: Table) -> str:
-    """Say what the differences are to, who chose that, and how many other variants differ."""
+    """Return what the baseline is, how it was chosen, and how many variants differ from it."""
     if table.baseline is None:
         return "No baseline, so nothing is compared."
     chosen = (

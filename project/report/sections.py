@@ -1,7 +1,7 @@
-"""What a page is made of, and the sections that the configuration names.
+"""The parts of a page, and the loading of the sections that the configuration names.
 
-A section is a function `section(context) -> Section | list[Section] | None`, named by its dotted
-path, or by its name alone if it is one of `project.report.standard`.
+A section is a function `section(context) -> Section | list[Section] | None`. The configuration
+names it by its dotted path, or by its name alone if it is in `project.report.standard`.
 """
 
 import importlib
@@ -21,19 +21,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STANDARD = "project.report.standard"
-# From the words of a command line of project.train to the settings of its variant.
+# Maps overrides of project.train to the settings of the variant; to None if they do not compose.
 ComposeSettings = Callable[[tuple[str, ...]], Settings | None]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table that is more than text.
+    """A cell of a table with more than plain text.
 
     Attributes:
-        text: What is read first.
-        notes: Smaller lines under it.
-        links: Anchors of variants to whose runs the text leads; several by its words, `10 + 10`.
-        sort: What a sorted column goes by, in the place of the text.
+        text: The main text.
+        notes: Smaller lines below the text.
+        links: Anchors of the variants whose runs the text links to. With several anchors, the text
+            has as many terms joined by ` + `, and each term is a link.
+        sort: The value by which the column is sorted; None: the text.
     """
 
     text: str
@@ -44,15 +45,15 @@ class Cell:
 
 @dataclass(frozen=True)
 class PageTable:
-    """A table of a section; the first cell of a row names it.
+    """A table of a section; the first cell of each row is the row's heading.
 
     Attributes:
-        caption: What it holds, for those who do not see it.
-        header: The columns.
-        rows: Their cells.
-        keys: Names of columns, if they can be chosen.
-        hidden: Keys of the columns that are not shown at first.
-        marked: The place of the row that stands out.
+        caption: A description for screen readers.
+        header: The column headers.
+        rows: The cells of each row.
+        keys: The names of the columns, if the reader can choose columns; else empty.
+        hidden: The names of the columns that are hidden initially.
+        marked: The index of the highlighted row; None for none.
     """
 
     caption: str
@@ -67,7 +68,13 @@ class PageTable:
 
 @dataclass(frozen=True)
 class Illustration:
-    """A figure of the page, and files of that name; its caption says n and what bars are."""
+    """A figure of the page.
+
+    Attributes:
+        name: The name of the figure, unique in the report.
+        figure: The figure.
+        caption: The text below it, which says what n is and what bars and bands mean.
+    """
 
     name: str
     figure: "Figure"
@@ -77,13 +84,19 @@ class Illustration:
 
     @property
     def file(self) -> str:
-        """The name, as that of a file in one folder: a search's name may hold anything."""
+        """A file name without suffix: `name` with unusual characters replaced by `_`."""
         return re.sub(r"[^\w.=-]", "_", self.name, flags=re.ASCII)
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: its address, its heading, and paragraphs, tables and figures."""
+    """A part of the page with its own heading.
+
+    Attributes:
+        anchor: The id of the heading, unique on the page.
+        title: The heading.
+        parts: Paragraphs, tables and figures, in order.
+    """
 
     anchor: str
     title: str
@@ -92,14 +105,15 @@ class Section:
 
 @dataclass(frozen=True)
 class Context:
-    """What a section may speak of: one table of the page, and its variants.
+    """The argument of a section function: one table of the page and what the report knows.
 
     Attributes:
         table: The table that the section follows.
         outputs: The output folder.
-        number: The place of the table on the page, from 0: searches follow the first one alone.
-        reference: Of the configuration: what a publication reports.
-        compose_settings: Gives the settings that words of a command line lead to.
+        number: The index of the table on the page, from 0. Sections on the whole report, such as
+            searches, are shown only after table 0.
+        reference: What a publication reports, from the configuration; None without one.
+        compose_settings: Returns the settings that overrides of project.train lead to, or None.
     """
 
     table: Table
@@ -110,16 +124,16 @@ class Context:
 
     @cached_property
     def variants(self) -> list[Variant]:
-        """Those with completed runs that all have the table's metric, in the table's order."""
+        """The variants whose completed runs all have the test metric, in the table's order."""
         return [row.variant for row in self.table.rows if row.test is not None]
 
     @property
     def quantity(self) -> Quantity:
-        """The table's metric and how it is written."""
+        """The table's metric and how its values are written."""
         return self.table.quantity
 
     def anchor(self, name: str) -> str:
-        """Return `name`, made unique on the page."""
+        """Return `name`, with a number appended for every table but the first, as a unique id."""
         return f"{name}-{self.number + 1}" if self.number else name
 
 
@@ -127,10 +141,10 @@ SectionFunction = Callable[[Context], Section | list[Section] | None]
 
 
 def load_sections(names: Sequence[str]) -> list[SectionFunction]:
-    """Return the functions that the configuration names.
+    """Return the section functions with these names.
 
     Raises:
-        ConfigurationError: There is no such function.
+        ConfigurationError: There is no such function, or its module cannot be imported.
     """
     return [_load(name) for name in names]
 
@@ -149,7 +163,7 @@ def _load(name: str) -> SectionFunction:
 
 
 def sections_of(functions: Sequence[SectionFunction], context: Context) -> list[Section]:
-    """Return what the functions have to say about the table."""
+    """Return all sections that the functions make for the table, in order."""
     sections: list[Section] = []
     for function in functions:
         made = function(context)
@@ -158,5 +172,12 @@ def sections_of(functions: Sequence[SectionFunction], context: Context) -> list[
 
 
 def link(variant: Variant, text: str, *notes: str, sort: float | None = None) -> Cell:
-    """Return a cell that leads to the variant's runs."""
+    """Return a cell whose text links to the variant's runs.
+
+    Args:
+        variant: The variant.
+        text: The main text.
+        *notes: Smaller lines below the text.
+        sort: The value by which the column is sorted; None: the text.
+    """
     return Cell(text, notes, (variant.anchor,), sort)

@@ -1,4 +1,4 @@
-"""Which runs the report is about, and what they are compared with."""
+"""Choose the runs of a report, the baseline, and the tables that the variants belong to."""
 
 import difflib
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from project.results.variants import Settings, Variant, departures, group, ident
 
 @dataclass(frozen=True)
 class PlannedVariant:
-    """A variant that a study asks for.
+    """A variant that a study plans to run.
 
     Attributes:
-        config: Resolved, at any seed.
-        seeds: At which the study runs it.
-        command: Whose configuration it is: `train` or another.
+        config: The resolved configuration at any of the seeds.
+        seeds: The seeds at which the study runs the variant.
+        command: The command that runs it: `train` or `disk`.
     """
 
     config: dict[str, Any]
@@ -26,16 +26,16 @@ class PlannedVariant:
 
     @property
     def model(self) -> str:
-        """The name of the model; of the command where there is none."""
+        """The model's name; the command's name if the configuration has no model."""
         return (self.config.get("model") or {}).get("name") or self.command
 
     @property
     def identity(self) -> Settings:
-        """As that of `Variant`."""
+        """The settings that determine the result, as in `Variant.identity`."""
         return identity_of(self.config)
 
     def describes(self, variant: Variant) -> bool:
-        """Whether the variant is the one that is planned."""
+        """Return whether `variant` is this planned variant."""
         named = not self.config.get("model") or variant.first.model == self.model
         return named and not departures(variant.identity, self.identity)
 
@@ -45,9 +45,9 @@ def choose_planned(
 ) -> tuple[list[RunRecord], list[int]]:
     """Return the runs of the variants that a study plans, and the seeds that were left out.
 
-    Left out are seeds that the study does not plan and not all of its variants have: they belong to
-    another study that shares variants with this one. A seed that was begun in a variant and did not
-    complete is none of them: to leave it out might be to leave out a bad result.
+    A seed is left out if the study does not plan it and not all of its variants completed it: then
+    it belongs to another study that shares variants. A seed at which any run of the variants did
+    not complete is kept, because leaving it out could hide a bad result.
     """
     chosen = [each for each in group(runs) if any(plan.describes(each) for plan in planned)]
     own = [run for each in chosen for run in each.all_runs]
@@ -60,10 +60,14 @@ def choose_planned(
 
 
 def find_baseline(variants: Sequence[Variant], name: str) -> Variant:
-    """Return the variant of that label, folder or (if it has but one variant) model.
+    """Return the variant with this label, folder name or model name.
+
+    Args:
+        variants: The variants to choose from.
+        name: A label, a folder name, or the name of a model that has only one variant.
 
     Raises:
-        ConfigurationError: There is none, or there are several.
+        ConfigurationError: No variant has this name, or several have it.
     """
     for found in (
         [each for each in variants if each.label == name],
@@ -88,7 +92,10 @@ def find_baseline(variants: Sequence[Variant], name: str) -> Variant:
 
 
 def tables_of(variants: Sequence[Variant]) -> dict[str, list[Variant]]:
-    """Return the variants by task and data set: what differs in them never shares a table."""
+    """Return the variants of each table, by title; a table holds one task and data set.
+
+    The table with the most completed runs comes first.
+    """
     found: dict[str, list[Variant]] = {}
     for each in variants:
         task, dataset = each.first.task, each.first.dataset

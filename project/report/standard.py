@@ -1,4 +1,4 @@
-"""The page's sections for any experiment; conf/report.yaml names those that are shown."""
+"""Page sections for any experiment; `sections` in conf/report.yaml chooses among them."""
 
 from collections import Counter
 from statistics import fmean
@@ -27,7 +27,7 @@ MAX_FAILED = 50
 
 
 def failed(context: Context) -> Section | None:
-    """Every run that failed or diverged, and why."""
+    """Return the section that lists failed and diverged runs with their errors, or None."""
     runs = [
         (row.variant, run)
         for row in context.table.rows
@@ -47,7 +47,7 @@ def failed(context: Context) -> Section | None:
 
 
 def seeds(context: Context) -> Section | None:
-    """Every seed of every variant."""
+    """Return the section with a figure of every run's test value; None without test values."""
     if not context.variants:
         return None
     caption = (
@@ -60,7 +60,7 @@ def seeds(context: Context) -> Section | None:
 
 
 def epochs(context: Context) -> Section | None:
-    """Training and validation over the epochs for every variant, or why one is not drawn."""
+    """Return the section with learning curves by variant, or the reasons why they are not drawn."""
     metric, drawn = context.table.metric, []
     reasons: dict[str, list[str]] = {}
     for row in context.table.rows:
@@ -89,7 +89,7 @@ def epochs(context: Context) -> Section | None:
 
 
 def sweeps(context: Context) -> list[Section]:
-    """The metric against each setting in which alone variants of a model differ."""
+    """Return a section for each swept setting, at most `MAX_KEYS`: the metric by its value."""
     sections = []
     for key in swept_keys(context.variants):
         found = find_sweeps([row.variant for row in context.table.rows], key)
@@ -100,7 +100,9 @@ def sweeps(context: Context) -> list[Section]:
             f"Choose by validation (left); the {context.quantity.name} is there to be looked at."
         )
         if "val" not in stages_of(found, context.quantity):
-            choose = "There are no validation values to choose by; test values are none."
+            choose = (
+                "There are no validation values to choose by, and test values must not be used."
+            )
         caption = f"Mean {context.quantity.plain_name} by {words}, with 95 % CIs. {choose}"
         name = context.anchor(f"sweep_{key.replace('.', '_')}")
         figure = Illustration(name, draw_sweeps(key, found, context.quantity), caption)
@@ -110,7 +112,11 @@ def sweeps(context: Context) -> list[Section]:
 
 
 def examples(context: Context) -> Section | None:
-    """McNemar's test on the test examples, wherever runs have stored their predictions."""
+    """Return the section that compares variants with the baseline example by example (McNemar).
+
+    Returns:
+        The section; None if no pair of runs has stored predictions.
+    """
     baseline, rows = context.table.baseline, []
     for row in context.table.compared:
         assert baseline is not None
@@ -141,7 +147,7 @@ def examples(context: Context) -> Section | None:
 
 
 def costs(context: Context) -> Section | None:
-    """Seconds and parameters of every net."""
+    """Return the section on training time and parameters of each net; None without test values."""
     if not context.variants:
         return None
     anchors = {run.directory: each.anchor for each in context.variants for run in each.runs}
@@ -169,7 +175,13 @@ def costs(context: Context) -> Section | None:
 
 
 def error_by_time(context: Context) -> Section | None:
-    """The metric against training time, of each model's best variant by validation."""
+    """Return the section with the metric against training time.
+
+    Each model is represented by its best variant by validation.
+
+    Returns:
+        The section; None for fewer than two models.
+    """
     metric = context.table.metric
     best = [
         chosen

@@ -1,4 +1,4 @@
-"""Studies found among variants: one thing changed at a time, one setting swept, chance held."""
+"""Find studies among variants: ablations, sweeps of one setting, and sources of variance."""
 
 import json
 from collections import defaultdict
@@ -14,12 +14,12 @@ from project.results.text import shown
 from project.results.variance import Decomposition, decompose
 from project.results.variants import ABSENT, Variant, differences, differing_keys
 
-# With fewer it is a sweep over some setting, which has a figure of its own.
+# Fewer changes are more likely a sweep of one setting, which has its own figure.
 MIN_CHANGES = 3
 KEY_NAMES = {"lr": "learning rate", "optimizer.lr": "learning rate", "trainer.max_epochs": "epochs"}
-# What may change with a setting: with fewer training examples, each may be seen more often.
+# The key that may differ along a sweep: fewer training examples may get more epochs.
 ALONGSIDE = "trainer.max_epochs"
-MAX_KEYS = 6  # whose sweeps are shown
+MAX_KEYS = 6  # of which sweeps are shown on the page, at most
 SOURCES = {
     "data": "the data drawn",
     "init": "the initial weights",
@@ -30,19 +30,20 @@ TOGETHER = "all together"
 
 @dataclass(frozen=True)
 class Ablation:
-    """A whole, and variants in which one thing is changed each.
+    """A full variant, and variants that each differ from it in one setting or section.
 
     Attributes:
-        whole: The variant from which the others differ.
-        changed: The others by what is changed, as one would type it: `data.shuffle=false`; of a
-            section that is off, `scheduler=null`; of one that the whole has not, `+scheduler`.
+        whole: The full variant.
+        changed: The other variants, by their change as an override: `data.shuffle=false`;
+            `scheduler=null` for a section that was removed, `+scheduler` for one that was added,
+            `~KEY` for a key left at its class's default.
     """
 
     whole: Variant
     changed: dict[str, Variant]
 
     def compared(self, metric: Metric) -> dict[str, Paired]:
-        """Return the comparisons with the whole, where the runs pair."""
+        """Return the comparison of each change with `whole`, by change, if the runs pair."""
         return {
             change: compare_variants(each, self.whole, metric)
             for change, each in self.changed.items()
@@ -51,7 +52,10 @@ class Ablation:
 
 
 def find_ablations(variants: Sequence[Variant]) -> list[Ablation]:
-    """Return for each model the variant from which most others differ in one thing; at least 3."""
+    """Return one ablation for each model that has at least `MIN_CHANGES` changes.
+
+    The full variant is the one from which most others differ in one setting or section.
+    """
     found = []
     for prefix in sorted({each.prefix for each in variants}):
         own = [each for each in variants if each.prefix == prefix]
@@ -62,7 +66,10 @@ def find_ablations(variants: Sequence[Variant]) -> list[Ablation]:
 
 
 def _ablation(whole: Variant, variants: Sequence[Variant]) -> Ablation:
-    """Collect the variants that differ from `whole` in one thing; of several in one, none."""
+    """Return the ablation with `whole` as the full variant.
+
+    A setting or section that several variants change (a sweep) is left out.
+    """
     changed: dict[str, list[tuple[str, Variant]]] = defaultdict(list)
     for each in variants:
         differing = differences(each.settings, whole.settings)
@@ -75,12 +82,12 @@ def _ablation(whole: Variant, variants: Sequence[Variant]) -> Ablation:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Variants of one model that differ in one setting, and perhaps in `ALONGSIDE` with it.
+    """Variants of one model that differ in one setting, and possibly in `ALONGSIDE` as well.
 
     Attributes:
-        name: The model, and whatever tells this sweep from others of the model.
-        values: Of the setting, ascending.
-        variants: By value.
+        name: The model, and the settings that distinguish this sweep from the model's others.
+        values: The values of the setting, in ascending order.
+        variants: The variant of each value.
     """
 
     name: str
@@ -89,12 +96,12 @@ class Sweep:
 
     @property
     def diverged(self) -> int:
-        """How many runs ended in a loss that is no number."""
+        """The number of diverged runs of all variants."""
         return sum(each.diverged for each in self.variants)
 
 
 def swept_keys(variants: Sequence[Variant]) -> list[str]:
-    """Return the settings that hold different numbers in variants of one model."""
+    """Return the keys whose values are numbers and differ between variants of one model."""
     found: dict[str, None] = {}
     for prefix in {each.prefix: None for each in variants}:
         own = [each.settings for each in variants if each.prefix == prefix]
@@ -114,9 +121,10 @@ def _is_number(value: Any) -> bool:
 
 
 def find_sweeps(variants: Sequence[Variant], key: str) -> list[Sweep]:
-    """Return variants that differ in `key` alone, where two or more of them have completed runs.
+    """Return the sweeps of `key`: groups of variants that differ only in `key`.
 
-    What stands `ALONGSIDE` may differ too, if there is one variant for each value of `key`.
+    A group needs two variants with completed runs. `ALONGSIDE` may differ too, if the group has
+    only one variant for each value of `key`.
     """
     families: list[list[Variant]] = []
     for family in _alike([each for each in variants if key in each.settings], {key, ALONGSIDE}):
@@ -139,7 +147,7 @@ def find_sweeps(variants: Sequence[Variant], key: str) -> list[Sweep]:
 
 
 def _alike(variants: Sequence[Variant], ignored: Collection[str]) -> list[list[Variant]]:
-    """Return the variants of one model that are the same but for the ignored settings."""
+    """Return the variants of each model in groups that differ only in the ignored settings."""
     families: dict[str, list[Variant]] = defaultdict(list)
     for each in variants:
         others = {name: value for name, value in each.settings.items() if name not in ignored}
@@ -153,24 +161,25 @@ def _from_to(values: Sequence[str]) -> str:
 
 
 def sortable(value: Any) -> tuple[list[float], str]:
-    """Return a place for 0.1, for [0.1, 0.2] and for words."""
+    """Return a sort key for values: text first, then numbers and lists of numbers by size."""
     numbers = value if isinstance(value, list) else [value]
     return [float(each) for each in numbers if isinstance(each, int | float)], str(value)
 
 
 def key_name(key: str) -> str:
-    """Return what a setting is called on an axis."""
+    """Return the name of a setting for an axis label: `learning rate` for `optimizer.lr`."""
     return KEY_NAMES.get(key, key)
 
 
 @dataclass(frozen=True)
 class VarianceStudy:
-    """Variants that differ only in which sources of chance follow the seed.
+    """Variants that differ only in which sources of chance follow the run's seed.
 
     Attributes:
-        name: The model, and the seeds at which the others are held where studies differ in them.
-        varied: The variant in which a source alone varies, by source.
-        together: The one in which all of them vary.
+        name: The model; if several studies differ in the seeds at which sources are held, also
+            these seeds.
+        varied: By source, the variant in which only this source varies.
+        together: The variant in which all sources vary; None if it was not run.
     """
 
     name: str
@@ -179,18 +188,25 @@ class VarianceStudy:
 
     @property
     def missing(self) -> list[str]:
-        """Sources that were not varied alone."""
+        """The sources that no variant varies alone."""
         return [source for source in SOURCES if source not in self.varied]
 
     def decompose(self, metric: Metric) -> Decomposition:
-        """Return the variances of the test values and the share of each source."""
+        """Return the variance of the test values by source, and each source's share.
+
+        Raises:
+            ValueError: A variant has fewer than two test values.
+        """
         together = self.together.values(metric.test) if self.together else None
         varied = {name: each.values(metric.test) or [] for name, each in self.varied.items()}
         return decompose(varied, together)
 
 
 def find_variance_studies(variants: Sequence[Variant]) -> list[VarianceStudy]:
-    """Return where two or more sources were varied one at a time, over two or more seeds each."""
+    """Return the studies in which two or more sources of chance vary one at a time.
+
+    Only variants with at least two completed runs are considered.
+    """
     keys = {f"seeds.{source}" for source in SEED_SOURCES}
     studies = []
     for family in _alike([each for each in variants if len(each.runs) > 1], keys):

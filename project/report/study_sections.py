@@ -1,4 +1,4 @@
-"""The page's sections on studies: one thing changed at a time, sources of chance, searches."""
+"""Page sections on studies: ablations, sources of variance, and hyperparameter searches."""
 
 from project.report.figures.studies import draw_ablation, draw_search, draw_variance
 from project.report.formatting import NONE, counted, p_value, plain, quantity_of
@@ -21,7 +21,7 @@ BEST_TRIALS = 5
 
 
 def ablations(context: Context) -> list[Section]:
-    """What each change to a model does."""
+    """Return a section for each ablation, with the effect of every single change to a model."""
     return [_ablation(each, context) for each in find_ablations(context.variants)]
 
 
@@ -70,7 +70,11 @@ def _ablation(study: Ablation, context: Context) -> Section:
 
 
 def variance(context: Context) -> Section | None:
-    """Where the spread over seeds comes from."""
+    """Return the section on the variance that each source of chance causes.
+
+    Returns:
+        The section; None if the variants hold no study of this.
+    """
     parts: list[str | PageTable | Illustration] = []
     for number, study in enumerate(find_variance_studies(context.variants), start=1):
         parts += _variance_table(study, context)
@@ -119,7 +123,11 @@ def _variance_table(study: VarianceStudy, context: Context) -> list[str | PageTa
 
 
 def searches(context: Context) -> list[Section]:
-    """Searches under the output folder, told once: budget, best trials, and how they went."""
+    """Return a section for each search in the output folder: budget, best trials and progress.
+
+    Returns:
+        The sections; empty for every table but the first, so that they appear only once.
+    """
     if context.number:
         return []
     tabled = {run.seed for run in context.table.runs}

@@ -1,4 +1,4 @@
-"""The table as Markdown, LaTeX, CSV and on the terminal, and the runs as CSV."""
+"""Results tables as Markdown, LaTeX, CSV and terminal output, and all runs as CSV."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from project.results.frames import run_rows
 from project.results.statistics import Interval, Paired, Summary
 from project.results.variants import Variant
 
-# Under the tables in Markdown and on the page.
+# The explanation below the tables in Markdown and on the page.
 LEGEND = (
     "Rows stand in the order of their mean validation value; test values chose nothing. Mean ± std "
     "over the seeds (ddof 1), and the 95 % CI of the mean (Student's t). Difference: variant minus "
@@ -35,13 +35,13 @@ ON_TERMINAL = (
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the table.
+    """A column of the results table.
 
     Attributes:
-        key: How it is chosen: `columns=[variant,test]`.
-        header: What stands above it.
-        path: Where a row holds its value: `test.median`.
-        form: From the value to text.
+        key: The name by which it is chosen: `columns=[variant,test]`.
+        header: The text above it.
+        path: The attributes that lead from a `Row` to the value: `test.median`.
+        form: Converts the value to text.
     """
 
     key: str
@@ -50,11 +50,11 @@ class Column:
     form: Callable[[Any], str]
 
     def text(self, row: Row) -> str:
-        """Return a row's cell."""
+        """Return the row's value as text."""
         return self.form(self._value(row))
 
     def number(self, row: Row) -> float | None:
-        """Return what a row is sorted by."""
+        """Return the number by which the row is sorted, its mean if it has one, or None."""
         value = self._value(row)
         value = getattr(value, "mean", value)
         return value if isinstance(value, int | float) else None
@@ -67,7 +67,7 @@ class Column:
 
 
 def columns_of(table: Table) -> dict[str, Column]:
-    """Return all columns of the table by their keys."""
+    """Return all columns of the table by key."""
     quantity = table.quantity
     ends = ("lowest", "highest")[:: table.metric.sign]
     columns = [
@@ -97,10 +97,10 @@ def columns_of(table: Table) -> dict[str, Column]:
 
 
 def choose_columns(table: Table, keys: Sequence[str]) -> list[Column]:
-    """Return the columns of these keys; all, if there are none.
+    """Return the columns with these keys; all columns if `keys` is empty.
 
     Raises:
-        ConfigurationError: There is no such column.
+        ConfigurationError: There is no column with one of the keys.
     """
     columns = columns_of(table)
     for key in keys:
@@ -110,7 +110,11 @@ def choose_columns(table: Table, keys: Sequence[str]) -> list[Column]:
 
 
 def cell(column: Column, row: Row) -> str:
-    """Return a cell's text; some say more than their value."""
+    """Return the text of a cell.
+
+    In the columns `n`, `difference` and `p` it adds diverged runs and the number of pairs, or names
+    the baseline and exploratory comparisons.
+    """
     if column.key == "n" and row.variant.diverged:
         return f"{row.runs} + {row.variant.diverged} diverged"
     if column.key == "difference":
@@ -123,12 +127,20 @@ def cell(column: Column, row: Row) -> str:
 
 
 def thousands(number: int | None) -> str:
-    """Return a number with separators: 76,820; a dash where there is none."""
+    """Return a number with thousands separators, `76,820`; a dash for None."""
     return NONE if number is None else f"{number:,}"
 
 
 def frame_of(table: Table, keys: Sequence[str] = ()) -> pandas.DataFrame:
-    """Return the table as text, one row for each variant."""
+    """Return the table as a DataFrame of texts, one row for each variant.
+
+    Args:
+        table: The table.
+        keys: The columns; empty: all.
+
+    Raises:
+        ConfigurationError: There is no column with one of the keys.
+    """
     columns = choose_columns(table, keys)
     rows = [[cell(column, row) for column in columns] for row in table.rows]
     return pandas.DataFrame(rows, columns=[column.header for column in columns], dtype=str)
@@ -137,7 +149,13 @@ def frame_of(table: Table, keys: Sequence[str] = ()) -> pandas.DataFrame:
 def markdown(
     tables: Sequence[Table], notices: Sequence[Sequence[str]], keys: Sequence[str] = ()
 ) -> str:
-    """Return all tables, each with its notices."""
+    """Return all tables as Markdown, each with its baseline and notices, and a legend at the end.
+
+    Args:
+        tables: The tables.
+        notices: The caveats of each table.
+        keys: The columns; empty: all.
+    """
     parts = []
     for table, own in zip(tables, notices, strict=True):
         frame = frame_of(table, keys)
@@ -154,7 +172,12 @@ def _markdown(text: str) -> str:
 
 
 def latex(tables: Sequence[Table], keys: Sequence[str] = ()) -> str:
-    r"""Return a booktabs `tabular` for each table; needs \usepackage{booktabs}."""
+    r"""Return a booktabs `tabular` for each table as LaTeX text; it needs \usepackage{booktabs}.
+
+    Args:
+        tables: The tables.
+        keys: The columns; empty: all.
+    """
     parts = ["% needs \\usepackage{booktabs}\n"]
     for table in tables:
         frame = frame_of(table, keys)
@@ -169,7 +192,10 @@ def latex(tables: Sequence[Table], keys: Sequence[str] = ()) -> str:
 
 
 def table_csv(tables: Sequence[Table]) -> str:
-    """Return every number at full precision; shares stay shares of 1."""
+    """Return all tables as one CSV text, one row for each variant, with numbers at full precision.
+
+    Shares such as errors are between 0 and 1, not in percent.
+    """
     lines = [
         {
             "table": table.title,
@@ -207,7 +233,7 @@ def _fields(prefix: str, source: Any, kind: type) -> dict[str, Any]:
 
 
 def results_csv(variants: Sequence[Variant]) -> str:
-    """Return a row for each run, also of runs that did not complete."""
+    """Return a CSV text with one row for each run, including those that did not complete."""
     rows = run_rows(list(variants))
     return _csv([row | {"directory": f"runs/{row['name']}"} for row in rows])
 
@@ -219,7 +245,7 @@ def _csv(lines: Sequence[dict[str, Any]]) -> str:
 
 
 def _csv_cell(value: Any) -> Any:
-    """Return the value; text that a spreadsheet would take for a formula is marked as text."""
+    """Return a value for a CSV file; text that looks like a formula gets a leading `'`."""
     if isinstance(value, list | tuple | dict):
         value = "; ".join(map(str, value))
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
@@ -228,7 +254,13 @@ def _csv_cell(value: Any) -> Any:
 def terminal(
     tables: Sequence[Table], notices: Sequence[Sequence[str]], keys: Sequence[str] = ()
 ) -> None:
-    """Print the tables, their baselines and their notices."""
+    """Print the tables with their baselines and notices.
+
+    Args:
+        tables: The tables.
+        notices: The caveats of each table.
+        keys: The columns; empty: a choice that fits on a terminal.
+    """
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console = Console(highlight=False, markup=False, width=160)

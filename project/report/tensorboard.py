@@ -1,9 +1,9 @@
-"""Aggregate TensorBoard runs: ten seeds as one curve, computed from history.csv, without torch.
+"""TensorBoard curves over all seeds of a variant, computed from history.csv without torch.
 
-`<variant>/mean` holds the mean over the variant's seeds, `<variant>/mean minus std` and `... plus
-std`, for the metric that judges and for losses, the edges of a band of one std. The tags are those
-of the runs' own events, so that one chart shows a variant beside its seeds. Equal runs give equal
-bytes.
+`<variant>/mean` holds the mean over the seeds. `<variant>/mean minus std` and `<variant>/mean plus
+std` hold the edges of a band of one std, for the judging metric and for losses. Tags are those of
+the runs' own event files, so that one chart shows a variant and its seeds. Equal runs give
+identical bytes.
 """
 
 import re
@@ -13,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-# Generated when they are imported, so unknown to a type checker.
+# These classes are generated on import, so a type checker does not know them.
 from tensorboard.compat.proto.event_pb2 import Event  # type: ignore[missing-module-attribute]
 from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[missing-module-attribute]
 from tensorboard.summary.writer.record_writer import RecordWriter
 
+from project.results.records import RunRecord
 from project.results.variants import Variant
 from project.runs.tags import tag
 
@@ -25,18 +26,25 @@ from project.runs.tags import tag
 EVENTS = "events.out.tfevents.aggregate"
 NO_QUANTITIES = ("epoch", "lr")
 EDGES = {"mean": 0, "mean minus std": -1, "mean plus std": 1}
-# TensorBoard's checksums are slow Python: no bands where there are so many variants that nobody
-# could tell their curves apart.
+# With more variants no bands are written: TensorBoard's checksums are slow Python, and so many
+# curves cannot be told apart.
 MAX_BANDS = 100
 
-Scalars = dict[int, dict[str, float]]  # epoch -> tag -> value
+Scalars = dict[int, dict[str, float]]  # step -> tag -> value
 
 
 def write_aggregates(variants: Sequence[Variant], folder: Path, metric: str) -> None:
-    """Write a folder for every variant with completed runs; of very many the means alone.
+    """Write a folder of event files for each variant with completed runs.
+
+    More than `MAX_BANDS` variants get means without bands.
+
+    Args:
+        variants: The variants.
+        folder: The folder in which the variants' folders are made.
+        metric: The metric, without a stage, that gets bands besides the loss.
 
     Raises:
-        CorruptRunError: A history cannot be read.
+        CorruptRunError: The history of a run cannot be read.
     """
     edges = EDGES if len(variants) <= MAX_BANDS else {"mean": 0}
     for each in variants:
@@ -46,7 +54,7 @@ def write_aggregates(variants: Sequence[Variant], folder: Path, metric: str) -> 
 
 
 def folder_name(variant: Variant) -> str:
-    """Return the variant's label; where that could not be a folder's name, one that can."""
+    """Return the label as a folder name; if characters were replaced, with the hash."""
     name = re.sub(r"[^\w.,=\[\]() -]", "_", variant.label, flags=re.ASCII)
     return name if name == variant.label else f"{name} {variant.anchor.partition('-')[2]}"
 
@@ -54,9 +62,20 @@ def folder_name(variant: Variant) -> str:
 def aggregate(
     variant: Variant, edges: Mapping[str, int], bands: Collection[str]
 ) -> dict[str, Scalars]:
-    """Return the variant's mean plus so many stds, for each of `edges`; of one run the mean alone.
+    """Return the mean plus `factor` stds over the variant's runs, for each of `edges`.
 
-    Only the epochs and quantities that all runs have. Test values stand at the last epoch.
+    Only epochs and metrics that all runs have are included. Test values belong to the last epoch.
+
+    Args:
+        variant: A variant with completed runs.
+        edges: The factor by name. A single run has only edges of factor 0.
+        bands: The metrics, without a stage, for which edges of other factors are computed.
+
+    Returns:
+        The values by name of the edge, step and tag.
+
+    Raises:
+        CorruptRunError: The history of a run cannot be read.
     """
     histories = [run.columns() for run in variant.runs]
     epochs = [int(epoch) for epoch in min((each["epoch"] for each in histories), key=len)]
@@ -78,24 +97,34 @@ def aggregate(
         for name, values in (by_epoch | at_the_end).items():
             if factor and name.partition("/")[2] not in bands:
                 continue
-            steps = epochs if name in by_epoch else epochs[-1:]
+            ends_of = epochs if name in by_epoch else epochs[-1:]
             ends = values.mean(axis=0)
             if factor:
                 ends = ends + factor * values.std(axis=0, ddof=1)
-            for epoch, value in zip(steps, ends.tolist(), strict=True):
-                scalars[epoch][tag(name)] = value
+            for epoch, value in zip(ends_of, ends.tolist(), strict=True):
+                scalars[_step(variant.runs[0], epoch)][tag(name)] = value
         aggregates[edge] = dict(scalars)
     return aggregates
+
+
+def _step(run: RunRecord, epoch: int) -> int:
+    """Return the step at the end of an epoch, as in the run's own events.
+
+    Returns:
+        The step; the epoch itself if the record has no number of steps or epochs.
+    """
+    steps = run.record.get("steps")
+    return epoch if steps is None or not run.epochs else epoch * steps // run.epochs - 1
 
 
 def _write(path: Path, scalars: Scalars) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "wb") as file:
         writer = RecordWriter(file)
-        # The epoch stands for the time as well: a clock would make equal runs differ.
+        # The step is used as the time too, because a clock would make equal runs differ.
         events = [Event(wall_time=0, step=0, file_version="brain.Event:2")]
-        for epoch, values in scalars.items():
+        for step, values in scalars.items():
             named = [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
-            events.append(Event(wall_time=epoch, step=epoch, summary=Summary(value=named)))
+            events.append(Event(wall_time=step, step=step, summary=Summary(value=named)))
         for event in events:
             writer.write(event.SerializeToString(deterministic=True))

@@ -1,4 +1,4 @@
-"""What runs have left on disk: records, variants and the statistics over them; no torch.
+"""Read runs from disk as records, variants, statistics and DataFrames; never imports torch.
 
     from project.results import compare, history, runs
 
@@ -6,7 +6,7 @@
     curve = history(table.iloc[0])               # its history.csv
     print(compare("outputs/runs/ws_al-0123abcd", "outputs/runs/basic-4567cdef"))
 
-pandas and scipy are imported when one of the three is called, and not before.
+pandas and scipy are imported only when one of the three functions is called.
 """
 
 from project.results.frames import compare, history, runs

@@ -1,4 +1,4 @@
-"""The run that `best` names: that of the best validation value."""
+"""Find the run that the name `best` stands for: the one with the best validation value."""
 
 import math
 from pathlib import Path
@@ -11,10 +11,13 @@ from project.runs.record import NoRunError
 
 
 def find_best(outputs: Path) -> tuple[RunRecord, str]:
-    """Return the run of the best validation metric under an output folder, and why it is.
+    """Return the run with the best validation value under an output folder, and why it was chosen.
+
+    Only completed runs of project.train that have a validation value are considered.
 
     Raises:
-        NoRunError: There is none, or the runs are of several tasks or data sets.
+        NoRunError: There is no such run, or the runs belong to several tasks or data sets.
+        ConfigurationError: The records of the runs name different metrics.
     """
     found = [run for run in read_runs(outputs)[0] if _is_candidate(run)]
     if not found:
@@ -25,8 +28,8 @@ def find_best(outputs: Path) -> tuple[RunRecord, str]:
     kinds = sorted({f"task={run.task} data={run.dataset}" for run in found})
     if len(kinds) > 1:
         raise NoRunError(
-            f"the runs in {outputs / 'runs'} are of several experiments ({'; '.join(kinds)}), of "
-            "which no run is the best; name one: run=DIRECTORY"
+            f"the runs in {outputs / 'runs'} are of several experiments ({'; '.join(kinds)}), "
+            "so none can be called the best; name one: run=DIRECTORY"
         )
     metric = own_metric(found)
     best = min(found, key=lambda run: metric.sign * run.metrics[metric.validation])

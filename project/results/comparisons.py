@@ -1,4 +1,4 @@
-"""Two variants compared: seed by seed where the runs pair, and example by example."""
+"""Compare two variants seed by seed, and their runs example by example."""
 
 import io
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ Pair = tuple[RunRecord, RunRecord]
 
 
 def paired_runs(a: Variant, b: Variant) -> list[Pair]:
-    """Return the completed runs of both at common seeds, where the test examples are the same."""
+    """Return pairs (run of a, run of b) of completed runs at one seed, on equal test examples."""
     return [pair for pair in _common_seeds(a, b) if _same_test_data(pair)]
 
 
 def unpaired_seeds(a: Variant, b: Variant) -> list[int]:
-    """Return the seeds that both have, but with other test examples."""
+    """Return the seeds that both completed, but on different or unknown test examples."""
     return [pair[0].seed for pair in _common_seeds(a, b) if not _same_test_data(pair)]
 
 
@@ -39,15 +39,21 @@ def _same_test_data(pair: Pair) -> bool:
 
 
 def why_not_paired(a: Variant, b: Variant, metric: str) -> str:
-    """Return why a cannot be compared with the baseline b seed by seed; empty where it can.
+    """Return why variant a cannot be compared with the baseline b seed by seed.
 
-    `metric` is named with its stage: `test/error`.
+    Args:
+        a: The variant.
+        b: The baseline.
+        metric: The metric with its stage: `test/error`.
+
+    Returns:
+        The reason as text; empty if they can be compared.
     """
     for each, whose in ((a, ""), (b, " of the baseline")):
         if each.diverged:
             return (
                 f"{each.diverged} of {each.diverged + len(each.runs)} runs{whose} diverged, and "
-                "the others are no fair sample"
+                "the others are not a fair sample"
             )
         if each.runs and each.values(metric) is None:
             return f"not all runs{whose} have {metric}"
@@ -66,7 +72,11 @@ def why_not_paired(a: Variant, b: Variant, metric: str) -> str:
 
 
 def compare_variants(a: Variant, b: Variant, metric: Metric) -> Paired:
-    """Compare test values at the seeds that pair, one at least; see `why_not_paired`."""
+    """Compare the test values of a and b over their paired runs.
+
+    Call this only if `why_not_paired` returns an empty text: there is at least one pair, and every
+    run has the metric's test value.
+    """
     pairs = paired_runs(a, b)
     return compare_paired(
         [own.metrics[metric.test] for own, _ in pairs],
@@ -77,11 +87,17 @@ def compare_variants(a: Variant, b: Variant, metric: Metric) -> Paired:
 
 @dataclass(frozen=True)
 class ExampleComparison:
-    """Two runs of one seed on n test examples: those that only one, or neither, tells right.
+    """Two runs a and b at one seed, compared on the same test examples.
 
-    `p_value` is of McNemar's exact test: were both as good, how often would the examples on which
-    only one of them is right be shared out at least as unevenly? It is about these two nets, and
-    not about the variants that they are runs of.
+    Attributes:
+        seed: The seed.
+        n: The number of test examples.
+        only_a: The number of examples that only a classifies correctly.
+        only_b: The number of examples that only b classifies correctly.
+        both_wrong: The number of examples that neither classifies correctly.
+        p_value: The p-value of McNemar's exact test: the probability of a split between `only_a`
+            and `only_b` at least this uneven if both nets were equally good. It is about these two
+            nets, not about their variants.
     """
 
     seed: int
@@ -93,17 +109,19 @@ class ExampleComparison:
 
     @property
     def better(self) -> str:
-        """`a` or `b` where one of them is significantly better, else nothing."""
+        """The run that is significantly better, `a` or `b`; empty if neither is."""
         if self.p_value >= SIGNIFICANCE:
             return ""
         return "a" if self.only_a > self.only_b else "b"
 
 
 def compare_examples(pairs: Sequence[Pair]) -> list[ExampleComparison]:
-    """Compare runs example by example wherever both have stored classes for the same targets.
+    """Compare pairs of runs example by example.
+
+    Pairs are skipped unless both runs stored predicted classes for the same targets.
 
     Raises:
-        CorruptRunError: Stored predictions cannot be read.
+        CorruptRunError: A file of predictions cannot be read.
     """
     found = []
     for first, second in pairs:
@@ -120,7 +138,7 @@ def compare_examples(pairs: Sequence[Pair]) -> list[ExampleComparison]:
 
 
 def _read_predictions(directory: Path) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the predicted and the true classes; None where none are stored, or no classes."""
+    """Return predicted and true classes (n,); None if none or no classes are stored."""
     path = directory / PREDICTIONS
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:

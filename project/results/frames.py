@@ -1,4 +1,4 @@
-"""The Python API: runs and histories as pandas DataFrames, and two variants compared."""
+"""The Python API: runs and histories as pandas DataFrames, and the comparison of two variants."""
 
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from project.results.comparisons import ExampleComparison
     from project.results.statistics import Paired
 
-# Of one variant: rows of `runs()`, or the path of its folder.
+# The runs of one variant: rows of `runs()`, or the path of the variant's folder.
 Runs = Union["DataFrame", str, Path]
 
 
 def runs(outputs: str | Path = "outputs", where: str | None = None) -> "DataFrame":
-    """Return the runs under an output folder, one row each; damaged runs are left out.
+    """Return the runs under an output folder, one row each; runs that cannot be read are left out.
 
     Args:
         outputs: The output folder.
-        where: A condition on the columns: `optimizer.lr>0.1 and model=ws_al*`.
+        where: A condition on the columns, `optimizer.lr>0.1 and model=ws_al*`; None: all runs.
 
     Raises:
         WhereError: The condition does not parse, or names a column that no run has.
@@ -41,7 +41,11 @@ def runs(outputs: str | Path = "outputs", where: str | None = None) -> "DataFram
 
 
 def run_rows(variants: list[Variant]) -> list[dict[str, Any]]:
-    """Return a row for each run of the variants: what differs, metrics and origin."""
+    """Return one row for each run of the variants, including runs that did not complete.
+
+    A row holds names, status, the settings in which the variants differ, all metrics and the
+    provenance. Values that a run lacks are None.
+    """
     settings = differing_keys([each.settings for each in variants])
     metrics = sorted({key for each in variants for run in each.runs for key in run.metrics})
     first = ("name", "variant", "model", "data", "task", "seed", "status", "diverged")
@@ -64,13 +68,13 @@ def run_rows(variants: list[Variant]) -> list[dict[str, Any]]:
 
 
 def history(run: "RunRecord | Series | str | Path") -> "DataFrame":
-    """Return a run's history.csv, one row for each epoch.
+    """Return a run's history.csv as a DataFrame with one row for each epoch.
 
     Args:
         run: A row of `runs()`, a run directory, or a run record.
 
     Raises:
-        CorruptRunError: The file cannot be read.
+        CorruptRunError: The run or its history.csv cannot be read.
     """
     import pandas
 
@@ -82,11 +86,15 @@ def history(run: "RunRecord | Series | str | Path") -> "DataFrame":
 
 @dataclass(frozen=True)
 class Comparison:
-    """The variants labelled a and b on the test examples, at the seeds that both have.
+    """Two variants a and b, compared on the test examples at the seeds that both completed.
 
     Attributes:
-        paired: The statistics of the differences a - b, seed by seed.
-        examples: For each seed with stored predictions, the two runs example by example.
+        a: The label of the first variant.
+        b: The label of the second variant.
+        metric: The metric that is compared.
+        seeds: The seeds of the paired runs.
+        paired: The statistics of the differences a - b over these seeds.
+        examples: An example-by-example comparison for each seed with stored predictions.
     """
 
     a: str
@@ -97,7 +105,7 @@ class Comparison:
     examples: "tuple[ExampleComparison, ...]"
 
     def __str__(self) -> str:
-        """The comparison, a line for each statistic."""
+        """Return the comparison as text, one line for each statistic."""
         lines = [f"{self.a} minus {self.b}: {self.metric.test}, seeds {seed_list(self.seeds)}"]
         for field in fields(self.paired):
             value = getattr(self.paired, field.name)
@@ -113,15 +121,16 @@ class Comparison:
 
 
 def compare(a: Runs, b: Runs, metric: str | None = None) -> Comparison:
-    """Compare two variants on the test examples at the seeds that both have.
+    """Compare two variants on the test examples at the seeds that both completed.
 
     Args:
-        a: Rows of `runs()` that are of one variant, or the path of its folder.
-        b: The other one.
-        metric: Any that both have; None: the one that they are judged by.
+        a: The rows of `runs()` that belong to one variant, or the path of a variant's folder.
+        b: The same for the other variant.
+        metric: The name of a metric that both have; None: the one that their records name.
 
     Raises:
-        ConfigurationError: They cannot be compared; the message says why.
+        ConfigurationError: The variants cannot be compared; the message says why.
+        CorruptRunError: A run or its predictions cannot be read.
     """
     from project.results.comparisons import (
         compare_examples,
@@ -149,7 +158,7 @@ def compare(a: Runs, b: Runs, metric: str | None = None) -> Comparison:
 
 
 def _variants(a: Runs, b: Runs) -> tuple[Variant, Variant]:
-    """Return both, with the runs that were given and labels that tell them apart."""
+    """Return the two variants, with only the given runs, and labels that tell them apart."""
     sides = [_records(each) for each in (a, b)]
     everyone = group({run.directory: run for side in sides for run in side}.values())
     labels = {run.directory: each.label for each in everyone for run in each.all_runs}

@@ -1,4 +1,4 @@
-"""What `project.runs` shows: variants and runs in short, and two of them side by side."""
+"""The content of `python -m project.runs`: lists of variants, facts of a run, differences."""
 
 import statistics
 from collections.abc import Sequence
@@ -18,22 +18,23 @@ from project.runs.record import COMPLETED
 
 @dataclass(frozen=True)
 class VariantLine:
-    """A variant in short.
+    """One line of the list of variants.
 
     Attributes:
-        variant: The name of its folder.
-        label: Its model, and the settings in which the listed variants differ.
-        n: How many runs completed.
-        seeds: Of the completed runs.
-        missing: Seeds that another listed variant of the task and data has, and this one has not.
-        other: How many runs did not complete, by status.
-        metric: What it is judged by: `val/error`.
-        mean: Of that over the completed runs; None where one lacks it.
-        std: Likewise between seeds; None for a single run.
-        bytes: Of its run directories.
-        changed: When a file of it changed last, in seconds since the epoch.
-        tags: Of any of its runs.
-        notes: Of its runs, those that are not empty.
+        variant: The name of the variant's folder.
+        label: The model, and the settings in which the listed variants differ.
+        n: The number of completed runs.
+        seeds: The seeds of the completed runs.
+        missing: The seeds that another listed variant with the same task and data has completed and
+            this one has not.
+        other: The number of runs that did not complete, by status (`diverged` is one of its own).
+        metric: The validation metric that the variant is judged by: `val/error`.
+        mean: The mean of `metric` over the completed runs; None if a run lacks it.
+        std: The std of `metric` over the seeds (ddof 1); None for a single run or without a mean.
+        bytes: The total size of the run directories.
+        changed: The time of the last change to one of its files, in seconds since 1970.
+        tags: The tags of all its runs, without duplicates.
+        notes: The notes of all its runs that are not empty, without duplicates.
     """
 
     variant: str
@@ -52,7 +53,7 @@ class VariantLine:
 
 
 def variant_lines(runs: Sequence[RunRecord]) -> list[VariantLine]:
-    """Return a line for each variant, those of one data set together."""
+    """Return one line for each variant of the runs, ordered by prefix and settings."""
     variants = group(runs)
     seeds: dict[tuple[str, str], set[int]] = {}
     for each in variants:
@@ -90,7 +91,12 @@ def _line(variant: Variant, seeds: Sequence[int]) -> VariantLine:
 
 
 def as_json(lines: Sequence[VariantLine], problems: Sequence[Problem]) -> dict[str, Any]:
-    """Return the list for a machine, unrounded."""
+    """Return the list as one object for JSON output, with unrounded numbers.
+
+    Args:
+        lines: The variants.
+        problems: The runs that cannot be read.
+    """
     return {
         "variants": [asdict(line) for line in lines],
         "damaged": [{"run": each.name, "reason": each.reason} for each in problems],
@@ -98,7 +104,7 @@ def as_json(lines: Sequence[VariantLine], problems: Sequence[Problem]) -> dict[s
 
 
 def cells(line: VariantLine) -> list[str]:
-    """Return a variant's line as it is shown."""
+    """Return the texts of a variant's line, one for each of `HEADINGS`."""
     name = line.metric.partition("/")[2]
     mean = "-" if line.mean is None else metric_text(name, line.mean)
     std = "" if line.std is None else f" ± {metric_text(name, line.std)}"
@@ -121,7 +127,7 @@ HEADINGS = ("variant", "what", "n", "seeds and status", "validation", "size", "c
 
 
 def size_text(size: int) -> str:
-    """Return a number of bytes as `1.2 MB`."""
+    """Return a number of bytes as text in decimal units: `1.2 MB`."""
     amount, units = float(size), ["B", "kB", "MB", "GB", "TB"]
     while amount >= 1000 and len(units) > 1:
         amount /= 1000
@@ -130,7 +136,10 @@ def size_text(size: int) -> str:
 
 
 def run_facts(run: RunRecord) -> list[tuple[str, str]]:
-    """Return what is known of a run, for people."""
+    """Return everything that is known about a run as pairs (name, text).
+
+    The pairs cover the status, the metrics, the provenance and the configuration.
+    """
     record = run.record
     facts = [("status", run.status), ("typed", str(record.get("typed") or ""))]
     facts += [(name, shown(value)) for name, value in sorted(run.metrics.items())]
@@ -147,7 +156,7 @@ def run_facts(run: RunRecord) -> list[tuple[str, str]]:
 
 
 def files_of(run: RunRecord) -> list[tuple[str, str]]:
-    """Return the files of a run with their sizes."""
+    """Return (relative path, size as text) for each file in the run directory."""
     files = sorted(path for path in run.directory.rglob("*") if path.is_file())
     return [
         (str(path.relative_to(run.directory)), size_text(path.stat().st_size)) for path in files
@@ -156,7 +165,14 @@ def files_of(run: RunRecord) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Difference:
-    """A fact in which two runs or variants differ."""
+    """A fact in which two runs or two variants differ.
+
+    Attributes:
+        kind: `configuration`, `code`, `data` or `environment`.
+        key: The name of the fact: `optimizer.lr`.
+        a: Its value on the first side, as text; `-` if it is missing.
+        b: Its value on the second side.
+    """
 
     kind: str
     key: str
@@ -165,7 +181,13 @@ class Difference:
 
 
 def differences(a: Sequence[RunRecord], b: Sequence[RunRecord]) -> list[Difference]:
-    """Return in what two runs, or two variants by their first runs, differ: all but results."""
+    """Return the facts other than results in which two runs or two variants differ.
+
+    Args:
+        a: The runs of the first side. The first completed one stands for the side, or the first
+            one if none completed.
+        b: The runs of the second side.
+    """
     one, other = _representative(a), _representative(b)
     found = [
         Difference("configuration", key, *_shown(key, one.config, other.config))
@@ -202,7 +224,14 @@ def _digest(value: str | None) -> str:
 
 
 def cited_runs(outputs: Path) -> set[str]:
-    """Return the names of the runs that the last report cites, `<variant>/seed_<k>`."""
+    """Return the names `<variant>/seed_<k>` of the runs in the last report.
+
+    Args:
+        outputs: The output folder.
+
+    Returns:
+        The names; empty if there is no readable report.
+    """
     import csv
 
     path = outputs / "report" / "results.csv"

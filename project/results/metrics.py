@@ -1,4 +1,4 @@
-"""The metric that judges runs: validation values choose, test values are reported."""
+"""The metric that runs are judged by: validation values select, test values only report."""
 
 import statistics
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from project.results.variants import Variant
 
 Direction = Literal["min", "max"]
 STAGES = ("train", "val", "test")
-# Which way is better, by the last word of a metric's name.
+# Metrics of which lower or higher values are better, by the last word of their name.
 LOWER = {"brier", "ece", "error", "loss", "mae", "mse", "nll", "perplexity", "rmse", "wer"}
 HIGHER = {
     "acc", "accuracy", "ap", "auc", "auprc", "auroc", "bleu", "dice", "f1", "iou", "kappa", "map",
@@ -21,32 +21,40 @@ HIGHER = {
 
 @dataclass(frozen=True)
 class Metric:
-    """What runs are judged by, without its stage: `error`, of which the lowest is the best."""
+    """A metric without a stage, and which of its values are better.
+
+    Attributes:
+        name: The name without a stage: `error`.
+        direction: `min` if lower values are better, `max` if higher ones are.
+    """
 
     name: str
     direction: Direction
 
     @property
     def validation(self) -> str:
-        """`val/<name>`: everything that chooses goes by it."""
+        """The name of its validation value, `val/<name>`; every selection uses this value."""
         return f"val/{self.name}"
 
     @property
     def test(self) -> str:
-        """`test/<name>`: it is reported, and chooses nothing."""
+        """The name of its test value, `test/<name>`; it is reported and never used to select."""
         return f"test/{self.name}"
 
     @property
     def sign(self) -> int:
-        """1 where lower is better, else -1: a difference times it is above 0 where a is worse."""
+        """1 if lower is better, else -1, so that sign * (a - b) > 0 means that a is worse."""
         return 1 if self.direction == "min" else -1
 
 
 def own_metric(runs: Iterable[RunRecord]) -> Metric:
-    """Return the metric that the runs name themselves.
+    """Return the metric that the records of the runs name.
+
+    Args:
+        runs: At least one run.
 
     Raises:
-        ConfigurationError: They name several, so that nothing can be compared.
+        ConfigurationError: The records name different metrics, so the runs cannot be compared.
     """
     found = {(run.record["metric"]["name"], run.record["metric"]["direction"]): run for run in runs}
     if len(found) > 1:
@@ -57,10 +65,16 @@ def own_metric(runs: Iterable[RunRecord]) -> Metric:
 
 
 def named_metric(text: str, runs: Sequence[RunRecord]) -> Metric:
-    """Return the metric that was typed: `auc`, or `auc:max` where the direction is not known.
+    """Return the metric that the user named, for example with `metric=auc`.
+
+    The direction is taken from `text`, else from the records, else from the last word of the name.
+
+    Args:
+        text: A metric's name with or without a stage; `auc:max` or `auc:min` sets the direction.
+        runs: The runs that may have the metric.
 
     Raises:
-        ConfigurationError: No run has it, or its direction is not known.
+        ConfigurationError: No completed run has the metric, or its direction is unknown.
     """
     name, _, typed = text.partition(":")
     stage, _, rest = name.partition("/")
@@ -82,10 +96,13 @@ def named_metric(text: str, runs: Sequence[RunRecord]) -> Metric:
 
 
 def best_by_validation(variants: Sequence[Variant], metric: Metric) -> Variant | None:
-    """Return the variant of the best mean validation value, of those with the most runs.
+    """Return the variant with the best mean validation value, among those with the most runs.
 
-    Test values have no say: a winner that is chosen by them looks better than it is. A variant with
-    diverged runs is no candidate; without validation values there is none.
+    Variants with a diverged run, or with a run that has no validation value, are ignored. Test
+    values are not used, because a variant that they select looks better than it is.
+
+    Returns:
+        The best variant; None if all are ignored.
     """
     candidates = [each for each in variants if not each.diverged and each.values(metric.validation)]
     most = max((len(each.runs) for each in candidates), default=0)

@@ -1,7 +1,8 @@
-"""Run directories, read and never written: what completed, what did not, what is damaged.
+"""Read run directories, without ever writing to them.
 
-A run whose parts disagree (its place, run.json, the length of history.csv) is a `Problem` and gives
-no number. run.json holds the configuration too, so 10,000 runs are read without YAML.
+A run whose parts disagree (directory name, run.json, length of history.csv) is returned as a
+`Problem`, and none of its values are used. run.json also holds the configuration, so that 10,000
+runs are read without parsing YAML.
 """
 
 import fnmatch
@@ -19,7 +20,7 @@ from project.results.text import printable
 from project.runs.record import COMPLETED, WAY_OUT, CorruptRunError, read_record
 
 RUN_NAME = re.compile(r"seed_(\d+)")
-# Seconds; far longer than a run directory is away while another one takes its place.
+# Seconds before the second attempt: far longer than replacing a run directory takes.
 PAUSE = 0.1
 
 
@@ -30,17 +31,19 @@ def read_runs(
 
     Args:
         outputs: The output folder.
-        patterns: Globs for names `<variant>/seed_<k>` or `<variant>`, also as paths; none: all.
-        histories: Whether to hold the length of history.csv against each completed run's record.
+        patterns: Globs for `<variant>/seed_<k>` or `<variant>`, also with the folder's path in
+            front; empty: all runs.
+        histories: Whether to check that history.csv of each completed run has a row for each of the
+            epochs in its record.
 
     Returns:
-        The runs by variant and seed, and what could not be read, even when read a second time.
+        The runs sorted by variant and seed, and those that could not be read in two attempts.
     """
     reader = _Reader(histories)
     runs, problems = reader.read_all(_directories(outputs / "runs", _names(outputs, patterns)))
     if problems:
-        # A run that is fetched from another machine takes the place of what is there, and for a
-        # moment neither is.
+        # A run that is fetched from another machine replaces the old one, and for a moment neither
+        # directory exists.
         time.sleep(PAUSE)
         whole, problems = reader.read_all(problem.directory for problem in problems)
         runs += whole
@@ -51,13 +54,13 @@ def read_directory(directory: Path) -> RunRecord:
     """Read one run directory.
 
     Raises:
-        CorruptRunError: There is no run, or one whose parts disagree.
+        CorruptRunError: The directory holds no run, or the parts of the run disagree.
     """
     return _Reader(histories=False).read(directory.absolute())
 
 
 class _Reader:
-    """Reads records, and keeps equal parts of consecutive ones once."""
+    """Reads records; equal parts of consecutive records become one object, to save memory."""
 
     def __init__(self, histories: bool) -> None:
         self.histories = histories
@@ -83,7 +86,7 @@ class _Reader:
         if self.histories and record["status"] == COMPLETED:
             _check_history(directory, record.get("epochs"))
         if directory.parent != self.variant:
-            # Of another variant `1` may stand where `true` stood, which is equal to Python.
+            # Share within a variant only: `1` and `true` are equal in Python, but not as settings.
             self.variant, self.last["config"] = directory.parent, {}
         for part in ("config", "provenance"):
             record[part] = {
@@ -99,11 +102,11 @@ class _Reader:
 
 
 def _check(directory: Path, record: dict[str, Any]) -> dict[str, float]:
-    """Return the run's metrics; raise CorruptRunError where its parts disagree."""
+    """Return the run's finite metrics; raise CorruptRunError if the parts of the run disagree."""
     path = directory / "run.json"
     said = f"{directory.parent.name}/{directory.name}"
     if record["name"] != said or directory.name != f"seed_{record['seed']}":
-        raise CorruptRunError(f"{path} is that of {record['name']}; {WAY_OUT}")
+        raise CorruptRunError(f"{path} belongs to the run {record['name']}; {WAY_OUT}")
     if record["config"].get("seed") != record["seed"]:
         raise CorruptRunError(f"{path} holds the configuration of another seed; {WAY_OUT}")
     metric = record.get("metric")
@@ -116,9 +119,11 @@ def _check(directory: Path, record: dict[str, Any]) -> dict[str, float]:
     metrics, seconds = record["metrics"], record["seconds"]
     for key in (f"val/{name}", f"test/{name}"):
         if not _is_number(metrics.get(key, 0.0)):
-            raise CorruptRunError(f"{path} says {key} = {metrics[key]}; {WAY_OUT}")
+            raise CorruptRunError(f"{path} has an invalid value, {key} = {metrics[key]}; {WAY_OUT}")
     if not _is_number(seconds["training"]):
-        raise CorruptRunError(f"{path} says seconds.training = {seconds['training']}; {WAY_OUT}")
+        raise CorruptRunError(
+            f"{path} has an invalid value, seconds.training = {seconds['training']}; {WAY_OUT}"
+        )
     return {key: value for key, value in metrics.items() if _is_number(value)}
 
 
@@ -137,11 +142,13 @@ def _check_history(directory: Path, epochs: int | None) -> None:
     whole = rows and not rows[-1] and rows[-2:-1] and rows[-2].count(b",") == header.count(b",")
     if not whole or len(rows) - 1 != epochs:
         count = max(0, len(rows) - 1)
-        raise CorruptRunError(f"{path} is torn: {count} whole rows for {epochs} epochs; {WAY_OUT}")
+        raise CorruptRunError(
+            f"{path} is incomplete: {count} whole rows for {epochs} epochs; {WAY_OUT}"
+        )
 
 
 def _names(outputs: Path, patterns: Sequence[str]) -> list[str]:
-    """Return the globs as those for names, whether they were typed as such or as paths."""
+    """Return the globs without the path of the runs folder, in case it was typed."""
     names = []
     for pattern in patterns:
         name = pattern.rstrip("/")
@@ -154,7 +161,7 @@ def _names(outputs: Path, patterns: Sequence[str]) -> list[str]:
 def _directories(root: Path, patterns: Sequence[str]) -> Iterator[Path]:
     if not root.is_dir():
         return
-    # scandir knows what is a directory without asking the disk for each of 10,000.
+    # scandir knows which entries are directories, without a disk access for each of 10,000.
     with os.scandir(root) as entries:
         variants = sorted(entry.name for entry in entries if entry.is_dir())
     for variant in variants:
@@ -170,7 +177,10 @@ def _directories(root: Path, patterns: Sequence[str]) -> Iterator[Path]:
 
 
 def read_last_sweep(outputs: Path) -> dict[str, Any] | None:
-    """Return `<outputs>/last_sweep.json`: the `runs` of the sweep typed last, and what was `typed`.
+    """Return the content of `<outputs>/last_sweep.json`, which describes the last sweep.
+
+    Returns:
+        `runs`, the names of its runs, and `typed`, its command line; None if there is no such file.
 
     Raises:
         CorruptRunError: The file is damaged.

@@ -1,4 +1,4 @@
-"""One run as it stands on disk: what its run.json says, and its tables."""
+"""The record of one run as read from disk: its run.json and its CSV files."""
 
 import csv
 import math
@@ -12,14 +12,19 @@ from project.runs.record import FAILED, WAY_OUT, CorruptRunError
 
 @dataclass(frozen=True)
 class Problem:
-    """A directory that should be a run and cannot be read as one, with the way out."""
+    """A run directory that cannot be read as a run.
+
+    Attributes:
+        directory: The run directory.
+        reason: What is wrong, and what the user can do about it.
+    """
 
     directory: Path
     reason: str
 
     @property
     def name(self) -> str:
-        """`<variant>/seed_<k>`."""
+        """The run's name, `<variant>/seed_<k>`."""
         return f"{self.directory.parent.name}/{self.directory.name}"
 
     def __str__(self) -> str:
@@ -28,9 +33,14 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One run directory and its run.json; parts are shared between runs and must not be changed.
+    """One run: its run directory and the content of its run.json.
 
-    `metrics` are the finite numbers among its metrics; empty unless the run completed.
+    Runs may share equal parts of `record` to save memory, so it must not be changed.
+
+    Attributes:
+        directory: The run directory.
+        record: The content of run.json.
+        metrics: The finite metric values, by name (`test/error`); empty unless the run completed.
     """
 
     directory: Path
@@ -39,22 +49,25 @@ class RunRecord:
 
     @property
     def name(self) -> str:
-        """`<variant>/seed_<k>`."""
+        """The run's name, `<variant>/seed_<k>`."""
         return f"{self.variant}/{self.directory.name}"
 
     @property
     def variant(self) -> str:
-        """`<prefix>-<hash>`, the name of the folder that holds the variant's runs."""
+        """The variant's name, `<prefix>-<hash>`, which is that of the folder of its runs."""
         return self.directory.parent.name
 
     @property
     def prefix(self) -> str:
-        """The variant's name without its hash: the model, and the data where they are named."""
+        """The variant's name without its hash: `<model>-<data>`.
+
+        It is only `<model>` for data of the EPFL experiment, whose variants do not name their data.
+        """
         return self.variant.rpartition("-")[0]
 
     @property
     def model(self) -> str:
-        """The name of the model."""
+        """The model's name; `prefix` if the record names no model."""
         return printable(str(self.record.get("model") or self.prefix))
 
     @property
@@ -64,7 +77,7 @@ class RunRecord:
 
     @property
     def dataset(self) -> str:
-        """The data set that was found, or the name of the data section."""
+        """The data set that the run used; the data section's name if it was not recorded."""
         return printable(str(self.origin("data", "dataset") or self.record.get("data")))
 
     @property
@@ -74,22 +87,25 @@ class RunRecord:
 
     @property
     def status(self) -> str:
-        """`completed`, `running` (also what a killed process leaves), `failed`, `interrupted`."""
+        """The status: `completed`, `failed`, `interrupted` or `running`.
+
+        A run whose process was killed keeps the status `running`.
+        """
         return printable(self.record["status"])
 
     @property
     def config(self) -> dict[str, Any]:
-        """The resolved configuration."""
+        """The run's resolved configuration."""
         return self.record["config"]
 
     @property
     def parameters(self) -> int | None:
-        """How many parameters were trained; None where the record does not say."""
+        """The number of trained parameters; None if it was not recorded."""
         return self.record.get("parameters")
 
     @property
     def epochs(self) -> int | None:
-        """How many epochs were trained."""
+        """The number of trained epochs; None if it was not recorded."""
         return self.record.get("epochs")
 
     @property
@@ -99,38 +115,57 @@ class RunRecord:
 
     @property
     def seconds(self) -> float | None:
-        """Of training."""
+        """The training time in seconds; None if it was not recorded."""
         return (self.record.get("seconds") or {}).get("training")
 
     @property
     def diverged(self) -> bool:
-        """Whether it failed because its loss was no number: run again, it would do so again."""
+        """Whether the run failed because its loss or weights became infinite or NaN.
+
+        Repeating such a run would fail in the same way.
+        """
         return self.status == FAILED and bool(self.record.get("diverged"))
 
     @property
     def error(self) -> str:
-        """Why a failed run failed, on one line."""
+        """The error of a failed run, on one line; empty if there is none."""
         return printable(str(self.record.get("error") or ""))
 
     @property
     def code(self) -> str | None:
-        """The fingerprint of the code that decided the result."""
+        """The fingerprint of the code that determines the result; None if it was not recorded."""
         return self.origin("code", "digest")
 
     @property
     def test_data(self) -> str | None:
-        """The fingerprint of the test examples; runs pair only where it agrees."""
+        """The fingerprint of the test examples; None if it was not recorded.
+
+        Two runs are paired only if they have the same fingerprint.
+        """
         return self.origin("data", "test")
 
     def origin(self, *keys: str) -> Any:
-        """Return one fact of the run's provenance; None where it was not recorded."""
+        """Return an entry of the run's provenance.
+
+        Args:
+            *keys: The path to the entry, for example `"data", "dataset"`.
+
+        Returns:
+            The entry's value; None if it was not recorded.
+        """
         node: Any = self.record.get("provenance")
         for key in keys:
             node = node.get(key) if isinstance(node, dict) else None
         return node
 
     def columns(self, name: str = "history.csv") -> dict[str, list[float]]:
-        """Return the columns of a table in the run directory.
+        """Return the columns of a CSV file in the run directory, by name.
+
+        Args:
+            name: The name of the file.
+
+        Returns:
+            The values of each column from top to bottom; empty cells are NaN.
 
         Raises:
             CorruptRunError: The file cannot be read as a table of numbers.

@@ -1,13 +1,13 @@
-"""What seeds can say: a mean with its 95 % CI, and two variants compared seed by seed.
+"""Statistics over seeds: a mean with its 95 % CI, and two variants compared seed by seed.
 
-Two variants of one study saw the same examples in the same order at the same seed, so they are
-compared by their differences at each seed, which leaves out what a lucky or unlucky seed does to
-both (Fisher 1935, The Design of Experiments).
+At one seed, all variants of a study see the same examples in the same order. They are compared by
+their difference at each seed, which removes the effect that a lucky or unlucky seed has on both
+(Fisher 1935, The Design of Experiments).
 
 Sources: Student 1908 for the intervals; Fisher 1935 for the sign-flip test; Cohen 1988, Statistical
 Power Analysis, for d_z and power; Holm 1979, A Simple Sequentially Rejective Multiple Test
-Procedure; Colas, Sigaud and Oudeyer 2018 (arXiv 1806.08295) for how many seeds; Bouthillier et al.
-2021 (arXiv 2103.03098) for the chance of being better on one more seed.
+Procedure; Colas, Sigaud and Oudeyer 2018 (arXiv 1806.08295) for the number of seeds; Bouthillier et
+al. 2021 (arXiv 2103.03098) for the probability of being better at one more seed.
 """
 
 from collections.abc import Sequence
@@ -23,12 +23,12 @@ SIGNIFICANCE = 0.05
 POWER = 0.80
 # With 5 pairs no sign-flip p-value can be below 2/32 = 0.0625: nothing can be significant.
 MIN_PAIRS = 6
-# Metrics are measured in float32: two values nearer than this are one and the same. Errors that
-# differ by a single example of a test set of less than ten million are further apart.
+# Metrics are float32: values closer than this are treated as equal. Error rates that differ by a
+# single example are further apart on any test set of fewer than ten million examples.
 EPS = 1e-7
-# The largest test set whose errors the sign-flip test recognises as whole numbers of examples.
+# The sign-flip test recognises multiples of 1/m, the error rates on m test examples, up to this m.
 MAX_TEST_SET = 10_000
-# Other quantities are rounded to so many parts of the largest difference.
+# Other values are rounded to the largest difference divided by this.
 PARTS = 10_000
 
 Interval = tuple[float, float]
@@ -36,13 +36,19 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Summary:
-    """One variant over its n seeds.
+    """The statistics of one variant's values over its n seeds.
 
     Attributes:
-        std: Between seeds (ddof 1): how far one run lies from the mean, not how well the mean is
-            known. None for one seed; 0 where all values are equal, which few seeds on a small test
-            set can be by chance.
-        ci: Where the mean lies with 95 % confidence (Student's t); it shrinks with n, std does not.
+        n: The number of seeds.
+        mean: The mean.
+        std: The std between seeds (ddof 1): how far single runs lie from the mean, not how
+            precisely the mean is known. None for one seed. 0 if all values are equal, which can
+            happen by chance with few seeds on a small test set.
+        ci: The 95 % CI of the mean (Student's t), which shrinks with n while std does not. None for
+            one seed.
+        median: The median.
+        lowest: The lowest value.
+        highest: The highest value.
     """
 
     n: int
@@ -55,10 +61,10 @@ class Summary:
 
 
 def summarise(values: ArrayLike) -> Summary:
-    """Return the statistics of values (n,), one for each seed.
+    """Return the statistics of `values` (n,), one for each seed.
 
-    The CI trusts that values are roughly normal between seeds; at 10 seeds it forgives a moderate
-    skew, but not a net that sometimes fails to learn: look at the points.
+    The CI assumes that the values are roughly normal. With 10 seeds it tolerates a moderate skew,
+    but not a net that sometimes fails to learn, so look at the single values too.
 
     Raises:
         ValueError: There are no values, or some are not finite.
@@ -88,7 +94,7 @@ def _finite(values: ArrayLike) -> np.ndarray:
 def _std(array: np.ndarray) -> float | None:
     if len(array) == 1:
         return None
-    # Equal values have a std of 0, and not of what rounding left.
+    # Equal values have a std of exactly 0; numpy's may be a rounding error.
     return float(array.std(ddof=1)) if np.ptp(array) > EPS else 0.0
 
 
@@ -101,18 +107,24 @@ def _ci(mean: float, std: float | None, n: int) -> Interval | None:
 
 @dataclass(frozen=True)
 class Paired:
-    """Variant a against variant b at n common seeds; mean, std and ci are of the differences a - b.
+    """The comparison of variant a with variant b over n common seeds.
 
     Attributes:
-        p_value: Of the exact sign-flip test: were the two alike, how often would a mean difference
-            at least this large, in either direction, arise? None for fewer than 6 seeds.
-        t_p_value: Of Student's paired t, which trusts that the differences are normal. A check:
-            where the two disagree, believe the first. None for fewer than 6 seeds or a std of 0.
-        d_z: Mean difference in stds of the difference (Cohen): how clearly the two differ on a
-            single seed, 0.2 hardly, 0.8 clearly. None without a std, or where it is 0.
-        p_better: The share of seeds at which a is better, ties counting half: an estimate of the
-            chance that a beats b on a new seed. 0.5 is a coin.
-        detectable: `smallest_detectable`; None for fewer than 6 seeds or a std of 0.
+        n: The number of seeds.
+        mean: The mean of the differences a - b.
+        std: The std of the differences (ddof 1); None for one seed.
+        ci: The 95 % CI of `mean`; None for one seed.
+        p_value: The p-value of the exact sign-flip test: the probability of a mean difference at
+            least this large, in either direction, if a and b were alike. None for fewer than 6
+            seeds.
+        t_p_value: The p-value of Student's paired t-test, which assumes normal differences. It is a
+            check: if the two p-values disagree, trust `p_value`. None for fewer than 6 seeds or a
+            std of 0.
+        d_z: `mean` divided by `std` (Cohen): how clearly a and b differ at a single seed; 0.2 is
+            small, 0.8 is large. None if the std is None or 0.
+        p_better: The share of seeds at which a is better; ties count half. It estimates the
+            probability that a beats b at a new seed; 0.5 means that neither does.
+        detectable: The result of `smallest_detectable`. None for fewer than 6 seeds or a std of 0.
     """
 
     n: int
@@ -127,15 +139,20 @@ class Paired:
 
     @property
     def exploratory(self) -> bool:
-        """Whether there are too few seeds for any p-value."""
+        """Whether there are fewer than 6 seeds, too few for a p-value."""
         return self.n < MIN_PAIRS
 
 
 def compare_paired(a: ArrayLike, b: ArrayLike, direction: Literal["min", "max"] = "min") -> Paired:
-    """Compare values a (n,) and b (n,), where a[i] and b[i] are of the same seed.
+    """Compare the values `a` (n,) and `b` (n,), where a[i] and b[i] belong to the same seed.
+
+    Args:
+        a: The values of the first variant.
+        b: The values of the second variant.
+        direction: `min` if lower values are better, `max` if higher ones are.
 
     Raises:
-        ValueError: There are no pairs, or arrays do not pair, or values are not finite.
+        ValueError: There are no values, the lengths differ, or some values are not finite.
     """
     first, second = _finite(a), _finite(b)
     if len(first) != len(second):
@@ -159,17 +176,20 @@ def compare_paired(a: ArrayLike, b: ArrayLike, direction: Literal["min", "max"] 
 
 
 def sign_flip_p_value(differences: ArrayLike) -> float:
-    """Return the two-sided p-value of Fisher's sign-flip test.
+    """Return the two-sided p-value of Fisher's sign-flip test for `differences` (n,).
 
-    If the two variants were alike, each difference could as well have had the other sign. So all
-    2^n ways to set the signs were equally likely, and p is the share of them whose sum is at least
-    as far from zero as the sum observed. That one is among them, so p is never below 2 / 2^n: 0.03
-    with 6 seeds, 0.002 with 10. No shape of the values is assumed; a difference of zero has no sign
-    and does not change p.
+    If the two variants were alike, each difference could equally have the opposite sign, so all 2^n
+    choices of signs would be equally likely. p is the share of choices whose sum is at least as far
+    from zero as the observed sum. The observed choice and its opposite are among them, so p is at
+    least 2 / 2^n: 0.03 with 6 seeds, 0.002 with 10. The test assumes no distribution of the values.
+    A difference of zero does not change p.
 
-    Errors on m test examples differ by whole multiples of 1/m, so the sums are whole numbers and
-    every way is counted, for any n (Pagano and Tritchler 1983). Other quantities are first rounded
-    to 10,000ths of the largest difference.
+    Error rates on m test examples differ by multiples of 1/m, so their sums are whole numbers and
+    all choices can be counted exactly for any n (Pagano and Tritchler 1983). Other values are first
+    rounded to 10,000ths of the largest difference.
+
+    Raises:
+        ValueError: There are no differences, or some are not finite.
     """
     differences = _finite(differences)
     differences = differences[np.abs(differences) > EPS]
@@ -180,7 +200,7 @@ def sign_flip_p_value(differences: ArrayLike) -> float:
 
 
 def _smallest_test_set(differences: np.ndarray) -> int | None:
-    """Return the smallest m such that all differences are multiples of 1/m; None without one."""
+    """Return the smallest m <= MAX_TEST_SET so that all differences are multiples of 1/m."""
     sizes = np.arange(1, MAX_TEST_SET + 1)
     for difference in differences:
         off = np.abs(np.rint(difference * sizes) / sizes - difference)
@@ -189,11 +209,12 @@ def _smallest_test_set(differences: np.ndarray) -> int | None:
 
 
 def _count_sign_flips(differences: np.ndarray) -> float:
-    """Return the p-value for whole-numbered differences (n,), not all of them zero.
+    """Return the p-value for integer differences (n,), not all of them zero.
 
-    Let F be the sum of |difference| over the pairs whose sign is set to minus: the sum is then
-    total - 2F, and as far from zero as the observed one where F <= cut or F >= total - cut. The two
-    are equally likely. `chances[f]` is the chance of F = f, built up pair by pair.
+    Let total be the sum of all |difference|, and F the sum over the pairs whose sign is set to
+    minus. The signed sum is total - 2F, which is as far from zero as the observed sum if F <= cut
+    or F >= total - cut; these two cases are equally likely. `chances[f]` is the probability that
+    F = f, computed pair by pair.
     """
     sizes = np.abs(differences)
     cut = (int(sizes.sum()) - abs(int(differences.sum()))) // 2
@@ -207,13 +228,16 @@ def _count_sign_flips(differences: np.ndarray) -> float:
 
 
 def smallest_detectable(n: int, std: float) -> float:
-    """Return the true mean difference that a paired t-test on n >= 2 seeds finds in 4 of 5 studies.
+    """Return the smallest true mean difference that a paired t-test detects with 80 % power.
 
-    Found means: p < 0.05, two-sided, in the right direction. With it "no significant difference"
-    can be read: true differences far below it would have been missed more often than not. It is for
-    a single comparison; Holm's correction needs more. With a true difference d, t follows Student's
-    t with noncentrality d sqrt(n) / std, which is solved for; std, of the differences, is taken as
-    known though it was estimated.
+    Detected means p < 0.05, two-sided, in the right direction. The value helps to interpret "no
+    significant difference": true differences far below it would usually be missed. It applies to a
+    single comparison; Holm's correction needs a larger difference. For a true difference d, t
+    follows Student's t with noncentrality d sqrt(n) / std; the function solves for d.
+
+    Args:
+        n: The number of seeds, at least 2.
+        std: The std of the differences, which is treated as known although it is estimated.
     """
     threshold = stats.t.ppf(1 - SIGNIFICANCE / 2, n - 1)
     noncentrality = special.nctdtrinc(n - 1, 1 - POWER, threshold)
@@ -221,26 +245,35 @@ def smallest_detectable(n: int, std: float) -> float:
 
 
 def smallest_possible_p_value(n: int, family: int) -> float:
-    """Return what Holm's correction leaves of the best that n seeds can show, of `family` tests."""
+    """Return the smallest Holm-corrected p-value that the sign-flip test can give.
+
+    Args:
+        n: The number of seeds.
+        family: The number of comparisons that Holm's correction covers.
+    """
     return min(1.0, family * 2 / 2**n)
 
 
 def holm(p_values: Sequence[float], family: int | None = None) -> list[float]:
-    """Return Holm's adjusted p-values of one family of comparisons, in the order given.
+    """Return Holm's adjusted p-values for a family of comparisons, in the given order.
 
-    Among 20 comparisons of equal variants one has p < 0.05 by chance. The adjusted values are below
-    0.05 for any equal pair in at most 5 % of studies, however the comparisons depend on each other:
-    the smallest of m p-values times m, the next times m - 1, and so on, none below the one before.
-    With m comparisons n seeds can show something only if m * 2 / 2^n < 0.05: 10 seeds are enough
-    for 25 comparisons, 20 seeds for 26,000.
+    Among 20 comparisons of equal variants, one has p < 0.05 by chance. An adjusted value below 0.05
+    occurs for some equal pair in at most 5 % of studies, however the comparisons depend on each
+    other. The smallest of m p-values is multiplied by m, the next one by m - 1 and so on, and no
+    adjusted value is below the one before. With m comparisons, n seeds can give a significant
+    result only if m * 2 / 2^n < 0.05: 10 seeds suffice for 25 comparisons, 20 seeds for 26,000.
 
-    `family` is how many there could have been, where the same data decided which are made: all
-    pairs of variants, if the baseline is the best of them. A first false alarm comes, in whichever
-    part of the family is looked at, at a p-value of at most 0.05 over the number of equal pairs, so
-    this bounds its chance for any way to choose the part.
+    Set `family` if the data also decided which comparisons are made. The first false alarm needs a
+    p-value of at most 0.05 divided by the number of equal pairs in the family, so its probability
+    is bounded however the comparisons were selected.
+
+    Args:
+        p_values: The p-values (m,) of the comparisons.
+        family: The number of comparisons that could have been made: all pairs of variants if the
+            baseline is the best variant. None: m.
 
     Raises:
-        ValueError: Values are no p-values.
+        ValueError: `p_values` is not one-dimensional, or has values outside [0, 1].
     """
     p = np.asarray(p_values, dtype=float)
     if p.ndim != 1 or not ((p >= 0) & (p <= 1)).all():
@@ -253,7 +286,15 @@ def holm(p_values: Sequence[float], family: int | None = None) -> list[float]:
 
 
 def correct(paired: Sequence[Paired | None], family: int | None = None) -> list[float | None]:
-    """Return Holm's p-value of each comparison; None where there is no p-value."""
+    """Return the Holm-adjusted p-value of each comparison, in the given order.
+
+    Args:
+        paired: The comparisons; None for one that was not made.
+        family: The number of comparisons to correct for; None: those that have a p-value.
+
+    Returns:
+        The adjusted p-values; None for a comparison that is None or has no p-value.
+    """
     tested = [each.p_value for each in paired if each is not None and each.p_value is not None]
     adjusted = iter(holm(tested, family))
     return [next(adjusted) if each and each.p_value is not None else None for each in paired]

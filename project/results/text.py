@@ -1,4 +1,4 @@
-"""Values as text: as one would type them, and without characters that a terminal obeys."""
+"""Configuration values and seeds as text that a user could type and that is safe to print."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -6,7 +6,10 @@ from typing import Any
 
 
 def printable(text: str) -> str:
-    """Return `text` on one line, with control and direction characters replaced by U+FFFD."""
+    """Return `text` on one line, safe to print on a terminal.
+
+    Newlines and tabs become spaces; other control and formatting characters become U+FFFD.
+    """
     if text.isprintable():
         return text
     return "".join(
@@ -17,7 +20,7 @@ def printable(text: str) -> str:
 
 
 def shown(value: Any) -> str:
-    """Return a setting as one would type it: `0.1`, `true`, `null`, `[32,64]`."""
+    """Return a configuration value as a user would type it: `0.1`, `true`, `null`, `[32,64]`."""
     if isinstance(value, list):
         return f"[{','.join(shown(each) for each in value)}]"
     if value is None:
@@ -26,7 +29,7 @@ def shown(value: Any) -> str:
 
 
 def seed_list(seeds: Sequence[int]) -> str:
-    """Return seeds shortly: `0 to 9, 12`."""
+    """Return seeds as short text for a reader: `0 to 9, 12`."""
     spans: list[list[int]] = []
     for seed in sorted(seeds):
         if spans and seed == spans[-1][-1] + 1:
@@ -39,7 +42,7 @@ def seed_list(seeds: Sequence[int]) -> str:
 
 
 def seed_words(seeds: Sequence[int]) -> str:
-    """Return seeds as one would sweep them: `3,7`, or `range(10,20)` where none is left out."""
+    """Return seeds as the value of a sweep: `3,7`, or `range(10,20)` if consecutive."""
     ordered = sorted(seeds)
     if len(ordered) > 2 and ordered[-1] - ordered[0] == len(ordered) - 1:
         return f"range({ordered[0]},{ordered[-1] + 1})"

@@ -1,7 +1,8 @@
-"""Where the spread between runs comes from: the data drawn, the first weights, or the order.
+"""The variance between runs by its source: the data drawn, the initial weights, the order.
 
-A study varies one source of chance at a time, the others held at one seed, and also all of them
-together (Bouthillier et al. 2021, arXiv 2103.03098). Here are the variances of its variants.
+A study varies one source of chance at a time while it holds the others at a fixed seed, and it also
+varies all of them together (Bouthillier et al. 2021, arXiv 2103.03098). This module estimates the
+variances of the resulting variants.
 """
 
 from collections.abc import Mapping
@@ -16,11 +17,11 @@ from project.results.statistics import CONFIDENCE, Interval, summarise
 
 @dataclass(frozen=True)
 class VarianceEstimate:
-    """The variance of n runs (ddof 1) and where the true one lies with 95 % confidence.
+    """The variance of n runs (ddof 1) with its 95 % CI.
 
-    A variance is known far worse than a mean: with 10 runs the CI goes from 0.47 to 3.3 times the
-    estimate, with 50 from 0.70 to 1.6 times. It is chi-square's, which trusts that the runs are
-    normal; with tails heavier than normal it is too narrow.
+    A variance is estimated less precisely than a mean: with 10 runs the CI spans 0.47 to 3.3 times
+    the estimate, with 50 runs 0.70 to 1.6 times. The CI is chi-square's and assumes normal values;
+    with heavier tails it is too narrow.
     """
 
     n: int
@@ -30,12 +31,17 @@ class VarianceEstimate:
 
 @dataclass(frozen=True)
 class Decomposition:
-    """The variance from each source alone, and from all together where that variant exists.
+    """The variance that each source of chance causes alone, and that all cause together.
 
-    The sum equals the variance of all together only if the sources add up. Where they interact it
-    is larger on the average, since each interaction is in the variance of each of its sources; and
-    a source's variance depends on the seed at which the others were held. Shares are of the sum;
-    None where no source made a difference.
+    A source's variance depends on the seed at which the other sources were held.
+
+    Attributes:
+        sources: The variance estimate of each source, by its name.
+        shares: Each source's share of `sum_of_sources`; None if that sum is 0.
+        sum_of_sources: The sum of the variances in `sources`. It equals the variance of all sources
+            together only if their effects add up. If they interact, the sum is larger on average,
+            because an interaction counts in each of its sources.
+        together: The estimate with all sources varied; None if that variant was not run.
     """
 
     sources: dict[str, VarianceEstimate]
@@ -45,7 +51,7 @@ class Decomposition:
 
 
 def estimate_variance(values: ArrayLike) -> VarianceEstimate:
-    """Return the variance of values of shape (n,).
+    """Return the variance of `values` (n,), one for each run, with its 95 % CI.
 
     Raises:
         ValueError: There are fewer than two values, or some are not finite.
@@ -60,10 +66,14 @@ def estimate_variance(values: ArrayLike) -> VarianceEstimate:
 
 
 def decompose(varied: Mapping[str, ArrayLike], together: ArrayLike | None) -> Decomposition:
-    """Return the variances of values (n,) by the source that varies, and of all `together`.
+    """Return the variances by source of chance, and of all sources together.
+
+    Args:
+        varied: Values (n,) of the runs in which one source varies alone, by source.
+        together: Values (n,) of the runs in which all sources vary; None if there are none.
 
     Raises:
-        ValueError: There is no source, or as `estimate_variance`.
+        ValueError: `varied` is empty, or some values are not finite or fewer than two.
     """
     if not varied:
         raise ValueError("a decomposition needs at least one source")

@@ -1,4 +1,4 @@
-"""Runs grouped into variants, and variants labelled by the settings that set them apart."""
+"""Group runs into variants, and label each variant by the settings in which it differs."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -10,8 +10,8 @@ from project.results.records import RunRecord
 from project.results.text import shown
 from project.runs.record import COMPLETED
 
-Settings = dict[str, Any]  # what decides the result, with dotted keys
-# From a resolved configuration to the settings that its model, task and data have by themselves.
+Settings = dict[str, Any]  # settings that determine a result, by dotted key
+# Maps a resolved configuration to the default settings of its model, task and data, or to None.
 Defaults = Callable[[dict[str, Any]], Settings | None]
 ABSENT = object()
 TARGET = "._target_"
@@ -20,17 +20,18 @@ CODE_DIGITS = 8
 
 @dataclass(frozen=True)
 class Variant:
-    """A configuration without its seed, and its runs by seed.
+    """A configuration without its seed, and the runs that have this configuration.
 
     Attributes:
-        label: The model, and the settings that set it apart: `ws_al optimizer.lr=0.2`.
-        name: The name of its folder.
-        settings: What decides the result: the keys of its identity, and of those of the variants
-            that it was grouped with.
-        identity: Its own: without what is as by its class's default.
-        runs: The completed runs.
-        unfinished: Those that failed, were interrupted or are running.
-        code: The fingerprint of its code where runs of other code have been set apart from it.
+        label: The model and the settings that distinguish the variant: `ws_al optimizer.lr=0.2`.
+        name: The name of the variant's folder.
+        settings: `identity`, plus values at a class's default whose keys are in the identity of
+            another variant that was grouped in the same call.
+        identity: The settings that determine the result, without those at a class's default.
+        runs: The completed runs, ordered by seed.
+        unfinished: The runs that failed, were interrupted or are running, ordered by seed.
+        code: The fingerprint of the code of its runs, if the folder also holds runs of other code,
+            which form variants of their own; else None.
     """
 
     label: str
@@ -43,36 +44,43 @@ class Variant:
 
     @property
     def anchor(self) -> str:
-        """A name that no other variant has."""
+        """A unique identifier: `name`, followed by the first digits of `code` if it is set."""
         return self.name if self.code is None else f"{self.name}-{self.code[:CODE_DIGITS]}"
 
     @property
     def all_runs(self) -> tuple[RunRecord, ...]:
-        """All runs by seed, also those that did not complete."""
+        """All runs ordered by seed, including those that did not complete."""
         return tuple(sorted((*self.runs, *self.unfinished), key=lambda run: run.seed))
 
     @property
     def first(self) -> RunRecord:
-        """A run that stands for what all have in common, a completed one if there is one."""
+        """A representative run: the first completed one, or the first one if none completed."""
         return (*self.runs, *self.unfinished)[0]
 
     @property
     def prefix(self) -> str:
-        """The name of its folder without the hash."""
+        """The name of the variant's folder without the hash."""
         return self.first.prefix
 
     @property
     def seeds(self) -> list[int]:
-        """Of the completed runs."""
+        """The seeds of the completed runs."""
         return [run.seed for run in self.runs]
 
     @property
     def diverged(self) -> int:
-        """How many runs ended in a loss that is no number."""
+        """The number of runs that failed because loss or weights became infinite or NaN."""
         return sum(run.diverged for run in self.unfinished)
 
     def values(self, metric: str) -> list[float] | None:
-        """Return one number for each completed run; None where one lacks it, or there is none."""
+        """Return the metric's value in each completed run, ordered by seed.
+
+        Args:
+            metric: The metric with its stage: `test/error`.
+
+        Returns:
+            The values; None if no run completed or if a completed run lacks the metric.
+        """
         if not self.runs or any(metric not in run.metrics for run in self.runs):
             return None
         return [run.metrics[metric] for run in self.runs]
@@ -81,13 +89,14 @@ class Variant:
 def group(
     runs: Iterable[RunRecord], defaults: Defaults | None = None, mix_code: bool = False
 ) -> list[Variant]:
-    """Group runs into variants, ordered by name and settings; every label stands for one of them.
+    """Group runs into variants with unique labels, ordered by prefix and settings.
 
     Args:
-        runs: Completed and other runs.
-        defaults: Gives a configuration's default settings; labels name what differs from them.
-        mix_code: Whether runs of different code are one variant. Else they are set apart, unless
-            they were made with `code=accept`.
+        runs: Runs of any status.
+        defaults: Returns the default settings for a run's configuration, or None if they are
+            unknown. Labels then also name the settings that differ from the defaults.
+        mix_code: Whether runs of different code may form one variant. If False, they form separate
+            variants, except for runs made with `code=accept`.
     """
     folders: dict[str, list[RunRecord]] = defaultdict(list)
     for run in runs:
@@ -129,7 +138,7 @@ def group(
 
 
 def _by_code(runs: list[RunRecord]) -> dict[str | None, list[RunRecord]]:
-    """Return the runs by the fingerprint of their code; what was accepted joins the most."""
+    """Return the runs by code fingerprint; accepted or unknown code joins the largest group."""
     strict = [run for run in runs if run.code and not run.origin("code_accepted")]
     counts = Counter(run.code for run in strict)
     most = counts.most_common(1)[0][0] if counts else None
@@ -140,12 +149,12 @@ def _by_code(runs: list[RunRecord]) -> dict[str | None, list[RunRecord]]:
 
 
 def identity_of(config: dict[str, Any]) -> Settings:
-    """Return what decides a configuration's result, with dotted keys."""
+    """Return the settings that determine a configuration's result, by dotted key."""
     return flatten(identity_settings(config))
 
 
 def _filled(identity: Settings, config: dict[str, Any], names: Collection[str]) -> Settings:
-    """Add what is as by its class's default, and not so in another variant."""
+    """Return `identity` plus the keys in `names` that the configuration leaves at a default."""
     values = flatten(canonical(config)).items()
     return identity | {key: each for key, each in values if key in names and each is not None}
 
@@ -156,11 +165,17 @@ def labels_of(
     identities: Mapping[Any, Settings],
     defaults: Mapping[Any, Settings | None],
 ) -> dict[Any, str]:
-    """Return a label for each variant by its key; equal ones are told apart by hash and code.
+    """Return a label for each variant; equal labels are made unique by hash and code.
 
-    A label holds the settings in which variants of one prefix differ, and those that differ from
-    the defaults. What more than half of at least four variants have goes without saying where it is
-    the default or no default is known: so an ablation's variants are named by what they lack.
+    A label lists the settings in which variants of one prefix differ, and those that differ from
+    the defaults. It omits a value that more than half of at least four variants have, unless that
+    value differs from a known default. So an ablation's variants are named by what they change.
+
+    Args:
+        prefixes: The prefix of each variant, by a key (name, code or None).
+        settings: The `Variant.settings`, by the same keys.
+        identities: The `Variant.identity`, by the same keys.
+        defaults: The default settings, by the same keys; None where they are unknown.
     """
     families: dict[str, list[Any]] = defaultdict(list)
     for key, prefix in prefixes.items():
@@ -191,7 +206,7 @@ def _apart(key: Any) -> str:
 
 
 def _most(values: list[Any]) -> str | None:
-    """Return what more than half of at least four variants have, as `repr` writes it."""
+    """Return the `repr` of the value that over half of at least four variants have, or None."""
     ((value, count),) = Counter(map(repr, values)).most_common(1)
     return value if len(values) > 3 and 2 * count > len(values) else None
 
@@ -199,9 +214,10 @@ def _most(values: list[Any]) -> str | None:
 def _words(
     own: Settings, others: Sequence[Settings], said: set[str], usual: Settings | None
 ) -> list[str]:
-    """Return the words of a label: a section that is exchanged or switched is one word.
+    """Return the words of a label after the prefix.
 
-    Such a section that is as by default goes without saying.
+    A section that was replaced, added or removed is a single word, and no word if its class is the
+    default.
     """
     words = []
     everyone = [own, *others]
@@ -225,7 +241,11 @@ def _words(
 
 
 def exchanged_section(key: str, settings: Sequence[Settings]) -> str | None:
-    """Return the outermost section around `key` whose class not all settings have in common."""
+    """Return the outermost section around `key` whose class differs between `settings`.
+
+    Returns:
+        The section's dotted key; None if the classes are equal everywhere.
+    """
     parts = key.split(".")[:-1]
     for length in range(1, len(parts) + 1):
         section = ".".join(parts[:length])
@@ -235,26 +255,39 @@ def exchanged_section(key: str, settings: Sequence[Settings]) -> str | None:
 
 
 def differing_keys(settings: Sequence[Settings]) -> list[str]:
-    """Return the keys that have not the same value everywhere, in their order."""
+    """Return the keys whose values differ between `settings`, in order of appearance.
+
+    A missing key differs from any value.
+    """
     keys = dict.fromkeys(key for each in settings for key in each)
     return [key for key in keys if len({repr(each.get(key, ABSENT)) for each in settings}) > 1]
 
 
 def departures(own: Settings, plan: Settings) -> list[str]:
-    """Return the keys in which a variant departs from a planned one, by the identities of both.
+    """Return the keys in which a variant differs from a planned one.
 
-    A plan may leave its data open: what they turn out to be, and how much of them is taken where
-    that is null, is no departure.
+    A plan may leave its data open, so `data.dataset` and keys of `data` that are null in the plan
+    are ignored.
+
+    Args:
+        own: The variant's identity.
+        plan: The planned variant's identity.
     """
     left_open = {key for key, value in plan.items() if value is None and key.startswith("data.")}
     return [key for key in differing_keys([plan, own]) if key not in left_open | {"data.dataset"}]
 
 
 def differences(a: Settings, b: Settings) -> dict[str, tuple[str, str]]:
-    """Return in what two variants differ: by key, the values of both as one would type them.
+    """Return the settings in which two variants differ.
 
-    A section whose class differs, or that one of them has not, is a single difference; a key that
-    one of them leaves at its class's default is `default` there.
+    Args:
+        a: The `Variant.settings` of the first variant.
+        b: Those of the second.
+
+    Returns:
+        The values in a and b as a user would type them, by key. A section whose class differs is a
+        single entry with the names of the classes, `null` for a missing section. A key that only
+        one variant leaves at its class's default has the value `default` there.
     """
     found: dict[str, tuple[str, str]] = {}
     for key in differing_keys([a, b]):
@@ -271,7 +304,7 @@ def _shown_at(settings: Settings, key: str) -> str:
 
 
 def _last(target: Any) -> str:
-    """Return the last word of a class's dotted name; `null` where there is none."""
+    """Return the last part of a class's dotted name; `null` for None."""
     return shown(target).rpartition(".")[2]
 
 
@@ -280,7 +313,7 @@ def _seed(run: RunRecord) -> int:
 
 
 def _order(value: Any) -> tuple[int, float, str]:
-    """Sort what is not set before numbers by size, and those before the rest by its spelling."""
+    """Return a sort key: None first, then numbers by size, then other values by their text."""
     if value is None:
         return (0, 0.0, "")
     if isinstance(value, int | float) and not isinstance(value, bool):

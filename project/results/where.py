@@ -1,9 +1,9 @@
-"""The language of `where=`: which runs are meant, as a condition on their columns.
+"""The conditions of `where=`, which select runs by the values of their columns.
 
     optimizer.lr>0.1 and (model=ws_al* or tags=final) and status!=failed
 
-`=` and `!=` take globs and compare numbers as numbers; `< <= > >=` compare numbers, or text where
-both are text. Values with spaces or brackets stand in quotes.
+`=` and `!=` accept globs, and compare numbers by value. `<`, `<=`, `>` and `>=` compare two numbers
+or two texts. Values with spaces or brackets must be quoted.
 """
 
 import fnmatch
@@ -26,7 +26,7 @@ TOKENS = re.compile(
 ORDERS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
-# Columns that no configuration and no metric gives.
+# The columns that are neither metrics nor configuration keys.
 COLUMNS: dict[str, Callable[[RunRecord], Any]] = {
     "name": lambda run: run.name,
     "variant": lambda run: run.variant,
@@ -59,16 +59,16 @@ COLUMNS: dict[str, Callable[[RunRecord], Any]] = {
 
 
 class WhereError(ConfigurationError):
-    """The condition does not parse, or names a column that no run has."""
+    """Raised if a condition does not parse, or names a column that no run has."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What runs must meet.
+    """A parsed condition on runs.
 
     Attributes:
-        columns: The columns that it names.
-        holds: Whether a run meets it; where it has no such column, the value is null.
+        columns: The names of the columns that the condition uses.
+        holds: Returns whether a run meets the condition; a column that the run lacks is null.
     """
 
     columns: tuple[str, ...]
@@ -76,7 +76,16 @@ class Condition:
 
 
 def column(run: RunRecord, name: str) -> Any:
-    """Return what stands in a run's column: a fact, a metric, or a setting; None if nothing."""
+    """Return the value of a run's column.
+
+    Args:
+        run: The run.
+        name: A key of `COLUMNS`, a metric (`test/error`) or a configuration key (`optimizer.lr`);
+            the first of the three that the run has is used.
+
+    Returns:
+        The value; None if the run has no such column.
+    """
     if name in COLUMNS:
         return COLUMNS[name](run)
     if name in run.metrics:
@@ -88,7 +97,7 @@ def column(run: RunRecord, name: str) -> Any:
 
 
 def known_columns(runs: Iterable[RunRecord]) -> list[str]:
-    """Return every column that one of the runs has."""
+    """Return the names of all columns that at least one of the runs has."""
     names = dict.fromkeys(COLUMNS)
     for run in {run.variant: run for run in runs}.values():
         names |= dict.fromkeys([*run.metrics, *flatten(run.config)])
@@ -96,10 +105,14 @@ def known_columns(runs: Iterable[RunRecord]) -> list[str]:
 
 
 def where(text: str, runs: Sequence[RunRecord]) -> list[RunRecord]:
-    """Return the runs that meet the condition, in their order.
+    """Return the runs that meet a condition, in the given order.
+
+    Args:
+        text: The condition.
+        runs: The runs to choose from.
 
     Raises:
-        WhereError: It does not parse, or names a column that no run has.
+        WhereError: The condition does not parse, or names a column that no run has.
     """
     condition = parse(text)
     for name in condition.columns:
@@ -113,20 +126,20 @@ def where(text: str, runs: Sequence[RunRecord]) -> list[RunRecord]:
 
 
 def parse(text: str) -> Condition:
-    """Parse a condition.
+    """Parse the text of a condition.
 
     Raises:
-        WhereError: It does not parse; the message shows the place.
+        WhereError: The text does not parse; the message marks the position.
     """
     return _Parser(text).parse()
 
 
 class _Parser:
-    """By recursive descent: `or` binds less than `and`, brackets most."""
+    """A recursive-descent parser: `and` binds tighter than `or`, brackets override both."""
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.tokens: list[tuple[str, str, int]] = []  # kind, what was typed, place
+        self.tokens: list[tuple[str, str, int]] = []  # kind, text, position
         place = 0
         while rest := text[place:].strip():
             match = TOKENS.match(text, place)
@@ -174,7 +187,7 @@ class _Parser:
 
 
 def _compares(value: Any, sign: str, typed: str) -> bool:
-    """Return whether a value stands in the relation `sign` to what was typed."""
+    """Return whether the comparison `value sign typed` holds, for example `0.2 > 0.1`."""
     if sign in ("=", "!="):
         return _matches(value, typed) == (sign == "=")
     number = _number(typed)
@@ -184,7 +197,7 @@ def _compares(value: Any, sign: str, typed: str) -> bool:
 
 
 def _matches(value: Any, typed: str) -> bool:
-    """Return whether a value equals what was typed, or matches it as a glob."""
+    """Return whether a value, or an item of a list, equals `typed` or matches it as a glob."""
     if isinstance(value, list) and any(_matches(each, typed) for each in value):
         return True
     number = _number(typed)

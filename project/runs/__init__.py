@@ -1,4 +1,4 @@
-"""What a run is on disk: its identity, its directory, its status and where its numbers come from.
+"""Runs on disk: their identity, directory, lock, record, execution and provenance.
 
-Imports neither torch nor Lightning: finding that a run is finished takes milliseconds.
+Imports neither torch nor Lightning, so that finding a completed run takes milliseconds.
 """

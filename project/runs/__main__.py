@@ -34,12 +34,12 @@ FLAGS = ("--json", "--yes", "--failed", "--checkpoints", "--old-code")
 
 @dataclass(frozen=True)
 class Request:
-    """What was typed after the subcommand.
+    """The words typed after a subcommand.
 
     Attributes:
-        names: Runs, variants and globs.
-        keys: The values of KEY=VALUE, by key, in their order.
-        flags: The flags, without their dashes.
+        names: The names and globs of runs and variants.
+        keys: The values of each KEY=VALUE word, by key, in the order typed.
+        flags: The flags, without the leading dashes.
     """
 
     names: list[str]
@@ -48,21 +48,28 @@ class Request:
 
     @property
     def outputs(self) -> Path:
-        """The output folder."""
+        """The output folder: the last value of `paths.outputs`, or `outputs`."""
         return Path(expand_path(self.keys.get("paths.outputs", ["outputs"])[-1]))
 
     def one(self, key: str) -> str | None:
-        """Return the value of a key that may be typed once."""
+        """Return the value of a key that may be typed only once; None if it is not typed.
+
+        Raises:
+            ConfigurationError: The key is typed more than once.
+        """
         values = self.keys.get(key, [])
         if len(values) > 1:
             raise ConfigurationError(f"{key}= is given twice; leave one out")
         return values[0] if values else None
 
     def select(self) -> tuple[list[RunRecord], list[Problem]]:
-        """Read the runs that names and `where=` choose.
+        """Read the runs that match the names and `where=`; without either, all runs.
+
+        Returns:
+            The runs, and a Problem for each run that cannot be read (none if `where=` is typed).
 
         Raises:
-            NoRunError: A name chooses none.
+            NoRunError: A name matches no run.
         """
         patterns = [_pattern(name, self.outputs) for name in self.names]
         runs, problems = read_runs(self.outputs, patterns)
@@ -99,7 +106,16 @@ def _fits(name: str, pattern: str) -> bool:
 
 
 def read_request(words: Sequence[str], keys: Sequence[str], flags: Sequence[str]) -> Request:
-    """Sort the words after a subcommand; raises ConfigurationError for an unknown one."""
+    """Parse the words after a subcommand.
+
+    Args:
+        words: The words.
+        keys: The keys of KEY=VALUE words that the subcommand accepts.
+        flags: The flags that the subcommand accepts.
+
+    Raises:
+        ConfigurationError: A flag or key is unknown.
+    """
     request = Request([], {}, set())
     for word in words:
         key, equals, value = word.partition("=")
@@ -117,7 +133,10 @@ def read_request(words: Sequence[str], keys: Sequence[str], flags: Sequence[str]
 
 
 def list_runs(request: Request) -> None:
-    """Print a line for each variant, and one for each run that cannot be read."""
+    """Print a line for each variant, and on stderr one for each run that cannot be read.
+
+    With --json, print both as JSON.
+    """
     from rich.table import Table
 
     from project.results.listing import HEADINGS, as_json, cells, variant_lines
@@ -141,7 +160,11 @@ def list_runs(request: Request) -> None:
 
 
 def show_run(request: Request) -> None:
-    """Print what is known of a run, and its files."""
+    """Print what is known about one run, and its files; with --json, print the run records.
+
+    Raises:
+        ConfigurationError: The request selects no run or several, and --json is not typed.
+    """
     from project.results.listing import files_of, run_facts
 
     runs, problems = request.select()
@@ -163,7 +186,14 @@ def show_run(request: Request) -> None:
 
 
 def diff_runs(request: Request) -> None:
-    """Print in what two runs or variants differ, and what came of both."""
+    """Print the differences between two runs or variants, and the metrics of both.
+
+    With --json, print only the differences, as JSON.
+
+    Raises:
+        ConfigurationError: Not exactly two names are typed.
+        NoRunError: One of the names has no run that can be read.
+    """
     from project.results.listing import differences
 
     if len(request.names) != 2:
@@ -208,7 +238,11 @@ def _values(runs: list[RunRecord], name: str) -> list[str]:
 
 
 def tag_runs(request: Request) -> None:
-    """Add or remove tags of the runs that are named."""
+    """Add tags to the named runs, or remove tags from them; print the tags that each run has then.
+
+    Raises:
+        ConfigurationError: No run or no tag is named.
+    """
     from project.runs.editing import edit_tags
 
     add, remove = request.keys.get("add", []), request.keys.get("remove", [])
@@ -220,7 +254,11 @@ def tag_runs(request: Request) -> None:
 
 
 def note_runs(request: Request) -> None:
-    """Put a note on the runs that are named."""
+    """Replace the note of the named runs; an empty text removes it.
+
+    Raises:
+        ConfigurationError: No run or no text is named.
+    """
     from project.runs.editing import edit_note
 
     text = request.one("text")
@@ -232,28 +270,35 @@ def note_runs(request: Request) -> None:
 
 
 def prune_runs(request: Request) -> None:
-    """Move runs or checkpoints to the trash; without --yes only say which."""
+    """Move the selected runs, or with --checkpoints only their checkpoints, to the trash.
+
+    Without --yes, only print which would be moved. Runs that a process works on or that the last
+    report cites stay.
+
+    Raises:
+        ConfigurationError: Nothing is typed that selects runs.
+    """
     from project.results.listing import cited_runs, size_text
     from project.runs.prune import prune_run
 
     flags = request.flags
     if not (request.names or request.keys.get("where") or flags & {"failed", "old-code"}):
         raise ConfigurationError(
-            "say what may go: RUN..., where=CONDITION, --failed or --old-code (with --checkpoints "
-            "only their checkpoints)"
+            "say what to move to the trash: RUN..., where=CONDITION, --failed or --old-code (with "
+            "--checkpoints only their checkpoints)"
         )
     runs = [run for run in request.select()[0] if _may_go(run, flags)]
     cited, dry = cited_runs(request.outputs), "yes" not in flags
     total = 0
     for run in runs:
         if run.name in cited:
-            print(f"{run.name}: stays, the last report cites it")
+            print(f"{run.name}: kept, because the last report cites it")
             continue
         done = prune_run(run.directory, request.outputs, "checkpoints" in flags, dry)
         total += done.size
         verb = "would be moved" if dry else "moved"
         what = f"{verb}, {size_text(done.size)}"
-        print(f"{run.name}: {f'stays, {done.kept_because}' if done.kept_because else what}")
+        print(f"{run.name}: {f'kept: {done.kept_because}' if done.kept_because else what}")
     where = request.outputs / "trash"
     hint = "; --yes does it" if dry and total else ""
     print(f"{size_text(total)} {'would go' if dry else 'went'} to {where}{hint}")
@@ -275,7 +320,7 @@ def _is_current(run: RunRecord) -> bool:
 
 
 def sizes(request: Request) -> None:
-    """Print the size of each variant, the largest first."""
+    """Print the size of each variant, the largest first, and the total."""
     from project.results.listing import size_text, variant_lines
 
     lines = sorted(variant_lines(request.select()[0]), key=lambda line: -line.bytes)
@@ -305,7 +350,14 @@ SUBCOMMANDS: dict[str, tuple[Callable[[Request], None], tuple[str, ...], tuple[s
 
 
 def run(words: Sequence[str]) -> None:
-    """Carry out what was typed."""
+    """Carry out a subcommand.
+
+    Args:
+        words: The words after `python -m project.runs`.
+
+    Raises:
+        ConfigurationError: The subcommand, a key or a flag is unknown.
+    """
     if not words or words[0] in ("-h", "--help"):
         print(__doc__)
         return
@@ -317,7 +369,7 @@ def run(words: Sequence[str]) -> None:
 
 
 def main() -> None:
-    """Run the command."""
+    """Run `python -m project.runs` with the arguments of this process."""
     cli.run_plain(lambda: run(sys.argv[1:]))
 
 

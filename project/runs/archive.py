@@ -1,7 +1,7 @@
-"""A run's directory on its way between machines: its files with their checksums, and nothing else.
+"""A run directory packed for transfer between machines: its files with their checksums.
 
-What comes in is not trusted: a name that is no plain file name, or bytes that are not what their
-checksum says, and nothing of the archive is used.
+An archive that arrives is not trusted: if a file's name is unsafe or its checksum is wrong, none of
+the archive is used.
 """
 
 import hashlib
@@ -15,27 +15,32 @@ from project.config.errors import ConflictError
 from project.runs.atomic import TEMPORARY, replacing_directory, write_bytes
 from project.runs.directory import EVALUATIONS
 
-# No separator but after the one folder that a run has, no leading dot (`..`, and what is hidden is
-# nobody's result), no NUL or newline.
+# A file name, maybe in the one folder that a run has. It has no other separator, no leading dot
+# (which excludes `..` and hidden files) and no control character.
 PLAIN_NAME = re.compile(rf"({EVALUATIONS}/)?(?!\.)[^/\x00-\x1f]{{1,255}}")
 
 
 class CorruptArchiveError(Exception):
-    """What arrived is not what was sent; nothing of it has been used."""
+    """A file in an archive has an unsafe name or a wrong checksum; none of the archive was used."""
 
     exit_code = 3
 
 
 @dataclass(frozen=True)
 class ArchivedFile:
-    """A file: its bytes and their SHA-256."""
+    """A file in an archive.
+
+    Attributes:
+        content: Its bytes.
+        sha256: Their SHA-256 as hex digits.
+    """
 
     content: bytes
     sha256: str
 
     @classmethod
     def of(cls, content: bytes) -> "ArchivedFile":
-        """Return the file that has this content."""
+        """Return an ArchivedFile with this content and its checksum."""
         return cls(content, hashlib.sha256(content).hexdigest())
 
 
@@ -43,10 +48,13 @@ RunArchive = dict[str, ArchivedFile]  # by file name
 
 
 def pack(directory: Path) -> RunArchive:
-    """The files of the run in `directory`, which a process may be writing to.
+    """Return the files of the run in `directory`, to which a process may be writing.
 
-    Checkpoints are read first: then everything else is as new or newer, as after a kill. Raises
-    ConflictError at a link or a folder, which a run does not have but for `evaluations`.
+    Checkpoints are read first, so that all other files are as new or newer, as after a kill.
+    Temporary files are left out.
+
+    Raises:
+        ConflictError: The directory holds a link, or a folder other than `evaluations`.
     """
     archive = {}
     for path in sorted(_files(directory), key=lambda path: (path.suffix != ".ckpt", path.name)):
@@ -56,7 +64,8 @@ def pack(directory: Path) -> RunArchive:
         try:
             if not stat.S_ISREG(path.lstat().st_mode) or not PLAIN_NAME.fullmatch(name):
                 raise ConflictError(
-                    f"{path} is no plain file, and would be lost on the way; move it elsewhere"
+                    f"{path} is not a regular file with a plain name, and would be lost in the "
+                    "transfer; move it elsewhere"
                 )
             archive[name] = ArchivedFile.of(path.read_bytes())
         except FileNotFoundError:
@@ -73,10 +82,17 @@ def _files(directory: Path) -> Iterator[Path]:
 
 
 def check(archive: RunArchive) -> None:
-    """Raise CorruptArchiveError unless every name is plain and every checksum right."""
+    """Check an archive before it is used.
+
+    Raises:
+        CorruptArchiveError: A name does not match PLAIN_NAME, or a checksum is wrong.
+    """
     for name, packed in archive.items():
         if not PLAIN_NAME.fullmatch(name):
-            raise CorruptArchiveError(f"a run was sent with a file named {name!r}; it is not used")
+            raise CorruptArchiveError(
+                f"a run was sent with a file named {name!r}, which is not allowed; the run was not "
+                "stored"
+            )
         if (found := hashlib.sha256(packed.content).hexdigest()) != packed.sha256:
             raise CorruptArchiveError(
                 f"{name} was damaged on the way (SHA-256 expected {packed.sha256}, found {found})"
@@ -84,9 +100,13 @@ def check(archive: RunArchive) -> None:
 
 
 def unpack(archive: RunArchive, directory: Path) -> None:
-    """Make `directory` hold what was sent, in the place of what it holds now; whole or not at all.
+    """Replace what `directory` holds by the files of an archive, whole or not at all.
 
-    Raises CorruptArchiveError, or OSError naming a path. The caller holds the run's lock.
+    The caller must hold the run's lock.
+
+    Raises:
+        CorruptArchiveError: A file's name is unsafe or its checksum is wrong.
+        OSError: A file cannot be written; the error names a path.
     """
     check(archive)
     with replacing_directory(directory) as coming:

@@ -1,8 +1,8 @@
-"""Files and directories that are written whole or not at all, whatever dies in between.
+"""Files and directories that are written whole or not at all, even if the process or machine dies.
 
-Temporary file in the same directory, fsync, `os.replace`, fsync of the directory: a reader (or a
-machine that comes back from a power cut) sees the old bytes or the new ones, never a mixture. The
-temporary file stands in the same directory because a rename is atomic only within a file system.
+A file is written under a temporary name, flushed to disk (fsync) and renamed; then its directory is
+flushed. A reader sees the old bytes or the new ones, never a mixture, also after a power cut. The
+temporary file is in the same directory because a rename is atomic only within a file system.
 """
 
 import os
@@ -12,11 +12,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-TEMPORARY = ".tmp"  # how the names of files end that are being written
+TEMPORARY = ".tmp"  # suffix of a file while it is being written
 
 
 def sync_directory(directory: Path) -> None:
-    """Make the names in `directory` durable."""
+    """Flush the names in `directory` to disk (fsync), so that they survive a power cut."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -25,21 +25,27 @@ def sync_directory(directory: Path) -> None:
 
 
 def name_path(error: OSError, path: Path) -> None:
-    """Let `error` say which path it is about, which the system leaves out where a write fails."""
-    # One without a number has a message of its own, which a file name would hide.
+    """Set the file name of `error` to `path` if the system left it out, as after a failed write.
+
+    An error without an errno is not changed, because a file name would hide its message.
+    """
+    # An error without a number has its own message, which a file name would hide.
     if error.errno is not None and error.filename is None:
         error.filename = str(path)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A binary file that takes the place of `path` when the block ends without an exception.
+    """Provide, in a `with` block, a binary file that replaces `path` when the block ends.
 
-    Raises OSError naming `path`.
+    If the block raises an exception, `path` stays as it was.
+
+    Raises:
+        OSError: The file cannot be written; the error names `path`.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
     try:
-        # What a killed process of the same number left; "x" would never follow a link.
+        # A killed process with the same id may have left it; mode "x" never follows a link.
         temporary.unlink(missing_ok=True)
         with open(temporary, "xb") as file:
             yield file
@@ -55,24 +61,26 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Put `content` into `path`, whole or not at all."""
+    """Write `content` to `path`, whole or not at all; an OSError names `path`."""
     with replacing(path) as file:
         file.write(content)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Likewise, as UTF-8."""
+    """Write `text` as UTF-8 to `path`, whole or not at all; an OSError names `path`."""
     write_bytes(path, text.encode())
 
 
 @contextmanager
 def replacing_directory(directory: Path) -> Iterator[Path]:
-    """An empty directory that takes the place of `directory` when the block ends without exception.
+    """Provide, in a `with` block, an empty directory that replaces `directory` when the block ends.
 
-    No system call of POSIX puts a directory in the place of another one. So the old one steps
-    aside first, and only once the new one is whole; what is left by whoever dies between the two
-    renames, `finish_replacement` brings to its end. The caller holds the lock on what it replaces.
-    Raises OSError naming a path.
+    If the block raises an exception, `directory` stays as it was. POSIX cannot replace a directory
+    in one step: the old one is renamed, then the new one. If the process dies in between, the next
+    call of `finish_replacement` completes the step. The caller must hold the directory's lock.
+
+    Raises:
+        OSError: The directory cannot be written; the error names a path.
     """
     coming, old = _beside(directory)
     finish_replacement(directory)
@@ -88,17 +96,20 @@ def replacing_directory(directory: Path) -> Iterator[Path]:
     except BaseException as error:
         if isinstance(error, OSError):
             name_path(error, directory)
-        with suppress(OSError):  # else whoever comes next does it
+        with suppress(OSError):  # else the next process that locks the directory does it
             finish_replacement(directory)
         raise
     shutil.rmtree(old, ignore_errors=True)
 
 
 def finish_replacement(directory: Path) -> None:
-    """What a killed process has left of a replacement is brought to its end, or undone."""
+    """Complete or undo a replacement of `directory` that a killed process left half done.
+
+    Does nothing if there is no such replacement.
+    """
     coming, old = _beside(directory)
     if old.exists() and not directory.exists():
-        # The old one steps aside only when the new one is whole.
+        # The old one is renamed only once the new one is whole.
         (coming if coming.exists() else old).rename(directory)
         sync_directory(directory.parent)
     for left in (coming, old):
@@ -107,6 +118,6 @@ def finish_replacement(directory: Path) -> None:
 
 
 def _beside(directory: Path) -> tuple[Path, Path]:
-    """Where the new directory comes into being, and where the old one waits for its end."""
+    """Return the paths of the new directory and of the old one during a replacement."""
     name = f".{directory.name}"
     return directory.with_name(f"{name}.coming"), directory.with_name(f"{name}.old")

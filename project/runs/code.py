@@ -1,10 +1,10 @@
 """Fingerprints of the code that decides a run's result, read without importing it.
 
-From every class that a configuration names (`_target_`) the definitions are followed that can be
-reached by name: base classes, functions, constants, in this project's tasks, data and models and in
-the user's own modules. Each is hashed by its syntax tree without comments, docstrings and empty
-fields, so that formatting changes nothing and Python versions agree. Installed libraries count by
-their versions, which a run records beside this.
+From each class that a configuration names (`_target_`), all definitions are followed that it uses
+by name: base classes, functions and constants in this project's packages that decide results
+(DECIDING) and in the user's own modules. Each definition is hashed by its syntax tree without
+comments, docstrings and empty fields, so that neither formatting nor the Python version matters.
+For installed libraries, the run record holds the versions instead.
 """
 
 import ast
@@ -26,11 +26,11 @@ from project.config.source import (
     place_in_project,
 )
 
-# Of this project, what decides results and is named by configurations.
+# Packages of this project that decide results and are named by configurations.
 DECIDING = ("tasks", "data", "models", "framework", "disk")
-# Where data files come from: what they hold is held against their SHA-256.
+# Code that fetches data files; their content is checked by SHA-256 instead.
 NOT_DECIDING = ("data/fetching.py", "data/mnist_files.py")
-# What trains them: another version of it is said, and refused nowhere.
+# Code that trains: another version of it leads to a notice, but is never refused.
 PLATFORM = ("seeding.py", "config/instantiate.py", "training")
 
 
@@ -38,11 +38,12 @@ def fingerprint(targets: Iterable[str]) -> dict[str, Any]:
     """Return the fingerprints of the code behind dotted names.
 
     Args:
-        targets: Names of classes or functions, as in `_target_`.
+        targets: Dotted names of classes or functions, as in `_target_`.
 
     Returns:
-        `definitions`: a SHA-256 by `module:name`; `digest`: one over all of them; `platform`: one
-        over the code of this project that trains whatever is named.
+        A dictionary. `definitions`: the SHA-256 of each definition, by `module:name`. `digest`: one
+        SHA-256 over all of them. `platform`: one over this project's code that trains any
+        configuration (PLATFORM).
     """
     definitions = _definitions(tuple(sorted(set(targets))))
     return {
@@ -53,7 +54,11 @@ def fingerprint(targets: Iterable[str]) -> dict[str, Any]:
 
 
 def targets_of(node: Any) -> list[str]:
-    """Return every `_target_` in a configuration, and functions that it names, sorted."""
+    """Return the values of all keys `_target_` and `prepare` in a configuration, sorted.
+
+    Args:
+        node: A dictionary or list, nested in any way; of other values the result is empty.
+    """
     return sorted(set(_targets(node)))
 
 
@@ -69,18 +74,27 @@ def _targets(node: Any) -> Iterator[str]:
 
 
 def changed_definitions(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Name the definitions in which two fingerprints differ."""
+    """Return the names of the definitions that differ between two fingerprints, sorted.
+
+    Args:
+        before: A fingerprint from `fingerprint`.
+        now: Another one.
+    """
     old, new = before.get("definitions", {}), now.get("definitions", {})
     return sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
 
 
 def file_of(definition: str) -> Path | None:
-    """Return the file in which a definition of a fingerprint stands now."""
+    """Return the file that holds a definition now; None if its module is not found.
+
+    Args:
+        definition: `module:name`.
+    """
     return module_path(definition.partition(":")[0])
 
 
 def clear_cache() -> None:
-    """Forget what this process has read of code, so that files are read anew."""
+    """Clear what this process has read of the code, so that the files are read again."""
     constructors.clear_cache()
     _definitions.cache_clear()
 
@@ -119,10 +133,10 @@ def _decides(module: str, path: Path) -> bool:
 
 
 class _Reachable:
-    """Follows names from definition to definition.
+    """Collects the hashes of all definitions that can be reached from some names.
 
     Args:
-        targets: The dotted names to begin with.
+        targets: The dotted names to start from.
     """
 
     def __init__(self, targets: Iterable[str]) -> None:
@@ -148,11 +162,11 @@ class _Reachable:
         return self._modules[name]
 
     def _visit_dotted(self, dotted: str) -> None:
-        """Follow the first name behind the longest part of `dotted` that is a module."""
+        """Follow the first name after the longest part of `dotted` that is a module."""
         if dotted in self._visited:  # modules may import from each other in a circle
             return
         self._visited.add(dotted)
-        if module_path(dotted) is not None:  # its names are followed where they are used
+        if module_path(dotted) is not None:  # names in a module are followed where they are used
             return
         parts = dotted.split(".")
         for split in range(len(parts) - 1, 0, -1):
@@ -164,7 +178,7 @@ class _Reachable:
                 return
 
     def _visit(self, module: Module, name: str) -> None:
-        """Hash what `name` means in a module, and all that it leads to."""
+        """Hash what `name` means in a module, and everything that this definition uses."""
         if (bound := module.bound.get(name)) is not None:
             self._add(f"{module.name}:{name}", bound, module)
             return
@@ -182,7 +196,7 @@ class _Reachable:
 
 
 def _has_effect(statement: ast.stmt) -> bool:
-    """Whether a statement at a module's top does more than to define or import names."""
+    """Return whether a statement at the top of a module does more than define or import names."""
     if isinstance(statement, ast.If):
         test = ast.unparse(statement.test)
         if test in ("TYPE_CHECKING", "typing.TYPE_CHECKING", "__name__ == '__main__'"):
@@ -204,13 +218,13 @@ def _only_imports(body: Sequence[ast.stmt]) -> bool:
 
 
 def _is_idle(node: Any) -> bool:
-    """Whether a statement does nothing: `pass`, and strings that document."""
+    """Return whether a statement does nothing: `pass`, or a constant such as a docstring."""
     is_constant = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     return is_constant or isinstance(node, ast.Pass)
 
 
 def _names(node: ast.AST) -> set[str]:
-    """Return the names that are used in a tree, as dotted as they are written."""
+    """Return the names that a tree uses, with dots as they are written."""
     found = set()
     for each in ast.walk(node):
         if isinstance(each, ast.Name):

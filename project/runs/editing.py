@@ -1,4 +1,4 @@
-"""Tags and notes of a run, which may change after it: they are no part of what it is."""
+"""Changes to the tags and the note of a run, which are not part of its identity."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,7 +12,11 @@ MAX_TAG_LENGTH = 100
 
 
 def check_tag(tag: str) -> str:
-    """Return a tag; raise ConfigurationError if it is empty, long, or holds control characters."""
+    """Return `tag` as it is.
+
+    Raises:
+        ConfigurationError: It is empty, longer than MAX_TAG_LENGTH, or has control characters.
+    """
     if not tag.strip() or len(tag) > MAX_TAG_LENGTH or not tag.isprintable():
         raise ConfigurationError(
             f"tag {tag!r}: must be 1 to {MAX_TAG_LENGTH} printable characters, on one line"
@@ -21,11 +25,17 @@ def check_tag(tag: str) -> str:
 
 
 def edit_tags(directory: Path, add: Iterable[str], remove: Iterable[str]) -> list[str]:
-    """Add and remove tags of a run; returns those that it has now.
+    """Change the tags in a run's record and return the new ones.
+
+    Args:
+        directory: The run directory.
+        add: Tags to add; one that the run already has is not repeated.
+        remove: Tags to remove; those that the run does not have are ignored.
 
     Raises:
-        NoRunError: There is no run.
-        RunLockedError: A process works on it.
+        ConfigurationError: A tag to add is not allowed.
+        NoRunError: The directory has no run record.
+        RunLockedError: Another process works on the run.
     """
     add, remove = [check_tag(tag) for tag in add], set(remove)
 
@@ -37,7 +47,12 @@ def edit_tags(directory: Path, add: Iterable[str], remove: Iterable[str]) -> lis
 
 
 def edit_note(directory: Path, text: str) -> None:
-    """Put a note in the place of the one that a run has; an empty text removes it."""
+    """Replace the note in a run's record; an empty text removes it.
+
+    Raises:
+        NoRunError: The directory has no run record.
+        RunLockedError: Another process works on the run.
+    """
 
     def change(record: dict[str, Any]) -> None:
         record["notes"] = text

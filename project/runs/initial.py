@@ -1,4 +1,4 @@
-"""`init_from`: which run's weights another one starts from. Imports no torch."""
+"""`init_from`: the run whose weights another run starts from. Imports no torch."""
 
 from pathlib import Path
 from typing import Any
@@ -6,23 +6,25 @@ from typing import Any
 from project.config.errors import ConfigurationError
 from project.runs.record import CorruptRunError, NoRunError, completed_record
 
-# Where the weights lie in the data folder of a machine to which they were sent.
+# Name of the checkpoint in the data folder of a machine that it was sent to.
 SENT_NAME = "init_from.ckpt"
 
 
 def settle_initial(config: dict[str, Any]) -> dict[str, Any]:
-    """Find the run that `init_from` names, and say in its place what decides the result.
+    """Return the configuration with `init_from` as a dictionary that identifies the weights.
 
-    A run is known by the SHA-256 of its weights; a variant's directory stands for the run of the
-    same seed, so that a sweep over seeds stays one variant, known by the other variant's hash.
+    Its keys are `run` (the path as given), `source` (the name of the run), `weights_sha256` and
+    `variant`. A path to a variant's directory means that variant's run at this run's seed; then
+    `variant` is that variant's hash, so that runs at all seeds stay one variant. Else it is None.
 
     Args:
-        config: With `init_from`: the path of a run or of a variant's directory, what this function
-            made of it before, or None.
+        config: `init_from` is the path of a run or of a variant's directory, a dictionary that this
+            function has returned before, or None. It is not changed in place.
 
     Raises:
-        NoRunError: There is no completed run of project.train.
-        ConfigurationError: What was stored is not what lies there now.
+        NoRunError: The path holds no completed run of project.train.
+        ConfigurationError: `init_from` is a dictionary, and its path holds another run or weights.
+        CorruptRunError: The run's record cannot be read or does not name its weights.
     """
     given = config.get("init_from")
     if given is None:
@@ -39,14 +41,19 @@ def settle_initial(config: dict[str, Any]) -> dict[str, Any]:
     if isinstance(given, dict) and given != settled:
         raise ConfigurationError(
             f"init_from={place}: it holds {settled['source']} with weights of SHA-256 "
-            f"{settled['weights_sha256']}, not {given.get('source')} with "
-            f"{given.get('weights_sha256')}"
+            f"{settled['weights_sha256']}, but the configuration asks for {given.get('source')} "
+            f"with {given.get('weights_sha256')}"
         )
     return config | {"init_from": settled}
 
 
 def source_directory(place: Path, seed: int) -> Path:
-    """Return the run directory: `place` itself, or in a variant's directory that of the seed."""
+    """Return the run directory that a path of `init_from` stands for.
+
+    Args:
+        place: A run directory or a variant's directory.
+        seed: Which run to take from a variant's directory.
+    """
     is_variant = not (place / "run.json").exists() and any(place.glob("seed_*"))
     return place / f"seed_{seed}" if is_variant else place
 
@@ -65,11 +72,12 @@ def _completed(directory: Path, place: Path) -> dict[str, Any]:
 
 
 def initial_checkpoint(config: dict[str, Any], data_folder: str | None) -> Path:
-    """Return the file with the weights that a run starts from.
+    """Return the path of the checkpoint that holds the weights a run starts from.
 
     Args:
-        config: With `init_from`, settled.
-        data_folder: Where files were sent to, if they were.
+        config: A configuration that `settle_initial` has returned, with `init_from` not None.
+        data_folder: The data folder that the checkpoint was sent to with the data, on another
+            machine; None where the initial run itself is stored.
     """
     if data_folder is not None:
         return Path(data_folder, SENT_NAME)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first one lets the batch at hand finish, a second one ends at once."""
+"""Handling of Ctrl-C and SIGTERM: the first lets the batch finish, a second ends the process."""
 
 import signal
 from types import FrameType, TracebackType
@@ -7,7 +7,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(BaseException):
-    """The run was asked to stop. A BaseException, as KeyboardInterrupt is, and for its reasons."""
+    """A signal has asked the run to stop.
+
+    A BaseException like KeyboardInterrupt, so that `except Exception` does not catch it.
+
+    Args:
+        signal_number: The signal; `exit_code` is 128 plus this number.
+    """
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(f"interrupted by {signal.Signals(signal_number).name}")
@@ -15,7 +21,13 @@ class Interrupted(BaseException):
 
 
 class StopFlag:
-    """While entered, remembers the first signal; a second one ends the process at once."""
+    """Context manager that remembers a first SIGINT or SIGTERM; a second one ends the process.
+
+    Leaving the `with` block restores the signal handlers.
+
+    Attributes:
+        signal_number: The signal that came; None if none has.
+    """
 
     def __init__(self) -> None:
         self.signal_number: int | None = None
@@ -41,6 +53,6 @@ class StopFlag:
             signal.signal(number, handler)
 
     def check(self) -> None:
-        """Raise Interrupted if a signal has come."""
+        """Raise Interrupted if a signal has come since the `with` block was entered."""
         if self.signal_number is not None:
             raise Interrupted(self.signal_number)

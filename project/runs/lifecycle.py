@@ -1,4 +1,4 @@
-"""The life of a run, the same for every command and launcher: found, locked, executed, recorded."""
+"""The steps of a run, the same for every command and launcher: find, lock, execute, record."""
 
 import os
 import shlex
@@ -21,33 +21,38 @@ from project.runs.spec import Execute, Result, RunSpec
 
 
 class ExitedError(Exception):
-    """The code of a run has called sys.exit, which is no way for a run to end."""
+    """The code of a run called sys.exit, so the run has failed."""
 
     exit_code = 1
 
 
 class DivergedError(Exception):
-    """The loss became infinite or NaN: an answer, though none that can be averaged."""
+    """The loss became infinite or NaN, so the run failed; a search counts this as an outcome."""
 
     exit_code = 1
 
 
 def load_or_run(spec: RunSpec, execute: Execute) -> dict[str, Any]:
-    """Return the record of the run: the stored one if it is completed, else a new one.
+    """Return the record of the run, which is executed first unless it is completed.
+
+    Args:
+        spec: The run.
+        execute: The function that executes it.
 
     Raises:
-        ConflictError: Another run, other data or other code stand there, or a link leads outside.
-        CorruptRunError: What stands there cannot be read.
+        ConflictError: The directory holds another run, other data or other code were used for it, a
+            link leads out of the output folder, or another process works on the run.
+        CorruptRunError: The stored record cannot be read.
         ExitedError: The run's own code called sys.exit.
-        OSError: Naming a path.
+        OSError: A file cannot be read or written; the error names a path.
     """
     directory = spec.directory
     directory.refuse_links_outside()
-    # Without the lock: a completed run can be read where nothing can be written.
+    # Without the lock, so that a completed run can be read in a read-only folder.
     if not spec.rerun and (record := _found(spec)) is not None:
         return record
     with directory.locked():
-        # Again: another process may have completed it until now.
+        # Again, because another process may have completed the run meanwhile.
         if not spec.rerun and (record := _found(spec)) is not None:
             return record
         try:
@@ -72,10 +77,17 @@ def _found(spec: RunSpec) -> dict[str, Any] | None:
 
 
 def run(spec: RunSpec, execute: Execute) -> dict[str, Any]:
-    """Execute and record the run; returns its record. The caller holds the lock.
+    """Execute the run, write its record, and return it. The caller must hold the run's lock.
+
+    The record says `running` at first, then `completed`, `interrupted` or `failed`.
+
+    Args:
+        spec: The run.
+        execute: The function that executes it; its exceptions are recorded and propagate.
 
     Raises:
         ConflictError: The code has changed since the run was prepared.
+        Interrupted: A signal stopped the run.
     """
     check_unchanged(spec)
     session = _Session(spec)
@@ -85,10 +97,13 @@ def run(spec: RunSpec, execute: Execute) -> dict[str, Any]:
             result = execute(spec, stop)
         except Interrupted:
             session.write(INTERRUPTED)
-            print(f"{spec.run.name}: the same command goes on from here", file=sys.stderr)
+            print(
+                f"{spec.run.name}: run the same command again to continue from here",
+                file=sys.stderr,
+            )
             raise
         except (Exception, SystemExit) as error:
-            # On a disk that is full neither may succeed: the user is to see the first cause.
+            # On a full disk both may fail; the user must still see the first error.
             with suppress(OSError):
                 log_failure(error)
             diverged = {"diverged": True} if isinstance(error, DivergedError) else {}
@@ -107,10 +122,10 @@ def run(spec: RunSpec, execute: Execute) -> dict[str, Any]:
 
 
 class _Session:
-    """One attempt at a run: when it began, where its numbers come from.
+    """One attempt at a run: when it began, and its provenance.
 
     Args:
-        spec: The run, whose directory is made ready.
+        spec: The run; its directory is created or kept, and config.yaml is written.
     """
 
     def __init__(self, spec: RunSpec) -> None:
@@ -125,18 +140,18 @@ class _Session:
             write_text(spec.directory.path / "code.diff", diff)
 
     def add_facts(self, result: Result) -> None:
-        """Add what is known once the run has been executed."""
+        """Add to the provenance what is known only after the execution."""
         machine = dict(result.machine)
         self.sources["device"] = machine.pop("device", "cpu")
         self.sources["machine"] |= machine
         self.sources["data"] = self.spec.data | result.data
 
     def seconds(self) -> float:
-        """Return how long it has taken so far."""
+        """Return the seconds since the attempt began."""
         return time.monotonic() - self._started
 
     def write(self, status: str, **facts: Any) -> dict[str, Any]:
-        """Write run.json; returns its content."""
+        """Write run.json and return its content."""
         record = _record(self.spec, status, self.sources, self.began) | facts
         write_record(self.spec.directory.path, record)
         return record
@@ -167,7 +182,12 @@ def _record(spec: RunSpec, status: str, sources: dict[str, Any], began: datetime
 
 
 def summary(record: Mapping[str, Any], directory: Path) -> str:
-    """Return the result of a completed run in one line."""
+    """Return one line about the result of a completed run.
+
+    Args:
+        record: The run record.
+        directory: The run directory.
+    """
     name = record["metric"]["name"]
     value = record["metrics"].get(f"test/{name}")
     is_number = isinstance(value, int | float)
@@ -179,11 +199,16 @@ def summary(record: Mapping[str, Any], directory: Path) -> str:
 
 
 def metric_text(name: str, value: float) -> str:
-    """Return a metric's value as it is shown: shares in percent, else four digits."""
+    """Return a metric's value as text: errors and accuracies in percent, others with four digits.
+
+    Args:
+        name: The metric's name without its stage.
+        value: Its value; a share of 1 for errors and accuracies.
+    """
     is_share = name.split("_")[-1] in ("error", "accuracy")
     return f"{100 * value:.2f} %" if is_share else f"{value:.4g}"
 
 
 def typed_command() -> str:
-    """Return this process's command as it was typed."""
+    """Return the command line of this process, quoted for a shell."""
     return shlex.join(sys.orig_argv)

@@ -1,4 +1,4 @@
-"""Who works on a run: one process at a time."""
+"""The lock of a run, which only one process at a time can hold."""
 
 import os
 import socket
@@ -14,12 +14,14 @@ from project.runs.record import RunLockedError
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Be the only process that works on the run in `directory` while entered.
+    """Hold the lock of the run in `directory` inside the `with` block.
 
-    The operating system drops the lock with its process: a dead holder is no obstacle.
+    The operating system releases the lock when the process ends, however it ends. With the lock
+    held, a replacement of the directory that a killed process left half done is completed.
 
     Raises:
         RunLockedError: Another process holds the lock; the message names it.
+        OSError: The lock file cannot be written.
     """
     directory.parent.mkdir(parents=True, exist_ok=True)
     path = lock_path(directory)
@@ -31,7 +33,7 @@ def locked(directory: Path) -> Iterator[None]:
             f"{directory} is being worked on by {holder(directory)}; wait for it, or stop it"
         ) from None
     try:
-        # In the lock file and not in run.json, which is written seconds later.
+        # In the lock file, because run.json is written only seconds later.
         _name_holder(path)
         finish_replacement(directory)
         yield
@@ -55,15 +57,22 @@ def lock_path(directory: Path) -> Path:
 def log_path(directory: Path) -> Path:
     """Return the file that holds what a sweep's job printed, until its run is completed.
 
-    It lies beside the directory, as the lock does: the job may fail before it can create anything.
+    It is beside the directory, like the lock file, because the job may fail before it creates the
+    directory.
     """
     return directory.with_name(f".{directory.name}.log")
 
 
 def holder(directory: Path) -> str:
-    """Name the process that works on the run in `directory`, or the last one that did."""
+    """Return text that names the process that holds the lock of a run, or the last one that did.
+
+    The text has `?` for process and host if the lock file cannot be read.
+
+    Args:
+        directory: The run directory.
+    """
     try:
         process, host = lock_path(directory).read_text(errors="replace").split()
-    except (OSError, ValueError):  # it is being written
+    except (OSError, ValueError):  # missing, or just being written
         process = host = "?"
     return f"process {process} on {host}"

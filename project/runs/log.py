@@ -1,4 +1,4 @@
-"""run.log: what a run says while it works."""
+"""run.log, the log file of a run."""
 
 import logging
 import sys
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 class _RunLog(logging.FileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Let the error out, as that of any other file of the run.
+        """Raise the error of a failed write, as for any other file of the run.
 
         logging itself would print a traceback for every line and go on.
         """
@@ -19,9 +19,15 @@ class _RunLog(logging.FileHandler):
 
 
 class LogFile:
-    """As long as it is entered, log lines go to `path`, and off a terminal to stderr as well.
+    """Context manager that writes log messages to a file, and to stderr if that is no terminal.
 
-    Raises OSError where they cannot be written.
+    Messages of level INFO and above are written, also about exceptions that end a thread.
+
+    Args:
+        path: The log file; messages are appended.
+
+    Raises:
+        OSError: The file cannot be opened, or a message cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -46,16 +52,24 @@ class LogFile:
 
 
 def log_failure(error: BaseException, what: str = "the run failed") -> None:
-    """One line for what the user can mend (as in `project.command`); a bug with its traceback."""
+    """Log an error: one line if the user can fix it, with its traceback if it is a bug.
+
+    The user can fix an OSError, and an exception with an `exit_code`.
+
+    Args:
+        error: The error.
+        what: The beginning of the message.
+    """
     expected = hasattr(error, "exit_code") or isinstance(error, OSError)
     log.error("%s: %s", what, error, exc_info=None if expected else error)
 
 
 def log_thread_failure(failure: threading.ExceptHookArgs) -> None:
-    """In the place of a traceback on stderr.
+    """Log an exception that ended a thread; used as `threading.excepthook`.
 
-    TensorBoard writes in a thread and raises the same error again in the run's own.
+    This replaces the traceback on stderr. TensorBoard, which writes in a thread, raises the same
+    error again in the main thread.
     """
     thread = failure.thread.name if failure.thread else "a thread"
-    with suppress(OSError):  # the disk that failed may be this file's too
+    with suppress(OSError):  # the log file may be on the disk that failed
         log_failure(failure.exc_value or failure.exc_type(), f"{thread} failed")

@@ -1,4 +1,4 @@
-"""Whether stored runs come from the data and the code that there are now: else nothing is mixed."""
+"""Checks that stored runs were made with the present data and code, so that results do not mix."""
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -16,18 +16,20 @@ MAX_SHOWN = 10  # changed definitions
 
 
 def check_stored(spec: RunSpec) -> dict[str, Any] | None:
-    """Return the stored record if it is this very run's; None where there is none.
+    """Return the stored record of the run; None if there is none.
 
     Raises:
-        ConflictError: It is another run, or one of other data or code.
+        ConflictError: The directory holds another run, or the run was made with other data or,
+            unless `spec.accepts_code`, with other code.
+        CorruptRunError: The record cannot be read.
     """
     directory = spec.directory.path
     record = read_record(directory)
     if record is not None:
         if record["name"] != spec.run.name:
             raise ConflictError(
-                f"{directory} holds the run {record['name']}; move it to where its name says, or "
-                "pass rerun=true"
+                f"{directory} holds another run, {record['name']}; move it to the directory of "
+                "that name, or pass rerun=true"
             )
         _check_source(spec, record, directory)
         if not spec.accepts_code and is_other_code(spec, record):
@@ -36,16 +38,17 @@ def check_stored(spec: RunSpec) -> dict[str, Any] | None:
 
 
 def check_variant(spec: RunSpec, remade: Collection[Path] = ()) -> None:
-    """Refuse to extend a variant whose runs, at other seeds, are of other data or other code.
+    """Check that the stored runs of a variant were made with the present data and code.
 
-    A record that cannot be read is left to its own run.
+    Runs whose record cannot be read are not checked.
 
     Args:
         spec: A run of the variant.
-        remade: The directories of runs that are going to be made again.
+        remade: The directories of runs that will be made again, which are not checked either.
 
     Raises:
-        ConflictError: Naming those runs, and what changed.
+        ConflictError: Runs were made with other data or, unless `spec.accepts_code`, other code.
+            The message names them and what changed.
     """
     directory = spec.directory.path
     remade = {*remade, directory} if spec.rerun else set(remade)
@@ -63,9 +66,9 @@ def check_variant(spec: RunSpec, remade: Collection[Path] = ()) -> None:
 
 
 def check_unchanged(spec: RunSpec) -> None:
-    """Raise ConflictError where the code is no longer that for which a run was prepared.
+    """Raise ConflictError if the code has changed since the run was prepared.
 
-    A sweep prepares all of its jobs at its beginning; each imports the code as it then is.
+    A sweep prepares all jobs when it begins, but each job imports the code when it starts.
     """
     if not spec.targets:
         return
@@ -73,13 +76,18 @@ def check_unchanged(spec: RunSpec) -> None:
     if now["digest"] != spec.code["digest"]:
         changed = "\n".join(_changes(spec.code, now))
         raise ConflictError(
-            f"{spec.run.name}: the code has changed since the command was typed:\n{changed}\n"
-            "the command, typed again, says what has been made with which code"
+            f"{spec.run.name}: the code has changed since the command was started:\n{changed}\n"
+            "run the command again to see which runs were made with which code"
         )
 
 
 def is_other_code(spec: RunSpec, record: Mapping[str, Any]) -> bool:
-    """Whether a record is of a run of other code than there is now."""
+    """Return whether a stored run was made with other code than the present.
+
+    Args:
+        spec: The run, with the fingerprints of the present code.
+        record: The record of the stored run.
+    """
     return _code(record).get("digest") != spec.code["digest"]
 
 
@@ -99,7 +107,7 @@ def _check_source(spec: RunSpec, record: Mapping[str, Any], directory: Path) -> 
 
 
 def _other_code(spec: RunSpec, others: Mapping[Path, Mapping[str, Any]]) -> str:
-    """Say which runs are of other code, what changed, and what to type."""
+    """Return a message: which runs were made with other code, what changed, what to type."""
     first = next(iter(others.values()))
     before = _code(first)
     seeds = ",".join(str(record["seed"]) for record in others.values())
@@ -110,7 +118,7 @@ def _other_code(spec: RunSpec, others: Mapping[Path, Mapping[str, Any]]) -> str:
     again = "the run" if len(others) == 1 else "them"
     return "\n".join(
         [
-            f"{which} {were} made by other code than there is now:",
+            f"{which} {were} made with code that has changed since:",
             *_changes(before, spec.code),
             *_diff_command(first, before, spec.code),
             f"-m seed={seeds} rerun=true makes {again} again; code=accept keeps {again} beside the "
@@ -120,7 +128,7 @@ def _other_code(spec: RunSpec, others: Mapping[Path, Mapping[str, Any]]) -> str:
 
 
 def _changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Return a line for each definition that changed, and the file in which it stands."""
+    """Return a line for each changed definition, with the file that holds it."""
     changed = code.changed_definitions(before, now)
     lines = [
         f"  {name.replace(':', '.').removesuffix('.')} in {code.file_of(name) or '?'}"
@@ -133,7 +141,7 @@ def _changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 def _diff_command(
     record: Mapping[str, Any], before: dict[str, Any], now: dict[str, Any]
 ) -> list[str]:
-    """Return a line with the git command that shows the change, where git knows of it."""
+    """Return a line with the git command that shows the change; none if git does not know it."""
     commit = (record["provenance"].get("git") or {}).get("commit")
     files = {code.file_of(name) for name in code.changed_definitions(before, now)}
     known = sorted(str(path) for path in files if path and path.is_relative_to(REPOSITORY))
@@ -143,7 +151,18 @@ def _diff_command(
 
 
 def platform_notice(spec: RunSpec, records: Sequence[Mapping[str, Any]]) -> str | None:
-    """Return a line about completed runs that another version of the platform has made."""
+    """Return a line that counts the runs trained by another version of the platform's code.
+
+    The platform is this project's code that trains any configuration (`code.PLATFORM`). Such runs
+    are not refused.
+
+    Args:
+        spec: A run, with the fingerprints of the present code.
+        records: The records of completed runs.
+
+    Returns:
+        None if all runs were trained by the present version.
+    """
     now = spec.code["platform"]
     count = sum(_code(record).get("platform") != now for record in records)
     if not count:

@@ -1,4 +1,4 @@
-"""From a composed configuration to a run that has a name: checked once, data in place."""
+"""Preparation of a run: its configuration is checked, its data settled, and the run named."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,22 +16,23 @@ from project.runs.code import fingerprint, targets_of
 from project.runs.initial import SENT_NAME, initial_checkpoint, settle_initial
 from project.runs.spec import RunSpec
 
-# Below the output folder: runs of `debug=...`, made anew each time, which no reader of runs sees.
+# Folder in the output folder for runs with `debug=...`: made anew each time, never listed.
 DEBUG = "debug"
-# What a command asks for once; a stored configuration that is used again does not ask for it.
+# Requests to one command, which a stored configuration must not repeat when it is used again.
 NOT_STORED: dict[str, Any] = {"rerun": False, "verify": None, "code": None, "trust_code": False}
 
 
 def prepare_run(config: dict[str, Any], typed: str = "", overrides: Sequence[str] = ()) -> RunSpec:
-    """Check a resolved configuration, see what data there is, and name the run.
+    """Check a resolved configuration, settle its data and initial weights, and return its run.
 
     Args:
-        config: Plain values, as `project.config.compose` gives them.
+        config: Plain values, as `project.config.compose` returns them.
         typed: The command as it was typed, for the record.
-        overrides: The words that led to the configuration, for the record.
+        overrides: The overrides that led to the configuration, for the record.
 
     Raises:
-        ConfigurationError: Naming the key and the rule that is broken.
+        ConfigurationError: A value breaks a rule; the message names its key and the rule.
+        NoRunError: `init_from` names no completed run.
     """
     check_chosen(config, options)
     checked = validate_train(config)
@@ -39,7 +40,7 @@ def prepare_run(config: dict[str, Any], typed: str = "", overrides: Sequence[str
     check_engine(config)
     check_loggers(config["logger"])
     config, facts = prepare_data(settle_initial(config))
-    validate_train(config)  # what has been settled is part of the run's name
+    validate_train(config)  # again: settled values are part of the run's name
     check_keys(config)
     targets = deciding_targets(config)
     outputs, is_scratch = Path(checked.paths.outputs), checked.debug is not None
@@ -60,16 +61,18 @@ def prepare_run(config: dict[str, Any], typed: str = "", overrides: Sequence[str
 
 
 def prepare_data(config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Let the data's own `prepare` function settle what its section leaves open.
+    """Return the configuration with its data section settled, and facts about the data.
 
-    Keys of the model that are null take what the settled section says under the same name: how
-    many classes there are, how large the images are.
+    The function that `data.prepare` names, if any, settles the section. Keys of the model that are
+    null (number of classes, size of the images) take the value of the same key in this section.
 
     Returns:
-        The configuration, and facts about the data: `dataset`, `fetched_from`, `source`.
+        The new configuration, and facts for the run record: `dataset`, `fetched_from`, `source`;
+        none if `data.prepare` is null.
 
     Raises:
-        ConfigurationError: It returns anything else, or the data do not say what the model asks.
+        ConfigurationError: The function does not return two dictionaries, or the section lacks a
+            value that the model needs.
     """
     section = config["data"]
     if section.get("prepare") is None:
@@ -85,32 +88,35 @@ def prepare_data(config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
 
 
 def _with_shape(config: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-    """Return the configuration with settled data, and a model that knows their shape."""
+    """Return the configuration with settled data and a model that has the data's shape."""
     model = config.get("model")
     if model is not None:
         open_keys = sorted(key for key in SETTLED if key in model and model[key] is None)
         missing = [key for key in open_keys if data.get(key) is None]
         if missing:
             raise ConfigurationError(
-                f"model.{missing[0]}: is null, and data={data['name']} does not say what it is; "
-                "type a number"
+                f"model.{missing[0]}: is null, and data={data['name']} does not set it; give a "
+                "number"
             )
         model = model | {key: data[key] for key in open_keys}
     return config | {"data": data, "model": model}
 
 
 def deciding_targets(config: dict[str, Any]) -> list[str]:
-    """Return the names of the classes that decide a run's result."""
+    """Return the dotted names of the classes and functions that decide a run's result, sorted."""
     sections = {key: value for key, value in with_engine(config).items() if key not in IGNORED}
     sections["callbacks"] = deciding_callbacks(config.get("callbacks"))
     return targets_of(sections)
 
 
 def files_to_send(config: dict[str, Any]) -> dict[str, bytes]:
-    """Return what the data folder of another machine has to hold, by path in it.
+    """Return the files that a run's data folder must hold on another machine.
 
-    The module of the data's `prepare` function may have a function `files_to_send` that says so;
-    the weights of `init_from` go along.
+    These are the files that the function `files_to_send` returns, if the module of the function
+    that `data.prepare` names has one, and the checkpoint of `init_from`, if it is not null.
+
+    Returns:
+        The content of each file, by its path in the data folder.
     """
     files: dict[str, bytes] = {}
     prepare = config["data"].get("prepare")

@@ -1,4 +1,4 @@
-"""Where a run's numbers come from: code, versions, machine."""
+"""Provenance of a run's results: state of the code, package versions, machine and threads."""
 
 import json
 import os
@@ -12,7 +12,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 PACKAGES = (
     "torch", "torchvision", "pytorch-lightning", "torchmetrics", "hydra-core", "omegaconf", "numpy",
 )  # fmt: skip
-# Lies beside a copy of the code that was sent to another machine, where there is no git.
+# File with the git state in a copy of the code that was sent to another machine.
 SENT_FROM = "sent_from.json"
 # Environment variables that change how numbers are computed.
 NUMERIC_VARIABLES = (
@@ -25,8 +25,8 @@ MAX_DIFF_BYTES = 1_000_000
 
 
 def available_cores() -> int:
-    """Return how many processors this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux alone has it
+    """Return the number of CPU cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # only Linux has it
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
@@ -42,10 +42,13 @@ def _git(repository: Path, *arguments: str) -> str:
 
 
 def git_state(repository: Path = PROJECT) -> dict[str, Any]:
-    """Return `{"commit": 40 hex digits, "dirty": bool}`; None for both where there is no git.
+    """Return the git state of the code: `{"commit": 40 hex digits, "dirty": bool}`.
+
+    Both values are None if git is missing or the code is in no repository.
 
     Args:
-        repository: A folder in it. Of a copy that was sent: the state of what was copied.
+        repository: A folder in the repository. In a copy of the code that was sent to another
+            machine, the state of the original.
     """
     sent_from = repository / SENT_FROM
     if sent_from.exists():
@@ -59,7 +62,11 @@ def git_state(repository: Path = PROJECT) -> dict[str, Any]:
 
 
 def uncommitted_changes(repository: Path = PROJECT) -> str:
-    """Return `git diff HEAD` of the code; empty where there is none, or it is a megabyte long."""
+    """Return `git diff HEAD` of the code.
+
+    Returns:
+        Empty if there is no change, no git, or the diff is longer than MAX_DIFF_BYTES.
+    """
     try:
         diff = _git(repository, "diff", "HEAD", "--", ".")
     except (OSError, subprocess.SubprocessError):
@@ -68,7 +75,7 @@ def uncommitted_changes(repository: Path = PROJECT) -> str:
 
 
 def package_version(package: str) -> str | None:
-    """Return the version of an installed package; None if it is missing."""
+    """Return the version of an installed package; None if it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -86,7 +93,11 @@ def _processor() -> str:
 
 
 def provenance(threads: int) -> dict[str, Any]:
-    """Return what is known before anything is computed: git, versions, machine, threads."""
+    """Return the provenance that is known before a run begins: git, versions, machine, threads.
+
+    Args:
+        threads: The number of threads that the run will compute with.
+    """
     environment = {
         name: value
         for name, value in os.environ.items()

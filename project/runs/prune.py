@@ -1,4 +1,4 @@
-"""Making room: runs or their checkpoints are moved to `<outputs>/trash`, and nothing is deleted."""
+"""Moving runs, or only their checkpoints, to `<outputs>/trash` to make room; deletes nothing."""
 
 import os
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ CHECKPOINTS = "*.ckpt*"
 
 @dataclass(frozen=True)
 class Pruned:
-    """What was done with a run, or why nothing.
+    """Result of pruning a run.
 
     Attributes:
         directory: The run directory.
-        size: Bytes that were moved.
-        kept_because: Why it stays; empty if it was moved.
+        size: Bytes that were moved, or would be in a dry run.
+        kept_because: Why the run stays; empty if it does not.
     """
 
     directory: Path
@@ -29,12 +29,12 @@ class Pruned:
 
 
 def directory_size(directory: Path) -> int:
-    """Return the bytes of the files in a run directory."""
+    """Return the size of all files in a run directory, in bytes; 0 if it does not exist."""
     return sum(entry.stat(follow_symlinks=False).st_size for entry in _files(directory))
 
 
 def last_change(directory: Path) -> float:
-    """Return when a file of the run changed last, in seconds since the epoch."""
+    """Return the time of the last change to a file of the run, in seconds since 1970; 0 if none."""
     return max((entry.stat().st_mtime for entry in _files(directory)), default=0.0)
 
 
@@ -48,13 +48,15 @@ def _files(directory: Path) -> Iterator["os.DirEntry[str]"]:
 
 
 def prune_run(directory: Path, outputs: Path, only_checkpoints: bool, dry: bool) -> Pruned:
-    """Move a run, or its checkpoints, to the trash.
+    """Move a run, or only its checkpoints, to the trash.
+
+    A run that another process works on stays, and so does one without checkpoints to move.
 
     Args:
         directory: The run directory.
         outputs: The output folder.
-        only_checkpoints: Leave record, history and events where they are.
-        dry: Only say what would be done.
+        only_checkpoints: Move only the checkpoints; the run's other files stay.
+        dry: Move nothing, but return what would be moved.
     """
     checkpoints = sorted(directory.glob(CHECKPOINTS))
     if only_checkpoints and not checkpoints:

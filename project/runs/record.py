@@ -1,4 +1,4 @@
-"""run.json: what a run says about itself. Written whole or not at all."""
+"""run.json, the run record, which is written whole or not at all."""
 
 import json
 import re
@@ -30,26 +30,26 @@ KEYS_OF_COMPLETED: dict[str, type] = {
 
 
 class NoRunError(Exception):
-    """There is no completed run where one was named."""
+    """There is no run, or no completed run, where one was named."""
 
     exit_code = 2
 
 
 class CorruptRunError(Exception):
-    """A file of the run cannot be read."""
+    """A stored file, such as a run record, is damaged or has an unknown format."""
 
     exit_code = 3
 
 
 class RunLockedError(ConflictError):
-    """Another process works on the run; it may be asked for again later."""
+    """Another process works on the run; a later attempt may succeed."""
 
 
 def read_record(directory: Path) -> dict[str, Any] | None:
-    """Return the content of `directory`/run.json; None where there is none.
+    """Return the run record in `directory`; None if there is none.
 
     Raises:
-        CorruptRunError: The file is no run record of this version.
+        CorruptRunError: run.json is no JSON, has another schema, or lacks a key.
     """
     path = directory / RECORD
     try:
@@ -59,14 +59,14 @@ def read_record(directory: Path) -> dict[str, Any] | None:
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CorruptRunError(f"{path} is damaged ({error}); {WAY_OUT}") from None
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
-        raise CorruptRunError(f"{path} is no run record of schema {SCHEMA}; {WAY_OUT}")
+        raise CorruptRunError(f"{path} is not a run record of schema {SCHEMA}; {WAY_OUT}")
     if lacking := _lacking(record):
         raise CorruptRunError(f"{path} lacks {', '.join(lacking)}; {WAY_OUT}")
     return record
 
 
 def _lacking(record: dict[str, Any]) -> list[str]:
-    """Return the keys of which a record has none, or none that can be used."""
+    """Return the required keys that a record lacks or that have a value of a wrong kind."""
     status = record.get("status")
     keys = KEYS | (KEYS_OF_COMPLETED if status == COMPLETED else {})
     lacking = [key for key, kind in keys.items() if type(record.get(key)) is not kind]
@@ -86,11 +86,15 @@ def _lacking(record: dict[str, Any]) -> list[str]:
 
 
 def completed_record(directory: Path) -> dict[str, Any] | None:
-    """Return the record of a completed run; None for any other. Raises CorruptRunError."""
+    """Return the record of a completed run; None if there is none or the run is not completed.
+
+    Raises:
+        CorruptRunError: run.json is no JSON, has another schema, or lacks a key.
+    """
     record = read_record(directory)
     return record if record is not None and record["status"] == COMPLETED else None
 
 
 def write_record(directory: Path, record: dict[str, Any]) -> None:
-    """Write run.json, whole or not at all."""
+    """Write `record` to run.json in `directory`, whole or not at all."""
     write_text(directory / RECORD, json.dumps(record, indent=2) + "\n")

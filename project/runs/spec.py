@@ -1,4 +1,4 @@
-"""What a job has to know, and what it leaves: a run that is prepared, and its result."""
+"""A prepared run, which is all that a job needs to know, and the result of its execution."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,22 +12,23 @@ from project.runs.interruption import StopFlag
 
 @dataclass(frozen=True)
 class RunSpec:
-    """A validated configuration with its run directory: all that a job has to know.
+    """A prepared run: a checked configuration, the run directory, and what the run record needs.
 
     Attributes:
         command: `train` or `disk`.
-        config: Resolved plain values, as they are stored.
-        run: Which run it is.
+        config: The resolved configuration, as plain values; stored in config.yaml.
+        run: The run's identity: its variant and its seed.
         outputs: The output folder.
-        threads: How many threads compute.
-        data: What is known of the data before they are read: `dataset`, `fetched_from`, `source`.
+        threads: How many threads to compute with.
+        data: Facts about the data that are known before they are read: `dataset`, `fetched_from`,
+            `source`.
         code: Fingerprints of the code that decides the result (`project.runs.code`).
-        targets: The names whose code that is.
+        targets: The dotted names whose code has these fingerprints.
         typed: The command as it was typed.
-        overrides: The words of the command line that lead to this configuration.
-        rerun: Whether a completed run is to be made again.
-        accepts_code: Whether runs of other code may be kept and extended.
-        data_folder: Where the data are on this machine, if not where the configuration says.
+        overrides: The overrides that lead to this configuration.
+        rerun: Whether to execute the run again if it is completed.
+        accepts_code: Whether stored runs made with other code are accepted.
+        data_folder: The folder of the data on this machine; None if the configuration says it.
     """
 
     command: str
@@ -50,11 +51,11 @@ class RunSpec:
         return RunDirectory(self.run, self.outputs)
 
     def at_seed(self, seed: int, overrides: Sequence[str]) -> "RunSpec":
-        """Return the run of the same variant at another seed.
+        """Return a copy for the same variant at another seed.
 
         Args:
             seed: The seed.
-            overrides: The words of the command line that lead to it.
+            overrides: The overrides that lead to the new run.
         """
         return replace(
             self,
@@ -66,15 +67,15 @@ class RunSpec:
 
 @dataclass(frozen=True)
 class Result:
-    """What an executed run leaves beside its files.
+    """The result of an executed run, for its record.
 
     Attributes:
-        parameters: Number of trainable parameters.
+        parameters: The number of trainable parameters.
         metrics: `train/...` and `val/...` of the last epoch, and `test/...`.
-        training_seconds: Over all sessions, without start-up and the final test.
+        training_seconds: The training time over all sessions, without start-up and final test.
         facts: Further keys of the run record, such as `epochs`.
-        data: Further keys of its provenance of data, such as `test`.
-        machine: `device`, and further keys of its provenance of the machine.
+        data: Further keys of `provenance.data`, such as `test`.
+        machine: `device`, and further keys of `provenance.machine`.
     """
 
     parameters: int

@@ -1,6 +1,6 @@
-"""What a tuning study has tried, on disk: `<outputs>/tuning/<study>/trials.json` beside its runs.
+"""The trials of a tuning study on disk, `<outputs>/tuning/<study>/trials.json`.
 
-Written after every trial from the study's own storage, for whoever has no Optuna to open that with.
+The file is written after every trial, so that readers do not need Optuna.
 """
 
 import json
@@ -18,11 +18,14 @@ COMPLETE, PRUNED, FAILED = "complete", "pruned", "failed"
 
 @dataclass(frozen=True)
 class Trial:
-    """One choice of values.
+    """One trial of a study: a choice of values, and what came of it.
 
-    state: COMPLETE; PRUNED, stopped before all its seeds because it was hopeless; or FAILED.
-    value: the mean of the objective over the seeds that were run, None where there is none.
-    errors: the objective by seed.
+    Attributes:
+        number: The trial's number in the study.
+        state: COMPLETE, PRUNED (stopped before all its seeds, because it was hopeless) or FAILED.
+        values: The chosen value of each searched key.
+        value: The mean of the objective over the seeds that were run; None if none was completed.
+        errors: The objective at each seed that was completed, by seed.
     """
 
     number: int
@@ -34,10 +37,19 @@ class Trial:
 
 @dataclass(frozen=True)
 class History:
-    """A study so far.
+    """A study with all its trials so far.
 
-    words: what all trials have in common, as on a command line. space: what was searched, by key.
-    direction: `min` or `max`, which values of the objective are better.
+    Attributes:
+        study: The study's name.
+        objective: The metric that is optimised.
+        seeds: The seeds at which each trial runs.
+        words: The overrides that all trials have in common.
+        space: The distribution of each searched key, as text.
+        sampler: The class of Optuna's sampler.
+        pruner: The class of Optuna's pruner.
+        versions: The versions of the packages that search.
+        trials: The trials, in the order in which they began.
+        direction: `min` or `max`: whether low or high values of the objective are better.
     """
 
     study: str
@@ -53,23 +65,27 @@ class History:
 
     @property
     def best(self) -> Trial | None:
-        """Of the complete trials."""
+        """The complete trial with the best value; None if no trial is complete."""
         complete = [each for each in self.trials if each.state == COMPLETE]
         choose = min if self.direction == "min" else max
         return choose(complete, key=lambda each: each.value or 0.0, default=None)
 
     @property
     def in_percent(self) -> bool:
-        """Whether the objective is an error, a share of 1."""
+        """Whether the objective is an error, that is a share of 1 to show in percent."""
         return self.objective.endswith("/error")
 
     def write(self, folder: Path) -> None:
-        """To `folder`, whole or not at all."""
+        """Write trials.json to `folder`, whole or not at all."""
         write_text(folder / HISTORY, json.dumps(asdict(self), indent=1) + "\n")
 
 
 def read_histories(outputs: Path) -> list[History]:
-    """Of every study under `outputs`, by name; raises CorruptRunError."""
+    """Return the history of each study under `outputs`, sorted by the study's folder.
+
+    Raises:
+        CorruptRunError: A trials.json cannot be read.
+    """
     return [_read(path) for path in sorted((outputs / FOLDER).glob(f"*/{HISTORY}"))]
 
 

@@ -1,1 +1,1 @@
-"""What is learnt, and by which metric it is judged: LightningModules around a net."""
+"""Tasks: LightningModules that define the loss and the metrics with which a net is trained."""

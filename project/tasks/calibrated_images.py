@@ -1,4 +1,4 @@
-"""A net that classifies images as it is used: plain pixels in, calibrated probabilities out."""
+"""Export of image classifiers as nets from plain pixels to scores and calibrated probabilities."""
 
 import torch
 from torch import Tensor, nn
@@ -16,12 +16,12 @@ OUTPUTS = (
 
 
 class CalibratedClassifier(nn.Module):
-    """Images (N, C, H, W) of plain pixels to scores and probabilities of their classes.
+    """Net that maps images (N, C, H, W) of plain pixels to scores and calibrated probabilities.
 
     Args:
-        net: Maps images as the run's own data give them.
-        data: The run's data, with the mean and std by which they are normalised.
-        temperature: By which scores are divided before they become probabilities.
+        net: The trained net, which expects normalised images.
+        data: The run's data module, whose mean and std normalise the images.
+        temperature: The scores are divided by it before the softmax.
     """
 
     mean: Tensor
@@ -36,20 +36,22 @@ class CalibratedClassifier(nn.Module):
         self.register_buffer("std", data.std)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what `answers` says about plain pixels (N, C, H, W)."""
+        """Normalise plain pixels (N, C, H, W); return scores and probabilities (N, classes)."""
         return self.answers(self.net((images / self.levels - self.mean) / self.std))
 
     def answers(self, scores: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the net's scores (N, classes), and the calibrated probabilities."""
+        """Return the net's scores (N, classes) unchanged, and the calibrated probabilities."""
         return scores, (scores / self.temperature).softmax(1)
 
 
 def images_exportable(net: nn.Module, data: ImageSet) -> Exportable:
-    """Return a trained net with its normalisation and its calibration.
+    """Return a trained classifier, combined with its normalisation and calibration, for export.
+
+    The temperature is fitted on the validation images; without any it is 1.
 
     Args:
-        net: Maps images as the run's data give them.
-        data: The run's data, set up.
+        net: The trained net, which expects normalised images.
+        data: The run's data module, set up.
     """
     validation = len(data.val)
     temperature = 1.0
@@ -77,7 +79,7 @@ def _parts(count: int) -> tuple[Tensor, ...]:
 
 
 def _own(data: ImageSet) -> list[Tensor]:
-    """Return the validation images as the run has them, filled up with training images."""
+    """Return batches of up to `EXAMPLES` normalised images: validation first, then training."""
     left, batches = EXAMPLES, []
     for images in (data.val, data.train):
         count = min(left, len(images))

@@ -1,4 +1,4 @@
-"""A net that compares pairs, ready for use: plain pixels in, calibrated probabilities out."""
+"""Export of nets that compare digits: plain pixels to scores and calibrated probabilities."""
 
 from typing import NamedTuple
 
@@ -31,13 +31,14 @@ IMAGES_MODULE = "project/data/images.py"
 
 
 class Calibration(NamedTuple):
-    """The temperatures of a net.
+    """The temperatures of a net's outputs, fitted on validation pairs.
 
     Attributes:
-        pairs: Validation pairs on which they were fitted; with 0 all of them are 1.
-        comparison: That of the comparison.
-        digits: That of the digits; None for a net that names none.
-        digits_as_logarithms: Whether the net gives probabilities.
+        pairs: The number of validation pairs; if it is 0, all temperatures are 1.
+        comparison: The temperature of the comparison scores.
+        digits: The temperature of the digit scores; None for a net without digit outputs.
+        digits_as_logarithms: Whether the net's digit outputs are probabilities; their logarithms
+            are then used as scores.
     """
 
     pairs: int
@@ -47,8 +48,13 @@ class Calibration(NamedTuple):
 
 
 def calibrate(net: nn.Module, data: DigitPairsData) -> Calibration:
-    """Return the temperatures of `net` on the run's validation pairs: a tenth of a second."""
-    pairs = data.val if len(data.val) else data.train  # either shows what the outputs are
+    """Fit the temperatures of `net` on the run's validation pairs; takes a tenth of a second.
+
+    Args:
+        net: The trained net.
+        data: The run's data module, set up.
+    """
+    pairs = data.val if len(data.val) else data.train  # either shows which outputs the net has
     with torch.inference_mode():
         comparison, digits = net(pairs.images)
     scores, as_logarithms = None, False
@@ -69,11 +75,13 @@ def calibrate(net: nn.Module, data: DigitPairsData) -> Calibration:
 
 
 class CalibratedNet(nn.Module):
-    """Pairs (N, 2, H, W) of pixels in [0, 255], ink 255, to what `answers` gives.
+    """Net that maps pairs (N, 2, H, W) of plain pixels to scores and calibrated probabilities.
+
+    Pixels are in [0, 255], with ink as 255.
 
     Args:
-        net: Maps pairs as the run's own data give them.
-        data: The run's data, with the mean and std by which they are normalised.
+        net: The trained net, which expects normalised pairs.
+        data: The run's data module, whose mean and std normalise the pairs.
         calibration: The net's temperatures.
     """
 
@@ -89,20 +97,20 @@ class CalibratedNet(nn.Module):
 
     @property
     def outputs(self) -> tuple[Output, ...]:
-        """What `forward` returns, in its order."""
+        """The descriptions of the tensors that `forward` returns, in the same order."""
         return OUTPUTS[:2] if self.calibration.digits is None else OUTPUTS
 
     def forward(self, pairs: Tensor) -> tuple[Tensor, ...]:
-        """Return what `answers` says about plain pixels (N, 2, H, W)."""
+        """Normalise plain pixels (N, 2, H, W); return the calibrated outputs of `answers`."""
         return self.answers(self.net((pairs - self.mean) / self.std))
 
     def answers(self, prediction: Prediction) -> tuple[Tensor, ...]:
-        """Return the net's prediction, calibrated.
+        """Calibrate the net's prediction.
 
         Returns:
-            Scores of the comparison as the net gives them (N, 2); the probability that the first
-            digit is lesser than or equal to the second (N,); for a net that names the digits, the
-            probabilities of their classes (N, 2, 10).
+            The comparison scores (N, 2), unchanged; the probability that the first digit is less
+            than or equal to the second (N,); and, if the net has digit outputs, the probabilities
+            of the digits' classes (N, 2, 10).
         """
         comparison, temperatures = prediction.comparison, self.calibration
         ordered = (comparison / temperatures.comparison).softmax(1)[:, 1]
@@ -114,15 +122,15 @@ class CalibratedNet(nn.Module):
 
 
 def pairs_exportable(net: nn.Module, data: DigitPairsData) -> Exportable:
-    """Return a trained net with its normalisation and its calibration.
+    """Return a trained net, combined with its normalisation and calibration, for export.
 
     Args:
-        net: Maps pairs as the run's data give them.
-        data: The run's data, set up.
+        net: The trained net, which expects normalised pairs.
+        data: The run's data module, set up.
     """
     calibration = calibrate(net, data)
     module = CalibratedNet(net, data, calibration).eval()
-    # From the pairs as the run had them: not from what is exported.
+    # Expected outputs come from the run's own normalised pairs, independent of the exported module.
     with torch.inference_mode():
         expected = module.answers(net(own_pairs(data)))
     size = data.image_size
@@ -139,12 +147,12 @@ def pairs_exportable(net: nn.Module, data: DigitPairsData) -> Exportable:
 
 
 def own_pairs(data: DigitPairsData) -> Tensor:
-    """Return the validation pairs, filled up with training pairs to 1,000; no test pair."""
+    """Return up to 1,000 pairs (N, 2, H, W): validation first, then training, no test pairs."""
     return torch.cat([data.val.images, data.train.images])[:EXAMPLES]
 
 
 def pairs_card(data: DigitPairsData, calibration: Calibration) -> Card:
-    """Return what a model card says of comparing pairs."""
+    """Return the model card's part about comparing pairs of digits."""
     size = data.image_size
     use = ["The run's normalisation is inside."]
     limits = [

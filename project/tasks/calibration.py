@@ -1,8 +1,8 @@
-"""Temperature scaling: scores to probabilities that can be believed.
+"""Temperature scaling, which makes a net's probabilities match its error rate.
 
-softmax(scores / T) keeps every answer and changes only how sure it sounds (Guo, Pleiss, Sun and
-Weinberger 2017, On Calibration of Modern Neural Networks, arXiv 1706.04599). One number, fitted on
-validation pairs, which took no part in training; never on test pairs, which are there to measure.
+softmax(scores / T) keeps the predicted class and changes only its probability (Guo, Pleiss, Sun and
+Weinberger 2017, On Calibration of Modern Neural Networks, arXiv 1706.04599). T is one number,
+fitted on validation examples; never on test examples, which must stay independent.
 """
 
 import math
@@ -13,22 +13,22 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 1e-3, 1e3
-EPS = 1e-12  # in the place of a probability of 0, which has no logarithm
+EPS = 1e-12  # replaces a probability of 0 in a logarithm
 
 
 def fit_temperature(scores: Tensor, classes: Tensor) -> float:
-    """Return the T at which softmax(scores / T) gives the classes the highest likelihood.
+    """Return the temperature T at which softmax(scores / T) makes the classes most likely.
 
-    The true class counts as (N + 1) / (N + 2) sure and not as certain (Platt 1999): else a net
-    without a mistake on N examples would be sure for ever. The loss is convex in 1 / T, so it has
-    one minimum.
+    The target probability of the true class is (N + 1) / (N + 2) instead of 1 (Platt 1999);
+    otherwise T would go to 0 for a net without errors on the N examples. The loss is convex in
+    1 / T, so it has one minimum.
 
     Args:
         scores: (N, C), N >= 1.
-        classes: (N,).
+        classes: (N,), the true classes.
 
     Raises:
-        ValueError: The shapes are others.
+        ValueError: The shapes are wrong.
     """
     count, choices = scores.shape
     if count == 0 or classes.shape != (count,):
@@ -37,7 +37,7 @@ def fit_temperature(scores: Tensor, classes: Tensor) -> float:
             f"{tuple(classes.shape)}"
         )
     scores = scores.double()
-    # torch spreads the smoothing over all classes, the true one included.
+    # torch spreads the smoothing over all classes, including the true one.
     smoothing = choices / (choices - 1) / (count + 2)
 
     def loss(logarithm: float) -> float:
@@ -49,14 +49,14 @@ def fit_temperature(scores: Tensor, classes: Tensor) -> float:
 
 
 def are_probabilities(outputs: Tensor) -> bool:
-    """Whether a net gives probabilities (..., C), as `auxiliary_input: probabilities` has them.
+    """Return whether outputs (..., C) are probabilities: nonnegative, with sums of 1.
 
-    Then their logarithms are its scores.
+    For such outputs (`auxiliary_input: probabilities`) the logarithms serve as scores.
     """
     sums = outputs.sum(-1)
     return bool((outputs >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-4))
 
 
 def logarithms(probabilities: Tensor) -> Tensor:
-    """Return the scores whose softmax the probabilities are."""
+    """Return scores whose softmax gives back the probabilities."""
     return probabilities.clamp_min(EPS).log()

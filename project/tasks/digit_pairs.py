@@ -1,4 +1,4 @@
-"""Comparing two digits, with auxiliary losses on the digits themselves (report, part 1)."""
+"""Task digit_pairs: compare two digits, with auxiliary losses on their classes (report, part 1)."""
 
 import math
 from collections.abc import Callable
@@ -20,21 +20,26 @@ Batch = tuple[Tensor, Tensor, Tensor]
 
 
 class DigitPairs(Supervised):
-    """Cross-entropy of the comparison plus `auxiliary_weight` times that of every digit output.
+    """Task that compares two digits, trained on the comparison and on the digits' classes.
 
-    Logged per epoch and stage (`train`, `val`, `test`), means over the stage's pairs:
-    `<stage>/loss` (main + auxiliary), `<stage>/comparison_loss`, `<stage>/error` (share of wrong
-    comparisons) and, if the net names digits, `<stage>/auxiliary_loss` and `<stage>/digit_error`
-    (share of wrong digits). Training values are taken during the epoch, as the optimizer sees them.
+    The loss is the cross-entropy of the comparison plus `auxiliary_weight` times that of each digit
+    in every digit output. Logged per epoch and stage (`train`, `val`, `test`), as means over the
+    stage's pairs: `<stage>/loss` (main + auxiliary), `<stage>/comparison_loss`, `<stage>/error`
+    (share of wrong comparisons) and, if the net has digit outputs, `<stage>/auxiliary_loss` and
+    `<stage>/digit_error` (share of wrong digits). Training values are those of the outputs during
+    the epoch.
 
     Args:
         net: Maps pairs (N, 2, H, W) to a `Prediction`.
-        optimizer: Makes the optimizer.
-        scheduler: Makes the schedule of its learning rate; None for a constant one.
-        augmentation: Applied to the training pairs (N, 2, H, W) in every step.
+        optimizer: Factory that builds the optimizer.
+        scheduler: Factory that builds the learning-rate schedule; None for a constant rate.
+        augmentation: Applied to the training pairs (N, 2, H, W) in every step; None for none.
         auxiliary_weight: The weight of each digit's cross-entropy, at least 0.
-        label_smoothing: In training each digit's target is 1 minus so much, plus so much spread
-            over all ten classes; in [0, 1).
+        label_smoothing: In training, the share of each digit's target that is spread evenly over
+            all ten classes; in [0, 1).
+
+    Raises:
+        ValueError: `auxiliary_weight` or `label_smoothing` is out of range.
     """
 
     def __init__(
@@ -56,7 +61,15 @@ class DigitPairs(Supervised):
         self.label_smoothing = label_smoothing
 
     def loss_of(self, batch: Batch, stage: str) -> tuple[Tensor, Prediction]:
-        """Return the batch's mean loss, a scalar, and the net's prediction."""
+        """Return the batch's mean loss, a scalar, and the net's prediction; update the metrics.
+
+        Args:
+            batch: Images (N, 2, H, W), targets (N,) and digit classes (N, 2).
+            stage: `train`, `val` or `test`; only `train` uses augmentation and label smoothing.
+
+        Raises:
+            TypeError: The net does not return a `Prediction`.
+        """
         images, target, digits = batch
         if stage == "train" and self.augmentation is not None:
             images = self.augmentation(images)
@@ -86,27 +99,28 @@ class DigitPairs(Supervised):
 
     @property
     def uniform_loss(self) -> float:
-        """The loss of an answer that gives every class the same probability."""
+        """The loss of a net that gives every class the same probability."""
         outputs = getattr(self.net, "digit_outputs", ())
         return math.log(2) + self.auxiliary_weight * 2 * len(outputs) * math.log(DIGITS)
 
     @property
     def loss_floor(self) -> float:
-        """What the training loss cannot fall below, however good the answers are.
+        """A lower bound of the training loss, which even perfect predictions cannot fall below.
 
-        Label smoothing has a floor; so has softmax twice: no probabilities that are taken for
-        logits lead to a loss of 0. Two digits at log(e + 9) - 1 each are 2.92.
+        It is above 0 with label smoothing, and for digit outputs that are probabilities:
+        cross-entropy applies softmax a second time, so each of two digits contributes at least
+        log(e + 9) - 1, together 2.92.
         """
         outputs = getattr(self.net, "digit_outputs", ())
         floors = [digit_floor(kind == "probabilities", self.label_smoothing) for kind in outputs]
         return self.auxiliary_weight * 2 * sum(floors)
 
     def exportable(self, data: DigitPairsData) -> Exportable:
-        """Return the net with its normalisation and its calibration."""
+        """Return the net with its normalisation and calibration, for export."""
         return pairs_exportable(self.net, data)
 
     def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
-        """Measure a batch; return what was answered, for the run's predictions and pictures."""
+        """Measure a batch; return predictions, targets, and the net's output for the pictures."""
         prediction = self.loss_of(batch, "test")[1]
         return {
             "prediction": prediction.comparison.argmax(1),
@@ -116,20 +130,20 @@ class DigitPairs(Supervised):
 
 
 def digit_floor(from_probabilities: bool, label_smoothing: float) -> float:
-    """Return the least cross-entropy of a digit's ten scores with its smoothed target.
+    """Return the smallest possible cross-entropy of ten scores with a digit's smoothed target.
 
-    Scores that are d for the right class and 0 for the others are best for some d, by symmetry.
+    By symmetry the best scores are some d for the true class and 0 for the others.
 
     Args:
         from_probabilities: Whether the scores are probabilities, so that d is at most 1.
-        label_smoothing: The share of the target that is spread over all classes.
+        label_smoothing: The share of the target that is spread evenly over all classes.
     """
     right = 1 - label_smoothing + label_smoothing / DIGITS
     if label_smoothing == 0 and not from_probabilities:
         return 0.0
     best = 1.0
     if label_smoothing > 0:
-        # Where softmax gives the right class what the target gives it.
+        # The minimum: softmax then gives the true class the same probability as the target does.
         best = math.log(right / ((1 - right) / (DIGITS - 1)))
     if from_probabilities:
         best = min(best, 1.0)

@@ -1,7 +1,8 @@
-"""What a task says of its trained net, so that it can be exported with a card.
+"""What a task provides to export its trained net with a model card.
 
-A task may have a method `exportable(data)` that returns an `Exportable`; it gets the run's data
-module, set up. Of a task without one the net itself is exported, as it is used on a batch.
+A task may have a method `exportable(data)` that returns an `Exportable`, given the run's data
+module, set up. For a task without this method the net itself is exported, with the inputs that the
+data module gives it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,19 +15,20 @@ from torch import Tensor, nn
 
 from project.config.errors import ConfigurationError
 
-# Examples on which an exported net is held against the checkpoint.
+# The number of examples on which an exported net is compared with the checkpoint.
 EXAMPLES = 1000
 
 
 @dataclass(frozen=True)
 class Output:
-    """One of the tensors that an exported net answers with.
+    """The description of one output tensor of an exported net.
 
     Attributes:
-        name: Its name in the files.
-        text: What it is, for the card.
-        kind: `scores` and `values` may be of any size; of `scores` and `probabilities` with two
-            dimensions or more the largest is the answer.
+        name: The output's name in the exported files.
+        text: A description for the model card.
+        kind: `scores`, `probabilities` or `values`. For scores and probabilities with at least two
+            dimensions the predicted class is the largest along the last one. Scores and values have
+            no fixed range.
     """
 
     name: str
@@ -39,12 +41,12 @@ class Card:
     """The task's part of a model card, in Markdown.
 
     Attributes:
-        summary: What goes in and what comes out, in a sentence.
-        errors: What metrics are called, by their names.
-        data: Lines of a list about the data.
-        use: Lines about the input, as they are.
-        calibration: What is known of the probabilities, in a sentence.
-        limits: Lines of a list about where the net must not be trusted.
+        summary: One sentence about input and output.
+        errors: The text for each metric to show, by the metric's name.
+        data: List items about the data.
+        use: Paragraphs about the input.
+        calibration: One sentence about the probabilities.
+        limits: List items about where the net must not be trusted.
     """
 
     summary: str
@@ -57,15 +59,16 @@ class Card:
 
 @dataclass(frozen=True, eq=False)
 class Exportable:
-    """A trained net as files are made of it.
+    """A trained net with everything needed to export and check it.
 
     Attributes:
         module: Maps a batch of plain inputs to a tuple of tensors.
-        inputs: Examples (N, ...), two at least, none of them a test example.
-        expected: What the net answers to them, by another way than `module`.
-        input_name: The name of the input in the files.
-        input_text: What it is, as in `float32 (N, 3, 32, 32), pixels in [0, 255]`.
-        outputs: The tensors of the tuple.
+        inputs: At least two examples (N, ...), none of them a test example.
+        expected: The outputs for `inputs`, computed without `module`.
+        input_name: The input's name in the exported files.
+        input_text: A description of the input, such as `float32 (N, 3, 32, 32), pixels in [0,
+            255]`.
+        outputs: A description of each tensor in the tuple.
         card: The task's part of the model card.
         facts: Further keys of export.json.
     """
@@ -81,7 +84,7 @@ class Exportable:
 
 
 class _AsTuple(nn.Module):
-    """A net whose output, whatever holds its tensors, is a tuple of them."""
+    """Module that returns the tensors in another net's output as a flat tuple."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
@@ -104,23 +107,24 @@ def _tensors(output: Any, name: str) -> Iterator[tuple[str, Tensor]]:
 
 
 def net_exportable(net: nn.Module, data: LightningDataModule, metric: str) -> Exportable:
-    """Return a net as it is: its inputs are those of the batches that the data module gives.
+    """Return a net unchanged for export; its inputs are those of the data module's batches.
 
     Args:
         net: The net, with its weights.
-        data: The run's data.
-        metric: By which the task is judged.
+        data: The run's data module, set up.
+        metric: The name of the metric that the task is judged by.
 
     Raises:
-        ConfigurationError: A batch does not begin with a tensor, or the net answers with none.
+        ConfigurationError: A batch does not start with a tensor, or the net does not return tensors
+            of the batch's length.
     """
     inputs = _inputs(data)
     with torch.inference_mode():
         named = dict(_tensors(net(inputs), "output"))
     if not named or any(each.dim() == 0 or len(each) != len(inputs) for each in named.values()):
         raise ConfigurationError(
-            f"{type(net).__name__} does not answer a batch with tensors of its length: give the "
-            "task a method exportable(data), as project.tasks.exportable says"
+            f"{type(net).__name__} does not return tensors with one entry per example of the "
+            "batch: give the task a method exportable(data), as project.tasks.exportable says"
         )
     shape = ", ".join(["N", *map(str, inputs.shape[1:])])
     return Exportable(
@@ -145,7 +149,7 @@ def net_exportable(net: nn.Module, data: LightningDataModule, metric: str) -> Ex
 
 
 def _inputs(data: LightningDataModule) -> Tensor:
-    """Return the inputs of validation batches, filled up with training batches."""
+    """Return up to `EXAMPLES` inputs of validation batches, then of training batches."""
     batches: list[Tensor] = []
     for loader in (data.val_dataloader(), data.train_dataloader()):
         for batch in (

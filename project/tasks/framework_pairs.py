@@ -1,7 +1,8 @@
-"""Comparing two digits with the mini framework in place of torch.nn, autograd and torch.optim.
+"""The task digit_pairs with the mini framework instead of torch.nn, autograd and torch.optim.
 
-Lightning, data, streams, checkpoints and records are those of every run. What the framework's net
-and its optimizer hold is shared with torch modules and parameters that Lightning can store.
+Lightning, data, random streams, checkpoints and records are the same as for every run. The tensors
+of the framework's net and optimizer are shared with torch modules and parameters, which Lightning
+can store.
 """
 
 from collections.abc import Callable
@@ -19,12 +20,16 @@ with torch.set_grad_enabled(torch.is_grad_enabled()):  # the import turns autogr
 
 
 class FrameworkNet(nn.Module):
-    """A net of the mini framework as a torch module: its tensors are this module's parameters.
+    """torch module whose parameters and buffers are the tensors of a net of the mini framework.
 
-    The names in its state are those of its twin in torch.nn. Nothing of it is computed by autograd.
+    Its state has the names of the equivalent net of torch.nn. Autograd is not used.
 
     Args:
         net: Maps pairs (N, 2, H, W) to a tuple: comparison (N, 2), then digits (N, 2, 10) each.
+
+    Attributes:
+        inner: The net of the mini framework.
+        digit_outputs: `probabilities` or `logits` for each digit output.
     """
 
     def __init__(self, net: framework.Module) -> None:
@@ -41,7 +46,7 @@ class FrameworkNet(nn.Module):
         self.share()
 
     def _owner(self, path: str) -> tuple[nn.Module, str]:
-        """Return the module that owns the tensor at a path, and the tensor's name there."""
+        """Return the module that owns the tensor at a path, created if missing, and its name."""
         owner: nn.Module = self
         *parents, name = path.split(".")
         for parent in parents:
@@ -51,14 +56,15 @@ class FrameworkNet(nn.Module):
         return owner, name
 
     def initialise(self, seed: int) -> None:
-        """Draw the weights of each module from the stream `init/<path>`, as its twin's are."""
+        """Draw the weights of each module from the stream `init/<path>`, as in torch.nn."""
         self.inner.initialise(lambda path: seeding.generator(seed, f"init/{path}"))
 
     @torch.no_grad()
     def share(self) -> None:
-        """Let parameters, buffers and gradients be the framework's own tensors again.
+        """Make parameters, buffers and gradients refer to the framework's own tensors again.
 
-        Both the framework's optimizer and a change of memory layout give tensors a new place.
+        Needed after building the framework's optimizer and after a change of memory layout, both of
+        which move tensors.
         """
         gradients = {id(parameter): gradient for parameter, gradient in self.inner.param()}
         for path, tensor in self.inner.tensors().items():
@@ -69,7 +75,7 @@ class FrameworkNet(nn.Module):
                 own.grad = gradients[id(tensor)]
 
     def forward(self, pairs: Tensor) -> Prediction:
-        """Return the answer to pairs (N, 2, H, W)."""
+        """Return the net's prediction for pairs (N, 2, H, W)."""
         self.inner.train(self.training)
         with torch.no_grad():
             comparison, *digits = self.inner.forward(pairs)
@@ -77,11 +83,11 @@ class FrameworkNet(nn.Module):
 
 
 class FrameworkOptimizer(torch.optim.Optimizer):
-    """An optimizer of the mini framework, stepped and stored by Lightning.
+    """torch optimizer that delegates to an optimizer of the mini framework.
 
     Args:
-        net: Whose parameters it changes.
-        inner: The framework's optimizer, which holds them.
+        net: The net whose parameters it changes.
+        inner: The framework's optimizer of these parameters.
     """
 
     def __init__(self, net: FrameworkNet, inner: framework.Optimizer) -> None:
@@ -90,37 +96,41 @@ class FrameworkOptimizer(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
-        """Change every parameter by its gradient, at the learning rate of the parameter group."""
+        """Update every parameter by its gradient, at the learning rate of the parameter group.
+
+        Args:
+            closure: Called first, if not None; its result is ignored.
+        """
         if closure is not None:
             closure()
         self.inner.lr = self.param_groups[0]["lr"]
         self.inner.step()
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Set the gradients to 0; they are never None."""
+        """Set the gradients to 0 in place; they never become None."""
         self.inner.gradient_reset()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return torch's part and, as `framework`, what is remembered of past steps."""
+        """Return torch's state and, as `framework`, that of the framework's optimizer."""
         return super().state_dict() | {"framework": self.inner.state()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what `state_dict` has returned."""
+        """Restore the state that `state_dict` has returned."""
         super().load_state_dict({k: v for k, v in state_dict.items() if k != "framework"})
         self.inner.load_state(state_dict["framework"])
 
 
 class FrameworkPairs(DigitPairs):
-    """`DigitPairs` with the losses, backward passes and steps of the mini framework.
+    """The task `DigitPairs` with losses, backward passes and steps of the mini framework.
 
-    What is logged is the same, and so are its names.
+    It logs the same metrics. There is no learning-rate schedule.
 
     Args:
         net: The net.
-        optimizer: Makes the optimizer.
-        augmentation: Applied to the training pairs (N, 2, H, W) in every step.
+        optimizer: Builds the optimizer for the net.
+        augmentation: Applied to the training pairs (N, 2, H, W) in every step; None for none.
         auxiliary_weight: The weight of each digit's cross-entropy, at least 0.
-        label_smoothing: Must be 0.
+        label_smoothing: Must be 0, else ValueError.
     """
 
     def __init__(
@@ -142,7 +152,7 @@ class FrameworkPairs(DigitPairs):
         net.share()
 
     def loss_of(self, batch: Batch, stage: str) -> tuple[Tensor, Prediction]:
-        """Return the batch's mean loss, a scalar, and the net's prediction."""
+        """Return the batch's mean loss, a scalar, and the net's prediction; update the metrics."""
         images, target, digits = batch
         if stage == "train" and self.augmentation is not None:
             images = self.augmentation(images)
@@ -160,7 +170,7 @@ class FrameworkPairs(DigitPairs):
         return loss, prediction
 
     def _losses(self, digit_outputs: int) -> framework.LossSum:
-        """Return the loss of the comparison and of each output that names digits."""
+        """Return the weighted loss of the comparison and of each digit output; built once."""
         if self.losses is None:
             # The sum over both digits, as in the report; the framework's loss is their mean.
             weights = [1.0, *[2 * self.auxiliary_weight] * digit_outputs]
@@ -171,7 +181,7 @@ class FrameworkPairs(DigitPairs):
 
     @torch.no_grad()
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Make one step; return its loss."""
+        """Make one optimizer step; return the loss before it."""
         optimizer: Any = self.optimizers()
         optimizer.zero_grad()
         loss, prediction = self.loss_of(batch, "train")

@@ -1,4 +1,4 @@
-"""Which of K classes does an image show?"""
+"""Task image_classification: find which of K classes an image belongs to."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,18 +16,18 @@ Batch = tuple[Tensor, Tensor]
 
 
 class ImageClassification(Supervised):
-    """Cross-entropy over K classes.
+    """Task that classifies images, with cross-entropy over K classes.
 
     Logged per epoch and stage (`train`, `val`, `test`), over the stage's images: `<stage>/loss`,
-    `<stage>/accuracy` and `<stage>/error` (shares of right and of wrong answers). Training values
-    are taken during the epoch, as the optimizer sees them.
+    `<stage>/accuracy` and `<stage>/error` (shares of right and wrong predictions). Training values
+    are those of the outputs during the epoch.
 
     Args:
         net: Maps images (N, C, H, W) to scores (N, K).
-        optimizer: Makes the optimizer.
-        scheduler: Makes the schedule of its learning rate; None for a constant one.
-        augmentation: Applied to the training images (N, C, H, W) in every step.
-        label_smoothing: In training the target is 1 minus so much, plus so much spread over all
+        optimizer: Factory that builds the optimizer.
+        scheduler: Factory that builds the learning-rate schedule; None for a constant rate.
+        augmentation: Applied to the training images (N, C, H, W) in every step; None for none.
+        label_smoothing: In training, the share of the target that is spread evenly over all
             classes; in [0, 1).
     """
 
@@ -46,7 +46,15 @@ class ImageClassification(Supervised):
         self.label_smoothing = label_smoothing
 
     def loss_of(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor]:
-        """Return the batch's mean loss, a scalar, and the net's scores."""
+        """Return the batch's mean loss, a scalar, and the net's scores; update the metrics.
+
+        Args:
+            batch: Images (N, C, H, W) and classes (N,).
+            stage: `train`, `val` or `test`; only `train` uses augmentation and label smoothing.
+
+        Raises:
+            TypeError: The net does not return scores (N, K).
+        """
         images, classes = batch
         if stage == "train" and self.augmentation is not None:
             images = self.augmentation(images)
@@ -63,11 +71,11 @@ class ImageClassification(Supervised):
         return loss, scores
 
     def exportable(self, data: ImageSet) -> Exportable:
-        """Return the net with its normalisation and its calibration."""
+        """Return the net with its normalisation and calibration, for export."""
         return images_exportable(self.net, data)
 
     def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
-        """Measure a batch; return what was answered, for the run's predictions."""
+        """Measure a batch; return predicted and true classes, for the run's predictions."""
         scores = self.loss_of(batch, "test")[1]
         return {"prediction": scores.argmax(1), "target": batch[1]}
 

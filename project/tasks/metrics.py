@@ -1,4 +1,4 @@
-"""The means of an epoch, taken once at its end."""
+"""Means of losses and error rates over an epoch, computed once at its end."""
 
 import torch
 from pytorch_lightning import LightningModule
@@ -6,17 +6,17 @@ from torch import Tensor
 
 
 class EpochMetrics:
-    """Losses and answers of an epoch so far, with their means over its examples at the end.
+    """Collector of an epoch's losses and predictions; at the end it logs their means over examples.
 
-    So a step is spared a dozen small operations. In training on several devices the means are
-    those over all of them.
+    Computing the means once saves a dozen small operations in each step. In training on several
+    devices they are means over the examples of all devices.
     """
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Discard everything that was added."""
         self._counts: list[int] = []
         self._losses: dict[str, list[Tensor]] = {}
         self._answers: dict[str, list[tuple[Tensor, Tensor]]] = {}
@@ -27,10 +27,11 @@ class EpochMetrics:
         """Add a batch.
 
         Args:
-            count: The number of its examples.
-            losses: Means over the batch, scalars, by name.
-            answers: Scores (..., classes) and right classes (...), by the name of their metric:
-                the share of right answers if it ends in `accuracy`, else that of wrong ones.
+            count: The number of examples in the batch.
+            losses: Mean losses of the batch, scalars, by name.
+            answers: Pairs of scores (..., classes) and true classes (...), by the name of the
+                metric: the share of right predictions if the name ends in `accuracy`, else that of
+                wrong ones.
         """
         self._counts.append(count)
         for name, loss in losses.items():
@@ -39,11 +40,11 @@ class EpochMetrics:
             self._answers.setdefault(name, []).append((scores.detach(), right))
 
     def log(self, module: LightningModule, stage: str) -> None:
-        """Log `<stage>/<name>` for every loss and share of answers, and begin anew.
+        """Log `<stage>/<name>` for every loss and every share of predictions, then reset.
 
         Args:
-            module: The task, in a hook at the end of an epoch.
-            stage: train, val or test.
+            module: The task, inside a hook at the end of an epoch.
+            stage: `train`, `val` or `test`.
         """
         reduced = stage == "train" and module.trainer.world_size > 1
         for name, (total, count) in self._sums().items():
@@ -54,7 +55,7 @@ class EpochMetrics:
         self.reset()
 
     def _sums(self) -> dict[str, tuple[Tensor, Tensor]]:
-        """Return the sum over the examples and their number, by name."""
+        """Return, by metric name, the sum over the examples and the number of examples."""
         sums = {}
         for name, batches in self._losses.items():
             losses = torch.stack(batches)

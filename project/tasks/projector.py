@@ -1,4 +1,4 @@
-"""TensorBoard's Projector tab: the ten features of every test digit, as points with thumbnails."""
+"""TensorBoard's Projector tab: the ten digit outputs of every test digit as labelled points."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -19,29 +19,31 @@ NAME = "digit features"
 
 
 def digit_features(net: nn.Module, pairs: Pairs) -> np.ndarray:
-    """Return (2 N, 10): what the net answers to each digit of N pairs, in their order.
+    """Return the net's digit outputs, (2 N, 10), for the two digits of each of N pairs, in order.
 
     Raises:
-        ValueError: The net names no digits.
+        ValueError: The net has no digit outputs.
     """
     net.eval()
     with torch.inference_mode():
         digits = net(pairs.images).digits
     if not digits:
-        raise ValueError(f"{type(net).__name__} names no digits: it has no ten features to show")
+        raise ValueError(
+            f"{type(net).__name__} does not name digits: it has no ten features to show"
+        )
     return digits[-1].reshape(-1, 10).numpy()
 
 
 def write_projector(run: Path, features: np.ndarray, pairs: Pairs) -> Path:
-    """Write what TensorBoard shows for a run.
+    """Write the files that TensorBoard's Projector tab needs into a run directory.
 
     Args:
         run: The run directory.
-        features: (2 N, 10), of the digits of N pairs, in their order.
+        features: (2 N, 10), of the two digits of each of N pairs, in order.
         pairs: The pairs.
 
     Returns:
-        The folder.
+        The folder of the files.
     """
     folder = run / "plugins" / PLUGIN_ASSETS_NAME
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,7 +67,7 @@ def write_projector(run: Path, features: np.ndarray, pairs: Pairs) -> Path:
     )
     embedding.sprite.image_path = "thumbnails.png"
     embedding.sprite.single_image_dim.extend(pairs.images.shape[2:])
-    # Last: a configuration that names files which are not there would be an error in the page.
+    # Written last: TensorBoard shows an error if the configuration names missing files.
     write_text(folder / PROJECTOR_FILENAME, text_format.MessageToString(config))
     return folder
 
@@ -75,7 +77,7 @@ def _tsv(rows: Iterable[Sequence[object]]) -> str:
 
 
 def sprite(images: np.ndarray) -> np.ndarray:
-    """Return images (M, H, W) as bytes, row by row, in the smallest square grid for them."""
+    """Return images (M, H, W) as one uint8 image, row by row in the smallest square grid."""
     count, height, width = images.shape
     side = math.ceil(math.sqrt(count))
     low, high = float(images.min()), float(images.max())

@@ -1,4 +1,4 @@
-"""What all supervised tasks of this project share: optimizer, schedule, metrics of an epoch."""
+"""The base class of the project's supervised tasks: optimizer, schedule, metrics of an epoch."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,8 +10,8 @@ from torch.optim import Optimizer
 
 from project.tasks.metrics import EpochMetrics
 
-# A module or its parameters to the optimizer; the optimizer and the number of all steps to
-# Lightning's `lr_scheduler` dictionary.
+# OptimizerFactory maps a module or its parameters to the optimizer. SchedulerFactory maps the
+# optimizer and the total number of steps to Lightning's `lr_scheduler` dictionary.
 OptimizerFactory = Callable[[Any], Optimizer]
 SchedulerFactory = Callable[[Optimizer, int], dict[str, Any]]
 
@@ -19,12 +19,15 @@ STAGES = ("train", "val", "test")
 
 
 class Supervised(LightningModule):
-    """A net, what is to be minimised, and what is measured; subclasses say `loss_of`.
+    """Base class of supervised tasks; subclasses define `loss_of`.
 
     Args:
-        net: Maps inputs to what `loss_of` understands.
-        optimizer: Makes the optimizer.
-        scheduler: Makes the schedule of its learning rate; None for a constant one.
+        net: Maps inputs to the outputs that `loss_of` expects.
+        optimizer: Factory that builds the optimizer.
+        scheduler: Factory that builds the learning-rate schedule; None for a constant rate.
+
+    Attributes:
+        epoch_metrics: The metrics of the current epoch, by stage.
     """
 
     def __init__(
@@ -42,41 +45,46 @@ class Supervised(LightningModule):
         return self.net(inputs)
 
     def loss_of(self, batch: Any, stage: str) -> tuple[Tensor, Any]:
-        """Return a batch's mean loss and the net's output; add it to the stage's metrics."""
+        """Return a batch's mean loss and the net's output; update the stage's metrics.
+
+        Args:
+            batch: What the data module's loader yields.
+            stage: `train`, `val` or `test`.
+        """
         raise NotImplementedError
 
     def shuffle_targets(self, batch: Any) -> Any:
-        """Return the batch with the targets of other examples, for `project.check`.
+        """Return the batch with its targets assigned to other examples; used by `project.check`.
 
-        The inputs, a batch's first part, stay; whatever follows is shuffled with one permutation,
-        drawn from torch's global generator.
+        The first part of the batch (the inputs) is unchanged. All other parts are shuffled with the
+        same permutation, drawn from torch's global generator.
         """
         inputs, *targets = batch
         order = torch.randperm(len(inputs))
         return (inputs, *(each[order.to(each.device)] for each in targets))
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """Return the loss to minimise."""
+        """Return the mean loss of a training batch."""
         return self.loss_of(batch, "train")[0]
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
-        """Measure a batch."""
+        """Add a validation batch to the metrics."""
         self.loss_of(batch, "val")
 
     def on_train_epoch_end(self) -> None:
-        """Log the epoch's means."""
+        """Log the mean losses and metrics over the training examples."""
         self.epoch_metrics["train"].log(self, "train")
 
     def on_validation_epoch_end(self) -> None:
-        """Log the means over the validation examples."""
+        """Log the mean losses and metrics over the validation examples."""
         self.epoch_metrics["val"].log(self, "val")
 
     def on_test_epoch_end(self) -> None:
-        """Log the means over the test examples."""
+        """Log the mean losses and metrics over the test examples."""
         self.epoch_metrics["test"].log(self, "test")
 
     def configure_optimizers(self) -> Any:
-        """Return the optimizer, and its schedule where there is one."""
+        """Return the optimizer, together with its schedule if there is one."""
         optimizer = self.optimizer(self.net)
         if self.scheduler is None:
             return optimizer

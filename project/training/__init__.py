@@ -1,1 +1,1 @@
-"""From a net and its data to trained weights and numbers, with Lightning."""
+"""Training with Lightning: build a run's objects, train and test them, record the results."""

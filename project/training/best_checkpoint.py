@@ -1,4 +1,4 @@
-"""The weights of the best epoch by validation, which are tested in the place of the last ones."""
+"""A callback that saves the weights of the best validation epoch; the test uses these weights."""
 
 import math
 from collections.abc import Mapping
@@ -14,14 +14,18 @@ from project.training.checkpoint import BEST
 
 
 class BestCheckpoint(Checkpoint):
-    """Writes best.ckpt in the run directory whenever `monitor` is better than ever before.
+    """Callback that writes best.ckpt into the run directory whenever the metric `monitor` improves.
 
-    Lightning's ModelCheckpoint keeps absolute paths in its state, which break when a run directory
-    moves to another machine; this one keeps the value alone, and the name never changes.
+    It replaces Lightning's ModelCheckpoint, whose state contains absolute paths: these break when a
+    run directory moves to another machine. The state of this callback is the best value alone, and
+    the file name never changes.
 
     Args:
-        monitor: A logged metric, such as `val/error`.
-        mode: Whether smaller (`min`) or larger (`max`) is better.
+        monitor: The name of a logged metric, such as `val/error`.
+        mode: Whether smaller (`min`) or larger (`max`) values are better.
+
+    Attributes:
+        best: The best value so far; None before the first one. A NaN never counts as the best.
     """
 
     def __init__(self, monitor: str, mode: Literal["min", "max"]) -> None:
@@ -32,29 +36,37 @@ class BestCheckpoint(Checkpoint):
         self._has_validated = False
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the best value so far."""
+        """Return the best value so far, for the checkpoint."""
         return {"best": self.best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over the best value of the checkpoint's epoch."""
+        """Restore the best value that was stored in the checkpoint."""
         self.best = state_dict["best"]
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note what there is of earlier epochs, which Lightning keeps in the same dictionary."""
+        """Remember the metrics of earlier epochs, to tell them from those of this epoch.
+
+        Lightning keeps the metrics of all epochs in one dictionary, `trainer.callback_metrics`.
+        """
         self._before = dict(trainer.callback_metrics)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note that validation metrics are there from now on."""
+        """Record that validation has run: from now on its metrics must exist."""
         self._has_validated = True
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save the weights if this epoch's are the best."""
+        """Write best.ckpt if this epoch logged `monitor` and the value is the best so far.
+
+        Raises:
+            ConfigurationError: The task does not log `monitor`. For a `val/` metric this is raised
+                only once validation has run.
+        """
         metric = trainer.callback_metrics.get(self.monitor)
         if metric is None:
             self._refuse_unknown(trainer)
         elif metric is not self._before.get(self.monitor):
             better = self._is_better(float(metric))
-            # Decided by the first process: on GPUs the last digits of the others may differ.
+            # The first process decides: on GPUs the last digits may differ between processes.
             if trainer.strategy.broadcast(better):
                 self.best = float(metric)
                 trainer.save_checkpoint(Path(trainer.default_root_dir) / BEST)

@@ -1,4 +1,4 @@
-"""Small callbacks of the platform: stopping between batches, divergence, the progress bar."""
+"""Small callbacks of the platform: stop on a signal, stop on divergence, show a progress bar."""
 
 import math
 from typing import Any
@@ -14,10 +14,10 @@ from project.runs.lifecycle import DivergedError
 
 
 class StopAtBatchBoundary(Callback):
-    """Ends training between two batches once a signal has come.
+    """Callback that ends training or testing between two batches after a signal (Ctrl-C, SIGTERM).
 
     Args:
-        flag: Knows of signals; what it raises ends the run.
+        flag: Remembers whether a signal has arrived; its `check` raises Interrupted if so.
     """
 
     def __init__(self, flag: StopFlag) -> None:
@@ -26,7 +26,7 @@ class StopAtBatchBoundary(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Raise Interrupted if a signal has come."""
+        """Raise Interrupted if a signal has arrived."""
         self.flag.check()
 
     def on_test_batch_start(
@@ -37,17 +37,17 @@ class StopAtBatchBoundary(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Raise Interrupted if a signal has come."""
+        """Raise Interrupted if a signal has arrived."""
         self.flag.check()
 
 
 class StopOnDivergence(Callback):
-    """Ends a run whose training loss is no finite number any more."""
+    """Callback that ends a run as soon as its training loss is NaN or infinite."""
 
     def on_before_backward(
         self, trainer: Trainer, pl_module: LightningModule, loss: torch.Tensor
     ) -> None:
-        """Raise DivergedError naming epoch and step."""
+        """Raise DivergedError, naming epoch and step, if the loss is NaN or infinite."""
         if not torch.isfinite(loss).all():
             raise DivergedError(
                 f"the loss became {loss.sum().item()} in epoch {trainer.current_epoch + 1}, step "
@@ -56,11 +56,13 @@ class StopOnDivergence(Callback):
 
 
 class ProgressBar(Callback):
-    """One bar over all epochs of a run, the time that is left, and the last epoch's main metrics.
+    """Callback that shows one progress bar for all epochs of a run.
+
+    Beside the bar stand the remaining time and the main metrics of the last epoch.
 
     Args:
-        metric: The name of the metric that the task is judged by.
-        console: Where it is shown; None for stderr.
+        metric: The name of the metric that the task is judged by, without its stage.
+        console: The console that the bar is printed to; None for stderr.
     """
 
     def __init__(self, metric: str, console: Console | None = None) -> None:
@@ -74,7 +76,7 @@ class ProgressBar(Callback):
         )
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Show the bar, from the epoch where a resumed run goes on."""
+        """Show the bar; for a resumed run it starts at the epoch at which the run continues."""
         self._task = self._progress.add_task(
             "", total=trainer.max_epochs, completed=trainer.current_epoch, epoch="-", metrics=""
         )
@@ -83,7 +85,7 @@ class ProgressBar(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Move the bar to the batch."""
+        """Advance the bar to the current batch."""
         batches = trainer.num_training_batches
         share = batch_idx / batches if math.isfinite(batches) else 0.0
         self._progress.update(
@@ -93,11 +95,11 @@ class ProgressBar(Callback):
         )
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Show the metrics of the epoch before; at its own end the task has not logged them yet."""
+        """Show the metrics of the previous epoch, which are complete only now."""
         self._show(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Leave the bar as it is."""
+        """Show the metrics of the last epoch and stop updating the bar, which stays visible."""
         self._show(trainer)
         self._progress.stop()
 
@@ -109,5 +111,5 @@ class ProgressBar(Callback):
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """End the bar's line: what is printed next would stand in it."""
+        """Stop the bar, so that the next output starts on a new line."""
         self._progress.stop()

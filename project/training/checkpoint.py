@@ -1,8 +1,8 @@
-"""Checkpoints that are whole or absent, and that can be opened without trust.
+"""Checkpoints that are written completely or not at all, and loaded without running code.
 
-Lightning's own save goes through the system's temporary folder and is no atomic rename when that
-is another file system: a full disk can destroy the checkpoint that was there. Here the old file
-stays until the new one is on the disk and has been read back, and the one before it is kept too.
+Lightning saves through the system's temporary folder; if that is another file system, the file is
+not replaced atomically, and a full disk can destroy the existing checkpoint. Here the old file
+stays until the new one has been written to disk and read back. The previous checkpoint is kept too.
 """
 
 import errno
@@ -26,35 +26,44 @@ log = logging.getLogger(__name__)
 LAST = "last.ckpt"
 PREVIOUS = "previous.ckpt"
 BEST = "best.ckpt"
-# What Lightning adds where a module calls `save_hyperparameters`: arbitrary objects, which a file
-# that is opened without trust cannot hold. run.json holds the configuration.
+# Lightning adds these keys if a module calls `save_hyperparameters`. Their values may be arbitrary
+# objects, which torch.load(weights_only=True) refuses. run.json holds the configuration anyway.
 DROPPED = (
     "hyper_parameters",
     "datamodule_hyper_parameters",
     "hparams_name",
     "datamodule_hparams_name",
 )
-# What file systems without hard links say.
+# Error numbers of file systems that do not support hard links.
 NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EMLINK)
 
 
 class CheckpointError(Exception):
-    """No checkpoint of the run can be read, or it belongs to another net."""
+    """No checkpoint of the run can be read, or the checkpoint does not fit the run's net."""
 
     exit_code = 3
 
 
 class AtomicCheckpointIO(CheckpointIO):
-    """Lightning's plug-in for checkpoints, which hold tensors and plain containers only."""
+    """Lightning plug-in that writes and reads checkpoints atomically.
+
+    A checkpoint may hold only tensors, plain values and containers of them.
+    """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        """Write `checkpoint` to `path`; of last.ckpt, what stood there becomes previous.ckpt.
+        """Write `checkpoint` to `path` atomically; an existing last.ckpt is kept as previous.ckpt.
+
+        Args:
+            checkpoint: The content; the hyperparameters that Lightning adds are left out.
+            path: The file to write.
+            storage_options: Ignored.
 
         Raises:
-            ConfigurationError: It holds what cannot be read back without trust.
-            OSError: Naming the path.
+            ConfigurationError: The content includes objects that torch.load(weights_only=True)
+                refuses.
+            OSError: The file cannot be written or is not read back as written; names the path.
         """
         path = Path(path)
         content = _to_bytes({key: each for key, each in checkpoint.items() if key not in DROPPED})
@@ -72,12 +81,17 @@ class AtomicCheckpointIO(CheckpointIO):
         map_location: Callable[..., Any] | None = None,
         weights_only: bool | None = None,
     ) -> dict[str, Any]:
-        """Read a checkpoint; never runs code from it, whatever the caller asks.
+        """Read a checkpoint without ever running code from it.
+
+        Args:
+            path: The file.
+            map_location: As for torch.load; None for the CPU.
+            weights_only: Ignored: always treated as True.
 
         Raises:
-            zipfile.BadZipFile: A byte has changed. (torch.load would take wrong weights as they
-                are, for it does not look at the checksums that torch.save has written.)
-            ValueError: It is something else than a checkpoint.
+            zipfile.BadZipFile: The file is damaged. (torch.load would not notice: it ignores the
+                checksums that torch.save has written.)
+            ValueError: The file holds no dictionary with a `state_dict`.
         """
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
@@ -89,7 +103,7 @@ class AtomicCheckpointIO(CheckpointIO):
         return checkpoint
 
     def remove_checkpoint(self, path: str | Path) -> None:
-        """Delete a checkpoint, if it is there."""
+        """Delete a checkpoint; do nothing if it does not exist."""
         Path(path).unlink(missing_ok=True)
 
 
@@ -101,14 +115,14 @@ def _to_bytes(checkpoint: dict[str, Any]) -> bytes:
     except Exception as error:  # pickling can raise anything
         reason = str(error).strip().splitlines()[0]
         raise ConfigurationError(
-            "a callback or the task puts something else than tensors and plain values into the "
-            f"checkpoint, which could not be read back without trust ({reason})"
+            "a callback or the task puts something other than tensors and plain values into the "
+            f"checkpoint, so the checkpoint could not be loaded safely ({reason})"
         ) from None
     return buffer.getvalue()
 
 
 def _keep(path: Path) -> None:
-    # A second name for the old file: at every moment one of the two names leads to it.
+    # The old file gets a second name first, so that it is reachable at every moment.
     link = path.with_name(f".{PREVIOUS}.{os.getpid()}.tmp")
     link.unlink(missing_ok=True)
     try:
@@ -125,12 +139,13 @@ def _keep(path: Path) -> None:
 
 
 def newest_readable(directory: Path) -> Path | None:
-    """Return the newest checkpoint of a run that can be read; None where none was ever written.
+    """Return the newest readable checkpoint in a run directory; None if no checkpoint exists.
 
-    A corrupt one is reported and set aside, and the one before it is taken.
+    Damaged checkpoints that are newer are logged and renamed to `<name>.damaged`.
 
     Raises:
-        CheckpointError: None can be read; beginning again would silently discard the run's work.
+        CheckpointError: Checkpoints exist but none can be read. (Starting the run again would
+            silently discard its progress.)
     """
     present = [path for name in (LAST, PREVIOUS) if (path := directory / name).exists()]
     damaged: list[Path] = []
@@ -142,7 +157,7 @@ def newest_readable(directory: Path) -> Path | None:
             log.warning("checkpoint %s cannot be read (%s)", path, reason)
             damaged.append(path)
         else:
-            # Out of the way: the next save would put the damaged file in the place of this one.
+            # Else the next save would replace this checkpoint by the damaged one.
             for each in damaged:
                 each.replace(each.with_name(f"{each.name}.damaged"))
             return path

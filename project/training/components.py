@@ -1,4 +1,4 @@
-"""The objects that a run consists of, built from its validated configuration."""
+"""Build the objects of a run (net, task, data, callbacks, loggers) from its configuration."""
 
 import inspect
 from collections.abc import Callable
@@ -26,12 +26,12 @@ from project.training.streams import with_streams
 
 @dataclass(frozen=True)
 class Components:
-    """What is trained, on what.
+    """The net, the task and the data of a run.
 
     Attributes:
-        net: The net of the section `model`; None for a task that brings its own.
-        task: The LightningModule.
-        data: The LightningDataModule, whose loaders draw from streams.
+        net: The net of the section `model`; None for a task that builds its own net.
+        task: The LightningModule that trains the net.
+        data: The LightningDataModule; its loaders draw from named random streams.
     """
 
     net: nn.Module | None
@@ -40,14 +40,19 @@ class Components:
 
 
 def build_components(config: dict[str, Any], data_folder: str | None = None) -> Components:
-    """Build net, task and data; what their constructors draw comes from the streams.
+    """Build net, task and data of a run.
+
+    Random numbers that the constructors draw come from the named random streams `init` and `data`.
+    With `init_from`, the net gets the weights of that run.
 
     Args:
         config: The run's configuration.
-        data_folder: Where the data are on this machine, if not where the configuration says.
+        data_folder: The folder of the data on this machine; None for `data.root` of the
+            configuration.
 
     Raises:
-        ConfigurationError: Naming the key and the rule that is broken.
+        ConfigurationError: A value is invalid; names the key and the rule that is broken.
+        CheckpointError: The weights of `init_from` cannot be read or are not those on record.
     """
     seeds = seeds_of(config)
     seeding.start(seeds["init"], "init")
@@ -59,10 +64,13 @@ def build_components(config: dict[str, Any], data_folder: str | None = None) -> 
 
 
 def build_net(config: dict[str, Any]) -> nn.Module | None:
-    """Build the net of the section `model`, with its initial weights.
+    """Build the net of the section `model` with its initial weights; return None without a section.
 
-    With `model.init: by_module` each module's `reset_parameters` draws from its own stream; else
-    the net keeps what its constructor has drawn.
+    With `model.init: by_module` each module's `reset_parameters` draws from the stream
+    `init/<module path>`; otherwise the net keeps the weights that its constructor has drawn.
+
+    Raises:
+        ConfigurationError: The section is invalid, or a module lacks `reset_parameters`.
     """
     if config.get("model") is None:
         return None
@@ -83,8 +91,8 @@ def build_net(config: dict[str, Any]) -> nn.Module | None:
 
 
 def _framework_net(config: dict[str, Any]) -> nn.Module:
-    """Build a net of the mini framework, with its initial weights."""
-    # Imported first: the framework turns autograd off where it is imported by itself.
+    """Build a net of the mini framework with its initial weights, wrapped as a torch module."""
+    # This import comes first: it keeps autograd on, which importing the framework turns off.
     from project.tasks.framework_pairs import FrameworkNet, framework
 
     section = config["model"]
@@ -95,7 +103,7 @@ def _framework_net(config: dict[str, Any]) -> nn.Module:
 
 
 def _optimizer_factory(config: dict[str, Any]) -> Callable[[Any], Optimizer]:
-    """Return what makes the optimizer of the section `optimizer`."""
+    """Return the function that builds the optimizer of the section `optimizer`."""
     section = config["optimizer"]
     if not is_framework(config):
         return OptimizerFactory(section)
@@ -111,7 +119,15 @@ def _optimizer_factory(config: dict[str, Any]) -> Callable[[Any], Optimizer]:
 
 
 def build_task(config: dict[str, Any], net: nn.Module | None) -> LightningModule:
-    """Build the task around the net, handing over the factories that its constructor names."""
+    """Build the LightningModule of the section `task` around the net.
+
+    Its constructor gets those of `net`, `optimizer`, `scheduler` (factories) and `augmentation`
+    that it has parameters for.
+
+    Raises:
+        ConfigurationError: A section is given that the task takes no argument for, a required one
+            is missing, or a value is invalid.
+    """
     config = with_engine(config)
     given: dict[str, Any] = {"net": net, "optimizer": None, "scheduler": None}
     if config.get("optimizer") is not None:
@@ -135,7 +151,7 @@ def build_task(config: dict[str, Any], net: nn.Module | None) -> LightningModule
 
 
 def _refuse_unused(config: dict[str, Any], given: dict[str, Any]) -> None:
-    """Refuse what a task would ignore, and miss what it needs."""
+    """Raise ConfigurationError for sections that the task ignores and for missing required ones."""
     target = find_class("task", config["task"], LightningModule)
     parameters = inspect.signature(target).parameters
     groups = {"net": "model", "optimizer": "optimizer", "scheduler": "scheduler"}
@@ -154,7 +170,18 @@ def _refuse_unused(config: dict[str, Any], given: dict[str, Any]) -> None:
 
 
 def build_data(config: dict[str, Any], data_folder: str | None = None) -> LightningDataModule:
-    """Build the data module; its seeds are those of the sources of chance."""
+    """Build the LightningDataModule of the section `data`; its loaders draw from random streams.
+
+    Its arguments `seed` and `order_seed` are the seeds of the sources of randomness `data` and
+    `order` (`project.config.identity.seeds_of`).
+
+    Args:
+        config: The run's configuration.
+        data_folder: Replaces `data.root`; None to keep it.
+
+    Raises:
+        ConfigurationError: The section is invalid.
+    """
     seeds = seeds_of(config)
     seeding.start(seeds["data"], "data")
     section = config["data"]
@@ -169,7 +196,7 @@ def build_data(config: dict[str, Any], data_folder: str | None = None) -> Lightn
 
 
 def build_callbacks(config: dict[str, Any]) -> list[Callback]:
-    """Build the callbacks of the configuration."""
+    """Build the callbacks of the configuration, in its order."""
     return [
         build("callbacks", f"callbacks.{name}", section, Callback, {})
         for name, section in (config.get("callbacks") or {}).items()
@@ -177,12 +204,15 @@ def build_callbacks(config: dict[str, Any]) -> list[Callback]:
 
 
 def build_loggers(config: dict[str, Any], directory: Path, first_step: int) -> list[Logger]:
-    """Build the loggers; they get the run directory, and where a resumed run goes on.
+    """Build the loggers of the configuration, leaving out those that are null.
+
+    An exception in a method of these loggers is logged as a warning instead of ending the run.
 
     Args:
         config: The run's configuration.
         directory: The run directory.
-        first_step: The first step of which a resumed run logs everything once more.
+        first_step: For a resumed run the first step that is logged again; what was logged from this
+            step on before the interruption is discarded. 0 for a new run.
     """
     given = {"save_dir": str(directory), "directory": directory, "first_step": first_step}
     loggers = []

@@ -1,4 +1,4 @@
-"""The devices that a run asks for, held against those of this machine."""
+"""Check that the devices a run asks for exist on this machine."""
 
 import torch
 
@@ -8,7 +8,7 @@ from project.runs.provenance import available_cores
 
 
 def check_devices(trainer: Trainer) -> None:
-    """Raise ConfigurationError if the devices that were asked for are not there."""
+    """Raise ConfigurationError if this machine lacks the accelerator or the number of devices."""
     asked = f"trainer.devices={trainer.devices}"
     if trainer.accelerator in ("gpu", "cuda", "mps"):
         current = torch.accelerator.current_accelerator(check_available=True)
@@ -21,7 +21,7 @@ def check_devices(trainer: Trainer) -> None:
         count = torch.accelerator.device_count()
         if trainer.devices > count:
             raise ConfigurationError(f"{asked}: torch sees {count} on this machine")
-    # Two processes can be tried out on any machine.
+    # Two CPU processes are allowed on any machine, for trying them out.
     elif trainer.devices > (most := max(2, available_cores())):
         raise ConfigurationError(
             f"{asked}: on CPUs a device is a process, which needs a core; at most {most} here"

@@ -1,4 +1,4 @@
-"""One real forward and backward pass before anything trains: an unfit net is found in seconds."""
+"""Pass one real batch forward and backward before training, so that errors are found in seconds."""
 
 import json
 import warnings
@@ -28,9 +28,9 @@ from project.training.lightning_messages import quiet_lightning
 from project.training.origin import check_source_of_variant, source_digest
 from project.training.streams import SeededLoader, Streams
 
-# Arguments of the Trainer that change what happens to a batch.
+# Trainer arguments that matter for a single batch; the dry run keeps these only.
 OF_A_BATCH = ("accumulate_grad_batches", "gradient_clip_algorithm", "gradient_clip_val")
-# What a CPU can compute with; a GPU's float16 is tried in float32.
+# Precisions that a CPU supports; other ones (float16) are tried in float32.
 CPU_PRECISIONS = ("32", "32-true", "64", "64-true", "bf16", "bf16-mixed", "bf16-true")
 
 
@@ -38,12 +38,14 @@ def dry_run_variants(specs: Sequence[RunSpec], here: bool) -> None:
     """Try each variant of a sweep on a real batch, at one of its seeds.
 
     Args:
-        specs: The runs that are to be executed.
-        here: Whether they will run on this machine, so that its devices are theirs.
+        specs: The runs that will be executed.
+        here: Whether they run on this machine; if so, its devices are checked too.
 
     Raises:
-        ConfigurationError: Naming what does not work.
-        ConflictError: Runs of a variant had other data files.
+        ConfigurationError: A variant does not work; the message says why.
+        ConflictError: Earlier runs of a variant had other data files.
+        DataError: The data are not available.
+        Interrupted: A signal arrived.
     """
     seen: set[str] = set()
     for spec in specs:
@@ -60,15 +62,16 @@ def dry_run_variants(specs: Sequence[RunSpec], here: bool) -> None:
 def dry_run(config: dict[str, Any]) -> Components:
     """Build a run's objects and pass one batch of each stage through them.
 
-    Nothing is written, and nothing of it stays: the run itself builds its objects anew.
+    Nothing is written to disk. The run itself builds new objects, so the dry run does not affect
+    it.
 
     Returns:
-        What was built and tried.
+        The objects that were built.
 
     Raises:
-        ConfigurationError: Naming what does not work.
-        DataError: The data cannot be had.
-        Interrupted: By a signal.
+        ConfigurationError: Something does not work; the message says what.
+        DataError: The data are not available.
+        Interrupted: A signal arrived.
     """
     quiet_lightning()
     torch.set_num_threads(validate_train(config).trainer.threads)
@@ -77,7 +80,7 @@ def dry_run(config: dict[str, Any]) -> Components:
     _check_callbacks(callbacks, config)
     _check_loaders(components, config)
     with StopFlag() as stop, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the run will say them again
+        warnings.simplefilter("ignore")  # the run itself will show the warnings
         seeding.start(seeds_of(config)["data"], "data")
         try:
             _check_trainer(config)
@@ -95,7 +98,7 @@ def dry_run(config: dict[str, Any]) -> Components:
 
 
 def _check_callbacks(callbacks: Sequence[Callback], config: dict[str, Any]) -> None:
-    """Refuse a callback that would have nobody to tell."""
+    """Raise ConfigurationError for a LearningRateMonitor without any logger."""
     loggers = [each for each in config["logger"].values() if each is not None]
     if not loggers and any(isinstance(each, LearningRateMonitor) for each in callbacks):
         raise ConfigurationError(
@@ -105,7 +108,7 @@ def _check_callbacks(callbacks: Sequence[Callback], config: dict[str, Any]) -> N
 
 
 def _check_loaders(components: Components, config: dict[str, Any]) -> None:
-    """Refuse a data module that lacks one of the two loaders that every run needs."""
+    """Raise ConfigurationError if the data module lacks the training or the test loader."""
     for name in ("train_dataloader", "test_dataloader"):
         if not is_overridden(name, components.data, LightningDataModule):
             raise ConfigurationError(
@@ -114,13 +117,13 @@ def _check_loaders(components: Components, config: dict[str, Any]) -> None:
 
 
 def _check_trainer(config: dict[str, Any]) -> None:
-    """Let Lightning check the arguments of its Trainer."""
+    """Raise ConfigurationError for invalid arguments of Lightning's Trainer."""
     arguments = dict(validate_train(config).trainer.arguments)
     if arguments.get("limit_train_batches") in (0, 0.0):
         raise ConfigurationError("trainer.limit_train_batches=0: there is nothing to train on")
     if isinstance(interval := arguments.get("val_check_interval"), str):
         raise ConfigurationError(
-            f"trainer.val_check_interval={interval}: when it is validated would depend on the "
+            f"trainer.val_check_interval={interval}: the moment of validation would depend on the "
             "machine's speed; use a number of batches, or a share of an epoch"
         )
     try:
@@ -187,14 +190,14 @@ def _no_batch(stage: str, config: dict[str, Any]) -> ConfigurationError:
 
 
 def _require(trainer: Trainer, stage: str, components: Components, config: dict[str, Any]) -> None:
-    """Refuse a stage that has not logged the metric, or whose loader yields nothing."""
+    """Raise ConfigurationError if a stage has not logged the metric or its loader is empty."""
     name = config["metric"]["name"]
     if f"{stage}/{name}" in trainer.callback_metrics:
         return
     loaders = getattr(components.data, f"{stage}_dataloader")()
     each = loaders if isinstance(loaders, list) else [loaders]
     if stage == "val" and not each:
-        return  # none is asked for
+        return  # the data module has no validation data
     if not each or any(next(iter(loader), None) is None for loader in each):
         raise _no_batch(stage, config)
     raise ConfigurationError(
@@ -208,7 +211,7 @@ def _logged(metrics: Mapping[str, Any], config: dict[str, Any]) -> str:
 
 
 class _OneBatch:
-    """A loader of a single batch."""
+    """Loader that yields a single batch."""
 
     def __init__(self, batch: Any) -> None:
         self.batch = batch
@@ -221,7 +224,11 @@ class _OneBatch:
 
 
 def _try_last_batch(components: Components, config: dict[str, Any], stop: StopFlag) -> None:
-    """Train on as few examples as an epoch's last batch has: batch statistics may need more."""
+    """Train on a batch as small as the last one of an epoch: batch norm may need more examples.
+
+    Raises:
+        ConfigurationError: Training on such a batch fails.
+    """
     loader = components.data.train_dataloader()
     is_plain = isinstance(loader, SeededLoader) and isinstance(loader.loader, DataLoader)
     if not is_plain or "limit_train_batches" in config["trainer"]:
@@ -246,7 +253,10 @@ def _try_last_batch(components: Components, config: dict[str, Any], stop: StopFl
 
 
 def _batch_sizes(loader: DataLoader[Any]) -> tuple[int, int]:
-    """Return the sizes of an epoch's first and last batch; 0 for the last where nobody knows."""
+    """Return the sizes of an epoch's first and last batch.
+
+    The last size is 0 if no batch is smaller than the others or the sizes are unknown.
+    """
     try:
         if loader.batch_size is None:
             sizes = [len(indices) for indices in loader.sampler]
@@ -268,7 +278,10 @@ def _in_one_line(error: BaseException) -> str:
 
 
 def _where(error: BaseException) -> str:
-    """Name the line of the user's or our code in which an error was raised."""
+    """Return ` (file, line N)` for the innermost line of own code in an error's traceback, or "".
+
+    Own code is the user's or the project's, except this module.
+    """
     place = ""
     trace = error.__traceback__
     while trace is not None:

@@ -1,17 +1,21 @@
-"""The exponential moving average of the weights, which answers in the place of the last ones."""
+"""An exponential moving average (EMA) of the weights, used in place of the last weights."""
 
 from pytorch_lightning.callbacks import WeightAveraging
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class EMA(WeightAveraging):
-    """Average the weights after every step: average = decay * average + (1 - decay) * weights.
+    """Callback that averages weights: average = decay * average + (1 - decay) * weights per step.
 
-    Batch norm's statistics are averaged too. Validation and test see the average. In a checkpoint
-    it stands as `state_dict`, and the weights that training goes on with as `current_model_state`.
+    Batch norm's statistics are averaged too. Validation and test use the average. A checkpoint
+    stores the average as `state_dict` and the weights that training continues with as
+    `current_model_state`.
 
     Args:
-        decay: The share that stays at each step, in [0, 1).
+        decay: The weight of the old average at each step, in [0, 1).
+
+    Raises:
+        ValueError: `decay` is outside [0, 1).
     """
 
     def __init__(self, decay: float) -> None:

@@ -1,4 +1,4 @@
-"""A trained run, tested on other data than its own. Its own record stays as it is."""
+"""Test a trained run on other data than its own, without changing the run's own record."""
 
 import hashlib
 import json
@@ -34,20 +34,21 @@ SCHEMA = 1
 def evaluate(
     trained: LoadedRun, section: dict[str, Any], data_folder: str | None = None, typed: str = ""
 ) -> dict[str, Any]:
-    """Test a run's net on other data, and record what came of it beside the run.
+    """Test a run's net on other data and write the result to the run directory.
 
     Args:
         trained: The run.
-        section: The section `data` of a configuration.
-        data_folder: Where the run's own data are; None for the default.
-        typed: The command, for the record.
+        section: The section `data` of a configuration, naming the other data.
+        data_folder: The folder of the run's own data, used to normalise the other data in the same
+            way; None for the default.
+        typed: The command line, stored in the record.
 
     Returns:
-        The record, `<run>/evaluations/<data>-<hash>.json`, and its `path`.
+        The record, as written to `<run>/evaluations/<data>-<hash>.json`, with that `path` added.
 
     Raises:
-        ConfigurationError: Naming what does not fit the run's task.
-        DataError: The data cannot be had.
+        ConfigurationError: The data do not fit the run's task; the message says why.
+        DataError: The data are not available.
     """
     quiet_lightning()
     config, facts = prepare_data(trained.config | {"data": section, "logger": {}, "callbacks": {}})
@@ -57,7 +58,7 @@ def evaluate(
     torch.set_num_threads(trainer.threads)
     data = build_data(config)
     if callable(like := getattr(data, "normalise_like", None)):
-        like(trained.data(data_folder))  # what the net has learnt to read
+        like(trained.data(data_folder))  # the net expects the normalisation of its training
     digests = DataDigests()
     metrics, machine = _test(trained, config, data, digests)
     digest_of = getattr(data, "example_digest", None)
@@ -71,7 +72,8 @@ def evaluate(
         "metric": trained.record["metric"],
         "data": config["data"],
         "metrics": metrics,
-        # Of the same files other examples may be tested that the run was trained on.
+        # The same files do not imply the same examples: other ones may be drawn from them, among
+        # them examples that the run was trained on.
         "same_files": source is not None and source == own.get("source"),
         "same_examples": test is not None and test == own.get("test"),
         "provenance": {
@@ -130,7 +132,7 @@ def _test(
 def _write(
     trained: LoadedRun, config: dict[str, Any], test: str | None, record: dict[str, Any]
 ) -> Path:
-    """Write the record, under a name that says on which examples it was tested."""
+    """Write the record to a file named by the data and by a hash of their settings and examples."""
     settings = canonical([identity_settings({"data": config["data"]}), test])
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
     folder = trained.directory / EVALUATIONS

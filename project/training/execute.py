@@ -1,4 +1,4 @@
-"""Train, validate and test one run: the only place that builds a Lightning Trainer for it."""
+"""Train, validate and test one run; the only module that builds the Trainer of a run."""
 
 import logging
 import sys
@@ -57,9 +57,16 @@ PROFILERS = {"simple": SimpleProfiler, "advanced": AdvancedProfiler}
 
 
 def execute(spec: RunSpec, stop: StopFlag) -> Result:
-    """Train a run from its initial weights or its last checkpoint, and test it once.
+    """Train a run from its initial weights or its newest checkpoint, and test it once.
 
-    Writes history.csv, last.ckpt, events and predictions to the run directory.
+    Writes history.csv, checkpoints, logger files and predictions to the run directory.
+
+    Args:
+        spec: The run.
+        stop: Tells whether a signal has arrived; checked before each batch.
+
+    Returns:
+        Metrics and facts for the run record.
 
     Raises:
         ConfigurationError, ConflictError, DataError, CheckpointError, DivergedError, ProcessError,
@@ -75,13 +82,13 @@ def execute(spec: RunSpec, stop: StopFlag) -> Result:
 
 
 def follow(spec: RunSpec, checkpoint: Path | None, processes: Processes) -> None:
-    """Do the work of a process other than the first: the same training, which leaves nothing."""
+    """Train as a process other than the first, which writes nothing and does not test."""
     config = validate_train(spec.config)
     _Training(spec, config, checkpoint, processes, StopFlag()).fit()
 
 
 class _Training:
-    """One run in one process."""
+    """The training and the test of one run, in one process."""
 
     def __init__(
         self,
@@ -107,7 +114,7 @@ class _Training:
         self.loggers: list[Logger] = []
 
     def run(self) -> Result:
-        """Train and test; the first process alone."""
+        """Train and test the run; called in the first process only."""
         parameters = parameter_count(self.components.task)
         settings = settings_of(self.spec.run, parameters)
         self.loggers = self._loggers(settings)
@@ -132,7 +139,12 @@ class _Training:
         )
 
     def fit(self) -> Trainer:
-        """Train until the last epoch; raises CheckpointError for a checkpoint of another net."""
+        """Train until the last epoch and return the trainer.
+
+        Raises:
+            CheckpointError: The checkpoint belongs to another net.
+            ConfigurationError: The training loader yields no batch, or Lightning refuses a setting.
+        """
         data, task = self.components.data, self.components.task
         seeding.start(self.seeds["data"], "data")
         last = [self.origin, self.recorder, StopAtBatchBoundary(self.stop)]
@@ -168,7 +180,7 @@ class _Training:
         dummies = [DummyLogger() for each in self.config.logger.values() if each is not None]
         own = section.arguments | processes.trainer_arguments(section)
         if (profiler := PROFILERS.get(str(own.get("profiler")))) is not None:
-            # Else it would go to Lightning's own log.
+            # Lightning would print the profile to its own log.
             own["profiler"] = profiler(dirpath=self.directory.path, filename="profile")
         return Trainer(
             **own,
@@ -180,13 +192,13 @@ class _Training:
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
             default_root_dir=self.directory.path,
-            # The environment: else Lightning would act on what Slurm sets for the job around it.
+            # LightningEnvironment: else Lightning would react to Slurm's environment variables.
             plugins=[AtomicCheckpointIO(), LightningEnvironment()],
             callbacks=[Streams(self.seeds["order"]), StopOnDivergence(), *callbacks, *bar],
         )
 
     def _loggers(self, settings: dict[str, Any]) -> list[Logger]:
-        """Return the loggers, which know the run's settings and where they go on."""
+        """Build the loggers and log the settings; those of a resumed run continue their output."""
         first_step = 0
         if self.checkpoint is not None:
             states = AtomicCheckpointIO().load_checkpoint(self.checkpoint)["callbacks"]
@@ -197,15 +209,16 @@ class _Training:
         return loggers
 
     def _test(self, observers: list[Callback]) -> dict[str, float]:
-        """Test the weights of the checkpoint, on one device."""
+        """Test the weights of the best or last checkpoint on one device; return the metrics."""
         seeding.start(self.seeds["data"], "data")
         checkpoint = self._tested_checkpoint()
-        # New ones, which get the checkpoint's state: as after a kill between training and test.
+        # New callbacks, restored from the checkpoint: the same as in a run that was killed between
+        # training and test and resumed.
         own = build_callbacks(self.spec.config)
         tester = self._trainer(
             [*own, *observers, StopAtBatchBoundary(self.stop)], Processes.single()
         )
-        # So that loggers get the test's results at the last step of the training.
+        # With this state, loggers get the test's results at the last step of the training.
         last = AtomicCheckpointIO().load_checkpoint(self.directory.path / LAST)
         tester.fit_loop.load_state_dict(last["loops"]["fit_loop"])
         tester.test(
@@ -222,7 +235,7 @@ class _Training:
         }
 
     def _tested_checkpoint(self) -> Path:
-        """Return the best epoch's where the configuration asks for it, else the last."""
+        """Return best.ckpt if the configuration asks for it and it exists, else last.ckpt."""
         best = self.directory.path / BEST
         asked = any(isinstance(each, BestCheckpoint) for each in self.own_callbacks)
         return best if asked and best.exists() else self.directory.path / LAST
@@ -237,12 +250,15 @@ class _Training:
         if name not in metrics:
             known = ", ".join(sorted(metrics))
             raise ConfigurationError(
-                f"task={self.config.task.name} logs no {name}, by which metric.name says that it "
-                f"is judged; it logs {known or 'nothing'}"
+                f"metric.name={self.config.metric.name}: task={self.config.task.name} does not log "
+                f"{name}; it logs {known or 'nothing'}"
             )
 
     def _finish_loggers(self, settings: dict[str, Any], metrics: dict[str, float]) -> None:
-        """Let each logger that knows of the end of a run say so; a fault is a warning."""
+        """Call `finish`, where a logger has it, and `finalize` of each logger.
+
+        An exception in `finish` is logged as a warning.
+        """
         for logger in self.loggers:
             if callable(finish := getattr(logger, "finish", None)):
                 try:
@@ -252,11 +268,12 @@ class _Training:
             logger.finalize("success")
 
     def _facts(self, trainer: Trainer, tested_epoch: int) -> dict[str, Any]:
-        """Return further keys of the run record."""
+        """Return what the run record says about epochs, tested checkpoint and weights."""
         epochs = len(self.recorder.rows)
         tested = self._tested_checkpoint()
         facts: dict[str, Any] = {
             "epochs": epochs,
+            "steps": self.recorder.step + 1,
             "stopped_early": self.recorder.should_stop and epochs < self.config.trainer.max_epochs,
             "tested": tested.name,
             "tested_epoch": tested_epoch,
@@ -268,7 +285,7 @@ class _Training:
         return facts
 
     def _data_facts(self, digests: DataDigests) -> dict[str, Any]:
-        """Return what is known of the data once they have been read."""
+        """Return the SHA-256 digests of the data, known once the data have been read."""
         digest_of = getattr(self.components.data, "example_digest", None)
         if callable(digest_of):
             facts: dict[str, Any] = {stage: digest_of(stage) for stage in ("train", "test")}
@@ -280,7 +297,7 @@ class _Training:
 
 
 def fits(task: LightningModule, checkpoint: Path) -> bool:
-    """Whether a checkpoint's weights are those of this net."""
+    """Return whether a checkpoint's weights have the names and shapes of the task's."""
     state = AtomicCheckpointIO().load_checkpoint(checkpoint)["state_dict"]
     own = task.state_dict()
     return own.keys() == state.keys() and all(

@@ -1,4 +1,4 @@
-"""Factories for optimizers and schedulers, as tasks receive them."""
+"""Factories that tasks call to build their optimizer and learning-rate schedule."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -17,10 +17,14 @@ NORMS = (
 
 
 class OptimizerFactory:
-    """Makes the optimizer that the configuration's section `optimizer` describes.
+    """Callable that builds the optimizer of the configuration's section `optimizer`.
 
     Args:
         section: The section.
+
+    Attributes:
+        module: The module whose parameters are optimised; set by the platform (the task) and by
+            calls with a module. Used for `no_weight_decay` only.
     """
 
     def __init__(self, section: dict[str, Any]) -> None:
@@ -28,13 +32,14 @@ class OptimizerFactory:
         self.module: nn.Module | None = None
 
     def __call__(self, parameters: nn.Module | Iterable[Any]) -> Optimizer:
-        """Return the optimizer of a module, of parameters, or of parameter groups.
+        """Return the optimizer for a module, for parameters, or for parameter groups.
 
-        With `no_weight_decay`, biases or the parameters of normalisation layers are a group of
-        their own without weight decay; they are found in the module that `parameters` came from.
+        If the section has `no_weight_decay`, the named kinds of parameters (`bias`, `norm`: those
+        of normalisation layers) form a separate group without weight decay.
 
         Raises:
-            ConfigurationError: Naming the key and the rule that is broken.
+            ConfigurationError: A value is invalid, or `no_weight_decay` is used with parameter
+                groups; names the key and the rule that is broken.
         """
         if isinstance(parameters, nn.Module):
             self.module = parameters
@@ -51,7 +56,7 @@ class OptimizerFactory:
             raise ConfigurationError(
                 "optimizer.no_weight_decay: the task makes parameter groups itself; leave it out"
             )
-        assert self.module is not None  # the task is the module where it hands over parameters
+        assert self.module is not None  # set to the task, for calls with its parameters
         spared: set[int] = set()
         for module in self.module.modules():
             for name, parameter in module.named_parameters(recurse=False):
@@ -65,11 +70,11 @@ class OptimizerFactory:
 
 
 class SchedulerFactory:
-    """Makes the learning-rate schedule that the section `scheduler` describes, for Lightning.
+    """Callable that builds the learning-rate schedule of the section `scheduler`, for Lightning.
 
     Args:
         section: The section.
-        default_monitor: The metric that a plateau scheduler watches unless the section names one.
+        default_monitor: The metric that ReduceLROnPlateau watches if the section names none.
     """
 
     def __init__(self, section: dict[str, Any], default_monitor: str) -> None:
@@ -80,11 +85,11 @@ class SchedulerFactory:
         """Return Lightning's `lr_scheduler` dictionary for `configure_optimizers`.
 
         Args:
-            optimizer: Whose learning rate it sets.
-            total_steps: How many steps the optimizer will make.
+            optimizer: The optimizer whose learning rate is scheduled.
+            total_steps: The number of steps that the optimizer will make.
 
         Raises:
-            ConfigurationError: Naming the key and the rule that is broken.
+            ConfigurationError: A value is invalid; names the key and the rule that is broken.
         """
         given = {"optimizer": optimizer, "total_steps": total_steps}
         scheduler = build_by_function("scheduler", "scheduler", self.section, LRScheduler, given)

@@ -1,4 +1,4 @@
-"""What is recorded of a trained run: its size, its weights, its settings, the machine."""
+"""Facts for the record of a trained run: parameter count, weights digest, settings, machine."""
 
 import hashlib
 import math
@@ -15,12 +15,12 @@ from project.training.checkpoint import AtomicCheckpointIO
 
 
 def parameter_count(module: torch.nn.Module) -> int:
-    """Return the number of trainable parameters."""
+    """Return the number of trainable parameters (elements, not tensors)."""
     return sum(each.numel() for each in module.parameters() if each.requires_grad)
 
 
 def weights_digest(checkpoint: Path) -> str:
-    """Return the SHA-256 of a checkpoint's weights, whatever else the file holds."""
+    """Return the SHA-256 of a checkpoint's weights, independent of the file's other contents."""
     state = AtomicCheckpointIO().load_checkpoint(checkpoint)["state_dict"]
     digest = hashlib.sha256()
     for name in sorted(state):
@@ -31,7 +31,7 @@ def weights_digest(checkpoint: Path) -> str:
 
 
 def machine_facts(trainer: Trainer) -> dict[str, Any]:
-    """Return what torch says of the machine."""
+    """Return the kind of device that was used and the CPU's vector capability, named by torch."""
     return {
         "device": str(trainer.strategy.root_device.type),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
@@ -39,7 +39,15 @@ def machine_facts(trainer: Trainer) -> dict[str, Any]:
 
 
 def settings_of(run: Run, parameters: int) -> dict[str, bool | int | float | str]:
-    """Return what distinguishes a run from others, under the keys of the command line."""
+    """Return a run's model, seed, parameter count and settings as flat plain values, for loggers.
+
+    Args:
+        run: The run.
+        parameters: The number of trainable parameters.
+
+    Returns:
+        Values by configuration key (such as `optimizer.lr`); classes by their names alone.
+    """
     named: dict[str, Any] = {"model": run.model, "seed": run.seed, "parameters": parameters}
     for key, value in flatten(run.settings).items():
         if key.endswith("._target_"):
@@ -49,9 +57,15 @@ def settings_of(run: Run, parameters: int) -> dict[str, bool | int | float | str
 
 
 def check_converged(module: torch.nn.Module, metrics: Mapping[str, float], epochs: int) -> None:
-    """Raise DivergedError where weights or losses are no finite numbers after the last epoch.
+    """Raise DivergedError if a loss or a weight is NaN or infinite after the last epoch.
 
-    In training every loss is looked at before its step; what the last step has done is seen here.
+    During training each loss is checked before its step; this check covers the effect of the last
+    step.
+
+    Args:
+        module: The task, whose state is checked.
+        metrics: The last metrics; only names ending in `/loss` are checked.
+        epochs: The number of epochs trained, for the message.
     """
     wrong = [
         f"{name} is {value}"

@@ -1,4 +1,4 @@
-"""Loggers that cannot end a run, and that know what they were given last."""
+"""Loggers whose exceptions do not end a run, and that remember the metrics they got last."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -10,18 +10,18 @@ log = logging.getLogger(__name__)
 
 
 class GuardedLogger(Logger):
-    """Mixed before a logger's class: a fault of the logger is a warning in the run's log.
+    """Mix-in before a logger's class that logs the logger's exceptions as warnings.
 
     Attributes:
-        last_step: The step of the last call of `log_metrics`.
-        last_metrics: All metrics of that step, which a resumed run hands over again.
+        last_step: The step of the last call of `log_metrics`; None before the first call.
+        last_metrics: All metrics of that step; a resumed run logs them again.
     """
 
     last_step: int | None = None
     last_metrics: Mapping[str, float] = {}
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Log the metrics of a step."""
+        """Log the metrics of a step and remember them in `last_step` and `last_metrics`."""
         earlier = self.last_metrics if step == self.last_step else {}
         self.last_step, self.last_metrics = step, {**earlier, **metrics}
         self._attempt("log_metrics", lambda: super(GuardedLogger, self).log_metrics(metrics, step))  # type: ignore[safe-super]
@@ -32,16 +32,16 @@ class GuardedLogger(Logger):
         self._attempt("log_hyperparams", lambda: method(params, *args, **kwargs))
 
     def log_graph(self, *args: Any, **kwargs: Any) -> None:
-        """Log a net's graph, where the logger can."""
+        """Log a net's graph; loggers without graphs do nothing."""
         method = super().log_graph
         self._attempt("log_graph", lambda: method(*args, **kwargs))
 
     def save(self) -> None:
-        """Write what is waiting."""
+        """Write buffered data."""
         self._attempt("save", super().save)
 
     def finalize(self, status: str) -> None:
-        """Close the logger."""
+        """Close the logger; `status` says how the run ended, such as "success"."""
         method = super().finalize
         self._attempt("finalize", lambda: method(status))
 
@@ -53,5 +53,5 @@ class GuardedLogger(Logger):
 
 
 def guarded(logger_class: type[Logger]) -> type[Logger]:
-    """Return a subclass of a logger's class in which a fault is a warning."""
+    """Return a subclass of a logger's class that logs exceptions as warnings, never raises them."""
     return type(logger_class.__name__, (GuardedLogger, logger_class), {})

@@ -1,4 +1,4 @@
-"""The weights of another run, from which this one starts (`init_from`)."""
+"""Load the weights of another run, from which this one starts (`init_from`)."""
 
 from typing import Any
 
@@ -19,17 +19,18 @@ def load_initial(
     task: LightningModule,
     data_folder: str | None = None,
 ) -> None:
-    """Put the weights of the run that `init_from` names into the net.
+    """Load the weights of the run that `init_from` names into the net, in place.
 
     Args:
-        config: With `init_from`, settled.
-        net: The net; None where the task brings its own, which gets all of the weights.
-        task: The LightningModule around it.
-        data_folder: Where files were sent to, if they were.
+        config: The configuration; its `init_from` is as `project.runs.initial` returns it.
+        net: The net; None if the task builds its own, which then gets all weights.
+        task: The LightningModule around the net.
+        data_folder: The data folder on this machine to which a launcher copied the weights; None if
+            they are read from the other run's directory.
 
     Raises:
-        CheckpointError: The weights cannot be read, or are not those on record.
-        ConfigurationError: They are of another net.
+        CheckpointError: The weights cannot be read, or their SHA-256 is not the one on record.
+        ConfigurationError: The weights have other names or shapes than the net's.
     """
     section = config["init_from"]
     path = initial_checkpoint(config, data_folder)
@@ -58,7 +59,7 @@ def load_initial(
 
 
 def _misfits(own: dict[str, Tensor], other: dict[str, Tensor]) -> list[str]:
-    """Describe each tensor that one of the two lacks, or has in another shape."""
+    """Describe each tensor that one of two states lacks or that has different shapes in them."""
     misfits = []
     for name in sorted(own.keys() | other.keys()):
         here, there = (tuple(each[name].shape) if name in each else None for each in (own, other))

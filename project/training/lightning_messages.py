@@ -1,4 +1,4 @@
-"""Messages of Lightning's about things that are as they should be here."""
+"""Silence Lightning's messages about things that are intended in this project."""
 
 import logging
 import warnings
@@ -7,13 +7,13 @@ IGNORED = (
     ".*does not have many workers.*",
     # A data module may have no validation examples on purpose.
     ".*Total length of `list` across ranks is zero.*",
-    # Curves are written once an epoch.
+    # Metrics are logged once per epoch.
     ".*smaller than the logging interval.*",
-    # Lightning 2.6 uses a class that torch 2.14 means to remove.
+    # Lightning 2.6 uses a class that torch 2.14 marks as deprecated.
     ".*LeafSpec.*is deprecated.*",
-    # Weights alone are loaded for the test.
+    # The test loads the weights only, not the state of callbacks.
     ".*callbacks used to create the checkpoint need to.*",
-    # Means over all processes are taken before they are logged.
+    # The project averages over processes itself, before logging.
     ".*recommended to use .self.log.*sync_dist=True.*",
     ".*WeightAveraging callback, but loading a checkpoint outside.*",
     ".*Checkpoint directory .* exists and is not empty.*",
@@ -21,7 +21,7 @@ IGNORED = (
 
 
 def quiet_lightning() -> None:
-    """Leave them out."""
+    """Ignore these warnings, and log messages of Lightning below WARNING, in this process."""
     for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in IGNORED:

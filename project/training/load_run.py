@@ -1,6 +1,6 @@
-"""A completed run, opened again: its configuration, its net with the final weights, its data.
+"""Load a completed run: its configuration, its net with the trained weights, its data.
 
-What a trained net is used for (predicting, exporting, showing, evaluating) begins here.
+The commands that use a trained net (predict, export, projector, evaluate) load it here.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ class LoadedRun:
 
     Attributes:
         directory: The run directory.
-        record: Its run.json.
+        record: The run record (run.json).
     """
 
     directory: Path
@@ -43,36 +43,39 @@ class LoadedRun:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The resolved configuration."""
+        """The run's resolved configuration, as stored in its record."""
         return self.record["config"]
 
     @property
     def name(self) -> str:
-        """`<variant>/seed_<k>`."""
+        """The run's name, `<variant>/seed_<k>`."""
         return self.record["name"]
 
     @property
     def checkpoint(self) -> Path:
-        """The file with the weights that were tested."""
+        """The path of the checkpoint whose weights were tested: best.ckpt or last.ckpt."""
         from project.training.checkpoint import BEST, LAST
 
-        # Not previous.ckpt: its weights are not those whose metrics are on record.
+        # Never previous.ckpt: the recorded metrics are not those of its weights.
         return self.directory / (BEST if self.record.get("tested") == BEST else LAST)
 
     def net(self) -> "nn.Module":
-        """Return the net with the weights that were tested, ready to answer.
+        """Build the net, load the tested weights and switch it to evaluation mode.
+
+        A net trained with `engine=framework` is returned as the equivalent net of torch.nn.
 
         Raises:
-            CheckpointError: The checkpoint does not give the run's net.
-            ConfigurationError: The task brought its own net; `task` has it.
+            CheckpointError: The checkpoint cannot be read, or its weights do not fit the net.
+            ConfigurationError: The task builds its own net (there is no section `model`); use
+                `task`.
         """
         from project.training.components import build_net
 
-        # What the mini framework has trained has the names of its twin in torch.nn.
+        # Nets of the mini framework name their weights as the equivalent nets of torch.nn do.
         net = build_net(self.config | {"engine": "torch"})
         if net is None:
             raise ConfigurationError(
-                f"{self.directory}: task={self.record['task']} brings its own net, which is no "
+                f"{self.directory}: task={self.record['task']} brings its own net, which is not a "
                 "torch.nn.Module by itself"
             )
         prefix = "net."
@@ -85,7 +88,11 @@ class LoadedRun:
         return net.eval()
 
     def task(self) -> "LightningModule":
-        """Return the LightningModule with the weights that were tested."""
+        """Build the LightningModule with the tested weights, in evaluation mode.
+
+        Raises:
+            CheckpointError: The checkpoint cannot be read, or its weights do not fit.
+        """
         from project.training.components import build_net, build_task
 
         task = build_task(self.config, build_net(self.config))
@@ -111,19 +118,22 @@ class LoadedRun:
 
         reason = (str(error).strip() or repr(error)).splitlines()[0]
         return CheckpointError(
-            f"{path} does not give the run's net ({reason}); the command that made the run makes "
-            "it anew with rerun=true"
+            f"{path} cannot be loaded into the run's net ({reason}); repeat the command that made "
+            "the run, with rerun=true"
         )
 
     def data(self, folder: str | None = None, **changes: Any) -> "LightningDataModule":
-        """Return the run's data module, set up.
+        """Build the run's data module and set it up for training and testing.
 
         Args:
-            folder: Where its files are; None for `data` beside the run's folder `runs`.
-            changes: To the configuration's section `data`.
+            folder: The folder of the data files; None for `<outputs>/data`, where the run directory
+                is under `<outputs>/runs`.
+            changes: Keys of the configuration's section `data` to replace.
 
         Raises:
-            DataError: The files are others now.
+            DataError: The data are not available, or the files have another SHA-256 than at
+                training.
+            ConfigurationError: The default folder is unknown: see `data_folder`.
         """
         from project.data.mnist_files import DataError
         from project.training.components import build_data
@@ -135,7 +145,7 @@ class LoadedRun:
         if None not in (stored, facts.get("source")) and stored != facts["source"]:
             raise DataError(
                 f"the data in {section.get('root')} (SHA-256 {facts['source']}) are not those of "
-                f"{self.directory} ({stored}); let paths.data name the folder that has them"
+                f"{self.directory} ({stored}); set paths.data to the folder of the right data"
             )
         data = build_data(config)
         data.prepare_data()
@@ -145,24 +155,26 @@ class LoadedRun:
 
 
 def data_folder(config: dict[str, Any], directory: Path) -> str:
-    """Return where the data of a run directory are by default: `outputs/data`.
+    """Return the default folder of a run's data: `data` in the output folder of its run directory.
 
     Raises:
-        ConfigurationError: They lay in a folder of their own, which must be named.
+        ConfigurationError: The run had its data in a folder of their own; the user must name it.
     """
     root = config["data"].get("root")
     if config["data"].get("prepare") and root not in (None, config["paths"]["data"]):
         raise ConfigurationError(
-            f"{directory}: its data lay in {root}; paths.data=FOLDER says where they are now"
+            f"{directory}: its data were in {root}; pass paths.data=FOLDER, the folder where they "
+            "are now"
         )
     parents = directory.absolute().parents
     return str(parents[2] / "data" if len(parents) > 2 else Path("outputs", "data"))
 
 
 def data_section(config: dict[str, Any], folder: str) -> dict[str, Any]:
-    """Return the section `data` of a stored configuration with its files in `folder`.
+    """Return the section `data` of a stored configuration with its `root` replaced by `folder`.
 
-    The stored path is not used: a run directory may come from another machine, or a stranger.
+    The stored path is never used for data that the platform downloads, because a run directory may
+    come from another machine. A `root` that belongs to the user's own data module is kept.
     """
     section = config["data"]
     is_platforms = section.get("prepare") is not None
@@ -177,18 +189,21 @@ def load_run(
     accept_code: bool = False,
     with_callbacks: bool = False,
 ) -> LoadedRun:
-    """Open the completed run in `directory`.
+    """Load the completed run in `directory`.
 
     Args:
         directory: A run directory.
-        trust_code: Build whatever classes its configuration names.
-        accept_code: Use weights that other code has trained.
-        with_callbacks: Whether the callbacks that decide its result will be built too.
+        trust_code: Allow any class that the configuration names. Otherwise only the project's,
+            known libraries' and recorded user code may be imported.
+        accept_code: Allow a run whose code has changed since it was trained.
+        with_callbacks: Also check the callbacks that affect the result; pass True if they will be
+            built.
 
     Raises:
-        NoRunError: There is no completed run of project.train.
-        CorruptRunError: Its record cannot be read, or does not fit its name.
-        ConflictError: Its code must not be trusted, or has changed since.
+        NoRunError: The directory holds no completed run of project.train.
+        CorruptRunError: The record cannot be read, is not valid in this version, or does not fit
+            its name.
+        ConflictError: The configuration names code that is not trusted, or the code has changed.
     """
     directory = Path(directory)
     record = read_record(directory) if directory.is_dir() else None
@@ -198,30 +213,30 @@ def load_run(
             "outputs/runs/<variant>/seed_<k>"
         )
     if record.get("command") != "train":
-        raise NoRunError(f"{directory} is no run of project.train")
+        raise NoRunError(f"{directory} is not a run of project.train")
     if record["status"] != COMPLETED:
         raise NoRunError(
-            f"{directory} holds no completed run, but one that is {record['status']}; the command "
-            "that began it completes it"
+            f"{directory} holds a run that is {record['status']}, not completed; run its command "
+            "again to complete it"
         )
     try:
         validate_train(record["config"])
     except ConfigurationError as error:
         raise CorruptRunError(
-            f"{directory}: its configuration is none of this version:\n{error}"
+            f"{directory}: its configuration is not valid in this version of the code:\n{error}"
         ) from None
     now = fingerprint(deciding_targets(record["config"]))
     is_same_code = check_same_code(directory, record, now, accept_code)
     if not trust_code:
         sections = (*SECTIONS, "callbacks") if with_callbacks else SECTIONS
         check_sections(directory, record, now["definitions"], sections)
-    if is_same_code:  # other code may have other defaults, and so give the run another name
+    if is_same_code:  # changed code may have other defaults, which would change the run's name
         check_name(directory, record)
     return LoadedRun(directory, record)
 
 
 def check_name(directory: Path, record: dict[str, Any]) -> None:
-    """Raise CorruptRunError unless a record's configuration is that of its name."""
+    """Raise CorruptRunError unless a record's configuration leads to the record's name."""
     run = identify(record["config"])
     if run.name != record["name"]:
         raise CorruptRunError(
@@ -233,19 +248,19 @@ def check_name(directory: Path, record: dict[str, Any]) -> None:
 def check_sections(
     directory: Path, record: dict[str, Any], now: dict[str, str], sections: Sequence[str]
 ) -> None:
-    """Raise ConflictError where a record's sections name what must not be trusted.
+    """Raise ConflictError if a section of a record names code that must not be trusted.
 
     Args:
         directory: The run directory.
         record: Its record.
-        now: Fingerprints of the definitions that there are.
-        sections: The names of the sections that are going to be built.
+        now: Fingerprints of the present definitions, by their names.
+        sections: The names of the sections that will be built.
     """
     config = record["config"]
     callbacks = deciding_callbacks(config["callbacks"])
     recorded = (record["provenance"].get("code") or {}).get("definitions") or {}
     code = CodeOnRecord(recorded, now, output_folder(directory))
-    # With the framework's classes, and with torch's: a net of the framework is opened as its twin.
+    # Both engines' classes are checked: a net of the mini framework is loaded as one of torch.nn.
     for each in (with_engine(config), config):
         check_trusted(
             {name: (each | {"callbacks": callbacks}).get(name) for name in sections}, code
@@ -255,10 +270,19 @@ def check_sections(
 def check_same_code(
     directory: Path, record: dict[str, Any], now: dict[str, Any], accept_code: bool
 ) -> bool:
-    """Hold a run's code against the code that there is; returns whether it is the same.
+    """Compare the code that trained a run with the present code.
+
+    Args:
+        directory: The run directory, for the message.
+        record: The run record.
+        now: The fingerprint of the present code (`project.runs.code.fingerprint`).
+        accept_code: Whether different code is accepted.
+
+    Returns:
+        True if the code is the same, False if it differs and `accept_code` is set.
 
     Raises:
-        ConflictError: It is not, and that is not accepted.
+        ConflictError: The code differs and `accept_code` is not set.
     """
     stored = record["provenance"].get("code") or {}
     if stored.get("digest") == now["digest"]:
@@ -269,12 +293,12 @@ def check_same_code(
     names = ", ".join(name.replace(":", ".") for name in changed[:5])
     more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
     raise ConflictError(
-        f"{directory} was trained by other code than there is now ({names}{more}); check out the "
-        "commit that its run.json names, or pass code=accept to use its weights all the same"
+        f"{directory} was trained with code that has changed since ({names}{more}); check out the "
+        "commit that its run.json names, or pass code=accept to use its weights anyway"
     )
 
 
 def output_folder(directory: Path) -> Path:
-    """Return the output folder that holds a run directory, `<outputs>/runs/<variant>/seed_<k>`."""
+    """Return the output folder `<outputs>` of a run directory `<outputs>/runs/<variant>/<seed>`."""
     parents = directory.resolve().parents
     return parents[2] if len(parents) > 3 else directory.resolve()

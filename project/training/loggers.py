@@ -1,7 +1,7 @@
-"""Lightning's loggers for other tools, so that a resumed run continues what it has begun in each.
+"""Loggers for CSV, wandb and MLflow that continue the existing log when a run is resumed.
 
-The run directory holds the id of its run in wandb and MLflow (`wandb.id`, `mlflow.id`). With
-`rerun=true` it is a new run there too.
+The run directory stores the ids that wandb and MLflow gave the run (`wandb.id`, `mlflow.id`). With
+`rerun=true` the run gets new ids.
 """
 
 import csv
@@ -22,14 +22,14 @@ MAX_OVERHEAD = 0.01
 
 
 class RunCSVLogger(Logger):
-    """metrics.csv in the run directory: a row for each step at which something was logged.
+    """Logger that writes metrics.csv into the run directory, one row for each logged step.
 
-    The file is always whole.
+    The file is replaced atomically, so it is always complete.
 
     Args:
         directory: The run directory.
-        first_step: Everything from this step on that an earlier session wrote is void; it is
-            written again.
+        first_step: The first step that a resumed run logs again; rows from this step on are
+            dropped. 0 drops all rows.
     """
 
     def __init__(self, directory: str | Path, first_step: int = 0) -> None:
@@ -46,30 +46,33 @@ class RunCSVLogger(Logger):
 
     @property
     def name(self) -> str:
-        """Nothing: the run directory has the name."""
+        """An empty string: metrics.csv lies directly in the run directory."""
         return ""
 
     @property
     def version(self) -> str:
-        """Nothing, as well."""
+        """An empty string: metrics.csv lies directly in the run directory."""
         return ""
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """Write nothing: config.yaml in the run directory says more."""
+        """Do nothing: the settings are in config.yaml in the run directory."""
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Add to the row of a step."""
+        """Add metrics to the row of a step; step None counts as 0."""
         self._rows.setdefault(step or 0, {}).update(
             {name: float(value) for name, value in metrics.items()}
         )
 
     def save(self) -> None:
-        """Write the file if it is time; Lightning asks after every call of `log_metrics`."""
+        """Write metrics.csv unless that would exceed `MAX_OVERHEAD` of the time.
+
+        Lightning calls this after every call of `log_metrics`.
+        """
         if time.monotonic() >= self._next_time:
             self.flush()
 
     def flush(self) -> None:
-        """Write the file."""
+        """Write metrics.csv now."""
         began = time.monotonic()
         rows = [{"step": step} | self._rows[step] for step in sorted(self._rows)]
         write_text(self._path, table_csv(rows, ["step"]))
@@ -77,19 +80,19 @@ class RunCSVLogger(Logger):
         self._next_time = ended + (ended - began) / MAX_OVERHEAD
 
     def finalize(self, status: str) -> None:
-        """Write the file."""
+        """Write metrics.csv."""
         self.flush()
 
 
 class RunWandbLogger(WandbLogger):
-    """A run of Weights & Biases, without an account until one is wanted.
+    """Logger for Weights & Biases; offline by default, which needs no account.
 
     Args:
         directory: The run directory.
         save_dir: wandb writes to `<save_dir>/wandb`.
-        project: The project there.
-        offline: Whether it stays on this machine; `wandb sync` sends it later.
-        settings: Further arguments of Lightning's WandbLogger, and so of `wandb.init`.
+        project: The project in wandb.
+        offline: Whether to log to files only, which `wandb sync` uploads later.
+        settings: Further arguments of Lightning's WandbLogger, which passes them to `wandb.init`.
     """
 
     def __init__(
@@ -102,7 +105,7 @@ class RunWandbLogger(WandbLogger):
     ) -> None:
         import wandb
 
-        # Two runs of one process are two.
+        # Each run of a process becomes a run of its own in wandb.
         options: dict[str, Any] = {"reinit": "create_new"} | settings
 
         directory = Path(directory)
@@ -113,12 +116,15 @@ class RunWandbLogger(WandbLogger):
             offline=offline,
             id=_stored_id(directory / "wandb.id") or _store_id(directory / "wandb.id", _new_id()),
             **options,
-            # What it would print is in its own log.
+            # wandb prints nothing to the console; its own log files hold the same text.
             settings=wandb.Settings(silent=True, console="off"),
         )
 
     def finalize(self, status: str) -> None:
-        """End the run there if it has failed: in this process it may go on at once."""
+        """Finish the wandb run as failed unless `status` is "success".
+
+        Otherwise a run that is resumed in the same process could not continue it.
+        """
         super().finalize(status)
         if status != "success":
             self.experiment.finish(exit_code=1)
@@ -126,18 +132,25 @@ class RunWandbLogger(WandbLogger):
     def finish(
         self, title: str, params: Mapping[str, Any], metrics: Mapping[str, float], step: int
     ) -> None:
-        """Put the run's final values into its summary, and end it."""
+        """Write the run's final metrics to the wandb summary and finish the wandb run.
+
+        Args:
+            title: Ignored.
+            params: Ignored.
+            metrics: The final metrics.
+            step: Ignored.
+        """
         self.experiment.summary.update(dict(metrics))
         self.experiment.finish()
 
 
 class RunMLFlowLogger(MLFlowLogger):
-    """A run of MLflow, in a SQLite file under the output folder unless a server is named.
+    """Logger for MLflow, by default to a SQLite file in the output folder.
 
     Args:
         directory: The run directory.
-        tracking_uri: The server, or `sqlite:///<file>`.
-        experiment_name: The experiment there.
+        tracking_uri: The MLflow server, or `sqlite:///<file>`.
+        experiment_name: The experiment in MLflow.
         settings: Further arguments of Lightning's MLFlowLogger.
     """
 
@@ -153,7 +166,7 @@ class RunMLFlowLogger(MLFlowLogger):
         directory = Path(directory)
         file = directory / "mlflow.id"
         stored = _stored_id(file)
-        # MLflow makes the tables of a new file, which two processes must not do at once.
+        # MLflow creates the tables of a new file; two processes must not do that at once.
         with FileLock(directory.parents[2] / ".mlflow.lock"):
             super().__init__(
                 experiment_name=experiment_name,

@@ -1,4 +1,4 @@
-"""Muon for the matrices of a net, AdamW for everything else."""
+"""An optimizer that uses Muon for a net's matrices and AdamW for all other parameters."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -8,18 +8,18 @@ from torch.optim import AdamW, Muon, Optimizer
 
 
 class MuonWithAdamW(Optimizer):
-    """torch's Muon, which takes matrices only, with torch's AdamW for all other parameters.
+    """torch's Muon for all parameters with two dimensions, torch's AdamW for the others.
 
     Muon's updates are scaled to the size of AdamW's, so that one learning rate and one weight decay
-    serve both (Liu et al. 2025, arXiv 2502.16982).
+    suit both (Liu et al. 2025, arXiv 2502.16982).
 
     Args:
         params: Parameters, or parameter groups.
-        lr: The learning rate.
-        weight_decay: Of both.
-        momentum: Of Muon.
-        betas: Of AdamW.
-        eps: Of AdamW.
+        lr: The learning rate of both optimizers.
+        weight_decay: The weight decay of both optimizers.
+        momentum: Muon's momentum.
+        betas: AdamW's coefficients of the running averages.
+        eps: AdamW's term for numerical stability.
     """
 
     def __init__(
@@ -51,19 +51,27 @@ class MuonWithAdamW(Optimizer):
         return [group for group in self.param_groups if group["kind"] == kind]
 
     def _share(self) -> None:
-        """Let both optimizers work on the groups and the state of this one."""
+        """Make both inner optimizers use the parameter groups and the state of this one."""
         for kind, part in self._parts.items():
             part.param_groups = self._groups(kind)
             part.state = self.state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over the state of a checkpoint."""
+        """Restore the state that `state_dict` has returned."""
         super().load_state_dict(state_dict)
         self._share()
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
-        """Make a step with both; returns what `closure` returns."""
+        """Make one step with both optimizers.
+
+        Args:
+            closure: Recomputes the loss and its gradients before the step; None to use the
+                gradients as they are.
+
+        Returns:
+            The result of `closure`; None without it.
+        """
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -74,7 +82,7 @@ class MuonWithAdamW(Optimizer):
 
 
 def _split(params: Iterable[Any]) -> Iterable[dict[str, Any]]:
-    """Yield two groups for each: the matrices, and the others."""
+    """Yield each parameter group as up to two: its matrices and its other parameters."""
     params = list(params)
     groups = params if params and isinstance(params[0], dict) else [{"params": params}]
     for group in groups:

@@ -1,4 +1,4 @@
-"""What is noted of a run's data and answers while it is tested."""
+"""Callbacks that record a run's test data and predictions during the test."""
 
 import logging
 from pathlib import Path
@@ -18,10 +18,11 @@ PREDICTIONS = "predictions.npz"
 
 
 class DataDigests(Callback):
-    """Takes the fingerprint of the test examples while they are tested.
+    """Callback that computes a digest of the test examples during the test.
 
     Attributes:
-        test: Of the batches as the loader gives them.
+        test: The digest of the examples in the loader's batches; empty if the data module has its
+            own `example_digest`.
     """
 
     def __init__(self) -> None:
@@ -35,13 +36,13 @@ class DataDigests(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Add the batch, unless the data module knows its own digest."""
+        """Add the batch to the digest, unless the data module has its own `example_digest`."""
         if not callable(getattr(getattr(trainer, "datamodule", None), "example_digest", None)):
             self.test.add_batch(batch)
 
 
 class Predictions(Callback):
-    """Keeps what `test_step` answers about each example, if it returns prediction and target."""
+    """Callback that collects the outputs of `test_step` if it returns `prediction` and `target`."""
 
     def __init__(self) -> None:
         self._kept: dict[str, list[torch.Tensor]] = {"prediction": [], "target": []}
@@ -55,7 +56,7 @@ class Predictions(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keep a batch's answers."""
+        """Store a batch's predictions and targets if `outputs` holds both as tensors."""
         if isinstance(outputs, dict) and all(
             isinstance(outputs.get(key), torch.Tensor) for key in self._kept
         ):
@@ -63,7 +64,10 @@ class Predictions(Callback):
                 values.append(outputs[key].detach().cpu())
 
     def write(self, directory: Path) -> None:
-        """Write predictions.npz, if there was anything to keep; a fault is a warning."""
+        """Write predictions.npz into `directory`; do nothing if no predictions were collected.
+
+        If the batches' tensors cannot be joined, log a warning and write nothing.
+        """
         if not self._kept["prediction"]:
             return
         try:

@@ -1,7 +1,7 @@
-"""A trained net as files that need nothing of this project: ONNX, and torch.export's .pt2.
+"""Convert a trained net to ONNX and to torch.export's .pt2: files that do not need this project.
 
-Both hold what the task exports, for any number of examples, and no path of the machine that made
-them. The same net gives the same bytes.
+Both accept batches of any size and contain no paths of the machine that made them. Converting the
+same net twice gives the same bytes.
 """
 
 import copy
@@ -17,19 +17,20 @@ from torch.export import Dim, ExportedProgram
 
 from project.tasks.exportable import Exportable, Output
 
-# Of scores, by the largest of them where that is above 1: float32 in another order of sums.
+# Largest allowed difference of outputs, relative to the largest output if that is above 1: other
+# runtimes add float32 numbers in another order.
 TOLERANCE = 1e-4
-# Batches that are tried; what is left over is the last one.
+# Batch sizes to try; the remaining examples form the last batch.
 BATCHES = (1, 2, 7)
 
 
 def exported(net: Exportable) -> ExportedProgram:
-    """Return the net's graph, for batches of any size."""
+    """Return the net's graph as torch.export captures it, for batches of any size."""
     example = torch.zeros_like(net.inputs[:2])
-    # Weights in the layout that files have; a task may train in another one.
+    # Files hold contiguous weights; a task may train in another memory layout.
     module = copy.deepcopy(net.module).eval().to(memory_format=torch.contiguous_format)
     fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # an operator that other runtimes lack
+    torch.backends.mha.set_fastpath_enabled(False)  # it uses an operator that ONNX lacks
     try:
         with torch.no_grad():
             program = torch.export.export(
@@ -44,16 +45,16 @@ def exported(net: Exportable) -> ExportedProgram:
 
 
 def to_pt2(program: ExportedProgram) -> bytes:
-    """Return the bytes for `torch.export.load(file).module()`."""
+    """Return the content of a .pt2 file, to be loaded with `torch.export.load(file).module()`."""
     file = io.BytesIO()
     torch.export.save(program, file)
     return file.getvalue()
 
 
 def to_onnx(program: ExportedProgram, net: Exportable) -> bytes:
-    """Return the bytes of an ONNX file with inputs and outputs by their names."""
+    """Return the content of an ONNX file, with the input and output names of `net`."""
     with warnings.catch_warnings():
-        # About its own inside: nothing that a user could mend.
+        # torch's warnings concern its internals; users cannot act on them.
         warnings.simplefilter("ignore")
         converted = torch.onnx.export(
             program,
@@ -68,14 +69,14 @@ def to_onnx(program: ExportedProgram, net: Exportable) -> bytes:
 
 
 def run_pt2(content: bytes, batches: Sequence[Tensor]) -> list[Tensor]:
-    """Return each output over all batches."""
+    """Run a .pt2 net on each batch; return each output, concatenated over the batches."""
     module = torch.export.load(io.BytesIO(content)).module()
     with torch.inference_mode():
         return _joined([module(batch) for batch in batches])
 
 
 def run_onnx(content: bytes, batches: Sequence[Tensor]) -> list[Tensor]:
-    """Return each output over all batches, by onnxruntime."""
+    """Run an ONNX net on each batch with onnxruntime; return each output, concatenated."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -95,7 +96,7 @@ def _joined(parts: Sequence[Sequence[Tensor]]) -> list[Tensor]:
 
 
 def in_batches(examples: Tensor) -> list[Tensor]:
-    """Return all examples in batches of several sizes."""
+    """Split examples into batches of the sizes 1, 2 and 7, the last batch holding the rest."""
     sizes, left = [], len(examples)
     for size in (*BATCHES, left):
         if min(size, left):
@@ -106,13 +107,14 @@ def in_batches(examples: Tensor) -> list[Tensor]:
 
 @dataclass(frozen=True)
 class Parity:
-    """How near an exported net's outputs are to the checkpoint's.
+    """The agreement between the outputs of an exported net and those of the checkpoint's net.
 
     Attributes:
-        examples: Over how many examples.
-        differences: The largest difference of each output, by its name.
-        differing_answers: Examples of which an output's largest class is another one.
-        passed: Whether they are near enough, and no answer differs.
+        examples: The number of examples compared.
+        differences: The largest absolute difference of each output, by the output's name.
+        differing_answers: The number of examples for which the predicted class of an output
+            differs.
+        passed: Whether all differences are within `TOLERANCE` and no predicted class differs.
     """
 
     examples: int
@@ -122,12 +124,12 @@ class Parity:
 
 
 def parity(outputs: Sequence[Output], expected: Sequence[Tensor], got: Sequence[Tensor]) -> Parity:
-    """Compare what an exported net answers with what the checkpoint's net does.
+    """Compare the outputs of an exported net with those of the checkpoint's net.
 
     Args:
-        outputs: What is answered.
-        expected: By the checkpoint's net.
-        got: By the exported net.
+        outputs: Names and kinds of the outputs.
+        expected: The outputs of the checkpoint's net, (N, ...) each.
+        got: The outputs of the exported net.
 
     Raises:
         ValueError: The shapes differ.

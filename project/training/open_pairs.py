@@ -1,4 +1,4 @@
-"""The data of a completed run that compares pairs of MNIST's digits."""
+"""Open the data of a completed run that compares pairs of MNIST digits."""
 
 from typing import Any, cast
 
@@ -11,15 +11,16 @@ DATA = "project.data.mnist_pairs.MnistPairs"
 
 
 def open_pairs(loaded: LoadedRun, folder: str | None, **changes: Any) -> MnistPairs:
-    """Return the data of a run that compares MNIST pairs.
+    """Return the data module of a run that compares pairs of MNIST digits, set up.
 
     Args:
         loaded: The run.
-        folder: Where its files are; None for the default.
-        changes: To the configuration's section `data`.
+        folder: The folder of the data files; None for the default (`LoadedRun.data`).
+        changes: Keys of the configuration's section `data` to replace.
 
     Raises:
-        ConfigurationError: The run does something else.
+        ConfigurationError: The run has another task or other data.
+        DataError: The data are not available or have changed.
     """
     targets = (loaded.config["task"]["_target_"], loaded.config["data"]["_target_"])
     if targets != (TASK, DATA):

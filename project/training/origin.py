@@ -1,4 +1,7 @@
-"""A run goes on, and a variant is extended, with the data files and the kind of device it had."""
+"""Check that a run continues with the same data files and kind of device as before.
+
+The data files must also be those of the variant's other runs.
+"""
 
 from dataclasses import replace
 from typing import Any
@@ -12,22 +15,24 @@ from project.runs.origin import check_variant
 from project.runs.spec import RunSpec
 
 RULES = {
-    "device": "go on where there is one, or pass rerun=true",
+    "device": "continue on a machine that has one, or pass rerun=true",
     "source": "restore the data files, or pass rerun=true",
 }
 
 
 class OriginCheck(Callback):
-    """Refuses to train on other data files than before, or to go on with another kind of device.
+    """Callback that refuses to continue a run with other data files or another kind of device.
 
-    It knows what the configuration cannot say: `accelerator=auto` stays as it was typed, and the
-    `files` of a data module are there once it is set up.
+    It also compares the data files with those of the variant's other runs. Neither can be read off
+    the configuration: `accelerator=auto` leaves the device open, and a data module lists its
+    `files` only when it has been set up.
 
     Args:
         spec: The run.
 
     Attributes:
-        facts: `device`, and `source`, the SHA-256 of the data files, None where nobody knows.
+        facts: `device` (such as "cpu") and `source`, the SHA-256 of the data files; None if the
+            data module lists no files.
     """
 
     def __init__(self, spec: RunSpec) -> None:
@@ -36,15 +41,19 @@ class OriginCheck(Callback):
         self._stored: dict[str, Any] = {}
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a resumed run is held against."""
+        """Return `facts`, which the checkpoint stores for comparison when the run is resumed."""
         return self.facts
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Remember what the run had when it was interrupted."""
+        """Remember the facts that the checkpoint has stored."""
         self._stored = state_dict
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Compare; raises ConflictError."""
+        """Compare the facts with those of the checkpoint and of the variant (in the first process).
+
+        Raises:
+            ConflictError: A fact differs.
+        """
         if not trainer.is_global_zero:
             return
         source = source_digest(trainer.datamodule)  # type: ignore[attr-defined]
@@ -59,12 +68,17 @@ class OriginCheck(Callback):
 
 
 def source_digest(data: Any) -> str | None:
-    """Return the SHA-256 of the files that a data module lists as `files`; None without any."""
+    """Return the SHA-256 of the files that a data module lists as `files`; None without a list."""
     files = getattr(data, "files", None)
     return None if files is None else file_digest(files)
 
 
 def check_source_of_variant(spec: RunSpec, source: str | None) -> None:
-    """Raise ConflictError where runs of the variant, at any seed, had other data files."""
+    """Raise ConflictError if a run of the same variant, at any seed, had other data files.
+
+    Args:
+        spec: The run.
+        source: The SHA-256 of its data files; None to check nothing.
+    """
     if source is not None:
         check_variant(replace(spec, data=spec.data | {"source": source}))

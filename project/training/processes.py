@@ -1,9 +1,9 @@
-"""The processes of a run on several devices: this one is rank 0, the others follow it.
+"""The processes of a run on several devices: this process is rank 0 and starts the other ranks.
 
-Lightning's own launcher would type the command again; here the job starts the other ranks itself,
-with the environment that Lightning's `ddp` reads. Rank 0 alone holds the run's lock, heeds signals
-and writes. The others write nothing, so they may be killed at any moment, and are, as soon as the
-first has finished or failed; they end by themselves when it dies.
+Lightning's own launcher would run the command line again. Here the job starts the other ranks
+itself, with the environment variables that Lightning's `ddp` reads. Only rank 0 holds the run's
+lock, reacts to signals and writes files. The other ranks write nothing and are killed as soon as
+rank 0 has finished or failed; if rank 0 dies, they exit by themselves.
 """
 
 import logging
@@ -31,25 +31,25 @@ from project.runs.spec import RunSpec
 log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
-# Terminals and Slurm send these to all of a run's processes. They stay blocked in a rank for good.
 READY = "ready"
+# Terminals and Slurm send these signals to all processes of a run. Ranks other than 0 block them.
 NOT_FOR_RANKS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
-TIMEOUT_SECONDS = 2.0  # for a rank that has failed to say so, or one that is through to end
+TIMEOUT_SECONDS = 2.0  # to wait for the report of a failed rank, or for a finished rank to exit
 
 
 class ProcessError(Exception):
-    """A rank other than the first failed or was killed, and the run with it."""
+    """A rank other than 0 failed or was killed, and the run failed with it."""
 
     exit_code = 1
 
 
 @dataclass(frozen=True)
 class Processes:
-    """The place of this process among those of its run.
+    """The rank of this process and the number of processes of its run.
 
     Attributes:
-        rank: 0 for the first.
-        count: How many there are.
+        rank: The rank, counted from 0.
+        count: The number of processes.
     """
 
     rank: int
@@ -57,11 +57,11 @@ class Processes:
 
     @classmethod
     def single(cls) -> "Processes":
-        """Return the place of a process that is alone."""
+        """Return the values for a run with one process."""
         return cls(0, 1)
 
     def trainer_arguments(self, section: TrainerSection) -> dict[str, Any]:
-        """Return what Lightning's Trainer is told of devices."""
+        """Return the arguments of Lightning's Trainer that concern devices and processes."""
         is_cpu = section.accelerator == "cpu"
         arguments: dict[str, Any] = {"accelerator": section.accelerator, "devices": self.count}
         if not is_cpu:
@@ -72,7 +72,8 @@ class Processes:
         return arguments
 
 
-# Does the work of a rank other than the first, given run, checkpoint and its own place.
+# The function that a rank other than 0 runs; its arguments are the run, the checkpoint to resume
+# from (None for none) and the rank's Processes.
 Follow = Callable[[RunSpec, Path | None, Processes], None]
 Work = tuple[RunSpec, Path | None, Follow]
 
@@ -93,16 +94,21 @@ class _Failure:
 
 @contextmanager
 def launch_processes(spec: RunSpec, checkpoint: Path | None, follow: Follow) -> Iterator[Processes]:
-    """While entered, this process is rank 0 and every other follows the same run.
+    """Context manager that starts the other processes of a run and kills them at the end.
+
+    Inside it this process is rank 0. If `trainer.devices` is 1, no process is started.
 
     Args:
         spec: The run.
-        checkpoint: Where it goes on; None for a run that begins.
-        follow: Does the work of another rank; it can be pickled.
+        checkpoint: The checkpoint to resume from; None for a new run.
+        follow: The function that each other rank runs; it must be picklable.
+
+    Yields:
+        The rank (0) and the number of processes.
 
     Raises:
-        ProcessError: Another process failed or was killed.
-        DivergedError: The loss of another process was no finite number.
+        ProcessError: Another rank failed or was killed.
+        DivergedError: The loss became NaN or infinite in another rank.
     """
     count = spec.config["trainer"].get("devices", 1)
     if count == 1:
@@ -135,13 +141,16 @@ def launch_processes(spec: RunSpec, checkpoint: Path | None, follow: Follow) -> 
 
 
 def _leave_group() -> None:
-    """Let this process form another group; NCCL could wait for peers that are gone."""
+    """Destroy gloo's process group, so that this process can join another.
+
+    NCCL's group is left alone: destroying it could wait for ranks that are gone.
+    """
     if torch.distributed.is_initialized() and torch.distributed.get_backend() == "gloo":
         torch.distributed.destroy_process_group()
 
 
 def _environment(count: int) -> dict[str, str]:
-    """Return the variables by which Lightning's `ddp` finds the other processes."""
+    """Return the environment variables by which Lightning's `ddp` finds the other processes."""
     with socket.socket() as free:
         free.bind((LOOPBACK, 0))
         port = free.getsockname()[1]
@@ -155,7 +164,7 @@ def _environment(count: int) -> dict[str, str]:
 
 
 def _start(work: Work, rank: int, environment: dict[str, str]) -> _Rank:
-    # Forked processes begin at once, but neither a GPU nor a pool of threads survives the fork.
+    # A forked process starts immediately, but GPU state and thread pools do not survive a fork.
     forked = work[0].threads == 1 and not torch.accelerator.is_available()
     context = multiprocessing.get_context("fork" if forked else "spawn")
     ours, theirs = context.Pipe(duplex=False)
@@ -175,7 +184,10 @@ def _start(work: Work, rank: int, environment: dict[str, str]) -> _Rank:
 
 
 def _await(others: list[_Rank]) -> None:
-    """Wait until all are ready to meet; one that died before would be waited for in vain."""
+    """Wait until all other ranks have started; raise their error if one has failed.
+
+    Without this check, rank 0 would wait for a dead rank in torch's rendezvous.
+    """
     for other in others:
         try:
             answer = other.answers.recv()
@@ -186,7 +198,7 @@ def _await(others: list[_Rank]) -> None:
 
 
 def _rank_main(work: Work, rank: int, environment: dict[str, str], answers: Connection) -> None:
-    """Run in the process of a rank other than the first."""
+    """Run `follow` as a rank other than 0; report an exception to rank 0 and exit."""
     threading.Thread(target=_die_with_first_rank, daemon=True).start()
     logging.getLogger().handlers.clear()  # run.log is rank 0's
     os.environ.update(environment)
@@ -209,7 +221,7 @@ def _die_with_first_rank() -> None:
 
 
 def _cause(others: list[_Rank]) -> Exception | None:
-    """Return what a rank that is dead died of; None if all live."""
+    """Return the error of another rank that has died; None if all are alive."""
     ended = wait([other.process.sentinel for other in others], timeout=TIMEOUT_SECONDS)
     first = next((other for other in others if other.process.sentinel in ended), None)
     return None if first is None else _ending(first, None)
@@ -228,5 +240,5 @@ def _ending(other: _Rank, answer: object) -> Exception:
     code = other.process.exitcode
     how = f"was killed by {signal.Signals(-code).name}" if code and code < 0 else f"exited: {code}"
     return ProcessError(
-        f"rank {other.rank} {how}; the same command goes on from the last checkpoint"
+        f"rank {other.rank} {how}; run the same command again to continue from the last checkpoint"
     )

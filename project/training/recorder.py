@@ -1,4 +1,4 @@
-"""What a run writes while it trains: history.csv, the checkpoint, log lines, curves of training."""
+"""Record a run during training: history.csv, last.ckpt, log lines, training curves for loggers."""
 
 import csv
 import io
@@ -24,15 +24,16 @@ Row = dict[str, float]
 
 
 def history_csv(rows: list[Row]) -> str:
-    """Return a line for each epoch; floats in their shortest exact spelling.
+    """Return the text of history.csv: a line for each epoch, metrics in alphabetical order.
 
-    Equal runs give equal bytes. A metric that was not logged in an epoch leaves its cell empty.
+    Floats are written as the shortest text that reads back to the same number, so equal runs give
+    equal bytes. The cell of a metric that was not logged in an epoch is empty.
     """
     return table_csv(rows, ["epoch", "lr"])
 
 
 def table_csv(rows: list[Row], first: list[str]) -> str:
-    """Return rows as CSV: the columns `first`, then the others by name."""
+    """Return rows as CSV text: first the columns `first`, then all others in alphabetical order."""
     text = io.StringIO()
     names = [*first, *sorted({name for row in rows for name in row} - set(first))]
     writer = csv.DictWriter(text, fieldnames=names, lineterminator="\n")
@@ -42,26 +43,36 @@ def table_csv(rows: list[Row], first: list[str]) -> str:
 
 
 def last_values(rows: list[Row]) -> Row:
-    """Return the value of each metric in the last epoch that logged it."""
+    """Return the last logged value of each metric (each name with a "/")."""
     return {name: value for row in rows for name, value in row.items() if "/" in name}
 
 
 class RunRecorder(Checkpoint):
-    """Writes last.ckpt and history.csv after the first epoch, the last, and some between.
+    """Callback that writes last.ckpt and history.csv during training.
 
-    Between, writing takes at most `max_overhead` of the time. The rows travel in the checkpoint: a
-    resumed run rewrites history.csv from it, so the file never holds an epoch that the weights have
-    not seen.
+    It writes after the first epoch, after the last epoch, and in between as often as `max_overhead`
+    allows. The checkpoint holds the rows of history.csv: a resumed run rewrites the file from them,
+    so that history.csv never has an epoch which the weights have not been trained on.
 
-    What Lightning does between an epoch's checkpoint and the next epoch is replayed when a run is
-    resumed: the wish of a callback to stop, the step of a scheduler that watches a metric, and what
-    loggers get of the epoch. They get it at `step`, and everything from that step on once more.
+    When a run is resumed, the callback repeats what Lightning does between an epoch's checkpoint
+    and the next epoch: it restores `should_stop` (early stopping), steps ReduceLROnPlateau
+    schedulers, and logs the epoch's metrics again at `step`. Loggers get everything from that step
+    on a second time and must drop what they have.
 
-    Lightning calls a `Checkpoint` callback after all others, when the epoch's metrics are complete.
+    As a subclass of `Checkpoint` it is called after all other callbacks, when the metrics of the
+    epoch are complete.
 
     Args:
         directory: The run directory.
-        max_overhead: The share of the time that checkpoints may take; 1 is after every epoch.
+        max_overhead: The share of the training time that writing may take; 1 writes after every
+            epoch.
+
+    Attributes:
+        rows: A row of history.csv for each finished epoch.
+        step: The step at which Lightning logged the last epoch.
+        logged: What loggers got at that step.
+        should_stop: Whether a callback asked to stop training after the last epoch.
+        seconds: The training time, including that before a resume.
     """
 
     def __init__(self, directory: Path, max_overhead: float) -> None:
@@ -79,7 +90,7 @@ class RunRecorder(Checkpoint):
         self._gradient_norm = math.nan
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a resumed run needs."""
+        """Return the attributes that a resumed run needs, for the checkpoint."""
         return {
             "rows": self.rows,
             "step": self.step,
@@ -89,7 +100,7 @@ class RunRecorder(Checkpoint):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over the state of the checkpoint's epoch."""
+        """Restore the attributes from a checkpoint."""
         self.rows = state_dict["rows"]
         self.step = state_dict["step"]
         self.logged = state_dict["logged"]
@@ -98,9 +109,9 @@ class RunRecorder(Checkpoint):
         self._resumed = True
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Go on where the checkpoint was written."""
-        # Not on_train_start: Lightning leaves that out for a run that was killed after its last
-        # epoch, which still has to be tested, and may lack that epoch in its history.csv.
+        """Restore `should_stop`, rewrite history.csv and log the last epoch again if resumed."""
+        # Not on_train_start: Lightning does not call it for a run that was killed between its last
+        # epoch and the test. Such a run may still lack the last epoch in its history.csv.
         if self._resumed:
             trainer.should_stop = self.should_stop
             if trainer.is_global_zero:
@@ -109,7 +120,10 @@ class RunRecorder(Checkpoint):
                 logger.log_metrics(self.logged, step=self.step)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Replay the step of schedulers that watch a metric, which comes after the checkpoint."""
+        """If the run is resumed, repeat the step of ReduceLROnPlateau schedulers.
+
+        Lightning makes this step after the checkpoint has been written.
+        """
         self._last_time = time.monotonic()
         if self._resumed:
             self._replay_plateau_steps(trainer, pl_module)
@@ -129,27 +143,30 @@ class RunRecorder(Checkpoint):
                 pl_module.lr_scheduler_step(config.scheduler, torch.tensor(value))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note what there is of earlier epochs, which Lightning keeps in the same dictionary."""
+        """Remember the metrics of earlier epochs, to tell them from those of this epoch.
+
+        Lightning keeps the metrics of all epochs in one dictionary, `trainer.callback_metrics`.
+        """
         self._before = dict(trainer.callback_metrics)
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Note the learning rate of an epoch's last step."""
+        """Remember the learning rate of the epoch's last step."""
         if trainer.is_last_batch and trainer.optimizers:
-            # After it the schedule has set the rate of a step that is not of this epoch.
+            # After the step, the scheduler has already set the rate of the next epoch.
             self._learning_rate = trainer.optimizers[0].param_groups[0]["lr"]
 
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Any
     ) -> None:
-        """Measure the gradients of an epoch's last step; of every step it would take too long."""
+        """Compute the gradient norm of the epoch's last step (of every step would be too slow)."""
         if trainer.is_last_batch:
             gradients = [each.grad for each in pl_module.parameters() if each.grad is not None]
             self._gradient_norm = float(torch.nn.utils.get_total_norm(gradients))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Add the epoch's row; write the checkpoint and history.csv if it is time."""
+        """Append the epoch's row, write last.ckpt and history.csv if due, log training curves."""
         now = time.monotonic()
         elapsed, self._last_time = now - self._last_time, now
         self.seconds += elapsed
@@ -168,7 +185,7 @@ class RunRecorder(Checkpoint):
         }
         self.logged = self._of_step(trainer) | _for_loggers(metrics, trainer) | curves
         self.should_stop = trainer.should_stop
-        # Decided by the first process: the clocks of the others may differ.
+        # The first process decides, because the processes' clocks may differ.
         if trainer.strategy.broadcast(now >= self._next_time or self._is_last(trainer)):
             self._save(trainer)
         for logger in trainer.loggers:
@@ -177,7 +194,7 @@ class RunRecorder(Checkpoint):
 
     def _save(self, trainer: Trainer) -> None:
         began = time.monotonic()
-        # What a logger holds back would be missing after a resume from here.
+        # Metrics that a logger still buffers would be missing after a resume from this checkpoint.
         for logger in trainer.loggers:
             if callable(flush := getattr(logger, "flush", None)):
                 flush()
@@ -188,11 +205,11 @@ class RunRecorder(Checkpoint):
         self._next_time = written + (written - began) * (1 / self.max_overhead - 1)
 
     def _is_last(self, trainer: Trainer) -> bool:
-        """Whether training may end with this epoch."""
+        """Return whether training may end with this epoch."""
         return self.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
 
     def _of_step(self, trainer: Trainer) -> Row:
-        """Return what the loggers have of this step so far: validation, values of the last step."""
+        """Return what loggers already got at this step: validation metrics, batch metrics."""
         for logger in trainer.loggers:
             if isinstance(logger, GuardedLogger) and logger.last_step == self.step:
                 return dict(logger.last_metrics)
@@ -203,15 +220,16 @@ class RunRecorder(Checkpoint):
 
 
 def _logged_step(trainer: Trainer, pl_module: LightningModule) -> int:
-    """Return the step at which Lightning logs this epoch: that of its last batch."""
+    """Return the step at which Lightning logs this epoch's metrics: that of its last batch."""
     if pl_module.automatic_optimization:
         return max(0, trainer.global_step - 1)
-    # `global_step` counts the steps of all optimizers, the loggers' axis does not.
+    # With manual optimization `global_step` counts the steps of all optimizers; loggers get the
+    # number of batches.
     return trainer.fit_loop.total_batch_idx
 
 
 def _for_loggers(metrics: Row, trainer: Trainer) -> Row:
-    """Return the epoch's metrics that Lightning will hand to loggers."""
+    """Return those of the epoch's metrics that Lightning passes to loggers."""
     names = trainer.logged_metrics.keys()
     logged = {
         name: each for name, each in metrics.items()
@@ -221,6 +239,6 @@ def _for_loggers(metrics: Row, trainer: Trainer) -> Row:
 
 
 def _line(metrics: Row) -> str:
-    """Return an epoch's main metrics for the log: losses, and what is no part of another."""
+    """Return an epoch's main metrics as text for the log: those without "_" in the name, if any."""
     shown = {name: value for name, value in metrics.items() if "_" not in name.split("/")[-1]}
     return "  ".join(f"{name} {value:.4f}" for name, value in (shown or metrics).items())

@@ -1,7 +1,7 @@
-"""`verify=RUN_DIRECTORY`: is a completed run the same, bit for bit, when it is carried out again?
+"""`verify=RUN_DIRECTORY`: repeat a completed run and compare the results bit by bit.
 
-The run is repeated from its own configuration in a scratch folder. Its metrics, its history.csv and
-every tensor of its last.ckpt are held against the stored ones.
+The run is repeated from its stored configuration in a temporary folder. Its metrics, history.csv
+and all tensors of last.ckpt are compared with the stored ones.
 """
 
 import csv
@@ -29,20 +29,20 @@ ALLOWED = ("verify=", "paths.", "trust_code=", "code=")
 
 
 class DifferentError(Exception):
-    """The repeated run differs from the stored one; the message says in what."""
+    """The repeated run differs from the stored one; the message lists the differences."""
 
     exit_code = 1
 
 
 @dataclass(frozen=True, eq=False)
 class StoredResult:
-    """What a completed run has left.
+    """The results of a completed run.
 
     Attributes:
-        metrics: Of its record.
+        metrics: The metrics in its record.
         history: The text of history.csv.
-        tensors: Of last.ckpt, by their dotted names in it.
-        provenance: Of its record.
+        tensors: The tensors in last.ckpt, by their dotted paths.
+        provenance: The provenance in its record: versions, machine, code, data.
     """
 
     metrics: dict[str, float]
@@ -52,26 +52,31 @@ class StoredResult:
 
 
 def reproduce(directory: Path, words: Sequence[str], trust_code: bool = False) -> dict[str, float]:
-    """Repeat the completed run in `directory`; returns its metrics if no bit differs.
+    """Repeat the completed run in `directory` and compare the results bit by bit.
 
     Args:
         directory: The run directory.
-        words: The overrides of the command; only paths may be among them.
-        trust_code: Build whatever classes the stored configuration names.
+        words: The overrides of the command; only `verify`, paths, `trust_code` and `code` are
+            allowed.
+        trust_code: Allow any class that the stored configuration names.
+
+    Returns:
+        The run's metrics, if no bit differs.
 
     Raises:
-        NoRunError: There is no completed run of project.train.
-        CorruptRunError: A file of it cannot be read.
-        ConflictError: Its code must not be trusted.
-        DataError: Its data cannot be had.
-        DifferentError: A bit differs; where the environments differ is said too.
+        ConfigurationError: `words` has other overrides.
+        NoRunError: The directory holds no completed run of project.train.
+        CorruptRunError: A file of the run cannot be read.
+        ConflictError: The configuration names code that is not trusted.
+        DataError: The data are not available.
+        DifferentError: A bit differs. The message also says in what the environments differ.
     """
     ignored = [word for word in words if not word.startswith(ALLOWED)]
     if ignored:
         raise ConfigurationError(
             f"verify repeats a run in the configuration that it had: leave out {' '.join(ignored)}"
         )
-    # Other code is no reason to refuse: whether it changes a bit is what is asked.
+    # Changed code is accepted: the command tells whether the change affects the result.
     loaded = load_run(directory, trust_code=trust_code, accept_code=True, with_callbacks=True)
     stored = read_result(directory)
     given = [word.partition("=")[2] for word in words if word.startswith("paths.data=")]
@@ -81,7 +86,7 @@ def reproduce(directory: Path, words: Sequence[str], trust_code: bool = False) -
     environment = _environment(stored.provenance, repeated.provenance)
     if found:
         lines = "\n  ".join([*found, *environment])
-        raise DifferentError(f"{directory} is not the same when it is repeated:\n  {lines}")
+        raise DifferentError(f"repeating {directory} gave different results:\n  {lines}")
     counts = f"{len(stored.metrics)} metrics, {len(stored.history.splitlines()) - 1} epochs"
     print(f"{loaded.name}: the same bits when repeated ({counts}, {len(stored.tensors)} tensors)")
     print(*environment, sep="\n")
@@ -91,7 +96,7 @@ def reproduce(directory: Path, words: Sequence[str], trust_code: bool = False) -
 def _repeat(
     config: dict[str, Any], scratch: Path, data: str | None, directory: Path
 ) -> StoredResult:
-    """Carry out a stored configuration, but for what only observes, in a scratch folder."""
+    """Run a stored configuration in the folder `scratch`, without loggers and observers."""
     folder = data or data_folder(config, directory)
     paths = {"outputs": str(scratch), "data": folder}
     try:
@@ -113,7 +118,7 @@ def _repeat(
 
 
 def _initial(config: dict[str, Any], directory: Path) -> dict[str, Any] | None:
-    """Return `init_from` with the run where it stands beside this one: no stored path is used."""
+    """Return `init_from` with its run looked up beside this run, instead of at the stored path."""
     section = config.get("init_from")
     if section is None:
         return None
@@ -122,7 +127,7 @@ def _initial(config: dict[str, Any], directory: Path) -> dict[str, Any] | None:
 
 
 def read_result(directory: Path) -> StoredResult:
-    """Read what a run has left; raises CorruptRunError naming the file that cannot be read."""
+    """Read the results in a run directory; raise CorruptRunError if a file cannot be read."""
     path = directory / RECORD
     try:
         record = completed_record(directory) or {}
@@ -132,7 +137,9 @@ def read_result(directory: Path) -> StoredResult:
         path = directory / LAST
         tensors = dict(_named_tensors(AtomicCheckpointIO().load_checkpoint(path)))
     except Exception as error:  # damaged bytes can raise anything
-        raise CorruptRunError(f"{path} cannot be read ({error}): there is no telling") from None
+        raise CorruptRunError(
+            f"{path} cannot be read ({error}), so the run cannot be compared with its repetition"
+        ) from None
     return StoredResult(metrics, history, tensors, provenance)
 
 
@@ -146,7 +153,7 @@ def _named_tensors(node: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
 
 
 def differences(stored: StoredResult, repeated: StoredResult) -> Iterator[str]:
-    """Yield a line for each of metrics, history and weights that differs."""
+    """Yield a line for each metric that differs, and one each for history.csv and last.ckpt."""
     for name in sorted(stored.metrics.keys() | repeated.metrics.keys()):
         was, now = stored.metrics.get(name), repeated.metrics.get(name)
         if repr(was) != repr(now):
@@ -165,7 +172,7 @@ def differences(stored: StoredResult, repeated: StoredResult) -> Iterator[str]:
 
 
 def _history_difference(stored: str, repeated: str) -> str:
-    """Describe the first value that differs."""
+    """Describe the first value that differs between two texts of history.csv."""
     rows = (csv.DictReader(text.splitlines()) for text in (stored, repeated))
     for epoch, (was, now) in enumerate(zip_longest(*rows), start=1):
         if was is None or now is None:
@@ -177,7 +184,7 @@ def _history_difference(stored: str, repeated: str) -> str:
 
 
 def _tensor_difference(was: Tensor | None, now: Tensor | None) -> str | None:
-    """Describe the first number that differs; None if the two have the same bits."""
+    """Describe the first number that differs; return None if both tensors have the same bits."""
     if was is None or now is None:
         return "was not there" if was is None else "is missing"
     if (was.dtype, was.shape) != (now.dtype, now.shape):
@@ -194,7 +201,7 @@ def _tensor_difference(was: Tensor | None, now: Tensor | None) -> str | None:
 
 
 def _environment(stored: dict[str, Any], repeated: dict[str, Any]) -> list[str]:
-    """Return a line for each fact in which the two environments differ."""
+    """Return a line for each provenance fact that differs; a single line if all are the same."""
 
     def facts(node: Any, name: str = "") -> dict[str, Any]:
         if not isinstance(node, dict):
@@ -203,7 +210,7 @@ def _environment(stored: dict[str, Any], repeated: dict[str, Any]) -> list[str]:
 
     was, now = facts(stored), facts(repeated)
     names = dict.fromkeys([*was, *now])
-    names.pop("data.fetched_from", None)  # whichever way it came, its checksum says what it is
+    names.pop("data.fetched_from", None)  # irrelevant: the checksum is compared
     lines = [
         f"environment: {name} was {was.get(name)}, is {now.get(name)}"
         for name in names

@@ -1,4 +1,4 @@
-"""The words by which commands name a completed run, or ask for the best one."""
+"""The words on a command line that name a completed run or ask for the best one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from project.training.load_run import LoadedRun, load_run
 
 @dataclass(frozen=True, eq=False)
 class RunWords:
-    """What the words of a command say about its run.
+    """The words on a command line that concern the run, parsed.
 
     Attributes:
-        run: Its directory; None for the best one under `outputs`.
+        run: The run directory; None for the best run under `outputs`.
         outputs: The output folder.
-        data: The folder of the data; None for the run's own.
-        trust_code: Whether to build whatever classes its configuration names.
-        accept_code: Whether to use weights that other code has trained.
-        others: The words that are the command's own.
+        data: The data folder; None for the run's own.
+        trust_code: Whether to allow any class that the run's configuration names.
+        accept_code: Whether to allow a run whose code has changed since it was trained.
+        others: The remaining words, in their order.
     """
 
     run: Path | None
@@ -32,7 +32,14 @@ class RunWords:
     others: list[str]
 
     def open(self) -> tuple[LoadedRun, str | None]:
-        """Open the run; returns it, and why `best` is this one."""
+        """Load the run.
+
+        Returns:
+            The run; and why it was chosen as the best, None if it was named.
+
+        Raises:
+            NoRunError, CorruptRunError, ConflictError: As `load_run`.
+        """
         if self.run is not None:
             return load_run(self.run, self.trust_code, self.accept_code), None
         best, why = find_best(self.outputs)
@@ -43,14 +50,15 @@ KEYS = ("run", "paths.outputs", "paths.data", "trust_code", "code")
 
 
 def read_run_words(words: Sequence[str]) -> RunWords:
-    """Take what is said of the run out of a command's words.
+    """Separate the words that concern the run from the command's other words.
 
     Args:
-        words: `best` or `run=DIRECTORY`, perhaps `paths.outputs=`, `paths.data=`,
-            `trust_code=true`, `code=accept`, and the command's own.
+        words: `best` as the first word, or `run=DIRECTORY`; optionally `paths.outputs=`,
+            `paths.data=`, `trust_code=true`, `code=accept`; and the command's own words.
 
     Raises:
-        NoRunError: No run is named, or twice.
+        NoRunError: No run is named, both `best` and `run=` are given, or a key is given twice.
+        ConfigurationError: `trust_code` or `code` has another value.
     """
     values: dict[str, str] = {}
     others = []

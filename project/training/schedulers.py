@@ -1,4 +1,4 @@
-"""Learning-rate schedules that torch has in pieces only."""
+"""Learning-rate schedules made from torch's: one-cycle, and cosine with warm-up."""
 
 import math
 
@@ -13,17 +13,20 @@ def one_cycle(
     div_factor: float,
     final_div_factor: float,
 ) -> LRScheduler:
-    """Return torch's OneCycleLR up to the optimizer's own rate, whatever the number of steps.
+    """Return torch's OneCycleLR with the optimizer's learning rate as its maximum.
 
-    The rate rises to `optimizer.lr` and falls to almost nothing, along cosines (Smith and Topin
-    2018, arXiv 1708.07120); momentum stays as it is.
+    The rate rises to that maximum and falls to almost nothing, both along cosines (Smith and Topin
+    2018, arXiv 1708.07120). Momentum does not change. Any number of steps works.
 
     Args:
-        optimizer: Whose rate it sets.
-        total_steps: How many steps there will be.
-        pct_start: The share of them in which the rate rises, in (0, 1).
-        div_factor: It begins at lr / div_factor.
-        final_div_factor: It ends at that beginning / final_div_factor.
+        optimizer: The optimizer whose learning rate is scheduled.
+        total_steps: The number of steps of the training.
+        pct_start: The share of the steps in which the rate rises, in (0, 1).
+        div_factor: The rate starts at lr / div_factor; at least 1.
+        final_div_factor: The rate ends at lr / div_factor / final_div_factor; at least 1.
+
+    Raises:
+        ValueError: An argument is out of its range.
     """
     for name, value in (("div_factor", div_factor), ("final_div_factor", final_div_factor)):
         if value < 1:
@@ -31,7 +34,7 @@ def one_cycle(
     if not 0 < pct_start < 1:
         raise ValueError(f"pct_start must be above 0 and below 1, got {pct_start}")
     if pct_start * total_steps == 1:
-        # torch would divide by the length of a rise that has one step, at the top.
+        # torch would divide by zero, the length of a rise that consists of one step.
         pct_start = math.nextafter(pct_start, 0)
     return OneCycleLR(
         optimizer,
@@ -47,13 +50,16 @@ def one_cycle(
 def cosine(
     optimizer: Optimizer, total_steps: int, warmup_share: float = 0.0, min_share: float = 0.0
 ) -> LRScheduler:
-    """Return a schedule that falls along half a cosine, after a linear warm-up if asked.
+    """Return a schedule that falls along half a cosine, optionally after a linear warm-up.
 
     Args:
-        optimizer: Whose rate it sets.
-        total_steps: How many steps there will be.
-        warmup_share: The share of them in which the rate rises from 0, in [0, 1).
-        min_share: The share of the rate that is left at the end, in [0, 1].
+        optimizer: The optimizer whose learning rate is scheduled.
+        total_steps: The number of steps of the training.
+        warmup_share: The share of the steps in which the rate rises linearly to lr, in [0, 1).
+        min_share: The final rate as a share of lr, in [0, 1].
+
+    Raises:
+        ValueError: An argument is out of its range.
     """
     if not 0 <= warmup_share < 1:
         raise ValueError(f"warmup_share must be at least 0 and below 1, got {warmup_share}")

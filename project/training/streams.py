@@ -1,7 +1,8 @@
-"""Random streams under Lightning: what loaders, steps and hooks draw is a function of the place.
+"""Named random streams under Lightning: random numbers depend on seed, epoch and batch only.
 
 Code that draws from the global generators (a shuffling DataLoader, worker processes, augmentation
-in a dataset, dropout) draws from a stream of its own here, so that a resumed run is bit-identical.
+in a dataset, dropout) draws from a named stream here, so that a resumed run is bit-identical to an
+uninterrupted one.
 """
 
 import itertools
@@ -20,18 +21,18 @@ from project.config.errors import ConfigurationError
 
 
 class SeededLoader:
-    """A loader: every pass begins at `order/<epoch>`, and every batch at `fetch/<epoch>/<n>`.
+    """Wrapper of a loader that sets the global generators to named streams during iteration.
 
-    The streams are opened at the first `next` and not by a callback at the epoch's start: Lightning
-    makes the first iterator earlier, and a resumed run would differ. A loader that is passed
-    through again within an epoch (a short one beside a long one, a second validation) gets a new
-    order.
+    Each pass starts at the stream `order/<epoch>`, each batch at `fetch/<epoch>/<n>`. The streams
+    are set at the first `next`, not by a callback at the start of the epoch: Lightning creates the
+    first iterator before that callback, so a resumed run would differ. A second pass within an
+    epoch (a short loader combined with a long one, a second validation) gets a different order.
 
     Args:
-        loader: Any loader; its attributes stay reachable.
+        loader: Any loader; its attributes are available on the wrapper.
         seed: The seed of the streams.
-        prefix: Before the streams' names: empty for training, else the stage.
-        epoch: Returns the epoch that begins.
+        prefix: A prefix of the streams' names: empty for training, else the stage and a slash.
+        epoch: Function that returns the epoch whose streams a new pass uses.
     """
 
     def __init__(self, loader: Any, seed: int, prefix: str, epoch: Callable[[], int]) -> None:
@@ -39,10 +40,10 @@ class SeededLoader:
         self._seed = seed
         self._prefix = prefix
         self._epoch = epoch
-        self._passes: tuple[int, int, int] = (-1, 0, 0)  # epoch, passes through it, batches of it
+        self._passes: tuple[int, int, int] = (-1, 0, 0)  # epoch, its passes so far, its batches
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield the loader's batches."""
+        """Yield the loader's batches; sets the global generators before each of them."""
         epoch = self._epoch()
         of_epoch, passes, number = self._passes
         if of_epoch != epoch:
@@ -61,22 +62,22 @@ class SeededLoader:
             yield batch
 
     def __len__(self) -> int:
-        """Return the number of batches; raises TypeError where the loader has none."""
+        """Return the number of batches; raise TypeError if the loader has no length."""
         return len(self.loader)
 
     def at(self, epoch: int) -> "SeededLoader":
-        """Return the same loader for one epoch, whatever a trainer does."""
+        """Return a wrapper of the same loader that always uses the streams of `epoch`."""
         return SeededLoader(self.loader, self._seed, self._prefix, lambda: epoch)
 
     def __getattr__(self, name: str) -> Any:
-        """Return what the loader itself has by that name."""
-        if name == "loader":  # while it is being copied
+        """Return the attribute `name` of the wrapped loader."""
+        if name == "loader":  # not set yet while this object is being copied
             raise AttributeError(name)
         return getattr(self.loader, name)
 
 
 class FirstBatch:
-    """A loader of one batch, the first of another loader, in every epoch the same.
+    """Loader that yields the first batch of another loader, the same in every epoch.
 
     Args:
         loader: The other loader.
@@ -87,37 +88,38 @@ class FirstBatch:
         self._batch: Any = None
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield a copy of the batch: what works on it in place does so once."""
+        """Yield a copy of the batch, so that in-place changes do not persist."""
         if self._batch is None:
             self._batch = next(iter(self.loader))
         yield apply_to_collection(self._batch, torch.Tensor, torch.clone)
 
     def __len__(self) -> int:
-        """Return the number of batches."""
+        """Return 1, the number of batches."""
         return 1
 
 
 class SeededLoaders(LightningDataModule):
-    """Gives the loaders of the data module that it is mixed with their streams.
+    """Mix-in that wraps the loaders of a data module so that they draw from named streams.
 
     Attributes:
-        stream_seed: The seed of the streams; set before the trainer runs.
-        repeats_first_batch: Whether the first training batch is the only one, in every epoch.
+        stream_seed: The seed of the streams; set it before training.
+        repeats_first_batch: Whether to train on the first batch only, in every epoch
+            (debug=overfit).
     """
 
     stream_seed: int = 0
     repeats_first_batch: bool = False
 
     def train_dataloader(self) -> Any:
-        """Return the training loaders, each process with its own part of the batches."""
+        """Return the training loaders; each of several processes gets a part of the batches."""
         return self._seeded(super().train_dataloader(), "", self._current_epoch)
 
     def val_dataloader(self) -> Any:
-        """Return the validation loaders; every process validates on all of them."""
+        """Return the validation loaders; every process validates on all examples."""
         return self._seeded(super().val_dataloader(), "val/", self._current_epoch)
 
     def test_dataloader(self) -> Any:
-        """Return the test loaders, whose draws do not depend on how long was trained."""
+        """Return the test loaders; their streams do not depend on the number of epochs trained."""
         return self._seeded(super().test_dataloader(), "test/", lambda: 0)
 
     def _seeded(self, loaders: Any, prefix: str, epoch: Callable[[], int]) -> Any:
@@ -131,7 +133,7 @@ class SeededLoaders(LightningDataModule):
             if loader is None:
                 stage = prefix.rstrip("/") or "train"
                 raise ConfigurationError(
-                    f"{type(self).__name__}: {stage}_dataloader() gives None, no loader"
+                    f"{type(self).__name__}: {stage}_dataloader() returns None, not a loader"
                 )
             number = next(numbers)
             name = f"{number}/{prefix}" if number else prefix
@@ -145,7 +147,11 @@ class SeededLoaders(LightningDataModule):
         return wrap(loaders)
 
     def _own_part(self, loader: Any, prefix: str) -> Any:
-        """Return this process's part of a loader for training."""
+        """Return this process's part of a training loader; other loaders are returned unchanged.
+
+        Raises:
+            ConfigurationError: The loader has persistent workers, or cannot be split.
+        """
         if getattr(loader, "persistent_workers", False):
             raise ConfigurationError(
                 f"{type(self).__name__}: a loader keeps its workers between epochs, and a resumed "
@@ -156,7 +162,7 @@ class SeededLoaders(LightningDataModule):
         return strided(loader, self.trainer.global_rank, self.trainer.world_size)
 
     def _current_epoch(self) -> int:
-        # Not `current_epoch`, which a resumed run sets only after it has made its first iterator.
+        # Not `current_epoch`, which a resumed run sets after creating its first iterator.
         if self.trainer is None:
             return 0
         progress: Any = self.trainer.fit_loop.epoch_progress
@@ -164,7 +170,7 @@ class SeededLoaders(LightningDataModule):
 
 
 def with_streams(data_class: type[LightningDataModule]) -> type[LightningDataModule]:
-    """Return a subclass of a data module's class whose loaders draw from streams."""
+    """Return a subclass of a data module's class whose loaders draw from named streams."""
     lacking = {
         name: getattr(LightningDataModule, name)
         for name in ("train_dataloader", "val_dataloader", "test_dataloader")
@@ -174,16 +180,16 @@ def with_streams(data_class: type[LightningDataModule]) -> type[LightningDataMod
 
 
 class StridedSampler(Sampler[Any]):
-    """Every n-th item of another sampler: the part of one of n processes.
+    """Sampler that yields every n-th item of another sampler, for one of n processes.
 
-    All processes see the same order, so the n-th step of all of them together works on the items
-    that one process with batches n times as large would have. Where the items cannot be shared out
-    evenly the first ones are repeated, so that no process waits for another for ever.
+    All processes iterate in the same order. So the n processes together see in each step the items
+    that one process would see in a batch n times as large. If the number of items is not a multiple
+    of n, the first items are repeated, so that all processes make the same number of steps.
 
     Args:
-        sampler: Yields the items for all processes, in the same order in each of them.
-        rank: Which process this is.
-        ranks: How many there are.
+        sampler: Yields the items for all processes, in the same order in each process.
+        rank: The rank of this process.
+        ranks: The number of processes.
     """
 
     def __init__(self, sampler: Any, rank: int, ranks: int) -> None:
@@ -192,33 +198,38 @@ class StridedSampler(Sampler[Any]):
         self.ranks = ranks
 
     def set_epoch(self, epoch: int) -> None:
-        """Pass the epoch on to the sampler; Lightning calls this."""
+        """Pass the epoch on to the other sampler, if it takes one; Lightning calls this."""
         if callable(set_epoch := getattr(self.sampler, "set_epoch", None)):
             set_epoch(epoch)
 
     def __len__(self) -> int:
-        """Return the number of items of each process."""
+        """Return the number of items of this process, the same for all processes."""
         return -(-len(self.sampler) // self.ranks)
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield this process's items."""
+        """Yield the items of this process, every `ranks`-th one from the item number `rank` on."""
         items = list(self.sampler)
         wanted = len(self) * self.ranks
         yield from itertools.islice(itertools.cycle(items), self.rank, wanted, self.ranks)
 
 
 def strided(loader: Any, rank: int, ranks: int) -> DataLoader[Any]:
-    """Return a loader of the same data for one of several processes.
+    """Return a loader that yields the part of one process of another loader's batches.
+
+    Args:
+        loader: A DataLoader.
+        rank: The rank of the process.
+        ranks: The number of processes.
 
     Raises:
-        ConfigurationError: The loader is no DataLoader over a data set with indices.
+        ConfigurationError: The loader is no DataLoader, or its dataset is an IterableDataset.
     """
     if not isinstance(loader, DataLoader) or isinstance(
         loader.dataset, torch.utils.data.IterableDataset
     ):
         raise ConfigurationError(
-            "trainer.devices: only a torch DataLoader over a data set with indices can be shared "
-            f"out among processes, not {type(loader).__name__}; use trainer.devices=1"
+            "trainer.devices: only a torch DataLoader over a map-style data set can be split among "
+            f"processes, not {type(loader).__name__}; use trainer.devices=1"
         )
     options: dict[str, Any] = {
         name: getattr(loader, name)
@@ -228,7 +239,7 @@ def strided(loader: Any, rank: int, ranks: int) -> DataLoader[Any]:
         )
     }  # fmt: skip
     if loader.batch_size is None and loader.batch_sampler is None:
-        # The sampler itself yields whole batches.
+        # The sampler yields the indices of whole batches.
         options |= {"batch_size": None, "sampler": StridedSampler(loader.sampler, rank, ranks)}
     elif loader.batch_size is None:
         options |= {"batch_sampler": StridedSampler(loader.batch_sampler, rank, ranks)}
@@ -242,10 +253,11 @@ def strided(loader: Any, rank: int, ranks: int) -> DataLoader[Any]:
 
 
 class Streams(Callback):
-    """Puts the global generators at the start of a stream before whatever may draw from them.
+    """Callback that sets the global generators to named streams during training.
 
-    It stands before all other callbacks. `noise/<n>` counts batches, not steps of the optimizer;
-    processes other than the first have their rank appended.
+    It must be the first callback. The n of `noise/<n>` counts batches, not optimizer steps.
+    Processes other than the first append their rank to the streams' names, as in
+    `noise/<n>/<rank>`.
 
     Args:
         seed: The seed of the streams.
@@ -262,19 +274,19 @@ class Streams(Callback):
             seeding.start(self.seed, name, index)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Open `train_start`, for hooks that a resumed run calls again."""
+        """Set the generators to `train_start/0`, for hooks that a resumed run calls again."""
         self._start(trainer, "train_start", 0)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Open `epoch/<epoch>`, for hooks at an epoch's beginning."""
+        """Set the generators to `epoch/<epoch>`, for hooks at the start of an epoch."""
         self._start(trainer, "epoch", trainer.current_epoch)
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Open `noise/<n>`, for the training step."""
+        """Set the generators to `noise/<n>`, for the training step of the n-th batch."""
         self._start(trainer, "noise", trainer.fit_loop.total_batch_idx)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Open `epoch_end/<epoch>`, for hooks at an epoch's end."""
+        """Set the generators to `epoch_end/<epoch>`, for hooks at the end of an epoch."""
         self._start(trainer, "epoch_end", trainer.current_epoch)

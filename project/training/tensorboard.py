@@ -1,8 +1,8 @@
-"""TensorBoard as this platform writes it: stages side by side, every run a row of HParams.
+"""Logger for TensorBoard that groups a metric's stages and shows each run in the HParams tab.
 
-A subclass of Lightning's logger. TensorBoard makes the HParams tab's columns from all runs' session
-summaries together, as long as no run writes an experiment summary: that would fix the columns to
-its own, which is why `log_hyperparams` writes the session alone.
+TensorBoard builds the columns of the HParams tab from the session summaries of all runs, unless a
+run writes an experiment summary, which would fix the columns. Therefore `log_hyperparams` writes a
+session summary only.
 """
 
 import time
@@ -26,12 +26,12 @@ STAGES = ("train", "val", "test")
 
 
 class RunTensorBoardLogger(TensorBoardLogger):
-    """Writes a run's events into its directory and continues them after a resume.
+    """Logger that writes a run's events to its directory and continues them after a resume.
 
     Args:
         directory: The run directory.
-        first_step: Everything from this step on that an earlier session wrote is void; it is
-            written again.
+        first_step: The first step that a resumed run logs again; TensorBoard hides earlier events
+            from this step on.
     """
 
     def __init__(self, directory: str | Path, first_step: int = 0) -> None:
@@ -46,9 +46,9 @@ class RunTensorBoardLogger(TensorBoardLogger):
         self._epoch_step: int | None = None
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Write scalars, at once: the dashboard and a resumed run can read them."""
+        """Write scalars and flush them, so that TensorBoard and a resumed run see them at once."""
         scalars = {tag(name): value for name, value in metrics.items()}
-        if "epoch" in scalars:  # Lightning adds it to each call, of which a step may have several
+        if "epoch" in scalars:  # Lightning adds it to each call; a step may have several calls
             if step == self._epoch_step:
                 del scalars["epoch"]
             self._epoch_step = step
@@ -56,19 +56,20 @@ class RunTensorBoardLogger(TensorBoardLogger):
         self.experiment.flush()
 
     def log_hyperparams(self, params: Any, metrics: Any = None, step: int | None = None) -> None:
-        """Write the run's row of the HParams tab, once.
+        """Write the run's row of the HParams tab at the first call; ignore later calls.
 
-        Lightning calls this too, with what a module has saved by `save_hyperparameters`.
+        Lightning also calls this, with the arguments that a module has saved by
+        `save_hyperparameters`.
         """
         if not self._is_described:
             self._is_described = True
             self._add(_session_start(params, time.time()), 0)
 
     def log_layout(self, metrics: list[str]) -> None:
-        """Write which curves share a chart in the Custom Scalars tab.
+        """Write the layout of the Custom Scalars tab: train and val of each metric in one chart.
 
         Args:
-            metrics: What the task has logged: `train/loss`, `val/loss`, ...
+            metrics: The names of the logged metrics: `train/loss`, `val/loss`, ...
         """
         names = sorted({metric.partition("/")[2] for metric in metrics if "/" in metric})
         charts = {
@@ -80,13 +81,13 @@ class RunTensorBoardLogger(TensorBoardLogger):
     def finish(
         self, title: str, params: Mapping[str, Any], metrics: Mapping[str, float], step: int
     ) -> None:
-        """Write the layout and the card of a completed run, and that it has succeeded.
+        """Write the layout, a text card and the end of session of a completed run.
 
         Args:
             title: The card's heading.
             params: The run's settings.
-            metrics: Its final values, `<stage>/<name>`.
-            step: How many steps were trained.
+            metrics: Its final metrics, `<stage>/<name>`.
+            step: The number of training steps.
         """
         self.log_layout(sorted(metrics))
         self.experiment.add_text("card", card(title, params, metrics), step)
@@ -94,7 +95,7 @@ class RunTensorBoardLogger(TensorBoardLogger):
         self.experiment.flush()
 
     def save(self) -> None:
-        """Write what is waiting; no hparams.yaml, since config.yaml says more."""
+        """Flush the events; write no hparams.yaml, because config.yaml holds the settings."""
         self.experiment.flush()
 
     def _add(self, summary: Summary, step: int) -> None:
@@ -104,7 +105,7 @@ class RunTensorBoardLogger(TensorBoardLogger):
 
 
 def card(title: str, params: Mapping[str, Any], metrics: Mapping[str, float]) -> str:
-    """Return what a run was and what came of it, as two Markdown tables."""
+    """Return a run's final metrics and settings as two Markdown tables."""
     quantities = sorted({name.partition("/")[2] for name in metrics if name.startswith(STAGES)})
     lines = [f"### {title}", "", "| result | train | validation | test |", "|---|---|---|---|"]
     for quantity in quantities:
@@ -117,7 +118,7 @@ def card(title: str, params: Mapping[str, Any], metrics: Mapping[str, float]) ->
 
 
 def _session_start(params: Mapping[str, Any], seconds: float) -> Summary:
-    # No group is named, so the run's place in the folder is its name.
+    # Without a group name TensorBoard names the session by its directory.
     info = SessionStartInfo(start_time_secs=seconds)
     for name, value in params.items():
         if isinstance(value, bool):
@@ -130,8 +131,8 @@ def _session_start(params: Mapping[str, Any], seconds: float) -> Summary:
 
 
 def _session_end(seconds: float) -> Summary:
-    # Of several ends TensorBoard heeds the first alone: a run that fails or is interrupted may be
-    # resumed, and writes none.
+    # TensorBoard uses the first end of session only. A run that fails or is interrupted may be
+    # resumed, so only a completed run writes one.
     info = SessionEndInfo(status=Status.STATUS_SUCCESS, end_time_secs=seconds)
     return _summary(metadata.SESSION_END_INFO_TAG, HParamsPluginData(session_end_info=info))
 

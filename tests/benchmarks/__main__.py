@@ -1,15 +1,19 @@
 """Every figure of speed that this project claims, measured side by side.
 
     make bench                         all of it: about an hour on two cores
-    make bench ARGS="step overhead"    some:      sweep step overhead dashboard start growth
+    make bench ARGS="step overhead"    some:      sweep step overhead dashboard start growth framework
+    make bench ARGS="sweep --rounds 2" shorter
 
 Prints one table and writes it to outputs/bench/<names>.md and .json with the machine and versions.
 """
 
+import argparse
 import json
 import logging
 import sys
 from collections.abc import Callable
+
+import torch
 
 from project.data.mnist import prepare
 from project.runs.provenance import provenance
@@ -19,20 +23,31 @@ from tests.benchmarks.timing import ROOT, Ratio
 ROUNDS = 5
 DATA = ROOT / "outputs" / "data"
 
-MEASUREMENTS: dict[str, Callable[[], list[Ratio]]] = {
-    "start": lambda: commands.start_ratios(DATA, ROUNDS),
-    "step": lambda: [
-        steps.step_ratio(DATA, 3 * ROUNDS, "ws_al_bn_do", limit=0.65),
-        steps.step_ratio(DATA, ROUNDS, "resnet", limit=None, steps=3),
+
+def framework_ratios(rounds: int) -> list[Ratio]:
+    """The mini framework's steps; its import turns autograd off for the process."""
+    from tests.benchmarks.framework_step import ratios
+
+    torch.set_grad_enabled(True)
+    return ratios(rounds)
+
+
+# What is measured, given the number of rounds.
+MEASUREMENTS: dict[str, Callable[[int], list[Ratio]]] = {
+    "start": lambda rounds: commands.start_ratios(DATA, rounds),
+    "step": lambda rounds: [
+        steps.step_ratio(DATA, 3 * rounds, "ws_al_bn_do", limit=0.65),
+        steps.step_ratio(DATA, rounds, "resnet", limit=None, steps=3),
     ],
-    "overhead": lambda: [steps.overhead_ratio(DATA, ROUNDS)],
-    "dashboard": lambda: dashboard.dashboard_ratios(DATA, ROUNDS),
-    "growth": lambda: [
-        growth.pairs_ratio(DATA, ROUNDS),
+    "framework": framework_ratios,
+    "overhead": lambda rounds: [steps.overhead_ratio(DATA, rounds)],
+    "dashboard": lambda rounds: dashboard.dashboard_ratios(DATA, rounds),
+    "growth": lambda rounds: [
+        growth.pairs_ratio(DATA, rounds),
         growth.memory_ratio(DATA),
         growth.runs_ratio(DATA),
     ],
-    "sweep": lambda: commands.sweep_ratios(DATA, ROUNDS),
+    "sweep": lambda rounds: commands.sweep_ratios(DATA, rounds),
 }
 
 
@@ -53,20 +68,21 @@ def table(ratios: list[Ratio]) -> str:
 
 
 def main() -> None:
-    names = sys.argv[1:] or list(MEASUREMENTS)
-    unknown = [name for name in names if name not in MEASUREMENTS]
-    if unknown:
-        sys.exit(f"unknown benchmark {unknown[0]!r}; there are: {', '.join(MEASUREMENTS)}")
+    parser = argparse.ArgumentParser(prog="tests.benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[[], *MEASUREMENTS], help="all by default")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    arguments = parser.parse_args()
+    names = arguments.names or list(MEASUREMENTS)
     logging.getLogger().setLevel(logging.WARNING)
     prepare(DATA, "auto")
     ratios: list[Ratio] = []
     for name in names:
         print(f"measuring: {name}", file=sys.stderr, flush=True)
-        ratios += MEASUREMENTS[name]()
+        ratios += MEASUREMENTS[name](arguments.rounds)
     where = provenance(threads=1)
     folder = ROOT / "outputs" / "bench"
     folder.mkdir(parents=True, exist_ok=True)
-    stem = "-".join(names) if sys.argv[1:] else "all"
+    stem = "-".join(arguments.names) or "all"
     text = table(ratios)
     (folder / f"{stem}.md").write_text(text + "\n")
     (folder / f"{stem}.json").write_text(

@@ -49,8 +49,8 @@ def test_a_hidden_dependence_on_the_interpreter_fails_and_nothing_is_left(
     [
         (["thorough=yes"], "error: thorough=yes: must be true or false"),
         (["--jsn"], "error: unknown flag --jsn"),
-        (["model"], "error: 'model' is no KEY=VALUE"),
-        (["verify=runs/x"], "error: verify= is project.train's: leave it out"),
+        (["model"], "error: 'model' is not of the form KEY=VALUE"),
+        (["verify=runs/x"], "error: verify= is an option of project.train; leave it out"),
         (["model=ws_all"], "error: unknown model 'ws_all'; did you mean 'ws_al'?"),
         (["optimizer.lrr=1"], "error: unknown key 'optimizer.lrr'"),
     ],

@@ -46,7 +46,7 @@ def test_a_batch_for_which_there_is_no_time_is_a_warning() -> None:
         limits = replace(session.candidate.limits, heart_seconds=0.0)
         session.candidate = replace(session.candidate, limits=limits)
         result = check_heart(session)[0]
-    assert (result.status, result.to_do) == ("warning", "thorough=true goes on")
+    assert (result.status, result.to_do) == ("warning", "thorough=true gives the check more time")
     assert result.seen.startswith("in 25 steps ")
 
 

@@ -140,7 +140,7 @@ def test_a_folder_that_would_hide_our_files_is_refused(tmp_path: Path) -> None:
         read("--config-dir", str(tmp_path / "nowhere"))
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "basic.yaml").write_text("")
-    with pytest.raises(ConfigurationError, match="has the name of a file of the platform"):
+    with pytest.raises(ConfigurationError, match="has the same name as a file of the platform"):
         read("--config-dir", str(tmp_path))
 
 

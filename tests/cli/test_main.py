@@ -56,7 +56,7 @@ def test_an_interrupted_sweep_of_reruns_says_that_it_would_begin_anew(
 ) -> None:
     arguments = Arguments(["-m", *words, "seed=1,2"], [], is_sweep=True)
     assert report_error(KeyboardInterrupt(), "train", arguments) == 130
-    assert ("rerun=true makes all of its runs anew" in capsys.readouterr().err) == warned
+    assert ("rerun=true makes all of its runs again" in capsys.readouterr().err) == warned
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,9 @@ def test_text_that_stdout_cannot_encode_is_escaped(tmp_path: Path) -> None:
     assert len(run_directories(tmp_path / "größer")) == 1
     output, errors = refused.communicate(timeout=60)
     assert refused.returncode == 2
-    assert errors.startswith(b"error: paths.outputs=x\\udcff: is no UTF-8, which TensorBoard needs")
+    assert errors.startswith(
+        b"error: paths.outputs=x\\udcff: is not valid UTF-8, which TensorBoard needs"
+    )
 
 
 SCRIPT = "from project.train import main; import sys; sys.argv[0] = 'project-train'; main()"

@@ -157,7 +157,7 @@ def test_a_model_may_set_the_keys_of_its_task_and_the_command_line_wins() -> Non
 @pytest.mark.parametrize(("key", "other"), [("learning_rates", "optimizer.lr"), ("task", "task.")])
 def test_a_section_of_a_models_file_cannot_be_made_a_value(key: str, other: str) -> None:
     """It would be ignored otherwise."""
-    with pytest.raises(ConfigurationError, match=rf"^model.{key}=0.3: is a section .* {other}"):
+    with pytest.raises(ConfigurationError, match=rf"^model.{key}=0.3: this section .* {other}"):
         compose("train", [f"++model.{key}=0.3"])
 
 
@@ -235,7 +235,7 @@ def test_a_file_of_the_name_of_ours_is_refused_and_not_ignored(tmp_path: Path) -
     refuse_shadowing([write(tmp_path / "good", "model/mine", "")])
     for name in ("model/basic", "train"):
         folder = write(tmp_path / name.replace("/", "_"), name, "")
-        with pytest.raises(ConfigurationError, match=rf"{name}\.yaml has the name of a file of"):
+        with pytest.raises(ConfigurationError, match=rf"{name}\.yaml has the same name as a file"):
             refuse_shadowing([folder])
     with pytest.raises(ConfigurationError, match="nowhere: there is no such folder"):
         refuse_shadowing([tmp_path / "nowhere"])

@@ -69,10 +69,16 @@ def test_a_net_is_built_from_its_section() -> None:
             "model.channels and blocks must be equally long lists of positive numbers, got "
             "channels=[4, 8], blocks=[1]",
         ),
-        (BASIC | {"_target_": "project.models.Basik"}, "model._target_=project.models.Basik: the"),
-        (BASIC | {"_target_": "no.such.Net"}, "model._target_=no.such.Net: there is no such"),
-        (BASIC | {"_target_": "a..b"}, "model._target_=a..b: there is no such thing"),
-        (BASIC | {"_target_": "print"}, "model._target_=print: there is no such thing"),
+        (
+            BASIC | {"_target_": "project.models.Basik"},
+            "model._target_=project.models.Basik: nothing of this name can be imported",
+        ),
+        (
+            BASIC | {"_target_": "no.such.Net"},
+            "model._target_=no.such.Net: nothing of this name can be imported",
+        ),
+        (BASIC | {"_target_": "a..b"}, "model._target_=a..b: nothing of this name can be imported"),
+        (BASIC | {"_target_": "print"}, "model._target_=print: nothing of this name can be"),
         (
             {"name": "x", "_target_": "fractions.Fraction", "numerator": 1},
             "model._target_=fractions.Fraction: must be a subclass of torch.nn.modules.module.Modu",
@@ -220,7 +226,7 @@ def test_arguments_may_describe_objects_in_their_turn(
     for wrong, message in (
         ({"out_feature": 3}, "unknown key 'model.inner.out_feature' for Linear; did you mean"),
         ({"out_features": "x"}, "model.inner.out_features=x: should be a valid integer"),
-        ({"_target_": "torch.nn.Linea"}, "model.inner._target_=torch.nn.Linea: there is no such"),
+        ({"_target_": "torch.nn.Linea"}, "model.inner._target_=torch.nn.Linea: nothing of this"),
         ({"_target_": "torch.pi"}, "model.inner._target_=torch.pi: cannot be called"),
     ):
         section = {"name": "n", "_target_": "mine.Net", "inner": linear | wrong}

@@ -92,7 +92,11 @@ def test_values_at_the_edge_of_a_rule_are_allowed(path: str, value: Any) -> None
         ("model.init", "zeros", "model.init=zeros: should be 'constructor' or 'by_module'"),
         ("code", "yes", "code=yes: should be 'accept'"),
         ("paths.data", "", "paths.data=: must not be empty"),
-        ("paths.outputs", "\udcff", "paths.outputs=\udcff: is no UTF-8, which TensorBoard needs;"),
+        (
+            "paths.outputs",
+            "\udcff",
+            "paths.outputs=\udcff: is not valid UTF-8, which TensorBoard needs;",
+        ),
         ("model._target_", "", "model._target_=: String should have at least 1 character"),
     ],
 )

@@ -51,14 +51,18 @@ def test_what_experiments_are_made_of_is_trusted(
 @pytest.mark.parametrize(
     ("kind", "target", "reason"),
     [
-        ("model", "torch.optim.SGD", "is none of the classes that belong into model"),
-        ("optimizer", "torch.nn.Linear", "is none of the classes that belong into optimizer"),
-        ("model", "project.training.ema.EMA", "does not belong into model"),
+        ("model", "torch.optim.SGD", "is not one of the classes that belong in model"),
+        ("optimizer", "torch.nn.Linear", "is not one of the classes that belong in optimizer"),
+        ("model", "project.training.ema.EMA", "does not belong in model"),
         ("scheduler", "project.training.schedulers.no", "names nothing that can be found"),
-        ("model", "torchvision.models.resnet18", "is no class"),
+        ("model", "torchvision.models.resnet18", "is not a class"),
         ("model", "numpy.ndarray", "names nothing that can be found"),
         ("model", "pandas.DataFrame", "belongs to neither this project, torch, torchvision, Light"),
-        ("callbacks", "pytorch_lightning.callbacks.ModelCheckpoint", "is none of the classes that"),
+        (
+            "callbacks",
+            "pytorch_lightning.callbacks.ModelCheckpoint",
+            "is not one of the classes that",
+        ),
     ],
 )
 def test_what_does_not_belong_there_is_refused_with_the_reason(
@@ -95,7 +99,7 @@ def test_the_users_classes_and_what_may_be_functions_are_trusted(
     check("scheduler", "pack.mine.schedule")
     check("data", "pack.mine.Net", prepare="pack.mine.prepare")
     for kind, target in (("scheduler", "pack.mine.other"), ("model", "pack.mine.schedule")):
-        with pytest.raises(ConflictError, match="is no class"):
+        with pytest.raises(ConflictError, match="is not a class"):
             check(kind, target)
 
 

@@ -4,36 +4,22 @@ Screenshots go to outputs/screenshots/.
 """
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect as playwright_expect
 
 from project.projector import show
+from tests.browser import NEEDS_BROWSER, chromium
 from tests.commands import ROOT, SMALL
 from tests.dashboards.server import Dashboard, dashboard
 from tests.small_runs import run_directories, type_command
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-BROWSER = next((path for name in NAMES if (path := shutil.which(name))), None)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 TIMEOUT = 120_000  # milliseconds: the machine may be busy
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not BROWSER, reason="there is no chromium on this machine"),
-]
+pytestmark = NEEDS_BROWSER
 
 Record = dict[str, Any]
 Open = Callable[[str], Any]
@@ -77,8 +63,7 @@ def server(outputs: Path, records: dict[str, Record]) -> Iterator[Dashboard]:
 @pytest.fixture(scope="module")
 def open_tab(server: Dashboard) -> Iterator[Open]:
     """Opens a tab of the dashboard anew."""
-    with playwright.sync_playwright() as control:
-        browser = control.chromium.launch(executable_path=BROWSER, args=FLAGS)
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1500, "height": 1000})
         page.set_default_timeout(TIMEOUT)
 
@@ -88,11 +73,10 @@ def open_tab(server: Dashboard) -> Iterator[Open]:
             return page
 
         yield open_it
-        browser.close()
 
 
 def expect(locator: Any) -> Any:
-    return playwright.expect(locator)
+    return playwright_expect(locator)
 
 
 def save_screenshot(page: Any, name: str) -> None:

@@ -39,7 +39,7 @@ def test_a_wrong_download_is_refused_before_it_is_stored(tmp_path: Path) -> None
 
 def test_a_file_that_came_to_be_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / LABELS).write_bytes(b"own")
-    with pytest.raises(FileExistsError, match="while it was fetched"):
+    with pytest.raises(FileExistsError, match="another process created it during the download"):
         store(LABELS, FILES[LABELS], tmp_path)
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"own"]
 

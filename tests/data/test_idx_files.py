@@ -14,9 +14,18 @@ from tests.data.small_files import idx
         (b"", "IDX magic must be 00 00 08 03, got $"),
         (idx(np.zeros(3, np.uint8)), "IDX magic must be 00 00 08 03, got 00 00 08 01"),
         (idx(np.zeros((1, 28, 28), np.uint8))[:10], "IDX header must be 16 bytes long, got 10"),
-        (idx(np.zeros((2, 28, 27), np.uint8)), r"got \(2, 28, 27\) in 1512 bytes"),
-        (idx(np.zeros((2, 28, 28), np.uint8))[:-1], r"got \(2, 28, 28\) in 1567 bytes"),
-        (idx(np.zeros((2, 28, 28), np.uint8)) + b"x", r"got \(2, 28, 28\) in 1569 bytes"),
+        (
+            idx(np.zeros((2, 28, 27), np.uint8)),
+            r"got shape \(2, 28, 27\) in the header and 1512 bytes of items$",
+        ),
+        (
+            idx(np.zeros((2, 28, 28), np.uint8))[:-1],
+            r"got shape \(2, 28, 28\) in the header and 1567 bytes of items$",
+        ),
+        (
+            idx(np.zeros((2, 28, 28), np.uint8)) + b"x",
+            r"got shape \(2, 28, 28\) in the header and 1569 bytes of items$",
+        ),
     ],
 )
 def test_a_malformed_idx_file_is_refused_with_the_rule(content: bytes, rule: str) -> None:

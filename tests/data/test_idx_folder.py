@@ -165,9 +165,12 @@ def twice(folder: Path) -> None:
         (wrong_count, "{}/train-labels-idx1-ubyte holds 99 labels for 100 images"),
         (wrong_class, "{}/train-labels-idx1-ubyte: labels must be 0 to 9, got 26"),
         (no_idx, "{}/t10k-images-idx3-ubyte cannot be read (IDX magic must be 00 00 08 03, got"),
-        (torn, "{}/t10k-images-idx3-ubyte cannot be read (IDX items must be"),
+        (torn, "{}/t10k-images-idx3-ubyte cannot be read (IDX items must be (28, 28) and as many"),
         (damaged_gz, "{}/t10k-images-idx3-ubyte.gz cannot be read ("),
-        (missing, "{} holds no file named *t10k-images-idx3-ubyte or *test-images-idx3-ubyte[.gz]"),
+        (
+            missing,
+            "{} holds no file named *t10k-images-idx3-ubyte or *test-images-idx3-ubyte[.gz]; it",
+        ),
         (twice, "{} holds several files (other-t10k-images-idx3-ubyte, t10k-images-idx3-ubyte)"),
     ],
 )
@@ -183,5 +186,5 @@ def test_files_that_are_none_of_their_kind_are_named(
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="is no folder; name the one that holds the four IDX"):
+    with pytest.raises(DataError, match="is not a folder; name the one that holds the four IDX"):
         prepare(section(tmp_path / "none"))

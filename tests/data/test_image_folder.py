@@ -153,9 +153,13 @@ def not_square(photos: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "kind", "message"),
     [
-        (one_class, DataError, "{}/.. holds one class (cat); it must hold one for each class"),
-        (no_image, DataError, "{}/../empty holds no image; a class's folder must hold images"),
-        (nested, DataError, "{}/../testing holds folders; a class's folder must hold images"),
+        (
+            one_class,
+            DataError,
+            "{}/.. holds one class (cat); it must hold one folder for each class",
+        ),
+        (no_image, DataError, "{}/../empty holds no image; a class folder must hold images"),
+        (nested, DataError, "{}/../testing holds folders; a class folder must hold images"),
         (unknown_class, DataError, "{}/../test holds the class owl, which no training image has"),
         (text_as_image, DataError, "{}/0.png cannot be read as an image (cannot identify image"),
         (truncated, DataError, "{}/../fox/3.png cannot be read as an image ("),
@@ -191,7 +195,7 @@ def test_a_folder_that_is_missing_or_not_named_is_refused(tmp_path: Path) -> Non
         ConfigurationError, match=r"data\.root: is missing; data=image_folder takes"
     ):
         prepare(section(None))
-    with pytest.raises(DataError, match="none is no folder; name the one that holds a folder"):
+    with pytest.raises(DataError, match="none is not a folder; name the one that holds a folder"):
         prepare(section(tmp_path / "none"))
 
 

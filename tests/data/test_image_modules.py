@@ -160,7 +160,9 @@ def test_a_file_of_cifar10_with_another_checksum_is_neither_used_nor_replaced(ci
     path.write_bytes(pickle.dumps(Hostile()))
     before = path.read_bytes()
     data = Cifar10(root=cifar, **SETTINGS)
-    with pytest.raises(DataError, match="does not hold CIFAR-10 by torchvision's checksums"):
+    with pytest.raises(
+        DataError, match="do not match torchvision's checksums of CIFAR-10; move the folder away"
+    ):
         data.setup()
     assert path.read_bytes() == before
     assert not (cifar / "executed").exists()

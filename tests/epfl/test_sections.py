@@ -110,7 +110,7 @@ def test_softmax_twice_and_once_are_compared_only_where_they_pair(tmp_path: Path
     write_softmaxes(tmp_path, {0: 0.2, 1: 0.3, 2: 0.25}, {0: 0.1, 1: 0.2})
     write_run(tmp_path, seed=2, status="failed", diverged=True, model__auxiliary_input="logits")
     section = made_of(tmp_path)["double-softmax"]
-    reason = "1 of 3 runs diverged, and the others are no fair sample"
+    reason = "1 of 3 runs diverged, and the others are not a fair sample"
     assert cells(section)[1] == ["ws_al", "25.00 ± 5.00 %", "15.00 ± 7.07 %", reason, NONE]
     assert figures_of(section) == []
 

@@ -98,7 +98,8 @@ def test_a_net_that_the_task_keeps_to_itself_is_not_exported(whole: Path) -> Non
     end = type_command("project.export", f"run={whole}")
     assert (end.exit_code, end.output) == (2, "")
     assert end.errors == (
-        f"error: {whole}: task=tumours brings its own net, which is no torch.nn.Module by itself\n"
+        f"error: {whole}: task=tumours brings its own net, which is not a torch.nn.Module by "
+        "itself\n"
     )
 
 
@@ -108,7 +109,7 @@ def test_a_key_that_its_constructor_lacks_is_refused(tmp_path: Path) -> None:
         ("task.hidden=wide", "task.hidden=wide: should be a valid integer"),
         ("data.examples=3", "unknown key 'data.examples' for BreastCancer"),
         ("callbacks.input_noise._target_=tumours.InputNoise", "callbacks.input_noise.std: is miss"),
-        ("model=mlp", "model.channels: is null, and data=breast_cancer does not say what it is"),
+        ("model=mlp", "model.channels: is null, and data=breast_cancer does not set it"),
         ("model=basic", "model is given, but task=tumours takes none: its file can say"),
     ):
         end = train(tmp_path, word)
@@ -123,7 +124,7 @@ def test_a_file_named_like_one_of_the_platforms_is_refused(tmp_path: Path) -> No
     (tmp_path / "conf" / "data" / "mnist_pairs.yaml").write_text("_target_: mine.Data\n")
     end = type_command("project.train", "--config-dir", str(tmp_path / "conf"))
     assert end.exit_code == 2
-    assert "has the name of a file of the platform" in end.errors
+    assert "has the same name as a file of the platform" in end.errors
 
 
 def commands() -> list[str]:

@@ -173,9 +173,12 @@ def test_a_sweep_is_refused_before_it_writes_through_a_link(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["seed=range(0)"], r"^seed=range\(0\) holds no value, so there is no job$"),
-        (["model=basic,ws_al", "seed=range(3,1)"], r"^seed=range\(3,1\) holds no value"),
-        (["seed=glob(*)", "model=glob(x*)"], r"^seed=glob\(\*\) holds no value"),
+        (
+            ["seed=range(0)"],
+            r"^seed=range\(0\) lists no values, so the sweep has no jobs; give at least one value$",
+        ),
+        (["model=basic,ws_al", "seed=range(3,1)"], r"^seed=range\(3,1\) lists no values"),
+        (["seed=glob(*)", "model=glob(x*)"], r"^seed=glob\(\*\) lists no values"),
         (["model=basic", "seed=range(0,3,0)"], r"^seed=range\(0,3,0\): .*zero"),
     ],
 )
@@ -190,8 +193,17 @@ def test_a_sweep_without_a_job_is_refused_by_the_word_that_holds_no_value(
 def test_a_sweep_without_a_job_of_another_sweeper_is_refused(
     context: Context, everything: Everything
 ) -> None:
-    with pytest.raises(ConfigurationError, match="holds no value, so there is no job"):
+    with pytest.raises(ConfigurationError, match="lists no values, so the sweep has no jobs"):
         compose_grid(*context, [], everything)
+
+
+def test_the_last_override_of_a_key_wins_also_over_a_sweep() -> None:
+    assert with_params({}, ["seed=range(10)", "rerun=true", "seed=0"]) == ["rerun=true", "seed=0"]
+    assert with_params({}, ["seed=0", "seed=range(10)", "~a", "~b"]) == [
+        "seed=range(10)",
+        "~a",
+        "~b",
+    ]
 
 
 def test_the_command_line_wins_over_what_a_study_sweeps() -> None:

@@ -79,7 +79,7 @@ def test_max_failures_starts_no_more_jobs(tmp_path: Path) -> None:
     assert stopped.exit_code == 1
     assert "0 done, 2 failed, 4 not started; " in stopped.output
     assert stopped.errors.splitlines()[-1] == (
-        "error: 4 jobs were not started: hydra.launcher.max_failures"
+        "error: 4 jobs were not started, because hydra.launcher.max_failures was reached"
     )
 
 
@@ -165,8 +165,8 @@ def test_a_net_that_ends_its_process_when_it_is_tried_ends_the_sweep_in_a_line(
     refused = sweep(tmp_path / "out", f"model._target_={odd_nets}.TriedInVain")
     assert refused.exit_code == 1
     assert refused.errors == (
-        "error: the process that tried a batch of each variant was killed by SIGSEGV without an "
-        "answer; type one variant alone, without -m, to see more\n"
+        "error: the process that tried a batch of each variant was killed by SIGSEGV without a "
+        "result; run one variant alone, without -m, to see more\n"
     )
     assert not run_directories(tmp_path / "out")
 
@@ -186,7 +186,10 @@ def test_a_net_that_fails_when_it_is_tried_is_refused_by_name(tmp_path: Path) ->
             "hydra.launcher.n_jobs=-1: must be a whole number above 0, or null (as many as there "
             "are GPUs, or cores without one)",
         ),
-        (("seed=range(0)",), "seed=range(0) holds no value, so there is no job"),
+        (
+            ("seed=range(0)",),
+            "seed=range(0) lists no values, so the sweep has no jobs; give at least one value",
+        ),
         (
             ("seed=0,1", "hydra/launcher=ray", "hydra.launcher.memory_gb=abc"),
             "hydra.launcher.memory_gb=abc: must be a number above 0, or null (not counted)",
@@ -265,7 +268,7 @@ def test_a_sweep_over_a_directory_that_holds_another_run_is_refused(tmp_path: Pa
     refused = sweep(tmp_path, "seed=0,1")
     assert refused.exit_code == 4
     name = record(first)["name"]
-    assert f"error: {second} holds the run {name}; move it to where its name says" in refused.errors
+    assert f"error: {second} holds another run, {name}; move it to the directory" in refused.errors
     assert "Traceback" not in refused.errors
 
 

@@ -34,7 +34,10 @@ def test_only_long_sweeps_of_nets_are_told(
 ) -> None:
     suggest_check(command, seconds)
     told = capsys.readouterr().err
-    assert told.startswith("about 3.0 hours are left: `python -m project.check`") is is_told
+    assert (
+        told.startswith("the runs will take about 3.0 hours more: `python -m project.check`")
+        is is_told
+    )
     assert bool(told) is is_told
 
 

@@ -124,7 +124,7 @@ def test_damaged_and_missing_runs_are_named_and_refused_only_if_all_are_asked_fo
     shutil.rmtree(tmp_path / "report")
     code, out, err = report("strict=true")
     assert (code, out) == (3, "")
-    assert f"{damaged}: history.csv is torn" in err
+    assert f"{damaged}: history.csv is incomplete" in err
     assert "bad: seeds 3, 6 missing; seed 7 running or killed" in err
     assert not (tmp_path / "report").exists()
     shutil.rmtree(damaged)
@@ -159,7 +159,7 @@ def test_diverged_runs_are_results_and_need_no_permission(tmp_path: Path, report
         (["columns=[tests]"], 2, "columns: there is no 'tests'; did you mean 'test'?"),
         (["sections=[sees]"], 2, "sections: there is no sees; did you mean 'seeds'?"),
         (["last=true"], 2, "last=true: no sweep has been made in"),
-        (["-m"], 2, "a report is no sweep"),
+        (["-m"], 2, "a report cannot be swept"),
     ],
 )  # fmt: skip
 def test_what_is_asked_for_and_is_not_there_is_refused_by_name(

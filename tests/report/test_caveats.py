@@ -140,8 +140,8 @@ def test_divergence_is_said_with_its_number_and_why_there_is_no_comparison(tmp_p
     diverged, not_compared = caveats(tmp_path)
     assert diverged.startswith("b: 1 of 7 runs diverged")
     assert not_compared == (
-        "Not compared with the baseline (1 of 7 runs diverged, and the others are no fair "
-        "sample): b."
+        "Not compared with the baseline (1 of 7 runs diverged, and the others are not a "
+        "fair sample): b."
     )
 
 
@@ -179,9 +179,9 @@ def test_gaps_and_damaged_runs_are_said(tmp_path: Path) -> None:
         "Incomplete, and shown with what there is (strict=true refuses). a: seed 7 missing. b: "
         "seed 7 failed."
     )
-    problem = Problem(tmp_path / "runs/a-0123abcd/seed_3", "history.csv is torn")
+    problem = Problem(tmp_path / "runs/a-0123abcd/seed_3", "history.csv is incomplete")
     assert left_out([problem]) == [
-        "Left out, because it cannot be read: a-0123abcd/seed_3, history.csv is torn."
+        "Left out, because it cannot be read: a-0123abcd/seed_3, history.csv is incomplete."
     ]
 
 

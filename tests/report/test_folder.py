@@ -137,7 +137,10 @@ def test_two_reports_at_once_are_refused(tmp_path: Path) -> None:
 def test_somebodys_own_files_are_not_replaced(tmp_path: Path) -> None:
     make(tmp_path, "old")
     (tmp_path / "report/notes.txt").write_text("mine")
-    with pytest.raises(ConflictError, match=r"holds what no report wrote.*: notes\.txt; move"):
+    with pytest.raises(
+        ConflictError,
+        match=r"would be replaced, but holds files that no report wrote: notes\.txt; move",
+    ):
         make(tmp_path, "new")
     assert content_of(tmp_path) == {"old"}
     assert (tmp_path / "report/notes.txt").read_text() == "mine"
@@ -152,6 +155,6 @@ def test_what_is_no_folder_is_not_replaced(tmp_path: Path, kind: str) -> None:
         (outputs / "report").touch()
     else:
         (outputs / "report").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(ConflictError, match="is no folder"):
+    with pytest.raises(ConflictError, match="is a file or a link, not a folder"):
         make(outputs, "new")
     assert list((tmp_path / "elsewhere").iterdir()) == []

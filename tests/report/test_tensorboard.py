@@ -11,7 +11,14 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from project.report.tensorboard import EVENTS, MAX_BANDS, folder_name, write_aggregates
 from project.results.variants import Variant
 from project.runs.tags import tag
-from tests.results.stored_runs import variant, variants, write_run, write_table, write_variant
+from tests.results.stored_runs import (
+    change_record,
+    variant,
+    variants,
+    write_run,
+    write_table,
+    write_variant,
+)
 
 ERRORS = ([0.5, 0.2], [0.3, 0.1], [0.4, 0.6])
 
@@ -43,6 +50,15 @@ def test_tensorboard_reads_the_mean_and_the_band_of_one_std(tmp_path: Path) -> N
         assert [value for _, value in found[val]] == pytest.approx(wanted)
         assert found[test] == [(2, pytest.approx(0.3 + factor * 0.1))]
     assert set(scalars(tmp_path / "tb/ws_al/mean")) == {val, test, tag("val/digits")}
+
+
+def test_means_stand_at_the_steps_of_the_runs_own_events(tmp_path: Path) -> None:
+    own = variant_with_histories(tmp_path, *ERRORS)
+    for run in own.runs:
+        change_record(run.directory, steps=20, epochs=2)
+    write_aggregates([variant(tmp_path, "ws_al")], tmp_path / "tb", "error")
+    found = scalars(tmp_path / "tb/ws_al/mean")
+    assert [step for step, _ in found[tag("val/error")]] == [9, 19]
 
 
 def test_a_lone_run_has_no_band_and_an_unfinished_variant_no_folder(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_survivors_of_divergence_and_variants_without_a_common_seed_do_not_pair(
     write_run(tmp_path, "wild", 6, status="failed", diverged=True)
     write_run(tmp_path, "alone", 99)
     good, wild, alone = (variant(tmp_path, name) for name in ("good", "wild", "alone"))
-    reason = "1 of 7 runs diverged, and the others are no fair sample"
+    reason = "1 of 7 runs diverged, and the others are not a fair sample"
     assert why_not_paired(wild, good, "test/error") == reason
     assert why_not_paired(good, wild, "test/error") == reason.replace("d,", "d,").replace(
         "runs", "runs of the baseline"

@@ -138,20 +138,26 @@ def cut(name: str, length: int) -> Callable[[Path], None]:
     [
         (cut("run.json", 100), "run.json is damaged"),
         (cut("run.json", 0), "run.json is damaged"),
-        (change("run.json", '"schema": 2', '"schema": 1'), "no run record of schema 2"),
+        (change("run.json", '"schema": 2', '"schema": 1'), "is not a run record of schema 2"),
         (lambda directory: (directory / "run.json").unlink(), "holds no run.json"),
-        (change("run.json", '"name": "ws_al-', '"name": "basic-'), "run.json is that of basic-"),
+        (
+            change("run.json", '"name": "ws_al-', '"name": "basic-'),
+            "run.json belongs to the run basic-",
+        ),
         (change("run.json", '"config": {"seed": 0', '"config": {"seed": 7'), "another seed"),
         (change("run.json", '"direction"', '"way"'), "lacks the metric's name or direction"),
         (change("run.json", '"test/error": 0.2', '"test/error": NaN'), "test/error = nan"),
         (change("run.json", '"test/error": 0.2', '"test/error": "0.2"'), "test/error = 0.2"),
         (change("run.json", '"training"', '"teaching"'), "lacks seconds.training"),
         (lambda directory: change_record(directory, metrics=[]), "lacks metrics"),
-        (cut("history.csv", 120), "history.csv is torn: 1 whole rows for 2 epochs"),
-        (cut("history.csv", 0), "history.csv is torn: 0 whole rows for 2 epochs"),
-        (change("history.csv", "\n2,", "\n2"), "history.csv is torn"),
+        (cut("history.csv", 120), "history.csv is incomplete: 1 whole rows for 2 epochs"),
+        (cut("history.csv", 0), "history.csv is incomplete: 0 whole rows for 2 epochs"),
+        (change("history.csv", "\n2,", "\n2"), "history.csv is incomplete"),
         (lambda directory: (directory / "history.csv").unlink(), "holds no history.csv"),
-        (lambda directory: directory.rename(directory.with_name("seed_4")), "is that of ws_al-"),
+        (
+            lambda directory: directory.rename(directory.with_name("seed_4")),
+            "belongs to the run ws_al-",
+        ),
     ],
 )  # fmt: skip
 def test_a_damaged_run_gives_no_number_and_is_named(

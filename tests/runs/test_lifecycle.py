@@ -217,8 +217,8 @@ def test_another_run_in_a_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConflictError) as error:
         load_or_run(spec, never)
     assert str(error.value) == (
-        f"{spec.directory.path} holds the run {other.run.name}; move it to where its name says, or "
-        "pass rerun=true"
+        f"{spec.directory.path} holds another run, {other.run.name}; move it to the directory of "
+        "that name, or pass rerun=true"
     )
     assert load_or_run(replace(spec, rerun=True), execute)["name"] == spec.run.name
 

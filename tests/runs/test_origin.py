@@ -37,7 +37,7 @@ def refusal_of(check: Callable[..., Any], *arguments: Any) -> str:
 def test_a_completed_run_of_other_code_is_not_taken_for_this_one(tmp_path: Path) -> None:
     spec = leave(tmp_path, 0)
     lines = refusal_of(load_or_run, spec, never).splitlines()
-    assert lines[0] == f"{spec.directory.path} was made by other code than there is now:"
+    assert lines[0] == f"{spec.directory.path} was made with code that has changed since:"
     assert lines[1] == f"  project.models.basic.Basic in {PROJECT / 'models' / 'basic.py'}"
     assert lines[-1].startswith(
         "-m seed=0 rerun=true makes the run again; code=accept keeps the run"
@@ -56,7 +56,7 @@ def test_an_interrupted_run_is_not_resumed_by_other_code(tmp_path: Path) -> None
     spec = leave(tmp_path, 0)
     path = spec.directory.path / "run.json"
     path.write_text(json.dumps(record(spec.directory.path) | {"status": "interrupted"}))
-    assert "was made by other code" in refusal_of(load_or_run, spec, never)
+    assert "was made with code that has changed since" in refusal_of(load_or_run, spec, never)
 
 
 def test_a_variant_is_not_extended_by_a_seed_of_other_code(tmp_path: Path) -> None:
@@ -64,13 +64,15 @@ def test_a_variant_is_not_extended_by_a_seed_of_other_code(tmp_path: Path) -> No
         leave(tmp_path, seed)
     new = make_spec(tmp_path, ("seed", 2), code=other_code())
     message = refusal_of(check_variant, new)
-    assert message.startswith(f"{new.directory.path.parent} (seed 0,1) were made by other code")
+    assert message.startswith(
+        f"{new.directory.path.parent} (seed 0,1) were made with code that has changed since"
+    )
     assert "-m seed=0,1 rerun=true makes them again; code=accept keeps them" in message
 
 
 def test_one_rerun_does_not_mix_a_variant_and_reruns_of_all_do_not(tmp_path: Path) -> None:
     specs = [replace(leave(tmp_path, seed), rerun=True) for seed in (0, 1)]
-    assert "seed_1 was made by other code" in refusal_of(check_variant, specs[0])
+    assert "seed_1 was made with code that has changed since" in refusal_of(check_variant, specs[0])
     everything = [spec.directory.path for spec in specs]
     check_variant(specs[0], everything)
     for spec in specs:
@@ -180,7 +182,7 @@ def test_an_edited_net_is_noticed_between_two_calls(
     ):
         end = type_command(module, word, *(["x.png", "y.png"] if "predict" in module else []))
         assert end.exit_code in (2, 4)
-    assert "trained by other code than there is now (mine.Net)" in end.errors
+    assert "trained with code that has changed since (mine.Net)" in end.errors
 
     accepted = run_small(outputs, *words, "seed=1", "code=accept")
     assert accepted.exit_code == 0, accepted.errors

@@ -74,7 +74,7 @@ def test_a_stored_configuration_is_the_same_run_and_at_another_seed_another(
         (("augmentation.shift", 1.0), "'augmentation.shift' belongs to a choice"),
         (("data.source", "ftp"), "data.source=ftp: must be one of"),
         (("data.train_pairs", 1.5), "data.train_pairs=1.5: must be a whole number"),
-        (("data.prepare", "no.such.thing"), "data.prepare=no.such.thing: there is no such thing"),
+        (("data.prepare", "no.such.thing"), "data.prepare=no.such.thing: nothing of this name can"),
     ],
 )
 def test_what_is_wrong_is_refused_before_the_run_has_a_name(

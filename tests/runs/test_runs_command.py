@@ -83,7 +83,7 @@ def test_where_and_globs_choose(outputs: Path) -> None:
         (["show", "nothing"], "nothing: there is no such run"),
         (["diff", "basic*"], "diff takes two runs or variants"),
         (["tag", "basic*", "add=\n"], "must be 1 to 100 printable characters"),
-        (["prune"], "say what may go"),
+        (["prune"], "say what to move to the trash"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(outputs: Path, words: list[str], message: str) -> None:
@@ -153,8 +153,8 @@ def test_prune_spares_what_is_at_work_and_what_the_report_cites(outputs: Path) -
     (outputs / "report" / "results.csv").write_text(f"name\n{cited}\n")
     with locked(outputs / "runs" / locked_run):
         end = runs(outputs, "prune", "basic*", "--yes")
-    assert f"{cited}: stays, the last report cites it" in end.output
-    assert f"{locked_run}: stays, " in end.output
+    assert f"{cited}: kept, because the last report cites it" in end.output
+    assert f"{locked_run}: kept: " in end.output
     assert names(outputs) == [cited, locked_run]
 
 

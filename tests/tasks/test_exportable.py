@@ -77,7 +77,7 @@ def test_its_inputs_are_those_of_validation_and_training_batches() -> None:
 
 @pytest.mark.parametrize("shape", [lambda x: x.sum(), lambda x: "yes", lambda x: x[:2]])
 def test_a_net_that_does_not_answer_a_batch_is_refused(shape: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"Net does not answer a batch with tensors of"):
+    with pytest.raises(ConfigurationError, match="Net does not return tensors with one entry per"):
         net_exportable(Net(shape), Points(), "auc")
 
 

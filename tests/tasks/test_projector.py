@@ -34,7 +34,7 @@ def test_features_are_the_nets_last_digit_outputs_without_dropout(pairs: Pairs) 
 
 
 def test_a_net_that_names_no_digits_has_no_features(pairs: Pairs) -> None:
-    with pytest.raises(ValueError, match="Basic names no digits"):
+    with pytest.raises(ValueError, match="Basic does not name digits"):
         digit_features(Basic([4, 6], 8), pairs)
 
 

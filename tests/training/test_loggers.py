@@ -103,9 +103,9 @@ def test_two_loggers_or_callbacks_of_one_name_are_refused(tmp_path: Path) -> Non
     (own / "logger" / "table.yaml").write_text("csv:\n  _target_: my.Logger\n")
     (own / "callbacks" / "patient.yaml").write_text("early_stopping:\n  _target_: my.Callback\n")
     for word, message in (
-        ("logger=[csv,table]", f"both name one 'csv'; give it another name in {own}/logger/table"),
-        ("logger=[csv, csv]", "logger=csv and logger=csv both name one 'csv'"),
-        ("callbacks=[early_stopping,patient]", "both name one 'early_stopping'"),
+        ("logger=[csv,table]", f"have the same key 'csv'; rename it in {own}/logger/table"),
+        ("logger=[csv, csv]", "logger=csv and logger=csv have the same key 'csv'"),
+        ("callbacks=[early_stopping,patient]", "have the same key 'early_stopping'"),
     ):
         end = type_command("project.train", "--config-dir", str(own), word)
         assert (end.exit_code, end.output) == (2, "")

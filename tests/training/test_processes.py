@@ -179,7 +179,8 @@ def test_a_killed_rank_ends_the_run_which_goes_on_to_the_same_bits(
     with monkeypatch.context() as patch:
         in_rank_1(patch, 3, kill)
         with pytest.raises(
-            ProcessError, match=r"^rank 1 was killed by SIGKILL; the same command goes on"
+            ProcessError,
+            match=r"^rank 1 was killed by SIGKILL; run the same command again to continue",
         ) as error:
             train(config("killed"))
     assert error.value.exit_code == 1

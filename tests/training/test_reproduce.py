@@ -77,7 +77,7 @@ def test_a_bit_of_a_weight_is_named(finished_run: Path) -> None:
     assert end.exit_code == 1
     tensors = len(read_result(finished_run).tensors)
     assert error_lines(end) == [
-        f"error: {finished_run} is not the same when it is repeated:",
+        f"error: repeating {finished_run} gave different results:",
         f"  last.ckpt: state_dict.net.linear2.weight was {was} at 5, is {now} "
         f"(1 of 16 numbers differ); 1 of {tensors} tensors differ",
         "  environment: the same",
@@ -239,7 +239,10 @@ def test_a_configuration_that_this_version_cannot_read_is_named(finished_run: Pa
     change_record(finished_run, config=config | {"checkpoints": {"invented": 1}})
     end = verify(finished_run)
     assert end.exit_code == 3
-    assert f"error: {finished_run}: its configuration is none of this version:" in end.errors
+    assert (
+        f"error: {finished_run}: its configuration is not valid in this version of the code:"
+        in end.errors
+    )
     assert "unknown key 'checkpoints.invented'" in end.errors
 
 
@@ -262,5 +265,5 @@ def test_a_strangers_callbacks_are_not_built(
     change_record(finished_run, config=config, name=run.name, variant=run.hash)
     end = verify(finished_run)
     assert end.exit_code == 4
-    assert "trust_code=true builds it all the same" in end.errors
+    assert "if you trust it, pass trust_code=true" in end.errors
     assert not proof.exists()

@@ -1,4 +1,4 @@
-"""The report's basic convnet: the pair is one image of two channels; nothing is shared."""
+"""The report's basic convnet, which reads a pair as one image with two channels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
 
 class Basic(ComparisonNet):
-    """Two convolutions, then two linear layers, ReLU (report, part 1, "Basic")."""
+    """Two convolutions, then two linear layers, with ReLU (report, part 1, "Basic").
+
+    Args:
+        channels: The output channels of the two convolutions.
+        hidden: The width of the hidden linear layer.
+        generator: What the weights are drawn from; None for torch's default generator.
+        dtype: The dtype of the parameters; None for torch's default.
+    """
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Nets that answer the comparison and name no digits."""
+"""The base class of nets that compare the digits without classifying them."""
 
 from __future__ import annotations
 
@@ -14,20 +14,24 @@ if TYPE_CHECKING:
 
 
 class ComparisonNet(Module):
-    """A chain of modules over the pair as one image of two channels."""
+    """Net that applies a chain of modules to the pair as one image with two channels.
+
+    Args:
+        chain: Maps pairs (N, 2, 14, 14) to comparison logits (N, 2).
+    """
 
     def __init__(self, chain: Module) -> None:
         self.chain = chain
 
     def forward(self, pairs: Tensor) -> tuple[Tensor]:
-        """Pairs (N, 2, 14, 14) to comparison logits (N, 2), the only output."""
+        """Return the comparison logits (N, 2) of pairs (N, 2, 14, 14), as a tuple of one tensor."""
         check_pairs(pairs)
         logits = self.chain.forward(pairs)
         self.remember_all((logits,))
         return (logits,)
 
     def backward(self, output_gradients: Sequence[Tensor]) -> Tensor:
-        """dL/dlogits (N, 2), in a tuple, to dL/dpairs (N, 2, 14, 14)."""
+        """Return dL/dpairs (N, 2, 14, 14) from a tuple of one tensor, dL/dlogits (N, 2)."""
         self.recall_all(output_gradients)
         return self.chain.backward(output_gradients[0])
 

@@ -28,10 +28,20 @@ def check_pairs(pairs: Tensor) -> None:
 
 
 class Convolutions(Sequential):
-    """Images (N, in_channels, 14, 14) to features (N, 4 * channels[1]).
+    """Two convolution stages: images (N, in_channels, 14, 14) to features (N, 4 * channels[1]).
 
-    Twice: 3x3 convolution, 2x2 max-pooling, batch normalisation if asked for, ReLU, and dropout of
-    whole channels with the probabilities `dropout`. 14 -> 12 -> 6 -> 4 -> 2 pixels.
+    Each stage is a 3x3 convolution, 2x2 max-pooling, optional batch normalisation, ReLU and dropout
+    of whole channels. The image shrinks from 14 to 12, 6, 4 and 2 pixels.
+
+    Args:
+        layers: The factory of the layers.
+        in_channels: The channels of the images.
+        channels: The output channels of the two convolutions.
+        batch_norm: Whether to use batch normalisation.
+        dropout: The dropout probability of each stage.
+
+    Attributes:
+        features: The number of output features.
     """
 
     def __init__(

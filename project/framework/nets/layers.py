@@ -1,4 +1,4 @@
-"""What all layers of a net have in common, in one place."""
+"""A factory of layers with shared settings: initialisation, generator and dtype."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 
 class Layers:
-    """Makes layers that start as torch's do, draw from one generator and have one dtype."""
+    """Factory of layers that are initialised as torch's and share one generator and dtype.
+
+    Args:
+        generator: What weights and dropout masks are drawn from; None for torch's default
+            generator.
+        dtype: The dtype of the parameters; None for torch's default.
+    """
 
     def __init__(self, generator: Generator | None, dtype: torch_dtype | None) -> None:
         self.generator = generator
@@ -54,17 +60,17 @@ class Layers:
         )
 
     def norm1d(self, features: int) -> BatchNorm1d:
-        """Return a batch normalisation of features (N, C)."""
+        """Return a batch normalisation for (N, features)."""
         return BatchNorm1d(features, dtype=self.dtype)
 
     def norm2d(self, channels: int) -> BatchNorm2d:
-        """Return a batch normalisation of maps (N, C, H, W)."""
+        """Return a batch normalisation for maps (N, channels, H, W)."""
         return BatchNorm2d(channels, dtype=self.dtype)
 
     def dropout(self, p: float) -> Dropout:
-        """Return a dropout of single values with probability p."""
+        """Return a dropout layer that drops single values with probability p."""
         return Dropout(p, generator=self.generator)
 
     def dropout2d(self, p: float) -> Dropout2d:
-        """Return a dropout of whole channels with probability p."""
+        """Return a dropout layer that drops whole channels with probability p."""
         return Dropout2d(p, generator=self.generator)

@@ -1,4 +1,4 @@
-"""Residual networks: the report's of constant width, and its future work, width growing."""
+"""Residual nets: of constant width, as in the report, and of growing width, its future work."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 class ResidualBlock(Sequential):
-    """relu(x + norm(conv(relu(norm(conv(x)))))), He et al. 2015 (arXiv 1512.03385), figure 2.
+    """Residual block relu(x + norm(conv(relu(norm(conv(x)))))) (He et al. 2015, arXiv 1512.03385).
 
-    Maps (N, in_channels, H, W) to (N, out_channels, H / stride, W / stride); where the shape
-    changes, the shortcut is a 1x1 convolution with batch norm (their option B).
+    Maps (N, in_channels, H, W) to (N, out_channels, H / stride, W / stride). If the shape changes,
+    the shortcut is a 1x1 convolution with batch norm (option B of the paper).
     """
 
     def __init__(
@@ -52,11 +52,15 @@ class ResidualBlock(Sequential):
 
 
 class ResNet(ComparisonNet):
-    """A residual net over the pair as a two-channel image, with the main loss only.
+    """Residual net on the pair as an image with two channels; it does not classify the digits.
 
-    channels: width of each stage; every stage after the first halves the image.
-    blocks: number of residual blocks in each stage.
     The report's net is one stage of 10 blocks and 32 channels.
+
+    Args:
+        channels: The width of each stage; every stage after the first halves the image.
+        blocks: The number of residual blocks in each stage.
+        generator: What the weights are drawn from; None for torch's default generator.
+        dtype: The dtype of the parameters; None for torch's default.
     """
 
     def __init__(

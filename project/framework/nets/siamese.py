@@ -1,4 +1,4 @@
-"""Weight sharing: one branch reads both digits, a head compares what it read (report, part 1)."""
+"""Siamese nets: one shared branch reads both digits, a head compares them (report, part 1)."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ CLASSES = 10
 
 
 class Branch(Module):
-    """What is done to each image: convolutions, two linear layers, softmax; auxiliary outputs.
+    """The part of a siamese net that is applied to each image.
 
-    Images (N, 1, 14, 14) to a tuple of (N, 10): the probabilities for the head, then the outputs
-    for the auxiliary losses, the early one before the late one.
+    Convolutions, two linear layers and softmax; optionally auxiliary outputs. It maps images (N, 1,
+    14, 14) to a tuple of tensors (N, 10): the probabilities for the head, then the early and the
+    late auxiliary output, if they are asked for.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class Branch(Module):
             self.early = Sequential(early=layers.linear(convolutions.features, CLASSES), **softmax)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images (N, 1, 14, 14) to probabilities (N, 10) and auxiliary outputs (N, 10) each."""
+        """Return the tuple of probabilities and auxiliary outputs, (N, 10) each."""
         features = self.convolutions.forward(images)
         logits = self.digit.forward(features)
         probabilities = self.softmax.forward(logits)
@@ -68,10 +69,10 @@ class Branch(Module):
         return self.remember_all(tuple(outputs))
 
     def backward(self, output_gradients: Sequence[Tensor]) -> Tensor:
-        """A gradient (N, 10) for each output to dL/dimages (N, 1, 14, 14).
+        """Return dL/dimages (N, 1, 14, 14) from a gradient (N, 10) for each output.
 
-        What is used twice gets the sum of two gradients: where an auxiliary output leaves, its
-        gradient is added to the one that comes back from behind.
+        An output that is used twice gets the sum of two gradients: that of the auxiliary loss and
+        that of the later layers.
         """
         self.recall_all(output_gradients)
         gradient, *auxiliary = output_gradients
@@ -92,18 +93,31 @@ class Branch(Module):
 
 
 class Siamese(Module):
-    """Two convolutions and two linear layers for each image, two linear layers for the answer.
+    """Siamese net: a shared branch for each image, and a head with two linear layers that compares.
 
-    Per image: 256 features -> hidden_digit -> 10 -> softmax; the two softmaxed outputs joined:
-    20 -> hidden_comparison -> 2.
+    Per image: two convolutions to 256 features -> hidden_digit -> 10 -> softmax. The two softmaxed
+    outputs joined: 20 -> hidden_comparison -> 2.
 
-    auxiliary: where the digits are named as well, for the auxiliary loss: `late`, the 10 outputs
-        that go to the head; `early`, a linear layer right after the convolutions; `both`; `none`.
-    auxiliary_input: what the auxiliary cross-entropy receives. `probabilities` are softmaxed
-        outputs: cross-entropy then applies softmax a second time, as the report almost certainly
-        did. `logits` is the correct form. The head receives probabilities either way.
-    dropout_conv: probability of dropping a channel after each convolution: one number for both, or
-        one each. dropout_linear: of dropping one of the 20 joined outputs on their way to the head.
+    Args:
+        channels: The output channels of the two convolutions.
+        hidden_digit: The width of the branch's hidden linear layer.
+        hidden_comparison: The width of the head's hidden layer.
+        batch_norm: Whether every hidden layer is followed by batch norm.
+        dropout_conv: The probability of dropping a channel after each convolution: one number for
+            both, or one for each.
+        dropout_linear: The probability of dropping one of the head's 20 inputs.
+        auxiliary: Where the net outputs the digits' classes for the auxiliary loss: `late` (the 10
+            outputs that go to the head), `early` (a linear layer after the convolutions), `both`,
+            or `none`.
+        auxiliary_input: What the auxiliary cross-entropy gets. `logits` is the correct form.
+            `probabilities` are softmaxed, so that cross-entropy applies softmax a second time,
+            which the EPFL report almost certainly did. The head gets probabilities in both cases.
+        generator: What weights and dropout masks are drawn from; None for torch's default
+            generator.
+        dtype: The dtype of the parameters; None for torch's default.
+
+    Attributes:
+        digit_outputs: `probabilities` or `logits` for each output that classifies the digits.
     """
 
     def __init__(
@@ -126,7 +140,7 @@ class Siamese(Module):
         ):
             if width < 1:
                 raise ValueError(f"{name} must be at least 1, got {width}")
-        # Of the outputs that name digits, which are probabilities and which are logits.
+        # The kind of each output that classifies the digits: probabilities or logits.
         places = {"none": 0, "both": 2}.get(auxiliary, 1)
         self.digit_outputs = (auxiliary_input,) * places
         dropouts = _one_each("dropout_conv", dropout_conv)
@@ -148,13 +162,13 @@ class Siamese(Module):
         )
 
     def forward(self, pairs: Tensor) -> tuple[Tensor, ...]:
-        """Pairs (N, 2, 14, 14) to comparison logits (N, 2) and digits, (N, 2, 10) per position."""
+        """Return comparison logits (N, 2) and digit outputs (N, 2, 10) of pairs (N, 2, 14, 14)."""
         check_pairs(pairs)
         probabilities, *digits = self.branch.forward(pairs.unsqueeze(2))
         return self.remember_all((self.head.forward(probabilities), *digits))
 
     def backward(self, output_gradients: Sequence[Tensor]) -> Tensor:
-        """Gradients of the comparison (N, 2) and of each digits (N, 2, 10) to dL/dpairs."""
+        """Return dL/dpairs (N, 2, 14, 14) from a gradient for each output of `forward`."""
         self.recall_all(output_gradients)
         comparison, *digits = output_gradients
         return self.branch.backward((self.head.backward(comparison), *digits)).squeeze(2)
@@ -174,7 +188,7 @@ def _check_probability(name: str, value: float) -> None:
 
 
 def _one_each(name: str, given: float | Sequence[float]) -> tuple[float, float]:
-    """The probabilities of both convolutions."""
+    """Return the dropout probabilities of both convolutions."""
     values = (given, given) if isinstance(given, int | float) else tuple(given)
     if len(values) != 2:
         raise ValueError(f"{name} must be one number or two, got {list(values)}")

@@ -1,1 +1,1 @@
-"""`hydra/launcher=local`: the jobs of a sweep as processes of this machine, the default."""
+"""The default launcher, `hydra/launcher=local`: jobs run as processes on this machine."""

@@ -1,4 +1,4 @@
-"""Which GPUs jobs may use, found without torch: each job of a local sweep gets its own."""
+"""Assignment of this machine's GPUs to the jobs of a local sweep, without importing torch."""
 
 import os
 import subprocess
@@ -10,14 +10,18 @@ GPU_ACCELERATORS = ("auto", "cuda", "gpu")
 
 
 def visible_gpus(environment: Mapping[str, str] = os.environ) -> list[str]:
-    """Return the names by which CUDA knows the GPUs that this process may use.
+    """Return the names of the GPUs that this process may use.
 
     Args:
-        environment: Where CUDA_VISIBLE_DEVICES may stand, which leaves out the others.
+        environment: Environment variables; CUDA_VISIBLE_DEVICES may restrict the GPUs.
+
+    Returns:
+        The names in CUDA_VISIBLE_DEVICES if it is set, else the indices that nvidia-smi lists.
+        Empty if there is no GPU or nvidia-smi fails.
     """
     if VISIBLE in environment:
         named = [name.strip() for name in environment[VISIBLE].split(",")]
-        # As CUDA does: what follows a number that is none does not count.
+        # As in CUDA, an empty name or -1 ends the list.
         ends = [number for number, name in enumerate(named) if name in ("", "-1")]
         return named[: ends[0]] if ends else named
     try:
@@ -33,7 +37,11 @@ def visible_gpus(environment: Mapping[str, str] = os.environ) -> list[str]:
 
 
 def gpus_of_a_job(configs: Sequence[dict[str, Any]]) -> int:
-    """Return how many GPUs a job needs; 0 where no job uses any."""
+    """Return the largest number of GPUs that any of the jobs needs; 0 if none uses a GPU.
+
+    Args:
+        configs: The configuration of each job.
+    """
     needed = [
         trainer.get("devices", 1)
         for config in configs
@@ -43,14 +51,15 @@ def gpus_of_a_job(configs: Sequence[dict[str, Any]]) -> int:
 
 
 def shares(gpus: Sequence[str], size: int) -> list[str]:
-    """Return what CUDA_VISIBLE_DEVICES is for one job after the other: so many GPUs each.
+    """Divide the GPUs into disjoint groups, each for one of the jobs that run at the same time.
 
     Args:
-        gpus: All there are.
-        size: How many a job needs.
+        gpus: The names of all GPUs.
+        size: How many GPUs a job needs; at least 1.
 
     Returns:
-        No two of them share a GPU. All GPUs where a job needs more than there are.
+        A value of CUDA_VISIBLE_DEVICES for each group; GPUs that fill no group are left out. One
+        group with all GPUs if there are fewer than `size`; no group if there are none.
     """
     if not gpus:
         return []

@@ -1,4 +1,4 @@
-"""`hydra/launcher=local`: the jobs of a sweep side by side on this machine, the default."""
+"""The launcher `hydra/launcher=local`, the default: jobs run in parallel on this machine."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,14 +12,16 @@ from project.runs.provenance import available_cores
 
 
 class LocalLauncher(GridLauncher):
-    """A process for each job; jobs that use GPUs get one each, by CUDA_VISIBLE_DEVICES.
+    """Launcher that runs each job as a process on this machine.
+
+    Jobs that use GPUs get their own, through CUDA_VISIBLE_DEVICES.
 
     Args:
-        n_jobs: How many side by side. None: as many as there are GPUs for, or cores where the jobs
-            use no GPU. More than GPUs share them in turn.
-        timeout_minutes: Of one job; None for none.
-        max_failures: See `GridLauncher`.
-        preload: Modules that the jobs need, imported once for all.
+        n_jobs: How many jobs run at a time. None: as many as the GPUs suffice for, or the number of
+            cores if no job uses a GPU. If it is higher than the GPUs suffice for, jobs share them.
+        timeout_minutes: Time limit for each job; None: none.
+        max_failures: Start no more jobs after this many failures; None: go on.
+        preload: Modules that the jobs need, imported once for all of them.
     """
 
     numbers: ClassVar[dict[str, Number]] = GridLauncher.numbers | {
@@ -41,7 +43,7 @@ class LocalLauncher(GridLauncher):
 
     @contextmanager
     def pool(self, waiting: list[Job]) -> Iterator[ProcessPool]:
-        """Yield the pool of processes that carries out the waiting jobs."""
+        """Provide, inside a `with` block, the process pool that carries out the waiting jobs."""
         needed = gpus_of_a_job([job.spec.config for job in waiting])
         devices = shares(visible_gpus(), needed) if needed else []
         n_jobs = self.n_jobs or len(devices) or available_cores()

@@ -1,7 +1,7 @@
-"""Jobs as processes of their own, forked from a server that has done the slow imports once.
+"""A pool of local processes, forked from a server that has already made the slow imports.
 
-A forked job starts in about 0.05 s instead of the seconds that importing torch and Lightning takes,
-and whatever it does to itself (raise, exit, segfault, be killed, hang) is its own failure only.
+A forked job starts in about 0.05 s; importing torch and Lightning would take seconds. A job that
+raises, exits, crashes, hangs or is killed affects no other job.
 """
 
 import multiprocessing
@@ -30,7 +30,7 @@ from project.launchers.pool import SIGNALS, JobEnd, Pool, Waiting
 from project.runs.lock import log_path
 from project.runs.spec import RunSpec
 
-GRACE_SECONDS = 10.0  # between asking a job that ran out of time to stop and killing it
+GRACE_SECONDS = 10.0  # between asking a timed-out job to stop and killing it
 
 
 @dataclass
@@ -43,17 +43,17 @@ class _Running:
     log_start: int
     started: float = field(default_factory=time.monotonic)
     asked_to_stop: bool = False
-    timed_out: float | None = None  # when
+    timed_out: float | None = None  # when it was asked to stop
 
 
 @contextmanager
 def _signals_held_back() -> Iterator[None]:
-    """What is started here begins with SIGINT and SIGTERM blocked.
+    """Block SIGINT and SIGTERM in the processes that are started inside the `with` block.
 
-    So the server outlives a Ctrl-C that goes to the whole terminal, and a job that is asked to stop
-    before it can listen finds the signal waiting for it.
+    So the server survives a Ctrl-C, which goes to all processes of the terminal. A job that is
+    asked to stop before it can handle signals receives the signal once it unblocks it.
     """
-    resource_tracker.ensure_running()  # it would let them through
+    resource_tracker.ensure_running()  # first, because starting it unblocks these signals
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
@@ -62,7 +62,7 @@ def _signals_held_back() -> Iterator[None]:
 
 
 def _die_with_launcher(alive: Connection) -> None:
-    """End this process as soon as the launcher's end of the pipe is gone, however it went."""
+    """End this process as soon as the launcher's end of the pipe closes, for whatever reason."""
 
     def watch() -> None:
         try:
@@ -74,7 +74,7 @@ def _die_with_launcher(alive: Connection) -> None:
 
 
 def _print_to(log: Path) -> None:
-    """Let everything that this process prints go to the end of `log`, in the order of printing."""
+    """Append everything that this process prints, to stdout or stderr, to the file `log`."""
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(descriptor, stream.fileno())
@@ -82,10 +82,10 @@ def _print_to(log: Path) -> None:
 
 
 def _start_as_usual(method: str, main: Callable[..., None], *arguments: Any) -> None:
-    """Runs `main` in a process of the server, whose own processes start by `method`.
+    """Run `main` in a forked process whose own child processes start by `method`.
 
-    Else those of a job, such as a DataLoader's workers, would come from a server of theirs, which
-    imports everything anew.
+    Otherwise a job's child processes, such as DataLoader workers, would be forked from another
+    server, which would make all imports again.
     """
     multiprocessing.set_start_method(method, force=True)
     main(*arguments)
@@ -94,10 +94,10 @@ def _start_as_usual(method: str, main: Callable[..., None], *arguments: Any) -> 
 def _job_main(
     task: tuple[str, str], spec: RunSpec, log: Path, alive: Connection, devices: str | None
 ) -> None:
-    """Carry out the job in its own process: everything it prints goes to `log`."""
+    """Carry out the job in its own process and write everything that it prints to `log`."""
     if devices is not None:
         os.environ[VISIBLE] = devices  # read when CUDA is first used, which is later
-    # A group of its own: Ctrl-C reaches the launcher alone, which passes it on.
+    # Own process group: Ctrl-C reaches only the launcher, which passes it on.
     os.setpgrp()
     _die_with_launcher(alive)
     _print_to(log)
@@ -108,7 +108,7 @@ def _job_main(
 def _check_main(
     answer: Connection, function: Callable[..., None], arguments: tuple[Any, ...]
 ) -> None:
-    """Call `function` in a process of its own: what it raises goes to `answer`, or None."""
+    """Call `function` in its own process and send what it raises, or None, to `answer`."""
     _die_with_launcher(answer)
     raised: Exception | None = None
     try:
@@ -120,7 +120,7 @@ def _check_main(
 
 
 def _pickled(error: Exception | None) -> bytes:
-    """Return bytes that can be read back, as those of an error that takes two arguments cannot."""
+    """Pickle an error; one that could not be unpickled is replaced by a CheckError."""
     try:
         content = pickle.dumps(error)
         pickle.loads(content)
@@ -132,7 +132,14 @@ def _pickled(error: Exception | None) -> bytes:
 
 
 class CheckError(Exception):
-    """The jobs could not be tried out before the first one was started."""
+    """The check before the first job failed, and its own exception is not available.
+
+    The process that made the check ended early, or its exception cannot be pickled.
+
+    Args:
+        message: What happened.
+        exit_code: The exit code that the command should end with.
+    """
 
     def __init__(self, message: str, exit_code: int = 1) -> None:
         super().__init__(message, exit_code)
@@ -144,14 +151,15 @@ class CheckError(Exception):
 
 
 class ProcessPool(Pool):
-    """Runs jobs side by side, and yields each as it ends.
+    """Pool that runs each job in its own process on this machine.
 
     Args:
         task: Module and name of the function that carries out a job.
-        jobs: How many side by side.
-        timeout_minutes: Of one job; None for none.
-        preload: Modules that are imported once for all.
-        devices: CUDA_VISIBLE_DEVICES for jobs; those that run side by side take them in turn.
+        jobs: How many jobs run at a time.
+        timeout_minutes: Time limit for each job; None: none.
+        preload: Modules that are imported once for all jobs.
+        devices: Values of CUDA_VISIBLE_DEVICES that jobs running at the same time get in turn; if
+            empty, jobs inherit the variable.
     """
 
     def __init__(
@@ -170,19 +178,20 @@ class ProcessPool(Pool):
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([__name__, *preload])
         self._running: list[_Running] = []
-        # Begin with the slow imports at once: whatever the caller still has to do overlaps.
+        # Start the slow imports now, in parallel with the caller's further work.
         with _signals_held_back():
             forkserver.ensure_running()
 
     def check(self, function: Callable[..., None], *arguments: Any) -> None:
-        """See `project.launchers.pool.Pool`; the process is forked from the server.
+        """Call `function` in a process forked from the server, before any job begins.
 
-        Here the imports would keep the other core busy, and cost the whole a second; and what is
-        tried out is the user's code, which may end its process. It waits for the server's imports
-        as well, and Ctrl-C ends that wait at once: starting a job cannot be interrupted.
+        A call in this process would make the server's imports a second time, and user code that
+        `function` calls could end this process. The call waits until the server has made its
+        imports; Ctrl-C interrupts it.
 
         Raises:
-            CheckError: The process has ended without an answer.
+            CheckError: The process ended early, or its exception cannot be pickled.
+            Exception: Any other exception that `function` raises.
         """
         ours, theirs = self._context.Pipe()
         process = self._fork(_check_main, theirs, function, arguments)
@@ -195,19 +204,22 @@ class ProcessPool(Pool):
                 assert process.exitcode is not None
                 raised = CheckError(
                     f"the process that tried a batch of each variant {_ending(process.exitcode)} "
-                    "without an answer; type one variant alone, without -m, to see more"
+                    "without a result; run one variant alone, without -m, to see more"
                 )
         if raised is not None:
             raise raised
 
     def run(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[JobEnd]:
-        """See `project.launchers.pool.Pool`."""
+        """Carry out the jobs and yield a JobEnd whenever one ends, as `Pool.run` specifies."""
         for ended in self.watch(jobs, started):
             if ended is not None:
                 yield ended
 
     def watch(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[JobEnd | None]:
-        """As `run`, and None every fifth of a second, for who has something to do meanwhile."""
+        """Carry out the jobs as `run` does, but also yield None at least every 0.2 s.
+
+        The caller can do other work whenever None is yielded.
+        """
         waiting = Waiting(jobs)
         with self.stopped_by_signals():
             try:
@@ -231,7 +243,7 @@ class ProcessPool(Pool):
     def _fork(
         self, main: Callable[..., None], *arguments: Any, name: str | None = None
     ) -> ForkServerProcess:
-        """A started process; a server that has died is started again, some times."""
+        """Start and return a process; if the server has died, restart it, in up to 10 attempts."""
         method = multiprocessing.get_start_method()
         attempts = 10
         while True:
@@ -242,7 +254,7 @@ class ProcessPool(Pool):
                 forked.start()
                 return forked
             except (ConnectionError, EOFError):
-                # Killed a moment ago: the system does not count it as dead yet.
+                # The server was killed a moment ago, and the system still counts it as alive.
                 attempts -= 1
                 if not attempts:
                     raise
@@ -273,7 +285,7 @@ class ProcessPool(Pool):
         return _Running(job, slot, process, ours, log, log_start)
 
     def _pass_on_signals(self) -> None:
-        """The first signal asks the jobs to stop, the second kills them."""
+        """Pass signals on to the jobs: the first asks them to stop, the second kills them."""
         for running in self._running:
             if self._signals and not running.asked_to_stop:
                 running.asked_to_stop = True

@@ -1,1 +1,1 @@
-"""`hydra/sweeper=optuna`: values are searched instead of being tried out one and all."""
+"""The sweeper `hydra/sweeper=optuna`: a search of values instead of all combinations."""

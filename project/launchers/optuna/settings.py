@@ -1,11 +1,11 @@
-"""What a search is told by `hydra.sweeper`, and the rules that hold for it."""
+"""Settings of a search (the keys of `hydra.sweeper`), and the rules for them."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from project.launchers.optuna.space import SpaceError
 
-# Seeds below are for reporting: what is chosen by them would be reported too well.
+# Seeds below are for reports, whose results would be too good if a search had used them.
 FIRST_TUNING_SEED = 100
 
 
@@ -17,18 +17,18 @@ class NoOptunaError(Exception):
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """The keys of `hydra.sweeper`.
+    """Settings of a search, from the keys of `hydra.sweeper`; `check` validates them.
 
     Attributes:
-        study: The search's name, a folder under `<outputs>/tuning`.
-        trials: How many, in all sessions.
-        seeds: A trial is a run of each; FIRST_TUNING_SEED or more.
-        at_once: How many seeds are run before it is asked whether the trial is hopeless.
-        objective: A metric of runs; its mean over the seeds is what is searched by.
-        direction: `min` or `max`: which values of it are better.
-        sampler: A `_target_` section, of Optuna's own.
-        sampler_seed: What the samplers' seeds follow from.
-        pruner: A `_target_` section, of Optuna's own.
+        study: The search's name, and its folder under `<outputs>/tuning`.
+        trials: The number of trials, over all sessions.
+        seeds: Each trial runs at these seeds, all of them FIRST_TUNING_SEED or above.
+        at_once: How many seeds of a trial run before the pruner decides whether it goes on.
+        objective: The metric whose mean over the seeds is optimised, such as val/error.
+        direction: `min` or `max`: whether low or high values of the objective are better.
+        sampler: The `_target_` section of one of Optuna's samplers.
+        sampler_seed: The seed of each trial's sampler is this plus the number of trials before it.
+        pruner: The `_target_` section of one of Optuna's pruners.
     """
 
     study: Any
@@ -42,7 +42,7 @@ class SearchSettings:
     pruner: dict[str, Any]
 
     def check(self) -> None:
-        """Raise SpaceError where a value breaks a rule."""
+        """Raise SpaceError if a setting breaks a rule."""
         self._check_numbers()
         name = self.study if isinstance(self.study, str) and self.study.isprintable() else ""
         if not name.strip() or "/" in name or name.startswith("."):
@@ -53,8 +53,8 @@ class SearchSettings:
             )
         if self.objective.startswith("test/"):
             raise SpaceError(
-                f"hydra.sweeper.objective={self.objective}: what is chosen by the test examples "
-                "cannot be tested by them; use val/error or val/loss"
+                f"hydra.sweeper.objective={self.objective}: a search must not use the test "
+                "examples; use val/error or val/loss"
             )
         if self.direction not in ("min", "max"):
             raise SpaceError(f"hydra.sweeper.direction must be min or max, got {self.direction!r}")
@@ -63,8 +63,8 @@ class SearchSettings:
         numbers = all(_is_whole(seed, FIRST_TUNING_SEED) for seed in self.seeds)
         if not numbers or not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise SpaceError(
-                f"hydra.sweeper.seeds must be different numbers from {FIRST_TUNING_SEED} on (those "
-                f"below are for reporting), got {self.seeds}"
+                f"hydra.sweeper.seeds must be distinct numbers, at least {FIRST_TUNING_SEED} "
+                f"(lower ones are for reporting), got {self.seeds}"
             )
         for key, least in (("trials", 1), ("at_once", 1), ("sampler_seed", 0)):
             if not _is_whole(value := getattr(self, key), least):

@@ -1,4 +1,4 @@
-"""The search space as it stands on the command line, in Hydra's own grammar for sweeps.
+"""The search space, typed on the command line in Hydra's grammar for sweeps.
 
 optimizer.lr=interval(0.001,0.1)               any number in between
 'optimizer.lr=tag(log,interval(0.001,0.1))'    any number in between, on a logarithmic scale
@@ -26,27 +26,27 @@ if TYPE_CHECKING:
 
 
 class SpaceError(Exception):
-    """The words of the command are no question that can be searched."""
+    """The command's overrides or settings do not describe a search that can be made."""
 
     exit_code = 2
 
 
 def held(word: str) -> SpaceError:
-    """Return the error for a word that holds a source of chance fixed."""
+    """Return the error for an override of `seeds.*`, which fixes the seed of a random stream."""
     return SpaceError(
-        f"{word}: holds a source of chance, and all trials would see the same; leave seeds.* out "
-        "of a search (hydra.sweeper.seeds says which seeds)"
+        f"{word}: would fix a source of randomness for all trials; leave seeds.* out of a "
+        "search (hydra.sweeper.seeds sets the seeds)"
     )
 
 
 @dataclass(frozen=True)
 class Search:
-    """What a command line asks to be searched.
+    """A search space, and the overrides that all of its trials have in common.
 
     Attributes:
-        words: What every trial has, as Hydra is given it.
-        space: What is searched, by key.
-        marks: What Hydra is given before each key of the space: `++`, or nothing.
+        words: The common overrides, as passed to Hydra.
+        space: The distribution of each searched key, by key.
+        marks: The prefix (`++`, `+` or empty) that Hydra needs before each searched key, by key.
     """
 
     words: list[str]
@@ -55,16 +55,27 @@ class Search:
 
     @property
     def typed(self) -> list[str]:
-        """The words as one would type them."""
+        """The common overrides as a user would type them, without the prefix `+`."""
         return [word.lstrip("+") for word in self.words]
 
     def overrides(self, values: dict[str, Any]) -> list[str]:
-        """Return the words of a trial with these values, for Hydra."""
+        """Return all overrides of a trial, as passed to Hydra.
+
+        Args:
+            values: The value of each searched key.
+        """
         return [*self.words, *(f"{self.marks[key]}{key}={value}" for key, value in values.items())]
 
 
 def split(overrides: Sequence[Override]) -> Search:
-    """Tell what every trial has from what is searched; raises SpaceError."""
+    """Separate the overrides that all trials have in common from the searched ones.
+
+    If a key is given twice, the last override counts.
+
+    Raises:
+        SpaceError: `seed` or `seeds.*` is overridden, a range cannot be searched, or no key is
+            searched.
+    """
     words: dict[str, str] = {}
     space: dict[str, BaseDistribution] = {}
     marks: dict[str, str] = {}
@@ -72,13 +83,13 @@ def split(overrides: Sequence[Override]) -> Search:
         word = override.input_line or ""
         typed = override.get_key_element()
         key = typed.lstrip("+")
-        # As on Hydra's command line, what is said last holds.
+        # As on Hydra's command line, the last override of a key counts.
         words.pop(key, None)
         space.pop(key, None)
         if override.key_or_group == "seed":
             raise SpaceError(
-                "seed is no part of the search: every trial is the mean over the seeds of "
-                "hydra.sweeper.seeds"
+                "seed cannot be searched: every trial is the mean over the seeds of "
+                "hydra.sweeper.seeds; leave seed out"
             )
         if override.key_or_group.partition(".")[0] == "seeds" and word != "seeds=together":
             raise held(word)
@@ -111,7 +122,7 @@ def _distribution(key: str, override: Override) -> "BaseDistribution":
                 return IntDistribution(low, high, log=logarithmic)
             return FloatDistribution(float(low or 0), float(high or 0), log=logarithmic)
         if isinstance(sweep, ChoiceSweep | RangeSweep):
-            # As they are typed: Optuna takes no lists, and `1` and `1.0` are to stay what they are.
+            # As text: Optuna takes no lists, and `1` and `1.0` must stay distinct.
             return CategoricalDistribution(list(override.sweep_string_iterator()))
     except ValueError as error:
         raise SpaceError(f"{key}: {error}") from None
@@ -119,17 +130,21 @@ def _distribution(key: str, override: Override) -> "BaseDistribution":
 
 
 def spelled(parameters: dict[str, object]) -> list[str]:
-    """Return values that Optuna has chosen, as words of the command line."""
+    """Return the values that Optuna chose as KEY=VALUE overrides."""
     return [f"{key}={value}" for key, value in parameters.items()]
 
 
 def quoted(path: Path) -> str:
-    """Return a path in Hydra's grammar, which has no place for `ü` or a `=` outside of quotes."""
+    """Return a path in quotes, which Hydra's grammar needs for characters such as `=` or `ü`."""
     return QuotedString(str(path), Quote.single).with_quotes()
 
 
 def probes(space: dict[str, "BaseDistribution"]) -> list[dict[str, object]]:
-    """Return the values of few trials: every choice, and the middle of every range."""
+    """Return the values of a few trials that cover every choice and the middle of every range.
+
+    Args:
+        space: The distribution of each searched key; at least one.
+    """
     from optuna.distributions import (
         CategoricalDistribution,
         FloatDistribution,

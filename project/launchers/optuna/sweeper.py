@@ -1,9 +1,9 @@
-"""A search that a kill interrupts and the same command goes on with.
+"""The sweeper that searches with Optuna; after an interruption the same command resumes the search.
 
-The trials stand in Optuna's own storage, SQLite, `<outputs>/tuning/<study>/study.db`; the runs they
-consist of beside it, under `runs/`, as those of any sweep. So a trial that was killed is asked
-again, and what it had finished is found done. The sampler is begun anew for every trial, with a
-seed that follows from the trial's number: what trial 7 tries is a function of the six before it.
+Optuna stores the trials in SQLite, `<outputs>/tuning/<study>/study.db`; the trials' runs are stored
+under `runs/` beside it, like the runs of any sweep. A trial that was killed is tried again and
+reuses its completed runs. Each trial has a new sampler, seeded by the number of trials before it:
+what trial 7 tries depends on the six before it and on nothing else.
 """
 
 import json
@@ -51,23 +51,24 @@ from project.runs.trials import FOLDER, History, Trial
 if TYPE_CHECKING:
     from optuna.study import Study
 
-MAX_REPEATS = 100  # proposals in a row that were tried before: then there is nothing left to try
+MAX_REPEATS = 100  # after so many repeated proposals in a row the search ends
 
 
 class OptunaSweeper(Sweeper):
-    """Looks for the values with the best mean of `objective` over `seeds`.
+    """Hydra sweeper that searches for the values with the best mean of `objective` over `seeds`.
 
     Args:
-        study: See `SearchSettings`, as the others that are not named here.
-        trials: See there.
-        seeds: See there.
-        at_once: See there.
-        objective: See there; None for the validation metric.
-        direction: See there; None for the metric's own, and `min` for another objective.
-        sampler: See there.
-        sampler_seed: See there.
-        pruner: See there.
-        params: Overrides of a study's file; the command line wins over them.
+        study: The search's name, and its folder under `<outputs>/tuning`.
+        trials: The number of trials, over all sessions.
+        seeds: Each trial runs at these seeds, all of them FIRST_TUNING_SEED or above.
+        at_once: How many seeds of a trial run before the pruner decides whether it goes on.
+        objective: The metric to optimise; None: the metric of the configuration, at validation.
+        direction: `min` or `max`; None: the metric's own direction, or `min` for another objective.
+        sampler: The `_target_` section of one of Optuna's samplers.
+        sampler_seed: The seed of each trial's sampler is this plus the number of trials before it.
+        pruner: The `_target_` section of one of Optuna's pruners.
+        params: Overrides from a study's file, by key; None: none. Those of the command line take
+            precedence.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class OptunaSweeper(Sweeper):
         params: dict[str, str] | None,
     ) -> None:
         self._given = {
-            # To Hydra's grammar `2026` and `nan` are numbers; a folder's name is text.
+            # Hydra parses `2026` and `nan` as numbers, but the study's name is text.
             "study": str(study) if type(study) in (int, float) else study,
             "trials": trials,
             "seeds": list(seeds) if isinstance(seeds, list | ListConfig) else [seeds],
@@ -100,13 +101,20 @@ class OptunaSweeper(Sweeper):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Build the launcher."""
+        """Create the launcher and the search's settings; called by Hydra before `sweep`.
+
+        Raises:
+            SpaceError: The launcher is not one of this project's.
+        """
         self._parser = OverridesParser.create(config_loader=hydra_context.config_loader)
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
         if not isinstance(launcher, GridLauncher):
-            raise SpaceError("hydra/sweeper=optuna goes with a launcher of this platform only")
+            raise SpaceError(
+                "hydra/sweeper=optuna works only with this platform's launchers; choose another "
+                "hydra/launcher"
+            )
         self._launcher = launcher
         metric = config.get("metric") or {"name": "error", "direction": "min"}
         judged = f"val/{metric['name']}"
@@ -118,14 +126,23 @@ class OptunaSweeper(Sweeper):
 
     @property
     def folder(self) -> Path:
-        """Where the study is."""
+        """The study's folder, `<outputs>/tuning/<study>`."""
         return self._outputs / FOLDER / self.settings.study
 
     def sweep(self, arguments: list[str]) -> Any:
-        """Search; returns the value and the parameters of the best trial.
+        """Run the search and print its best trial.
+
+        Args:
+            arguments: The overrides of the command line.
+
+        Returns:
+            The objective's value and the searched values of the best trial.
 
         Raises:
-            JobFailedError: At the end, if a trial failed otherwise than by what was tried.
+            SpaceError: A setting or the search space breaks a rule, or no trial was completed.
+            NoOptunaError: Optuna is not installed.
+            OtherStudyError: The study is another search, or another process works on it.
+            JobFailedError: At the end, if a trial failed for another reason than divergence.
         """
         self.settings.check()
         require_optuna()
@@ -144,18 +161,18 @@ class OptunaSweeper(Sweeper):
             return self._finish(self._history(study, search), failures(study))
 
     def _check_runs(self, search: Search) -> None:
-        """Raise what some runs would be refused with, while nothing is written of the study."""
+        """Check a few runs of a new study, and raise their errors before the study is created."""
         if self.folder.exists():
             return
         seed = self.settings.seeds[0]
         grid = [self._words(search, values, seed) for values in probes(search.space)]
         for job in self._launcher.compose(grid):
             for source, own in (job.spec.config.get("seeds") or {}).items():
-                if own is not None:  # by the file of a study or a model
+                if own is not None:  # set in the file of a study or a model
                     raise held(f"seeds.{source}={own}")
 
     def _words(self, search: Search, values: dict[str, Any], seed: int) -> list[str]:
-        """Return the words of a trial's run."""
+        """Return the overrides of one run of a trial."""
         outputs = f"paths.outputs={quoted(self.folder)}"
         return [*search.overrides(values), outputs, f"seed={seed}"]
 
@@ -169,7 +186,7 @@ class OptunaSweeper(Sweeper):
         }
 
     def _next(self, study: "Study", search: Search, view: SearchView) -> bool:
-        """Carry out one trial more; False if there is none that was not tried before."""
+        """Carry out the next trial; return False if only values tried before are proposed."""
         from optuna.trial import TrialState
 
         for _ in range(MAX_REPEATS):
@@ -183,7 +200,7 @@ class OptunaSweeper(Sweeper):
         return False
 
     def _carry_out(self, study: "Study", trial: Any, search: Search, view: SearchView) -> None:
-        """Run the trial's seeds, some at a time, until it is complete or hopeless."""
+        """Run the trial's seeds, `at_once` at a time, until it is complete, pruned or failed."""
         from optuna.trial import TrialState
 
         view.trial_begins()
@@ -198,7 +215,7 @@ class OptunaSweeper(Sweeper):
                     values[str(seed)] = self._value(result.metrics)
                     trial.report(values[str(seed)], step=seed)
             if failed := [each.failure for each in results if each.metrics is None]:
-                # Divergence is an answer of the search, and is not to hide an error.
+                # Divergence is a valid outcome; if there is another error too, report that one.
                 errors = [each for each in failed if DIVERGED not in each]
                 state, failure = TrialState.FAIL, (errors or failed)[0]
                 break
@@ -222,7 +239,9 @@ class OptunaSweeper(Sweeper):
         objective = self.settings.objective
         if objective not in metrics:
             known = ", ".join(sorted(metrics))
-            raise SpaceError(f"hydra.sweeper.objective={objective}: runs have {known}")
+            raise SpaceError(
+                f"hydra.sweeper.objective={objective}: runs have no such metric, only {known}"
+            )
         return metrics[objective]
 
     def _history(self, study: "Study", search: Search) -> History:
@@ -253,7 +272,12 @@ class OptunaSweeper(Sweeper):
         return "" if best is None else f"best {history.objective} {_shown(best)}"
 
     def _finish(self, history: History, failed: list[str]) -> tuple[float, dict[str, Any]]:
-        """Say what was best; raises JobFailedError, and SpaceError if no trial was completed."""
+        """Print the best trial; return the objective's value and the searched values.
+
+        Raises:
+            JobFailedError: Trials failed for another reason than divergence.
+            SpaceError: No trial was completed.
+        """
         history.write(self.folder)
         best = history.best
         if best is not None:
@@ -261,7 +285,8 @@ class OptunaSweeper(Sweeper):
                 f"best of {len(history.trials)} trials, {history.objective} {_shown(best)} over "
                 f"seeds {', '.join(map(str, history.seeds))}:\n"
                 f"  {' '.join([*history.words, *spelled(best.values)])}\n"
-                f"history in {self.folder}; report it at seeds below {FIRST_TUNING_SEED}"
+                f"history in {self.folder}; for a report, train the best with seeds below "
+                f"{FIRST_TUNING_SEED}"
             )
         if failed:
             raise JobFailedError(

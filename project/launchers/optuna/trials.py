@@ -1,7 +1,7 @@
-"""A search in Optuna's own storage, `<outputs>/tuning/<study>/study.db`: what was asked and tried.
+"""The trials of a search in Optuna's storage, `<outputs>/tuning/<study>/study.db`.
 
-A trial counts once it is finished and was neither interrupted nor tried before. Reasons and values
-stand in the trials' attributes.
+A trial counts if it is finished, was not interrupted, and does not repeat an earlier one. Why it
+failed, and the objective at each seed, are stored in its attributes.
 """
 
 import json
@@ -26,16 +26,20 @@ if TYPE_CHECKING:
 QUESTION, VALUES, FAILURE = "question", "values", "failure"
 REPEATED = "tried before"
 KILLED, AGAIN = "interrupted", "asked again"
-DIVERGED = "DivergedError"  # how its line begins, wherever the job ran
+DIVERGED = "DivergedError"  # begins the last line of a diverged job, whichever launcher ran it
 
 
 class OtherStudyError(ConflictError):
-    """A study of that name asks another question, or is at work."""
+    """The study of that name is another search, or another process works on it."""
 
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Be the only process that works on the study while entered; raises OtherStudyError."""
+    """Hold the study's lock inside the `with` block, so that no other process works on it.
+
+    Raises:
+        OtherStudyError: Another process holds the lock.
+    """
     from filelock import FileLock, Timeout
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -56,22 +60,22 @@ def open_study(
     question: dict[str, Any],
     space: dict[str, "BaseDistribution"],
 ) -> "Study":
-    """Open the stored study, with what was interrupted waiting to be asked again; or a new one.
+    """Open a stored study and queue its interrupted trials again, or create a new study.
 
     Args:
-        folder: The study's.
+        folder: The study's folder.
         direction: `min` or `max`.
-        pruner: A `_target_` section.
-        question: What is searched, by which runs.
-        space: What is searched, by key.
+        pruner: The `_target_` section of one of Optuna's pruners.
+        question: What defines the search: overrides, space, seeds, objective, direction.
+        space: The distribution of each searched key, by key.
 
     Raises:
-        OtherStudyError: Another question stands there.
+        OtherStudyError: The folder holds a study with another `question`.
     """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    # Which of its parts may still change: `.ci/constraints.txt` says which version this is.
+    # Optuna warns of features that may change, but `.ci/constraints.txt` fixes its version.
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     study = optuna.create_study(
         study_name=folder.name,
@@ -84,9 +88,9 @@ def open_study(
     stored = study.user_attrs.get(QUESTION, asked)
     if stored != asked:
         raise OtherStudyError(
-            f"{folder} asks another question; name another study "
-            f"(hydra.sweeper.study=NAME), or repeat its words:\n  it asks   {stored}\n"
-            f"  you ask   {asked}"
+            f"{folder} holds a study with other settings; name another study "
+            f"(hydra.sweeper.study=NAME), or repeat the stored settings:\n  stored    {stored}\n"
+            f"  now       {asked}"
         )
     study.set_user_attr(QUESTION, asked)
     _ask_again(study, space)
@@ -94,18 +98,26 @@ def open_study(
 
 
 def build_optunas(section: dict[str, Any], **given: Any) -> Any:
-    """Build a sampler or pruner that a `_target_` section describes; only Optuna's own."""
+    """Build one of Optuna's samplers or pruners.
+
+    Args:
+        section: The `_target_` section that describes it.
+        **given: Further arguments of its constructor.
+
+    Raises:
+        ConfigurationError: `_target_` is not a class of Optuna.
+    """
     target = str(section["_target_"])
     if not target.startswith("optuna."):
-        raise ConfigurationError(f"hydra.sweeper: {target} is no class of Optuna")
+        raise ConfigurationError(f"hydra.sweeper: {target} is not a class of Optuna")
     with execution_whitelist([target]):
         return instantiate(section, **given)
 
 
 def _ask_again(study: "Study", space: dict[str, "BaseDistribution"]) -> None:
-    """Put trials that run though no process works on them, which were killed, into the queue.
+    """Queue the trials that a killed process left running, and mark those trials as failed.
 
-    A kill between two of these steps costs nothing: what was done is found.
+    A kill between two of these steps does no harm: completed steps are not repeated.
     """
     from optuna.trial import TrialState
 
@@ -114,17 +126,17 @@ def _ask_again(study: "Study", space: dict[str, "BaseDistribution"]) -> None:
     for trial in trials:
         if trial.state is not TrialState.RUNNING:
             continue
-        # What was interrupted is no answer, and no proposal either.
+        # An interrupted trial counts neither as a result nor as a proposal.
         killed = study.user_attrs.get(KILLED, [])
         study.set_user_attr(KILLED, sorted({*killed, trial.number}))
-        # One that was killed before all its values were drawn: they are drawn again, and alike.
+        # If it was killed before all its values were drawn, the next proposal draws the same ones.
         if trial.params.keys() == space.keys() and trial.number not in asked_again:
             study.enqueue_trial(trial.params, user_attrs={AGAIN: trial.number})
         study.tell(trial.number, state=TrialState.FAIL)
 
 
 def done(study: "Study") -> list["FrozenTrial"]:
-    """Return the trials that count: not those that were interrupted, or had been tried before."""
+    """Return the finished trials that were not interrupted and do not repeat an earlier one."""
     from optuna.trial import TrialState
 
     states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -137,7 +149,7 @@ def done(study: "Study") -> list["FrozenTrial"]:
 
 
 def proposals(study: "Study") -> int:
-    """Return how many were made: what was interrupted is proposed once more, and counts as one."""
+    """Return how many trials were proposed; an interrupted one and its repetition count as one."""
     killed = set(study.user_attrs.get(KILLED, []))
     return sum(
         each.state.is_finished() and each.number not in killed
@@ -153,13 +165,13 @@ def tell(
     Args:
         study: The study.
         trial: The trial.
-        state: How it ended.
-        values: The objective by seed.
-        failure: Why it failed; empty if it did not.
+        state: Its state: complete, pruned or failed.
+        values: The objective, by seed.
+        failure: Why the trial failed; empty if it did not.
     """
     trial.set_user_attr(VALUES, values)
     trial.set_user_attr(FAILURE, failure)
-    # Optuna wants no value of a trial that is not complete.
+    # Optuna accepts a value only for a complete trial.
     study.tell(trial, _mean(values) if state.name == "COMPLETE" else None, state=state)
 
 
@@ -168,7 +180,10 @@ def _mean(values: dict[str, float]) -> float | None:
 
 
 def failures(study: "Study") -> list[str]:
-    """Return why trials failed otherwise than by diverging: that is an answer of the search."""
+    """Return one line for each trial that failed for another reason than divergence.
+
+    A diverged trial is a valid outcome of a search.
+    """
     reasons = {
         each.number: each.user_attrs.get(FAILURE, "")
         for each in done(study)
@@ -178,7 +193,7 @@ def failures(study: "Study") -> list[str]:
 
 
 def read(trial: "FrozenTrial") -> Trial:
-    """Return the trial as the report will find it."""
+    """Return one of Optuna's trials in the form in which it is written to trials.json."""
     values = trial.user_attrs.get(VALUES, {})
     state = {"COMPLETE": COMPLETE, "PRUNED": PRUNED, "FAIL": FAILED}[trial.state.name]
     return Trial(trial.number, state, dict(trial.params), _mean(values), values)

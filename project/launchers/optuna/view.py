@@ -1,4 +1,4 @@
-"""What the user sees of a search: on a terminal a bar and the running jobs; a line per trial."""
+"""The display of a search: a bar and the running jobs on a terminal, and one line per trial."""
 
 import statistics
 import sys
@@ -17,12 +17,12 @@ from project.launchers.view import MAX_RUNNING_ROWS, WIDTH_OF_FILES, print_failu
 
 
 class SearchView:
-    """Shows a search while it is entered; a `project.launchers.view.JobsView` for its jobs.
+    """Display of a search inside a `with` block; also the JobsView of its jobs.
 
     Args:
-        trials: How many there will be.
-        ended: How many there are already.
-        console: Where it is shown; None for stdout.
+        trials: The number of trials in the whole search.
+        ended: How many trials have ended in earlier sessions.
+        console: Where to show the display; None for stdout.
     """
 
     def __init__(self, trials: int, ended: int, console: Console | None = None) -> None:
@@ -49,16 +49,16 @@ class SearchView:
         self._live.stop()
 
     def trial_begins(self) -> None:
-        """A trial is about to be carried out."""
+        """Note that a trial begins."""
         self._began = time.monotonic()
         self._trained = False
 
     def trial_ended(self, line: str, best: str) -> None:
-        """Say how a trial ended.
+        """Count a trial that has ended and print a line about it.
 
         Args:
-            line: What there is to say of it.
-            best: The best so far, for the bar.
+            line: The line.
+            best: Text about the best trial so far, shown beside the bar.
         """
         self._ended += 1
         self._best = best
@@ -67,44 +67,44 @@ class SearchView:
         self._say(line)
 
     def begin(self) -> None:
-        """See `JobsView`."""
+        """Note that the present trial executes runs, so that its time counts in the estimate."""
         self._trained = True
 
     def skipped(self, job: Job, record: dict[str, Any]) -> None:
-        """See `JobsView`."""
+        """Remove a job whose run was found completed from the running ones."""
         self._running.end(job)
 
     def started(self, job: Job) -> None:
-        """See `JobsView`."""
+        """Add a job to the running ones."""
         self._running.start(job)
 
     def locked(self, job: Job, holder: str) -> None:
-        """See `JobsView`."""
+        """Remove a job from the running ones, because another process works on its run."""
         self._running.end(job)
 
     def lost(self, job: Job, reason: str) -> None:
-        """See `JobsView`."""
+        """Remove a job from the running ones and print that it goes on elsewhere."""
         self._running.end(job)
         self._say(f"{job_name(job)}: {reason}; goes on elsewhere")
 
     def done(self, job: Job, record: dict[str, Any]) -> None:
-        """See `JobsView`."""
+        """Remove a completed job from the running ones."""
         self._running.end(job)
 
     def failed(self, job: Job, reason: str, log: Path) -> None:
-        """See `JobsView`."""
+        """Remove a failed job from the running ones and keep why it failed, for `finish`."""
         self._running.end(job)
         self._failures.append((job, reason, log))
 
     def interrupted(self, job: Job) -> None:
-        """See `JobsView`."""
+        """Remove an interrupted job from the running ones."""
         self._running.end(job)
 
     def stop(self) -> None:
-        """See `JobsView`."""
+        """Do nothing: the display ends with the `with` block."""
 
     def finish(self) -> None:
-        """Say which jobs of the trial failed, where, and why."""
+        """Print on stderr which jobs of the trial failed, why, and where their logs are."""
         while self._failures:
             print_failure(*self._failures.pop(0))
 
@@ -113,7 +113,11 @@ class SearchView:
         self._console.file.flush()
 
     def seconds_left(self) -> float | None:
-        """Estimate how long the search takes; None before a trial of this session has ended."""
+        """Estimate the seconds until the search ends.
+
+        Returns:
+            None before a trial that executed runs has ended in this session.
+        """
         if not self._seconds:
             return None
         whole = statistics.fmean(self._seconds) * (self._trials - self._ended)

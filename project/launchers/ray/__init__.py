@@ -1,1 +1,1 @@
-"""`hydra/launcher=ray`: jobs as actors of a Ray cluster; see the page beside this folder."""
+"""The launcher `hydra/launcher=ray`: jobs on a Ray cluster; see project/launchers/README.md."""

@@ -1,4 +1,4 @@
-"""The actors of a sweep: workers, which carry out jobs, and the event that tells them to stop."""
+"""The Ray actors of a sweep: workers that carry out jobs, and the event that stops them."""
 
 import asyncio
 from collections.abc import Iterator
@@ -12,22 +12,29 @@ from project.launchers.ray.request import RaySettings
 
 
 class StopEvent:
-    """Set once, when the sweep is asked to stop; any number of workers wait for it."""
+    """Ray actor with an event for which all workers wait; it is set to stop the sweep."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
 
     async def set(self) -> None:
-        """Tell all who wait."""
+        """Set the event; all calls of `wait` return."""
         self._event.set()
 
     async def wait(self) -> None:
-        """Return once it is set."""
+        """Return once the event is set."""
         await self._event.wait()
 
 
 class Worker:
-    """Carries out jobs on a node, one after the other."""
+    """Ray actor that carries out jobs on a node, one after another.
+
+    Args:
+        task: Module and name of the function that carries out a job.
+        timeout_minutes: Time limit for each job; None: none.
+        preload: Modules that the jobs need, imported once.
+        stop: Handle of the StopEvent actor.
+    """
 
     def __init__(
         self, task: tuple[str, str], timeout_minutes: float | None, preload: list[str], stop: Any
@@ -36,11 +43,12 @@ class Worker:
         self._stopped = stop.wait.remote()
 
     def carry_out(self, assignment: Assignment, data: list[Any]) -> Iterator[Any]:
-        """Carry out one job.
+        """Carry out one job and yield its messages, as `node.carry_out` does.
 
         Args:
-            assignment: What the node has to know of it.
-            data: A reference to the data files, in a list so that Ray leaves it where it is.
+            assignment: The job.
+            data: A list with Ray's reference to the data files. The list keeps Ray from copying the
+                files to this node before they are needed.
         """
         yield from carry_out(self._pool, assignment, lambda: ray.get(data[0]), self._asked_to_stop)
 
@@ -49,14 +57,24 @@ class Worker:
 
 
 def new_stop_event() -> Any:
-    """Start the event's actor on the driver's node: its end would look like a stop."""
+    """Start a StopEvent actor on the driver's node and return its handle.
+
+    On another node, the loss of that node would look like a stop.
+    """
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     event: Any = ray.remote(StopEvent)
     return event.options(num_cpus=0, max_concurrency=100_000, scheduling_strategy=here).remote()
 
 
 def new_worker(settings: RaySettings, stop: Any) -> Any:
-    """Start a worker; it is placed when a node has what is requested."""
+    """Start a Worker actor and return its handle.
+
+    The actor begins once a node has the requested resources free.
+
+    Args:
+        settings: The settings of the pool.
+        stop: Handle of the StopEvent actor.
+    """
     request = settings.request
     worker: Any = ray.remote(Worker)
     return worker.options(
@@ -65,6 +83,10 @@ def new_worker(settings: RaySettings, stop: Any) -> Any:
 
 
 def kill(worker: Any) -> None:
-    """End a worker and its job, wherever they are."""
-    if ray.is_initialized():  # else it is gone, and asking would start a Ray anew
+    """End a worker and its job; do nothing if Ray has been shut down.
+
+    Args:
+        worker: Handle of the Worker actor.
+    """
+    if ray.is_initialized():  # else the worker has ended, and ray.kill would start a new Ray
         ray.kill(worker)

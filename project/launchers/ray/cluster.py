@@ -1,6 +1,6 @@
-"""Joining a Ray cluster, or starting one of our own, and refusing one that would not do.
+"""Connection to a Ray cluster, or a new one on this machine, and checks that it can run the jobs.
 
-Everything that can be wrong is found here, within seconds, before a job is sent.
+All checks are made here, within seconds, before a job is sent.
 """
 
 import logging
@@ -26,25 +26,33 @@ from project.runs.provenance import PACKAGES
 
 CONNECT_TIMEOUT = 3.0
 PROBE_TIMEOUT = 60.0  # a node starts a process and unpacks the code; a cold disk may take its time
-# For what nodes send to the driver, and the data once; Ray would take a third of the memory.
+# Holds what nodes send to the driver, and the data once; Ray's default is a third of the memory.
 OBJECT_STORE_BYTES = 512 * 1024**2
 
 
 @contextmanager
 def joined(address: str | None, code: Path, request: Request) -> Iterator[None]:
-    """As long as it is entered, this process belongs to a cluster whose nodes have `code`.
+    """Connect this process to a Ray cluster inside the `with` block.
 
-    address: null starts a Ray of our own, which ends with the sweep. Raises ClusterError.
+    Args:
+        address: `auto` or HOST:PORT of a cluster; None starts a Ray cluster on this machine, which
+            ends with the block.
+        code: Folder with the code that Ray copies to the nodes.
+        request: The resources that each job takes.
+
+    Raises:
+        ClusterError: No cluster answers, it does not accept this process, none of its nodes has the
+            resources, or a node's packages differ from this machine's.
     """
     if address is not None and address != "auto":
         _check_answers(address)
     options: dict[str, Any] = {"address": address or "local"}
     if address is None:
-        # The jobs of the local launcher are not behind other processes either.
+        # Normal priority, as the jobs of the local launcher have.
         os.environ.setdefault("RAY_worker_niceness", "0")
         options |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
     handler = signal.getsignal(signal.SIGTERM)
-    # Ray never removes its logs. The name is short: those of sockets may have 107 letters.
+    # Ray never removes its logs. The name is short because a socket's path has at most 107 bytes.
     own = tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
     if address is None:
         options["_temp_dir"] = own.name
@@ -55,20 +63,20 @@ def joined(address: str | None, code: Path, request: Request) -> Iterator[None]:
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
-        signal.signal(signal.SIGTERM, handler)  # Ray puts its own in its place
+        signal.signal(signal.SIGTERM, handler)  # which Ray has replaced by its own
         nodes = fitting_nodes(request)
         if not nodes:
             raise ClusterError(_too_much(request))
         _check_nodes(nodes)
         yield
     except (OSError, RuntimeError, RayError) as error:
-        # Versions that differ, another token, `auto` where no Ray runs, a temporary folder whose
-        # name is too long: Ray's own words.
+        # Ray's message says what is wrong: other versions, another token, `auto` where no Ray runs,
+        # a temporary folder whose name is too long.
         if ray.is_initialized():
             raise
         words = " ".join(str(error).split())
         raise ClusterError(
-            f"hydra.launcher.address={address}: {words} (a cluster that asks for a token needs its "
+            f"hydra.launcher.address={address}: {words} (if the cluster asks for a token, set "
             "RAY_AUTH_TOKEN here)"
         ) from None
     finally:
@@ -78,7 +86,7 @@ def joined(address: str | None, code: Path, request: Request) -> Iterator[None]:
 
 
 def _check_answers(address: str) -> None:
-    """Raise ClusterError unless a Ray answers at `address`: `ray.init` would wait for minutes."""
+    """Raise ClusterError if no Ray answers at `address`; `ray.init` would wait for minutes."""
     match = re.fullmatch(r"([^:/]+|\[[0-9a-fA-F:]+\]):(\d{1,5})", str(address))
     if match is None or int(match[2]) > 65535:
         raise ClusterError(
@@ -110,17 +118,22 @@ def _speaks_grpc(address: str) -> bool:
 
 
 def living_nodes() -> list[dict[str, Any]]:
-    """Ray's description of every node that is up."""
+    """Return Ray's description of each node that is alive."""
     return [node for node in ray.nodes() if node["Alive"]]
 
 
 def fitting_nodes(request: Request) -> list[dict[str, Any]]:
-    """Those that have what a job takes."""
+    """Return Ray's description of each living node that has the resources for a job."""
     return [node for node in living_nodes() if slots(node, request)]
 
 
 def slots(node: dict[str, Any], request: Request) -> int:
-    """How many jobs run side by side on a node."""
+    """Return how many jobs can run at the same time on a node.
+
+    Args:
+        node: Ray's description of the node.
+        request: The resources that each job takes.
+    """
     has = node["Resources"]
     return min(int(has.get(name, 0) // amount) for name, amount in request.needs().items())
 
@@ -168,15 +181,15 @@ def _check_nodes(nodes: list[dict[str, Any]]) -> None:
         wrong += [f"{_name(node)}: {difference}" for difference in found]
     if wrong:
         raise ClusterError(
-            "the cluster's nodes need this machine's versions, or results would not be comparable; "
-            f"this is {sys.executable}:\n  " + "\n  ".join(wrong)
+            "the cluster's nodes need the same versions as this machine "
+            f"({sys.executable}), or results would not be comparable:\n  " + "\n  ".join(wrong)
         )
 
 
 def _required() -> list[str]:
-    """The packages that this project cannot do without."""
+    """Return the names of the packages that this project requires; none if it is not installed."""
     try:
         lines = requires("honest-ablations") or []
-    except PackageNotFoundError:  # used without being installed
+    except PackageNotFoundError:  # this project is used without being installed
         return []
     return [re.split(r"[^\w.-]", line)[0] for line in lines if "extra ==" not in line]

@@ -1,4 +1,4 @@
-"""The files that jobs read, given to Ray once for all of them: no node fetches its own."""
+"""The data files of jobs, put into Ray's object store once so that nodes need not fetch them."""
 
 import hashlib
 import json
@@ -12,21 +12,33 @@ from project.launchers.experiment import Experiment, Job
 
 @dataclass(frozen=True)
 class DataFolder:
-    """The name of a data folder on the nodes, which says what it holds, and where Ray has that."""
+    """A data folder that nodes can create.
+
+    Attributes:
+        name: A hash of its files' names and contents; empty if it has no files.
+        reference: Ray's reference to the files' contents, by path in the folder.
+    """
 
     name: str
     reference: Any
 
 
 class SharedData:
-    """The data folders of a sweep's jobs; most sweeps have one."""
+    """Cache of the data folders of a sweep's jobs, most of which share one.
+
+    Args:
+        experiment: The command, which says which files a job needs.
+    """
 
     def __init__(self, experiment: Experiment) -> None:
         self._experiment = experiment
         self._folders: dict[str, DataFolder] = {}
 
     def of(self, job: Job) -> DataFolder:
-        """What the job's data folder has to hold. Raises as `Experiment.files_to_send` does."""
+        """Return the data folder that a job needs; the first call puts its files into Ray.
+
+        Raises what `Experiment.files_to_send` raises.
+        """
         config = job.spec.config
         data = config.get("data")
         key = json.dumps([config["paths"].get("data", ""), data], sort_keys=True)

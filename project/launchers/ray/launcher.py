@@ -1,4 +1,4 @@
-"""`hydra/launcher=ray`: the jobs of a sweep on a Ray cluster; their run directories are fetched."""
+"""The launcher `hydra/launcher=ray`: jobs run on a Ray cluster, which returns their directories."""
 
 import os
 from collections.abc import Iterator
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from project.launchers.ray.pool import RayPool
 
 
-# What Ray would print into the view: reports of nodes that are gone (the view says that), its
-# reports to its makers, coming versions. Read when it is imported; `ray.init` has no word for it.
+# Keep Ray from printing into the display: reports of lost nodes (the display shows them), usage
+# statistics, changes in coming versions. Ray reads them on import; `ray.init` has no such option.
 QUIET = {
     "RAY_DEDUP_LOGS": "1",
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
@@ -24,20 +24,25 @@ QUIET = {
 
 
 class RayLauncher(GridLauncher):
-    """Actors of Ray that take one job after the other and run it as the local launcher does.
+    """Launcher that runs jobs in workers on a Ray cluster.
+
+    A worker takes one job after another and runs each as the local launcher does.
 
     Args:
-        address: Of the cluster; null: a Ray of our own on this machine, for the time of the sweep.
-        num_cpus: Of each job, as num_gpus and memory_gb.
-        retries: How often a job is sent again whose node was lost.
-        checkpoint_seconds: How often the directory of an unfinished run is fetched.
-        timeout_minutes: Of one job (null: none).
-        preload: Modules that the jobs need, imported once for all.
+        address: `auto` or HOST:PORT of the cluster; None starts one on this machine for the sweep.
+        num_cpus: CPU cores for each job.
+        num_gpus: GPUs for each job; a fraction shares one GPU.
+        memory_gb: Memory for each job, in GB; None: not counted.
+        retries: How often a job is sent again after its node was lost.
+        checkpoint_seconds: Seconds until the directory of an unfinished run is fetched again.
+        timeout_minutes: Time limit for each job; None: none.
+        max_failures: Start no more jobs after this many failures; None: go on.
+        preload: Modules that the jobs need, imported once by each worker.
     """
 
     here = False
     numbers: ClassVar[dict[str, Number]] = GridLauncher.numbers | {
-        "num_cpus": Number(whole=False),  # or nothing would limit how many jobs run on a node
+        "num_cpus": Number(whole=False),  # above 0, to limit how many jobs run on a node
         "num_gpus": Number(whole=False, zero=True),
         "memory_gb": Number(null="not counted", whole=False),
         "retries": Number(zero=True),
@@ -69,7 +74,7 @@ class RayLauncher(GridLauncher):
 
     @property
     def settings(self) -> RaySettings:
-        """How the sweep is carried out."""
+        """The settings of the pool, from the launcher's arguments."""
         return RaySettings(
             request=Request(self.num_cpus, self.num_gpus, round((self.memory_gb or 0) * 1e9)),
             task=self.experiment.task,
@@ -81,8 +86,12 @@ class RayLauncher(GridLauncher):
 
     @contextmanager
     def pool(self, waiting: list[Job]) -> Iterator["RayPool"]:
-        """Yield the pool of Ray workers that carries out the waiting jobs."""
-        os.environ |= QUIET
+        """Provide, inside a `with` block, the pool of Ray workers for the waiting jobs.
+
+        Raises:
+            ClusterError: Ray is not installed, or the cluster cannot run the jobs.
+        """
+        os.environ.update(QUIET)
         try:
             import ray  # noqa: F401 - only whether it is there
         except ModuleNotFoundError:

@@ -1,7 +1,7 @@
-"""What happens on a node of a Ray cluster: one job, watched; its directory is sent now and then.
+"""What a Ray worker does on its node: run one job and send back its run directory.
 
-The job is a process of its own under our own pool, as on the driver's machine. The pool's server,
-which has done the slow imports, stays with the worker that takes one job after the other.
+The job runs in its own process, in the same pool that the local launcher uses. The pool's server,
+which has made the slow imports, serves all jobs of the worker.
 """
 
 import fcntl
@@ -25,13 +25,13 @@ from project.runs.spec import RunSpec
 
 @dataclass(frozen=True)
 class Assignment:
-    """What a node has to know of a job.
+    """Everything that a node needs to carry out a job.
 
     Attributes:
-        spec: The run as it is on the driver's machine.
-        archive: What the run directory holds.
-        data: Names what the data folder has to hold.
-        checkpoint_seconds: How often the directory of the unfinished run is sent.
+        spec: The run, with the paths of the driver's machine.
+        archive: The files that the run directory holds so far.
+        data: Name of the data folder (`DataFolder.name`); empty if the run needs no files.
+        checkpoint_seconds: Seconds until the directory of the unfinished run is sent again.
     """
 
     spec: RunSpec
@@ -42,19 +42,27 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Begun:
-    """The job is about to run."""
+    """Message that the job is about to run."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The directory of a run that is not finished."""
+    """Message with the run directory of an unfinished run."""
 
     archive: RunArchive
 
 
 @dataclass(frozen=True)
 class Finished:
-    """How the job ended, as in `project.launchers.pool.Ended`, and what it leaves."""
+    """Message that the job has ended.
+
+    Attributes:
+        archive: The final run directory.
+        pid: As in `project.launchers.pool.JobEnd`.
+        exit_code: As in JobEnd.
+        timed_out: As in JobEnd.
+        log: Everything that the job printed.
+    """
 
     archive: RunArchive
     pid: int
@@ -66,8 +74,14 @@ class Finished:
 def make_pool(
     task: tuple[str, str], timeout_minutes: float | None, preload: list[str]
 ) -> ProcessPool:
-    """Return a pool for one job at a time; its server begins with the imports."""
-    # multiprocessing runs the script of Ray's process in every job once more: that imports Ray.
+    """Return a pool that runs one job at a time and starts its slow imports at once.
+
+    Args:
+        task: Module and name of the function that carries out a job.
+        timeout_minutes: Time limit for each job; None: none.
+        preload: Modules that the jobs need.
+    """
+    # Each job imports Ray, because multiprocessing runs the main script of Ray's process in it.
     return ProcessPool(task, 1, timeout_minutes, ["ray", *preload])
 
 
@@ -77,9 +91,14 @@ def carry_out(
     fetch_data: Callable[[], dict[str, bytes]],
     asked_to_stop: Callable[[], bool],
 ) -> Iterator[Begun | Snapshot | Finished]:
-    """Run the job; the last message is Finished.
+    """Run a job and yield its messages; Begun is the first and Finished the last.
 
-    fetch_data: the files of the data folder, by path in it; called if this node lacks them.
+    Args:
+        pool: The pool of the worker, from `make_pool`.
+        assignment: The job.
+        fetch_data: Returns the contents of the data files, by path in the data folder; called only
+            if this node lacks them.
+        asked_to_stop: Returns whether the sweep has been asked to stop.
     """
     yield Begun()
     spec = assignment.spec
@@ -89,7 +108,7 @@ def carry_out(
         unpack(assignment.archive, job.directory)
         for message in _watch(pool, job, assignment.checkpoint_seconds, asked_to_stop):
             if isinstance(message, Finished):
-                # The log is read on the driver's machine.
+                # Users read the log on the driver's machine, so it names the folder there.
                 log = message.log.replace(str(folder).encode(), str(spec.outputs).encode())
                 message = Finished(**vars(message) | {"log": log})
             yield message
@@ -98,9 +117,9 @@ def carry_out(
 def _on_node(
     spec: RunSpec, folder: Path, data: str, fetch_data: Callable[[], dict[str, bytes]]
 ) -> RunSpec:
-    """Return the run with this node's folders; what is stored of it stays as it is."""
+    """Return the run with this node's folders; the configuration that it stores is unchanged."""
     data_folder = str(place_data(data, fetch_data)) if data else None
-    # A rerun has moved the old run aside on the driver's machine, once.
+    # For a rerun, the driver has already moved the old run to the trash.
     return replace(spec, outputs=folder, data_folder=data_folder, rerun=False)
 
 
@@ -126,7 +145,7 @@ def _watch(
 
 
 def _scratch() -> Path:
-    """This user's folder for what jobs need while they run on this node."""
+    """Return this user's folder for temporary files of jobs on this node; create it if needed."""
     folder = Path(tempfile.gettempdir()) / f"honest-ablations-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
@@ -134,7 +153,7 @@ def _scratch() -> Path:
 
 @contextmanager
 def _folder_of_run() -> Iterator[Path]:
-    """A folder that is gone with the job; what a killed process has left, the next one removes."""
+    """Provide a temporary folder for one job; first remove those that killed processes left."""
     for left in _scratch().glob("run-*"):
         with suppress(OSError):
             if time.time() - left.stat().st_mtime > 60:  # else it may be about to be locked
@@ -146,7 +165,7 @@ def _folder_of_run() -> Iterator[Path]:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Raises BlockingIOError if another process has it."""
+    """Lock a folder inside the `with` block; raise BlockingIOError if another process has it."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -156,7 +175,17 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def place_data(name: str, fetch: Callable[[], dict[str, bytes]]) -> Path:
-    """The data folder on this node, the same for all its jobs; made whole or not at all."""
+    """Return the path of a data folder on this node; create the folder if it does not exist.
+
+    All jobs on the node share it. It is written whole or not at all.
+
+    Args:
+        name: The folder's name (`DataFolder.name`).
+        fetch: Returns the contents of its files, by path in the folder.
+
+    Raises:
+        OSError: The files cannot be written.
+    """
     folder = _scratch() / f"data-{name}"
     if folder.exists():
         return folder

@@ -1,10 +1,10 @@
-"""The jobs of a sweep on a Ray cluster, seen from the driver, the process that was started.
+"""The pool of jobs on a Ray cluster; runs in the driver, the process that the user started.
 
-Each worker of the cluster is an actor that takes one job after the other, so that the slow imports
-are done once for each. A job is sent with its run directory, of which the driver holds the lock
-while the job is in flight. What comes back is a stream of messages (`project.launchers.ray.node`):
-the directory from time to time, and at last how the job ended. A job whose node was lost is sent
-again with what the driver has received.
+Each worker on the cluster is an actor that takes one job after another, so that it makes the slow
+imports once. The driver sends a job with its run directory, and holds the run's lock until the job
+ends. The worker answers with a stream of messages (`project.launchers.ray.node`): snapshots of the
+run directory, and at last how the job ended. If a node is lost, the driver sends its job again,
+with the last snapshot that it received.
 """
 
 import math
@@ -36,7 +36,7 @@ from project.runs.directory import config_text, move_to_trash
 from project.runs.lock import locked, log_path
 from project.runs.record import RECORD, CorruptRunError, RunLockedError, completed_record
 
-POLL_SECONDS = 2.0  # between looks at the nodes that there are
+POLL_SECONDS = 2.0  # between checks of the cluster's nodes
 NODE_TIMEOUT = 60.0  # how long a sweep waits for a node when the last one is gone
 
 
@@ -53,7 +53,13 @@ class _InFlight:
 
 
 class RayPool(Pool):
-    """Sends jobs, fetches their run directories, and yields each as it ends."""
+    """Pool that sends jobs to Ray workers, fetches their directories, and yields each as it ends.
+
+    Args:
+        settings: The settings of the pool.
+        experiment: The command whose jobs they are.
+        jobs: The number of jobs; no more workers are started.
+    """
 
     def __init__(self, settings: RaySettings, experiment: Experiment, jobs: int) -> None:
         super().__init__()
@@ -61,15 +67,20 @@ class RayPool(Pool):
         self._in_flight: list[_InFlight] = []
         self._data = SharedData(experiment)
         self._moved_aside: set[int] = set()
-        self.slots = 0  # on the nodes that there are now
+        self.slots = 0  # on the present nodes
         self._last_look = self._last_seen = -math.inf
         self._look_at_nodes()
         self._stop = new_stop_event()
-        # The nodes begin with the slow imports while the caller still has something to do.
+        # Workers make the slow imports in parallel with the caller's further work.
         self._idle: list[Any] = [self._new_worker() for _ in range(min(jobs, self.slots))]
 
     def run(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[JobEnd]:
-        """See `project.launchers.pool.Pool`."""
+        """Carry out the jobs and yield a JobEnd whenever one ends, as `Pool.run` specifies.
+
+        Raises:
+            JobFailedError: The cluster has had no node for a job for NODE_TIMEOUT seconds.
+            SweepInterrupted: After a signal.
+        """
         waiting = Waiting(jobs)
         told = 0
         with self.stopped_by_signals():
@@ -92,7 +103,7 @@ class RayPool(Pool):
                     flight.lock.close()
 
     def _pass_on_signals(self) -> None:
-        """The first signal stops the jobs and fetches them; the second leaves them behind."""
+        """On the first signal, ask the jobs to stop and fetch them; on the second, abandon them."""
         if len(self._signals) > 1:
             raise SweepInterrupted(self._signals[0])
         self._stop.set.remote()
@@ -107,9 +118,10 @@ class RayPool(Pool):
         return self.starting and len(self._in_flight) < self.slots
 
     def _use_idle_workers(self) -> None:
-        """Give a job whose own worker has no node yet, after a node was lost, one that has.
+        """Send jobs whose worker has no node yet to idle workers, which have one.
 
-        Without this the two would wait for each other.
+        After a node was lost, an idle worker and the job's own worker would otherwise wait for each
+        other.
         """
         for flight in self._in_flight:
             if self._idle and self.starting and not flight.begun:
@@ -117,12 +129,16 @@ class RayPool(Pool):
                 self._send(flight)
 
     def _dismiss_idle_workers(self) -> None:
-        """What they hold is for others, or for those of our own that wait for a place."""
+        """End the idle workers, so that workers without a node can get their resources."""
         while self._idle:
             kill(self._idle.pop())
 
     def _look_at_nodes(self) -> None:
-        """Nodes come and go. Raises JobFailedError if none is left that could take a job."""
+        """Count the slots on the nodes that there are now, at most once every POLL_SECONDS.
+
+        Raises:
+            JobFailedError: No node could take a job for NODE_TIMEOUT seconds.
+        """
         now = time.monotonic()
         if now - self._last_look < POLL_SECONDS:
             return
@@ -133,12 +149,12 @@ class RayPool(Pool):
             self._last_seen = now
         elif now - self._last_seen > NODE_TIMEOUT:
             raise JobFailedError(
-                "the cluster has had no node for a job for a minute; the same command goes on "
-                "with what is left"
+                "for a minute the cluster has had no node that could take a job; run the same "
+                "command again for the remaining jobs"
             )
 
     def _send_first(self, job: Job, waiting: Waiting) -> Iterator[JobEnd]:
-        """Send a job; yields it if it cannot or need not be sent."""
+        """Lock a run and send its job; if it cannot or need not be sent, yield its end instead."""
         log = log_path(job.directory)
         lock = ExitStack()
         try:
@@ -150,7 +166,7 @@ class RayPool(Pool):
         flight = _InFlight(job, lock)
         try:
             if not job.spec.rerun and completed_record(job.directory) is not None:
-                lock.close()  # by another process, since the grid was composed
+                lock.close()  # completed by another process since the grid was composed
                 yield JobEnd(job, 0, 0, False, log, 0)
                 return
             self._send(flight)
@@ -179,7 +195,10 @@ class RayPool(Pool):
         )
 
     def _pack(self, job: Job) -> RunArchive:
-        """Return the run directory, in it the configuration as it is here."""
+        """Return the run directory as an archive that also holds config.yaml.
+
+        For a rerun, the first call moves the old directory to the trash.
+        """
         if job.spec.rerun and job.number not in self._moved_aside:
             self._moved_aside.add(job.number)
             if job.directory.exists():
@@ -189,7 +208,7 @@ class RayPool(Pool):
         return {"config.yaml": ArchivedFile.of(config)} | archive
 
     def _listen(self, started: Callable[[Job], None]) -> Iterator[JobEnd]:
-        """Wait a moment for messages, and do what they ask for."""
+        """Wait up to 0.2 s for messages from workers and handle those that arrive."""
         by_messages: dict[Any, _InFlight] = {flight.messages: flight for flight in self._in_flight}
         if not by_messages:
             time.sleep(0.1)
@@ -228,7 +247,7 @@ class RayPool(Pool):
             )
 
     def _without_message(self, flight: _InFlight, error: Exception) -> Iterator[JobEnd]:
-        """The stream has broken off: by our own wish, by a mistake there, or with the node."""
+        """Handle a stream that ended early: sweep stopped, worker failed, or node lost."""
         if self.interrupted and not flight.begun:
             self._back(flight)
         elif isinstance(error, RayTaskError):
@@ -241,9 +260,9 @@ class RayPool(Pool):
             yield from self._lost(flight, _in_short(error))
 
     def _lost(self, flight: _InFlight, why: str) -> Iterator[JobEnd]:
-        """Send the job again, unless that has been done often enough."""
+        """Send a lost job again; after `retries` losses or a signal, yield it as failed instead."""
         job, log = flight.job, log_path(flight.job.directory)
-        kill(flight.worker)  # it may be alive, and out of reach
+        kill(flight.worker)  # it may still run, although it cannot be reached
         flight.losses += 1
         if flight.losses > self._settings.retries or self.interrupted:
             self._back(flight)

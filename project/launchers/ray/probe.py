@@ -1,6 +1,6 @@
-"""What a node of a cluster has installed: asked for before any job is sent.
+"""Comparison of the package versions on a cluster's nodes with those on this machine.
 
-Imports nothing but the standard library: it has to run where packages are missing.
+Imports only the standard library, because it also runs on nodes where packages are missing.
 """
 
 import platform
@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 
 def installed(packages: tuple[str, ...]) -> dict[str, str | None]:
-    """The version of Python and of each package; None for one that is missing."""
+    """Return the version of Python (key `python`) and of each package; None for a missing one."""
     versions: dict[str, str | None] = {"python": platform.python_version()}
     for package in packages:
         try:
@@ -21,7 +21,13 @@ def installed(packages: tuple[str, ...]) -> dict[str, str | None]:
 def differences(
     there: dict[str, str | None], here: dict[str, str | None], exact: tuple[str, ...]
 ) -> list[str]:
-    """What is wrong with a node; `exact` names the packages that must have the same version."""
+    """Describe what is wrong with a node's packages, in one line each; empty if nothing is.
+
+    Args:
+        there: The versions on the node, by package.
+        here: The versions on this machine; the node must have the same packages.
+        exact: The packages that must also have the same version.
+    """
     found = []
     for package, wanted in here.items():
         has = there.get(package)

@@ -1,4 +1,4 @@
-"""A copy of the code that jobs need, for machines that do not have it."""
+"""A temporary copy of the code that jobs need, for machines that do not have it."""
 
 import json
 import shutil
@@ -18,10 +18,11 @@ PROJECT = Path(__file__).parents[2]
 
 @contextmanager
 def copied_code(jobs: list[Job]) -> Iterator[Path]:
-    """Make a folder with `project`, `conf`, and the user's modules that decide a job's result.
+    """Provide, inside a `with` block, a temporary folder with the code that the jobs need.
 
-    What is installed (torch, say) is not copied. No git goes along: the copy says itself which
-    commit it is of, so that runs made of it say so too.
+    It holds `project`, `conf`, and the user's modules that decide the jobs' results, but no
+    installed packages such as torch. The copy is no git repository, so its file SENT_FROM says
+    which commit it was made from; runs on the other machine record that commit.
     """
     with tempfile.TemporaryDirectory(prefix="honest-ablations-code-") as name:
         folder = Path(name)
@@ -36,13 +37,13 @@ def copied_code(jobs: list[Job]) -> Iterator[Path]:
 
 
 def _modules(job: Job) -> set[str]:
-    """Return the topmost modules of the code that decides a job's result."""
+    """Return the top-level modules of the code that decides a job's result."""
     names = [*job.spec.code["definitions"], *targets_of(job.spec.config)]
     return {name.partition(":")[0].partition(".")[0] for name in names}
 
 
 def _source(module: str) -> Path | None:
-    """The file or folder of a module of the user's own; None if it is installed or unknown."""
+    """Return the file or folder of a user's module; None if it is installed or not found."""
     spec = find_spec(module)
     if spec is None or spec.origin is None or "site-packages" in Path(spec.origin).parts:
         return None

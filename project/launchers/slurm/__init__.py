@@ -1,1 +1,1 @@
-"""`hydra/launcher=slurm` and `submitit_local`: jobs as elements of a job array."""
+"""The launchers `hydra/launcher=slurm` and `submitit_local`: jobs as elements of a job array."""

@@ -1,8 +1,8 @@
-"""What happens on a node of Slurm: one job, which makes room when asked, and is queued again.
+"""What runs on a Slurm node: one job, which stops when Slurm asks it to, and is queued again.
 
-submitit's own handler would end the process in the middle of whatever it does. Here the signal asks
-the run to stop at its next batch boundary, and only then submitit queues the job again; the run
-goes on from its checkpoint, to the same bits.
+submitit's own signal handler would end the process at any point. Here the signal asks the run to
+stop at its next batch boundary, and only then does submitit queue the job again. The run resumes
+from its checkpoint, with bit-identical results.
 """
 
 import faulthandler
@@ -20,15 +20,19 @@ from submitit.helpers import Checkpointable
 from project.launchers.job import perform
 from project.runs.spec import RunSpec
 
-# A time limit that is near, or preemption: SIGUSR2 is submitit's, SIGUSR1 and SIGTERM are sites'.
+# Announce preemption or the time limit: submitit sends SIGUSR2, sites send SIGUSR1 or SIGTERM.
 USER_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)
 
-# In the sweep's folder of submitit's files: the launcher has cancelled the jobs.
+# File in the sweep's folder of submitit's files: it exists once the launcher cancels the jobs.
 CANCELLED = "cancelled"
 
 
 class StoppedError(BaseException):
-    """The signal came when nothing was being trained."""
+    """A signal stopped the job at a moment when it was not training.
+
+    Args:
+        number: The signal; `exit_code` is 128 plus this number.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}")
@@ -37,17 +41,34 @@ class StoppedError(BaseException):
 
 @dataclass(frozen=True)
 class JobResult:
-    """How the job ended, as in `project.launchers.pool.JobEnd`."""
+    """Result that a job returns through submitit.
+
+    Attributes:
+        pid: The process id.
+        exit_code: The exit code; 0 if the run was completed.
+    """
 
     pid: int
     exit_code: int
 
 
 class RunJob(Checkpointable):
-    """Carries out `task`; queued again, it does the same, for all state is in the run directory."""
+    """Function object that submitit calls on the node to carry out one job.
+
+    If the job is queued again, submitit calls it with the same arguments; all state is in the run
+    directory.
+    """
 
     def __call__(self, task: tuple[str, str], spec: RunSpec) -> JobResult:
-        """Carry out one run as a job of Slurm."""
+        """Carry out one run as a job of Slurm.
+
+        If a signal stopped the run and the job is not cancelled, the job is queued again and the
+        call does not return.
+
+        Args:
+            task: Module and name of the function to call with `spec`.
+            spec: The run.
+        """
         faulthandler.enable()  # a crash leaves a line in the log
         sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
         queue_again = signal.getsignal(signal.Signals[f"SIG{JobEnvironment.USR_SIG}"])
@@ -66,16 +87,17 @@ def _stop_now(number: int, frame: FrameType | None) -> None:
 
 
 def _pass_on(number: int, frame: FrameType | None) -> None:
-    """SIGTERM, to which a run listens; a second one would end it at once, so there is but one."""
+    """Raise SIGTERM, which asks the run to stop; do so only once, as a second one would end it."""
     if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         signal.raise_signal(signal.SIGTERM)
 
 
 def _cancelled() -> bool:
-    """Whether the job is not to come back: it was cancelled, or Slurm queues it again by itself.
+    """Return whether the job must not queue itself again.
 
-    `scancel` sends SIGTERM too, and a job that then queued itself again could not be cancelled.
-    Slurm no longer says RUNNING of one that it takes off its node.
+    That is so if the launcher or `scancel` cancelled it, or if Slurm queues it again by itself:
+    then squeue no longer shows the job as RUNNING. `scancel` sends SIGTERM like a preemption, and
+    a job that then queued itself again could not be cancelled.
     """
     if (Path(os.environ["SUBMITIT_FOLDER"]) / CANCELLED).exists():
         return True

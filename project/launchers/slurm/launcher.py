@@ -1,4 +1,4 @@
-"""`hydra/launcher=slurm`: the jobs of a sweep as a Slurm job array, on a shared file system.
+"""The launcher `hydra/launcher=slurm`: jobs as a Slurm job array on a shared file system.
 
 `hydra/launcher=submitit_local` carries out the same jobs in the same way on this machine.
 """
@@ -17,14 +17,30 @@ if TYPE_CHECKING:
 
 
 class SlurmLauncher(GridLauncher):
-    """A job of an array for each run; they write their directories in place.
+    """Launcher that submits jobs through submitit, to Slurm or as processes on this machine.
 
-    cluster: `slurm`, or `local` for processes of this machine. array_parallelism: how many run side
-    by side (null: the machine's cores, or submitit's 256 of an array). array_size: the longest
-    array that the site allows. timeout_minutes: of one job; one that needs longer is queued again,
-    max_num_timeout times. signal_delay_s: how long before its time is up a job is asked to stop.
-    setup: shell lines before the job. additional_parameters: others of sbatch, by their names.
-    What is null is left to the site; on this machine there is nothing to ask for but time and GPUs.
+    The nodes write to the run directories themselves, so they must share a file system with this
+    machine. An argument that is None is left to the site's default. Processes on this machine obey
+    only the time limit and the number of GPUs.
+
+    Args:
+        cluster: `slurm`, or `local` for processes on this machine.
+        partition: Option of sbatch.
+        account: Option of sbatch.
+        qos: Option of sbatch.
+        constraint: Option of sbatch.
+        timeout_minutes: Time limit for each job; a job that needs longer is queued again.
+        cpus_per_task: CPU cores for each job.
+        gpus_per_node: GPUs for each job.
+        mem_gb: Memory for each job, in GB.
+        setup: Lines for the shell to run before each job.
+        additional_parameters: Further options of sbatch, by name.
+        array_parallelism: How many jobs run at a time; None: the number of this machine's cores, or
+            submitit's limit of 256 on Slurm.
+        array_size: The longest job array that the site allows.
+        max_num_timeout: How often a job that reached its time limit is queued again.
+        signal_delay_s: How many seconds before its time limit a job is asked to stop.
+        max_failures: Start no more jobs after this many failures; None: go on.
     """
 
     numbers: ClassVar[dict[str, Number]] = GridLauncher.numbers | {
@@ -76,14 +92,14 @@ class SlurmLauncher(GridLauncher):
             "slurm_qos": qos,
             "slurm_constraint": constraint,
             "slurm_array_parallelism": array_parallelism,
-            # A node that fails gives its job back as well.
+            # Slurm queues a job again if its node fails.
             "slurm_additional_parameters": {"requeue": True} | dict(additional_parameters or {}),
         }
         self.parameters = {key: value for key, value in asked.items() if value is not None}
 
     @property
     def settings(self) -> SlurmSettings:
-        """How the sweep is carried out."""
+        """The settings of the pool, from the launcher's arguments."""
         return SlurmSettings(
             here=self.here,
             task=self.experiment.task,
@@ -95,7 +111,12 @@ class SlurmLauncher(GridLauncher):
 
     @contextmanager
     def pool(self, waiting: list[Job]) -> Iterator["SubmititPool"]:
-        """Yield the job array that carries out the waiting jobs."""
+        """Provide, inside a `with` block, the pool that submits the waiting jobs.
+
+        Raises:
+            SubmissionError: submitit is not installed, this machine has no sbatch, or the settings
+                are not allowed.
+        """
         try:
             import submitit  # noqa: F401 - only whether it is there
         except ModuleNotFoundError:
@@ -104,8 +125,8 @@ class SlurmLauncher(GridLauncher):
             ) from None
         if not self.here and not (shutil.which("sbatch") and shutil.which("srun")):
             raise SubmissionError(
-                "there is no sbatch on this machine: hydra/launcher=slurm is for one that submits "
-                "to Slurm; hydra/launcher=submitit_local carries out the same jobs here"
+                "there is no sbatch on this machine: hydra/launcher=slurm needs a machine that "
+                "can submit to Slurm; hydra/launcher=submitit_local runs the same jobs here"
             )
         from project.launchers.slurm.pool import SubmititPool
 

@@ -1,4 +1,4 @@
-"""Jobs handed to Slurm, or to processes of this machine, through submitit."""
+"""A pool that submits jobs through submitit, to Slurm or as processes on this machine."""
 
 import os
 import pickle
@@ -21,8 +21,8 @@ from project.launchers.slurm.job import CANCELLED, JobResult, RunJob
 from project.launchers.slurm.settings import SlurmSettings, SubmissionError
 from project.runs.provenance import available_cores
 
-POLL_SECONDS = 0.2  # looking for the results
-STATE_SECONDS = 20.0  # asking Slurm, for jobs that can leave no result
+POLL_SECONDS = 0.2  # between looks for results
+STATE_SECONDS = 20.0  # between questions to Slurm, for jobs that ended without a result
 SUBMITITS_PARALLELISM = 256
 
 
@@ -34,10 +34,18 @@ class _Submitted:
 
 
 class SubmititPool(Pool):
-    """Submits jobs, and yields each as its result appears in the shared folder.
+    """Pool that submits jobs and yields each one when its result appears in the shared folder.
 
-    On Slurm all waiting jobs are submitted at once; on this machine as many as have a slot.
-    What submitit needs stands in a folder of the sweep's own, which goes when nothing failed.
+    On Slurm all waiting jobs are submitted at once, in arrays of at most `array_size`; on this
+    machine only as many as may run at a time.
+
+    Args:
+        settings: The settings of the pool.
+        folder: Where submitit's files go, in a subfolder for this sweep; `close` removes them,
+            except the logs of failed jobs.
+
+    Raises:
+        SubmissionError: submitit does not accept the settings.
     """
 
     def __init__(self, settings: SlurmSettings, folder: Path) -> None:
@@ -66,7 +74,10 @@ class SubmititPool(Pool):
             raise SubmissionError(f"hydra.launcher: {error}") from None
 
     def close(self) -> None:
-        """Nothing of the sweep goes on without it."""
+        """Cancel the jobs that have not ended, and remove submitit's files.
+
+        The logs of failed jobs stay.
+        """
         self._cancel_all()
         for left in self.folder.iterdir():
             if not left.name.endswith("_log.out"):  # scripts, and jobs that never began
@@ -76,9 +87,14 @@ class SubmititPool(Pool):
             self.folder.parent.rmdir()
 
     def run(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[JobEnd]:
-        """See `project.launchers.pool.Pool`. A signal cancels the jobs; a second one forgets them.
+        """Carry out the jobs and yield a JobEnd whenever one ends, as `Pool.run` specifies.
 
-        Jobs that Slurm has, but has not begun, are taken back when no further job is to start.
+        A first signal cancels the jobs and waits until they have stopped; a second one stops
+        waiting. Once `starting` is False, the jobs that Slurm has not begun are cancelled.
+
+        Raises:
+            SubmissionError: sbatch does not accept the jobs.
+            SweepInterrupted: After a signal.
         """
         waiting = Waiting(jobs)
         cancelled = False
@@ -102,7 +118,7 @@ class SubmititPool(Pool):
                     yield ended
 
     def _next(self, waiting: Waiting) -> list[Job]:
-        """The jobs that are to be submitted now."""
+        """Take the jobs that can be submitted now from the waiting ones."""
         most = self.slots - len(self._submitted) if self._here else self._array_size
         taken: list[Job] = []
         while self.starting and len(taken) < most and (job := waiting.take()) is not None:
@@ -115,7 +131,7 @@ class SubmititPool(Pool):
         for job in jobs:
             job.directory.parent.mkdir(parents=True, exist_ok=True)
         tasks, specs = [self._task] * len(jobs), [job.spec for job in jobs]
-        # Processes of this machine keep it blocked: a terminal's Ctrl-C is for the launcher alone.
+        # Local processes inherit the blocked SIGINT: a terminal's Ctrl-C reaches only the launcher.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             submissions = self._executor.map_array(RunJob(), tasks, specs)
@@ -128,9 +144,9 @@ class SubmititPool(Pool):
         self._submitted += [_Submitted(job, submission) for job, submission in pairs]
 
     def _ask_slurm(self) -> None:
-        """Which jobs Slurm still knows, now and then, with one question for all.
+        """Ask Slurm which jobs it still knows, with one command every STATE_SECONDS.
 
-        Not sacct, as submitit does: that needs a database which not every site has.
+        submitit would use sacct, which needs a database that not every site has.
         """
         pause = 2.0 if self._signals else STATE_SECONDS
         if self._here or not self._submitted or time.monotonic() - self._asked_slurm < pause:
@@ -148,9 +164,9 @@ class SubmititPool(Pool):
         except subprocess.TimeoutExpired:
             return
         if asked.returncode and "Invalid job id" not in asked.stderr:
-            return  # no answer at the moment; none of them is known if it is invalid
+            return  # no answer now; "Invalid job id" means that Slurm knows none of the jobs
         gone = names - set(asked.stdout.split())
-        # The result of one that has just ended may still be on its way through the file system.
+        # The file system may show the result of a job that has just ended only later.
         self._over_for_slurm, self._gone = gone & self._gone, gone
 
     def _over(self, submission: "Submission[JobResult]") -> bool:
@@ -179,7 +195,7 @@ class SubmititPool(Pool):
         return JobEnd(each.job, result.pid, result.exit_code, False, log, 0, _last_line(log))
 
     def _take_back(self) -> None:
-        """Cancel what has not begun; after a signal everything."""
+        """Cancel the jobs that have not begun; after a signal, cancel all jobs."""
         if self._signals:
             self._cancel_all()
         if not self._here:
@@ -189,7 +205,7 @@ class SubmititPool(Pool):
                 self._submitted.remove(each)
 
     def _cancel_all(self) -> None:
-        """The runs stop at a batch boundary, and find the word not to queue themselves again."""
+        """Cancel all jobs; they stop at a batch boundary and do not queue themselves again."""
         if not self._submitted:
             return
         (self.folder / CANCELLED).touch()
@@ -208,7 +224,10 @@ def _scancel(submitted: Sequence[_Submitted]) -> None:
 
 
 def _last_line(log: Path) -> str:
-    """Of what the job has printed, without what submitit adds; a crash names itself earlier."""
+    """Return the line in which a job's log names a crash, else the last line that the job printed.
+
+    Lines that submitit printed do not count.
+    """
     try:
         lines = log.read_text(errors="replace").split("\n")
     except FileNotFoundError:

@@ -1,1 +1,1 @@
-"""Figures; each module draws one kind, and style.py says how all of them look."""
+"""Figures of the report: a module for each kind, and style.py with their common look."""

@@ -1,4 +1,4 @@
-"""What a net costs: seconds of training, parameters, and what its test value is for that."""
+"""Figures on costs: training time, parameters, and the test value against training time."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -25,15 +25,16 @@ from project.results.statistics import summarise
 from project.results.variants import Variant
 
 MAX_NETS = 40  # more lines than this cannot be read on one page
-MAX_DOTS = 500  # of a line; thousands make an SVG of megabytes, and become an image in it
-ABOVE, BELOW = (7, 5), (7, -13)  # where names stand
-NEAR = 2.5  # times as long or as often: a name would cover the neighbour's
+MAX_DOTS = 500  # on one line; more would make the SVG too large and are drawn as a bitmap
+ABOVE, BELOW = (7, 5), (7, -13)  # offsets of a name from its point
+NEAR = 2.5  # points within this factor are so close that their names would overlap
 
 
 def by_net(variants: Sequence[Variant]) -> dict[str, list[RunRecord]]:
-    """Return the completed runs of each model; of each size, where a model has several.
+    """Return the completed runs of each net, by its name.
 
-    Variants that differ in a learning rate, say, have the same net and are one line.
+    A net is a model, or a model and its number of parameters if variants of the model differ in
+    it. Variants that differ only in the learning rate, for example, have the same net.
     """
     sizes: dict[str, dict[int, list[RunRecord]]] = defaultdict(lambda: defaultdict(list))
     for each in variants:
@@ -47,12 +48,15 @@ def by_net(variants: Sequence[Variant]) -> dict[str, list[RunRecord]]:
 
 
 def seconds_of(runs: Sequence[RunRecord]) -> list[float]:
-    """Return the seconds of training, above 0 for a logarithmic axis."""
+    """Return the training times in seconds, at least 0.001 to fit a logarithmic axis."""
     return [max(run.seconds or 0.0, 1e-3) for run in runs]
 
 
 def draw_costs(variants: Sequence[Variant]) -> Figure:
-    """Draw training times with the median, and parameters; the quickest net on top."""
+    """Draw the training times with their median, and the parameters, of each net.
+
+    The fastest net is on top. Only the fastest `MAX_NETS` nets are drawn.
+    """
     nets = by_net(variants)
     order = sorted(nets, key=lambda name: (median(seconds_of(nets[name])), name))[:MAX_NETS]
     labels = [f"{name}  (n = {len(nets[name])})" for name in order]
@@ -81,7 +85,7 @@ def draw_costs(variants: Sequence[Variant]) -> Figure:
 
 
 def draw_frontier(variants: Sequence[Variant], quantity: Quantity) -> Figure:
-    """Draw each variant's mean test value with its 95 % CI over its median seconds."""
+    """Draw each variant's mean test value with 95 % CI against its median training time."""
     figure = Figure((9, 5.5))
     axes = figure.subplots()
     times = [median(seconds_of(each.runs)) for each in variants]

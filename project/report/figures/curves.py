@@ -1,4 +1,4 @@
-"""A metric over the epochs: mean and band over the seeds, a panel for each variant."""
+"""Figures of a metric over the epochs: mean and std over the seeds, a panel for each variant."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ STAGES = (("train", "training", BLUE, "-", "o"), ("val", "validation", VERMILLIO
 
 @dataclass(frozen=True)
 class Course:
-    """One quantity over the epochs (E,): mean, std and lowest value over the runs."""
+    """A column of history.csv over epochs (E,): its mean, std and lowest value over the runs."""
 
     epochs: NDArray[np.float64]
     mean: NDArray[np.float64]
@@ -38,7 +38,15 @@ class Course:
 
 
 def course(histories: Sequence[History], name: str) -> Course:
-    """Return a column over the epochs that all of `histories` have; a lone run has a std of 0."""
+    """Return the statistics of a column over the epochs that all histories have.
+
+    Args:
+        histories: The columns of each run's history.csv; all must have `name`.
+        name: The name of the column: `val/error`.
+
+    Returns:
+        The statistics; the std is 0 for a single run.
+    """
     length = min(len(history["epoch"]) for history in histories)
     values = np.array([history[name][:length] for history in histories])
     return Course(
@@ -52,10 +60,18 @@ def course(histories: Sequence[History], name: str) -> Course:
 def draw_courses(
     axes: Axes, histories: Sequence[History], name: str, scale: float = 1
 ) -> list[float]:
-    """Draw training and validation, as far as all runs have them: mean, and a band of one std.
+    """Draw the curves of training and validation: the mean over the runs, and a band of one std.
+
+    A stage is left out unless all runs have it.
+
+    Args:
+        axes: The axes to draw on.
+        histories: The columns of each run's history.csv.
+        name: The metric without a stage: `error`.
+        scale: The factor by which values are multiplied.
 
     Returns:
-        What lines and bands reach.
+        The finite values of means and upper edges of bands.
     """
     reached: list[float] = []
     for stage, label, color, line, marker in STAGES:
@@ -67,7 +83,7 @@ def draw_courses(
             drawn.epochs, scale * drawn.mean, color=color, linestyle=line, marker=marker,
             markersize=4, markevery=(every - 1, every), linewidth=1.4, label=label,
         )  # fmt: skip
-        # Not below what any run reached: a logarithmic axis knows no value of 0 or less.
+        # The lowest run bounds the band, because a logarithmic axis cannot show 0 or less.
         low = np.maximum(drawn.mean - drawn.std, drawn.lowest)
         high = drawn.mean + drawn.std
         axes.fill_between(
@@ -80,7 +96,10 @@ def draw_courses(
 
 
 def draw_epochs(variants: Sequence[Variant], quantity: Quantity) -> Figure:
-    """Draw training and validation by epoch, and the test value, which is measured at the end."""
+    """Draw training and validation curves, and the test value after the last epoch.
+
+    Each variant has its own panel.
+    """
     rows = -(-len(variants) // COLUMNS)
     columns = min(COLUMNS, len(variants))
     figure = Figure((4.8 * columns, 0.8 + 3.6 * rows))
@@ -98,7 +117,7 @@ def draw_epochs(variants: Sequence[Variant], quantity: Quantity) -> Figure:
         reached += [mean, mean + std]
     for axes in panels[len(variants) :]:
         axes.remove()
-    # A value of 0 has no place on a logarithmic axis: there the line ends.
+    # A logarithmic axis cannot show 0, so its limits use only positive values.
     positive = [each for each in reached if each > 0]
     for axes in panels[:: columns or 1]:
         value_scale(axes, "y", positive or reached, quantity, quantity.plain_name)

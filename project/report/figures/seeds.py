@@ -1,4 +1,4 @@
-"""Every seed of every variant as a point, with the variant's mean and its 95 % CI."""
+"""A figure of every run's test value, with the mean and 95 % CI of each variant."""
 
 from collections.abc import Mapping, Sequence
 
@@ -30,12 +30,12 @@ def draw_seeds(
     quantity: Quantity,
     published: Mapping[str, float] | None = None,
 ) -> Figure:
-    """Draw test values; of more than `MAX_VARIANTS` variants the first ones.
+    """Draw the test values of the first `MAX_VARIANTS` variants.
 
     Args:
-        variants: With completed runs, in the order of the table.
-        quantity: What is drawn.
-        published: The mean that a publication gives, by label.
+        variants: Variants with completed runs, in the order of the table.
+        quantity: The metric.
+        published: The means in a publication, by the variant's label; None without one.
     """
     shown, scale = variants[:MAX_VARIANTS], quantity.scale
     labels = [wrapped(f"{each.label}{N}{len(each.runs)})", LABEL_WIDTH) for each in shown]

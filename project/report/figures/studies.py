@@ -1,4 +1,4 @@
-"""What a study shows: ablations, settings, sources of chance, searches."""
+"""Figures on studies: ablations, sweeps, sources of variance, and searches."""
 
 from collections.abc import Mapping, Sequence
 
@@ -25,9 +25,9 @@ from project.results.statistics import Paired, summarise
 from project.results.text import shown
 from project.runs.trials import COMPLETE, PRUNED, History
 
-# How far lines are drawn apart, in steps between two values.
+# The horizontal distance of two sweeps, as a share of the distance of two values.
 APART = 0.09
-# No more lines than looks, and no more ticks than can be read.
+# Each sweep needs its own line style, and the ticks must be readable.
 MAX_SWEEPS = len(SERIES)
 MAX_TICKS = 12
 HATCHES = ("//", "..", "\\\\")
@@ -35,7 +35,13 @@ STAGES = {"val": "validation", "test": "test"}
 
 
 def draw_ablation(name: str, compared: Mapping[str, Paired], quantity: Quantity) -> Figure:
-    """Draw by change the value with it minus that of the whole; the largest on top."""
+    """Draw the effect of each change on the test value, the largest on top.
+
+    Args:
+        name: The name of the model.
+        compared: The comparison of each change with the full variant, by change.
+        quantity: The metric.
+    """
     order = sorted(compared, key=lambda each: -compared[each].mean)
     labels = [f"{each}  (n = {compared[each].n})" for each in order]
     figure, (axes,) = rows_figure(labels, 9)
@@ -53,7 +59,7 @@ def draw_ablation(name: str, compared: Mapping[str, Paired], quantity: Quantity)
 
 
 def stages_of(sweeps: Sequence[Sweep], quantity: Quantity) -> list[str]:
-    """Return validation and test, or test alone where there are no validation values."""
+    """Return those of the stages `val` and `test` in which all completed runs have a value."""
     variants = [each for sweep in sweeps for each in sweep.variants if each.runs]
     return [
         stage
@@ -63,9 +69,9 @@ def stages_of(sweeps: Sequence[Sweep], quantity: Quantity) -> list[str]:
 
 
 def draw_sweeps(key: str, sweeps: Sequence[Sweep], quantity: Quantity) -> Figure:
-    """Draw mean and 95 % CI by the value of `key`: validation, which chooses, beside test.
+    """Draw mean and 95 % CI by the value of `key`, in one panel for validation and one for test.
 
-    Of more than `MAX_SWEEPS` sweeps those of the most variants are drawn.
+    At most `MAX_SWEEPS` sweeps are drawn, those with the most variants.
     """
     left_out = max(0, len(sweeps) - MAX_SWEEPS)
     sweeps = sorted(sweeps, key=lambda sweep: -len(sweep.variants))[:MAX_SWEEPS]
@@ -96,7 +102,7 @@ def draw_sweeps(key: str, sweeps: Sequence[Sweep], quantity: Quantity) -> Figure
 def _draw_sweep(
     axes: Axes, sweep: Sweep, places: list[float], stage: str, quantity: Quantity, number: int
 ) -> list[float]:
-    """Draw one sweep's means and CIs; return where they reach."""
+    """Draw the means and CIs of one sweep, and return the values that they span."""
     drawn = [(x, each) for x, each in zip(places, sweep.variants, strict=True) if each.runs]
     key = f"{stage}/{quantity.metric.name}"
     bars = [bar(summarise(each.values(key) or []), quantity.scale) for _, each in drawn]
@@ -116,7 +122,7 @@ def _draw_sweep(
 
 
 def draw_variance(study: VarianceStudy, quantity: Quantity) -> Figure:
-    """Draw the std that each source of chance makes alone, and its share of the variance."""
+    """Draw the std that each source of chance causes alone, and its share of the variance."""
     parts = study.decompose(quantity.metric)
     estimates = dict(parts.sources) | ({TOGETHER: parts.together} if parts.together else {})
     labels = [f"{SOURCES.get(name, name)}  (n = {each.n})" for name, each in estimates.items()]
@@ -140,7 +146,7 @@ def draw_variance(study: VarianceStudy, quantity: Quantity) -> Figure:
 
 
 def draw_search(history: History, quantity: Quantity) -> Figure:
-    """Draw the objective of every trial in the order in which they were made."""
+    """Draw the objective of each trial of a search, in order, and the best one so far."""
     figure = Figure((9, 4.2))
     axes = figure.subplots()
     for state, marker, color in ((PRUNED, "x", GREY), (COMPLETE, "o", BLUE)):
@@ -159,7 +165,7 @@ def draw_search(history: History, quantity: Quantity) -> Figure:
     values = sorted(quantity.scale * each.value for each in history.trials
                     if each.value is not None)  # fmt: skip
     if values and quantity.metric.direction == "min":
-        # Far-off trials would press the others together.
+        # Outliers would compress the other trials.
         axes.set_ylim(0, 1.15 * min(values[-1], 3 * values[len(values) // 2]) or 1)
     axes.set_xlabel("trial")
     axes.set_ylabel(f"mean {history.objective}" + " (%)" * quantity.percent)

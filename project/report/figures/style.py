@@ -1,4 +1,4 @@
-"""How all figures look, and the one place where they become files."""
+"""The common look of all figures, and writing them to files."""
 
 import io
 import textwrap
@@ -20,7 +20,8 @@ from project.runs.atomic import write_bytes
 
 Direction = Literal["x", "y"]
 
-# Okabe and Ito's colours, safe for all eyes; yellow is left out, it is too pale on white.
+# Okabe and Ito's colours, which colour-blind readers can tell apart; without yellow, which is too
+# pale on white.
 BLACK, BLUE, VERMILLION = "#000000", "#0072B2", "#D55E00"
 GREEN, ORANGE, PURPLE, SKY = "#009E73", "#E69F00", "#CC79A7", "#56B4E9"
 GREY = "#767676"
@@ -34,7 +35,7 @@ SERIES = (
     (ORANGE, "P", (0, (3, 1))),
     (SKY, "X", (0, (1, 1))),
 )
-# Where ticks of a logarithmic axis may stand.
+# The possible ticks of a logarithmic axis.
 TICKS = tuple(digit * 10.0**power for power in range(-6, 7) for digit in (1, 2, 5))
 STYLE = {
     "text.parse_math": False,  # labels are text, whatever `$` a setting holds
@@ -55,7 +56,7 @@ STYLE = {
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Let figures that are made inside look like the report's, whatever the user's settings."""
+    """Give figures made in the block the report's look, whatever the user's settings."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
@@ -63,9 +64,13 @@ def styled() -> Iterator[None]:
 
 
 def save(figure: Figure, path: Path) -> list[Path]:
-    """Write `path`.png and `path`.svg; equal figures give equal bytes (no date, no version).
+    """Write the figure to `path`.png and `path`.svg.
 
-    The layout is computed once, for both.
+    Equal figures give identical bytes, because no date and no version is written. The layout is
+    computed once for both files, and then switched off in `figure`.
+
+    Returns:
+        The paths of the two files.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
@@ -81,24 +86,27 @@ def save(figure: Figure, path: Path) -> list[Path]:
 
 
 def wrapped(label: str, width: int) -> str:
-    """Return the label on lines of at most `width` letters: what is too long would be cut off."""
+    """Return the label broken into lines of at most `width` characters, so that all is visible."""
     return textwrap.fill(label, width, break_on_hyphens=False)
 
 
 def bar(summary: Summary, scale: float) -> tuple[float, np.ndarray]:
-    """Return the scaled mean, and (2, 1) how far its CI reaches below and above; 0 for one run."""
+    """Return the scaled mean, and how far its CI reaches (2, 1) down and up; 0 for a single run."""
     low, high = summary.ci or (summary.mean, summary.mean)
     return scale * summary.mean, scale * np.array([[summary.mean - low], [high - summary.mean]])
 
 
 def reach(mean: float, below_and_above: np.ndarray) -> tuple[float, float]:
-    """Return the ends of a bar for a scale; a low end far below the others is cut."""
+    """Return the lowest and the highest value that an axis must show for an error bar.
+
+    The lower end is at least half of a positive mean, so that a long bar does not stretch the axis.
+    """
     (down,), (up,) = below_and_above
     return max(mean - down, mean / 2) if mean > 0 else mean - down, mean + up
 
 
 def counts(numbers: Sequence[int]) -> str:
-    """`n = 20`, or `n = 8 to 20` where groups differ in size."""
+    """Return the number of runs of several groups: `n = 20`, or `n = 8 to 20` if they differ."""
     low, high = min(numbers), max(numbers)
     return f"n = {low}" if low == high else f"n = {low} to {high}"
 
@@ -106,14 +114,16 @@ def counts(numbers: Sequence[int]) -> str:
 def value_scale(
     axes: Axes, direction: Direction, values: Iterable[float], quantity: Quantity, name: str
 ) -> None:
-    """Choose scale and label of an axis: logarithmic where what should be low spans much.
+    """Set the scale, limits and label of an axis.
+
+    The scale is logarithmic if lower values are better and they span more than a factor of 4.
 
     Args:
-        axes: Where.
-        direction: Of the axis.
-        values: What has to be seen, scaled as it is drawn.
-        quantity: What is drawn.
-        name: What it is called: `test error`.
+        axes: The axes to change.
+        direction: The axis to change.
+        values: The values that must be visible, scaled as they are drawn.
+        quantity: The metric that is drawn.
+        name: The name in the label: `test error`.
     """
     seen = list(values) or [0.0]
     low, high = min(seen), max(seen)
@@ -133,7 +143,10 @@ def value_scale(
 
 
 def plain_ticks(axis: Axis, values: Sequence[float]) -> None:
-    """Put ticks at `values`, or where they are too far apart, anywhere; as plain numbers."""
+    """Write ticks of an axis as plain numbers.
+
+    The ticks are at those of `values` that are in view; if fewer than two are, matplotlib chooses.
+    """
     low, high = sorted(axis.get_view_interval())
     seen = [each for each in values if low <= each <= high]
     axis.set_major_locator(FixedLocator(seen) if len(seen) > 1 else MaxNLocator(4))
@@ -142,13 +155,19 @@ def plain_ticks(axis: Axis, values: Sequence[float]) -> None:
 
 
 def spread(count: int, width: float) -> np.ndarray:
-    """Return offsets (count,) within +-width/2 that keep points apart; the same every time."""
-    # Steps of the golden ratio: neighbours in the list land far from each other.
+    """Return fixed offsets (count,) within +-width/2 that keep neighbouring points apart."""
+    # Steps of the golden ratio put neighbours in the list far from each other.
     return width * ((np.arange(count) * 0.6180339887498949 + 0.5) % 1 - 0.5)
 
 
 def rows_figure(labels: Sequence[str], width: float, columns: int = 1) -> tuple[Figure, list[Axes]]:
-    """Return a figure of one line for each label, the first on top, and its panels."""
+    """Return a figure with one horizontal line for each label, the first on top, and its panels.
+
+    Args:
+        labels: The labels of the lines.
+        width: The width of the figure in inches.
+        columns: The number of panels side by side.
+    """
     lines = max((label.count("\n") for label in labels), default=0)
     figure = Figure((width, 1.6 + (0.42 + 0.17 * lines) * len(labels)))
     panels = list(figure.subplots(1, columns, sharey=True, squeeze=False)[0])
@@ -159,7 +178,7 @@ def rows_figure(labels: Sequence[str], width: float, columns: int = 1) -> tuple[
 
 
 def legend_below(figure: Figure, columns: int) -> None:
-    """Put one legend for all panels under the figure, each label once."""
+    """Put one legend for all panels below the figure, with each label once."""
     found = {}
     for axes in figure.axes:
         handles, labels = axes.get_legend_handles_labels()

@@ -1,7 +1,7 @@
-"""Pictures of a finished run of task=digit_pairs, for dashboards.
+"""Pictures of a finished run of task=digit_pairs, for dashboards such as TensorBoard.
 
-They show what it got wrong, which digit it took for which, whether its probabilities can be
-believed, and its first filters.
+They show the wrong test pairs, the digits' confusion matrix, the calibration of the probabilities,
+and the filters of the first convolution.
 """
 
 import logging
@@ -22,9 +22,9 @@ log = logging.getLogger(__name__)
 
 
 class PairPictures(Callback):
-    """Hands pictures of the test to every logger that shows images; changes nothing in a run.
+    """Callback that draws pictures after the test and passes them to all loggers with images.
 
-    A picture that cannot be drawn is a warning in the log.
+    It does not affect the run. If a picture cannot be drawn, a warning is logged.
     """
 
     def __init__(self) -> None:
@@ -39,11 +39,11 @@ class PairPictures(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keep what was answered."""
+        """Store a test batch and the output of `test_step`."""
         self._batches.append((batch, outputs))
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw the pictures and hand them over."""
+        """Draw the pictures, pass them to the loggers and discard the stored batches."""
         try:
             answers = collect(
                 [(images, digits, out["output"]) for (images, _, digits), out in self._batches]
@@ -59,9 +59,9 @@ class PairPictures(Callback):
 
 
 def pictures(answers: Answers, net: nn.Module) -> dict[str, np.ndarray]:
-    """Return each picture as (H, W, 3) bytes, by its name in TensorBoard.
+    """Return the pictures as uint8 (H, W, 3), by their names in TensorBoard.
 
-    A net that names no digits has no confusion matrix, one without convolutions no filters.
+    A net without digit outputs has no confusion matrix, one without convolutions no filters.
     """
     drawn = {
         "test/mistakes": draw_mistakes(answers),

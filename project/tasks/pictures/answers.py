@@ -1,4 +1,4 @@
-"""What a trained net said about the test pairs: what all pictures are made of."""
+"""A trained net's predictions for the test pairs, from which all pictures are drawn."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from project.models.prediction import Prediction
 
 @dataclass(frozen=True)
 class Answers:
-    """A net's answers about N pairs.
+    """A net's predictions for N pairs.
 
     Attributes:
         images: (N, 2, H, W) float.
         digits: (N, 2), the true classes.
-        said_ordered: (N,) bool, the answer "first <= second".
-        probability_ordered: (N,), how probable the net found that.
-        digits_read: (N, 2), the classes that it read; None for a net that names no digits.
+        said_ordered: (N,) bool, whether the net predicts "first <= second".
+        probability_ordered: (N,), the predicted probability of "first <= second".
+        digits_read: (N, 2), the predicted classes; None for a net without digit outputs.
     """
 
     images: np.ndarray
@@ -30,12 +30,12 @@ class Answers:
 
     @property
     def ordered(self) -> np.ndarray:
-        """(N,) bool: whether the first digit is lesser than or equal to the second."""
+        """(N,) bool: whether the first digit is in truth less than or equal to the second."""
         return self.digits[:, 0] <= self.digits[:, 1]
 
 
 def collect(batches: Sequence[tuple[Tensor, Tensor, Prediction]]) -> Answers:
-    """Join the images, digits and predictions of test batches."""
+    """Concatenate the images, digits and predictions of one or more test batches."""
     images, digits, predictions = zip(*batches, strict=True)
     comparison = torch.cat([each.comparison for each in predictions]).float().cpu()
     read = [each.digits[-1].argmax(2) for each in predictions if each.digits]

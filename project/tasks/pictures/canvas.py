@@ -1,6 +1,6 @@
-"""Text, boxes and pixels on a white picture.
+"""A white picture on which text, boxes and pixels are drawn, with Pillow.
 
-matplotlib would draw the same: importing it takes longer than all pictures of a run together.
+matplotlib is not used because importing it takes longer than drawing all pictures of a run.
 """
 
 import functools
@@ -21,11 +21,11 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 class Canvas:
-    """A picture to draw on: x to the right, y down, in pixels.
+    """A white picture to draw on; coordinates in pixels, x to the right, y down.
 
     Args:
-        width: Of the picture.
-        height: Of the picture.
+        width: The width in pixels.
+        height: The height in pixels.
     """
 
     def __init__(self, width: int, height: int) -> None:
@@ -41,7 +41,17 @@ class Canvas:
         size: int = 12,
         anchor: Literal["la", "ma", "ra", "mm", "lm", "rm"] = "la",
     ) -> None:
-        """Write a line left, in the middle or right of (x, y), its ascender or middle."""
+        """Draw a line of text at (x, y).
+
+        Args:
+            x: The position.
+            y: The position.
+            text: The text.
+            colour: Its colour.
+            size: The font size.
+            anchor: The point of the text that is put at (x, y), in Pillow's notation: l, m or r for
+                left, middle or right; a or m for the top (ascender) or the middle.
+        """
         self._draw.text((x, y), text, fill=colour, font=_font(size), anchor=anchor)
 
     def box(
@@ -53,19 +63,19 @@ class Canvas:
         fill: Colour | None = None,
         outline: Colour | None = None,
     ) -> None:
-        """Draw a rectangle."""
+        """Draw a rectangle; None for `fill` or `outline` leaves that part out."""
         self._draw.rectangle((left, top, right, bottom), fill=fill, outline=outline)
 
     def line(self, x1: float, y1: float, x2: float, y2: float, colour: Colour) -> None:
-        """Draw a line."""
+        """Draw a line from (x1, y1) to (x2, y2)."""
         self._draw.line((x1, y1, x2, y2), fill=colour)
 
     def paste(self, left: int, top: int, pixels: np.ndarray, zoom: int) -> None:
-        """Draw bytes (H, W) or (H, W, 3), every pixel as a square of `zoom`."""
+        """Draw an image (H, W) or (H, W, 3) of uint8, each pixel as a square with side `zoom`."""
         self._image.paste(
             Image.fromarray(pixels.repeat(zoom, axis=0).repeat(zoom, axis=1)), (left, top)
         )
 
     def array(self) -> np.ndarray:
-        """Return the picture as (H, W, 3) bytes."""
+        """Return the picture as uint8 (H, W, 3)."""
         return np.asarray(self._image)

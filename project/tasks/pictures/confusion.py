@@ -1,4 +1,4 @@
-"""Picture: which digit was taken for which."""
+"""Picture of the confusion matrix of the digits."""
 
 import numpy as np
 
@@ -8,12 +8,17 @@ CELL, LEFT, TOP = 28, 50, 60
 
 
 def confusion(true: np.ndarray, read: np.ndarray) -> np.ndarray:
-    """Return (10, 10) counts: row, the true class; column, the class that was read."""
+    """Return counts (10, 10): the row is the true class, the column the predicted class."""
     return np.bincount(10 * true.ravel() + read.ravel(), minlength=100).reshape(10, 10)
 
 
 def draw_confusion(true: np.ndarray, read: np.ndarray) -> np.ndarray:
-    """Return (H, W, 3) bytes, of two equal shapes of classes; shade: the share of the row."""
+    """Draw the confusion matrix as uint8 (H, W, 3); a cell's shade is its share of the row.
+
+    Args:
+        true: The true classes, of any shape.
+        read: The predicted classes, in the same shape.
+    """
     counts = confusion(true, read)
     shares = counts / counts.sum(axis=1, keepdims=True).clip(1)
     canvas = Canvas(LEFT + 10 * CELL + 10, TOP + 10 * CELL + 10)
@@ -37,9 +42,9 @@ def draw_confusion(true: np.ndarray, read: np.ndarray) -> np.ndarray:
 
 
 def _shade(share: float, right: bool) -> tuple[int, int, int]:
-    """Return a colour from white to blue for right answers, to red for mistakes.
+    """Return a colour between white and blue for right predictions, white and red for wrong ones.
 
-    The root of the share: rare mistakes are to be seen too.
+    For wrong ones the square root of the share is used, so that rare errors are visible.
     """
     strength = share if right else share**0.5
     target = (33, 102, 172) if right else (214, 47, 39)

@@ -1,4 +1,4 @@
-"""Picture: the filters of the first convolution."""
+"""Picture of the filters of the first convolution."""
 
 import numpy as np
 
@@ -8,10 +8,10 @@ COLUMNS, CELL, TOP = 8, 36, 28
 
 
 def draw_filters(weights: np.ndarray) -> np.ndarray:
-    """Return (H, W, 3) bytes, of weights (filters, channels, height, width).
+    """Draw weights (filters, channels, height, width) as uint8 (H, W, 3).
 
-    The channels of a filter stand side by side. Blue is negative, white 0, red positive, on one
-    scale for all filters.
+    The channels of a filter are drawn side by side. Blue is negative, white 0, red positive, with
+    one scale for all filters.
     """
     filters, channels, height, width = weights.shape
     largest = float(np.abs(weights).max())
@@ -33,7 +33,7 @@ def draw_filters(weights: np.ndarray) -> np.ndarray:
 
 
 def _colours(values: np.ndarray) -> np.ndarray:
-    """Return (..., 3) bytes for (...) in [-1, 1]."""
+    """Return colours, uint8 (..., 3), for values (...) in [-1, 1]."""
     strength = np.abs(values)[..., None]
     target = np.where(values[..., None] > 0, (178, 24, 43), (33, 102, 172))
     return (255 + strength * (target - 255)).round().astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Picture: the test pairs that the net got wrong, with what they are and what it said."""
+"""Picture of the test pairs that the net got wrong, with their true and predicted digits."""
 
 import numpy as np
 
@@ -7,12 +7,12 @@ from project.tasks.pictures.canvas import GREY, RED, Canvas
 
 COLUMNS, MAX_PAIRS = 4, 32
 ZOOM = 3
-SIDE = 14 * ZOOM  # of a 14x14 digit
+SIDE = 14 * ZOOM  # the side of a drawn 14x14 digit
 CELL_WIDTH, CELL_HEIGHT, TOP = 106, 86, 42
 
 
 def draw_mistakes(answers: Answers) -> np.ndarray:
-    """Return (H, W, 3) bytes: at most `MAX_PAIRS` wrong pairs, the surest mistakes first."""
+    """Draw at most `MAX_PAIRS` wrong pairs as uint8 (H, W, 3), the most confident errors first."""
     wrong = np.flatnonzero(answers.said_ordered != answers.ordered)
     surest = wrong[np.argsort(-_certainty(answers)[wrong], kind="stable")]
     shown = surest[:MAX_PAIRS]
@@ -30,7 +30,7 @@ def draw_mistakes(answers: Answers) -> np.ndarray:
 
 
 def _certainty(answers: Answers) -> np.ndarray:
-    """Return the probability (N,) of the answer that was given."""
+    """Return the predicted probability (N,) of the net's own answer."""
     probability = answers.probability_ordered
     return np.where(answers.said_ordered, probability, 1 - probability)
 

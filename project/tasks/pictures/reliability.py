@@ -1,4 +1,4 @@
-"""Picture: when the net says 80 %, is it right four times out of five?"""
+"""Reliability diagram: predicted probabilities against observed frequencies."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ SIZE, LEFT, TOP = 280, 40, 48
 
 @dataclass(frozen=True)
 class Reliability:
-    """Pairs by the probability that the net gave to "first <= second", in `BINS` equal bins.
+    """The pairs grouped by the predicted probability of "first <= second", in `BINS` equal bins.
 
     Attributes:
-        counts: (BINS,).
-        said: Mean probability in each bin; NaN in an empty one.
-        true: Share of the pairs for which it holds; NaN in an empty bin.
+        counts: (BINS,), the number of pairs in each bin.
+        said: (BINS,), the mean predicted probability; NaN for an empty bin.
+        true: (BINS,), the share of pairs with first <= second; NaN for an empty bin.
         error: The expected calibration error: the mean of |true - said| weighted by the counts.
     """
 
@@ -28,15 +28,15 @@ class Reliability:
 
 
 def reliability(probability: np.ndarray, ordered: np.ndarray) -> Reliability:
-    """Compare what was said with what is true.
+    """Group predictions into bins and compare them with the truth.
 
     Args:
-        probability: (N,) in [0, 1].
-        ordered: (N,) bool, whether the first digit is <= the second.
+        probability: (N,) in [0, 1], the predicted probability of first <= second.
+        ordered: (N,) bool, whether first <= second.
     """
     index = np.minimum((BINS * probability).astype(int), BINS - 1)
     counts = np.bincount(index, minlength=BINS)
-    # No number at all in an empty bin: 0 would be drawn as if it had been measured.
+    # An empty bin gets NaN: 0 would look like a measured value.
     filled = np.where(counts > 0, counts, np.nan)
     said = np.bincount(index, probability, minlength=BINS) / filled
     true = np.bincount(index, ordered, minlength=BINS) / filled
@@ -45,7 +45,15 @@ def reliability(probability: np.ndarray, ordered: np.ndarray) -> Reliability:
 
 
 def draw_reliability(probability: np.ndarray, ordered: np.ndarray) -> np.ndarray:
-    """Return (H, W, 3) bytes: for each bin a bar, its pairs, a red mark where it should end."""
+    """Draw the reliability diagram as uint8 (H, W, 3).
+
+    Each bin has a bar for the observed share, a red mark at the mean predicted probability, and the
+    number of pairs below.
+
+    Args:
+        probability: (N,) in [0, 1], the predicted probability of first <= second.
+        ordered: (N,) bool, whether first <= second.
+    """
     bins = reliability(probability, ordered)
     canvas = Canvas(LEFT + SIZE + 14, TOP + SIZE + 58)
     canvas.text(8, 6, f"expected calibration error {bins.error:.4f}", size=13)

@@ -50,14 +50,14 @@ def test_the_space_is_what_hydras_grammar_says() -> None:
     ("words", "message"),
     [
         (("model=basic",), "there is nothing to search"),
-        (("seed=range(3)", "a=1,2"), "seed is no part of the search"),
-        (("+seed=3", "a=1,2"), "seed is no part of the search"),
+        (("seed=range(3)", "a=1,2"), "seed cannot be searched"),
+        (("+seed=3", "a=1,2"), "seed cannot be searched"),
         (("a=tag(log,interval(-1,2))",), "a: "),
-        (("seeds.data=0", "a=1,2"), "seeds.data=0: holds a source of chance"),
-        (("seeds.init=0,1",), "seeds.init=0,1: holds a source"),
+        (("seeds.data=0", "a=1,2"), "seeds.data=0: would fix a source of randomness"),
+        (("seeds.init=0,1",), "seeds.init=0,1: would fix a source"),
         (("++seeds.order=7", "a=1,2"), "leave seeds.* out of a search"),
-        (("seeds=init_only", "a=1,2"), "seeds=init_only: holds a source"),
-        (("seeds=together,init_only",), "seeds=together,init_only: holds a source"),
+        (("seeds=init_only", "a=1,2"), "seeds=init_only: would fix a source"),
+        (("seeds=together,init_only",), "seeds=together,init_only: would fix a source"),
     ],
 )
 def test_what_is_no_search_is_refused(words: tuple[str, ...], message: str) -> None:
@@ -105,7 +105,7 @@ WHOLE = "must be a whole number, at least"
     ("changes", "message"),
     [
         *[
-            ({"seeds": seeds}, "must be different numbers from 100 on")
+            ({"seeds": seeds}, "must be distinct numbers, at least 100")
             for seeds in ([0, 100], [100, 100], [], ["abc"], [100.5], [None])
         ],
         *[({"trials": each}, f"trials {WHOLE} 1, got {each!r}") for each in (0, -1, "abc", True)],
@@ -116,7 +116,7 @@ WHOLE = "must be a whole number, at least"
             for name in ("", "../x", "a/b", "a\0b", None)
         ],
         ({"objective": 3}, "hydra.sweeper.objective must be a name such as val/error, got 3"),
-        ({"objective": "test/error"}, "what is chosen by the test examples cannot"),
+        ({"objective": "test/error"}, "a search must not use the test examples"),
         ({"direction": "up"}, "hydra.sweeper.direction must be min or max, got 'up'"),
     ],
 )

@@ -131,7 +131,10 @@ def test_more_trials_go_on_where_the_search_was_and_another_question_is_refused(
     assert tried(history_of(tmp_path)) == tried(history_of(whole))[:2]
     other = first(2, "trainer.max_epochs=3")
     assert other.exit_code == 4
-    assert "asks another question; name another study (hydra.sweeper.study=NAME)" in other.errors
+    assert (
+        "holds a study with other settings; name another study (hydra.sweeper.study=NAME)"
+        in other.errors
+    )
     with FileLock(tmp_path / "tuning/tuning/.lock"):
         locked = first(4)
     assert locked.exit_code == 4
@@ -206,7 +209,7 @@ def test_a_studys_own_file_cannot_hold_a_source_of_chance_either(tmp_path: Path)
     file.write_text("# @package _global_\nseeds: {init: 7}\n")
     refused = search(tmp_path / "out", "--config-dir", f"{tmp_path}/conf", "study=held")
     assert refused.exit_code == 2, refused.errors
-    assert "seeds.init=7: holds a source of chance" in refused.errors
+    assert "seeds.init=7: would fix a source of randomness" in refused.errors
     assert not (tmp_path / "out" / "tuning").exists()
 
 
@@ -214,12 +217,12 @@ def test_a_studys_own_file_cannot_hold_a_source_of_chance_either(tmp_path: Path)
     ("words", "message"),
     [
         (("hydra.sweeper.study=",), "must be a plain name"),
-        (("hydra.sweeper.seeds=abc",), "must be different numbers from 100 on"),
+        (("hydra.sweeper.seeds=abc",), "must be distinct numbers, at least 100"),
         (("hydra.sweeper.trails=3",), "hydra.sweeper.trials"),
         (("seeds.data=0",), "leave seeds.* out of a search"),
         (("trainer.max_epochs=2,0",), "trainer.max_epochs=0: "),
-        (("hydra/launcher=basic",), "goes with a launcher of this platform only"),
-        (("hydra.sweeper.sampler._target_=os.system",), "os.system is no class of Optuna"),
+        (("hydra/launcher=basic",), "works only with this platform's launchers"),
+        (("hydra.sweeper.sampler._target_=os.system",), "os.system is not a class of Optuna"),
     ],
 )
 def test_a_question_that_would_be_dishonest_or_wrong_is_refused(

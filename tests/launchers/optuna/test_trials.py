@@ -117,7 +117,9 @@ def test_failures_are_named_and_divergence_is_none(folder: Path) -> None:
 
 def test_another_question_under_the_same_name_is_refused(folder: Path) -> None:
     opened(folder)
-    with pytest.raises(OtherStudyError, match="asks another question; name another study"):
+    with pytest.raises(
+        OtherStudyError, match="holds a study with other settings; name another study"
+    ):
         opened(folder, "why?")
 
 
@@ -132,5 +134,5 @@ def test_the_direction_is_optunas(folder: Path) -> None:
 
 @pytest.mark.parametrize("target", ["subprocess.Popen", "os.system", "optunas.Evil"])
 def test_only_optunas_own_samplers_and_pruners_are_built(target: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"{target} is no class of Optuna"):
+    with pytest.raises(ConfigurationError, match=f"{target} is not a class of Optuna"):
         build_optunas({"_target_": target})

@@ -173,7 +173,9 @@ def test_a_job_that_fails_is_a_row_of_the_table_and_the_others_go_on(
         tmp_path, "optimizer.lr=1e30", "seed=range(6)", *words, "hydra.launcher.max_failures=1"
     )
     assert stopped.returncode == 1, stopped.stderr
-    assert "jobs were not started: hydra.launcher.max_failures" in stopped.stderr
+    assert (
+        "jobs were not started, because hydra.launcher.max_failures was reached" in stopped.stderr
+    )
 
 
 def test_a_rerun_moves_the_old_run_aside_on_the_drivers_machine(
@@ -276,7 +278,7 @@ def test_a_signal_fetches_the_runs_and_leaves_nothing_behind(
     assert sweep.wait() == exit_code, sweep.errors
     assert time.monotonic() - began < 60
     assert "0 done, 2 interrupted, 2 not started; " in sweep.output
-    assert "the same command goes on with what is left" in sweep.errors
+    assert "run the same command again for the remaining jobs" in sweep.errors
     assert statuses(tmp_path) == ["interrupted", "interrupted"]
     sweep.await_end_of_family()
     assert set(Path(tempfile.gettempdir()).glob("ray-*")) == folders
