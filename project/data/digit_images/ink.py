@@ -4,7 +4,6 @@ import numpy as np
 from scipy import ndimage
 
 from project.data.digit_images.decoding import ImageError
-from project.data.digit_images.margins import without_margins
 from project.data.digit_images.marks import TOUCHING, Marks, box_of, find_marks, widest_stroke
 from project.data.digit_images.one_digit import check_one_digit
 from project.data.digit_images.paper import contrast
@@ -46,13 +45,11 @@ def digit_ink(levels: np.ndarray, single: bool) -> np.ndarray:
 
 
 def _on_page(levels: np.ndarray) -> Strokes:
-    """Look inside a margin, or on a sheet on a desk, if there is one; else everywhere."""
-    page = without_margins(levels)
-    regions = [on_sheet(page), page if page.shape != levels.shape else None]
-    for region in regions:
-        found = None if region is None else find_strokes(region)
-        if found is not None and found.marks.inside:
-            return found
+    """Look on a sheet on a desk, if there is one; else everywhere."""
+    sheet = on_sheet(levels)
+    found = None if sheet is None else find_strokes(sheet)
+    if found is not None and found.marks.inside:
+        return found
     found = find_strokes(levels)
     if found is None or not found.marks.inside or found.near_border:
         found = _at_border(levels, found)
