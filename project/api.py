@@ -45,11 +45,13 @@ class TrainedRun:
         return self.record["metrics"]
 
     def load(self) -> "LoadedRun":
-        """Return the run as a LoadedRun, which gives its net with the final weights and its data.
+        """Return the run as a LoadedRun, which gives its net with the tested weights and its data.
 
         Raises:
+            NoRunError: The directory no longer holds the completed run.
             CorruptRunError: The run record cannot be read, or does not fit its name.
-            ConflictError: The run's code is not trusted, or has changed since.
+            ConflictError: The run's code is not trusted, or has changed since; `load_run` can
+                accept both.
         """
         return load_run(self.directory)
 
@@ -64,7 +66,10 @@ def train(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -
     Raises:
         ConfigurationError: A rule is broken, or the overrides ask for a sweep; the message names
             the key and the rule.
-        ConflictError: The run directory holds another run, or one made with other data or code.
+        HydraException: Hydra cannot compose the configuration.
+        NoRunError: `init_from` names no completed run.
+        ConflictError, CorruptRunError, DataError, CheckpointError, DivergedError, ProcessError,
+            ExitedError, Interrupted: As `project.train.carry_out`.
     """
     from project.train import carry_out
 
@@ -91,7 +96,8 @@ def load_run(
     Raises:
         NoRunError: The directory holds no completed run of project.train.
         CorruptRunError: The run record cannot be read, or does not fit its name.
-        ConflictError: The run's code is not trusted, or has changed since.
+        ConflictError: The run's code is not trusted (unless `trust_code`), or has changed since
+            (unless `accept_code`).
     """
     from project.training.load_run import load_run as load
 

@@ -66,6 +66,11 @@ def check(request: Request) -> bool:
 
     Raises:
         ConfigurationError: A rule is broken; the message names the key and the rule.
+        HydraException: Hydra cannot compose the configuration.
+        NoRunError: `init_from` names no completed run.
+        CorruptRunError: The record of the run of `init_from`, or a file of a repeated run, cannot
+            be read.
+        CheckpointError: The weights of `init_from` cannot be used.
         DataError: The data are not available.
         Interrupted: A signal has arrived.
     """

@@ -32,9 +32,11 @@ def run(words: Sequence[str], config_dirs: Sequence[str]) -> None:
 
     Raises:
         ConfigurationError: A word is unknown, no data are named, or they do not fit the run's task.
-        NoRunError: No run is named, or the directory holds no completed run.
+        NoRunError: No run is named, the directory holds no completed run, or there is no best run.
+        CorruptRunError: The run record cannot be read, or does not fit its name.
         ConflictError: The run's code is not trusted, or has changed since.
         DataError: The data are not available.
+        CheckpointError: The run's weights cannot be loaded.
     """
     from project.runs.lifecycle import metric_text
     from project.training.load_run import output_folder

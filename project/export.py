@@ -62,10 +62,14 @@ def export(words: Sequence[str]) -> None:
 
     Raises:
         ConfigurationError: A word is unknown, or the run's net cannot be exported.
-        NoRunError: No run is named, or the directory holds no completed run.
+        NoRunError: No run is named, the directory holds no completed run, or there is no best run.
+        CorruptRunError: The run record cannot be read, or does not fit its name.
         MissingPackageError: A package for the export is not installed.
+        DataError: The data are not available or have changed.
+        CheckpointError: The run's weights cannot be loaded.
         ParityError: An exported net differs from the checkpoint; nothing is written.
-        ConflictError: The folder holds another export, or the run's code is not trusted.
+        ConflictError: The folder holds another export or leads out of the output folder, or the
+            run's code is not trusted or has changed since.
     """
     from project.config.errors import ConfigurationError
     from project.model_card import model_card
@@ -106,7 +110,10 @@ def exportable(trained: "LoadedRun", data_folder: str | None) -> "Exportable":
         data_folder: The folder of the data files; None for the default.
 
     Raises:
-        ConfigurationError: The task has no such method, and the net cannot be exported as it is.
+        ConfigurationError: The task has no such method, and the net cannot be exported as it is; or
+            as `LoadedRun.data`.
+        CheckpointError: The run's weights cannot be loaded.
+        DataError: The data are not available or have changed.
     """
     from project.tasks.exportable import net_exportable
 

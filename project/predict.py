@@ -34,6 +34,12 @@ def predict(words: Sequence[str], as_json: bool, single: bool = False) -> None:
         words: `best` or `run=DIRECTORY`, then images, a folder of images or a CSV file of pairs.
         as_json: Whether to print JSON instead of a line for each pair.
         single: Whether to read as one digit what may be two.
+
+    Raises:
+        NoRunError, ConfigurationError: As `read_run_words`.
+        ImageError: An image or the list of pairs cannot be read or used.
+        NoRunError, CorruptRunError, ConflictError, ConfigurationError: As `RunWords.open`.
+        ConfigurationError, DataError, CheckpointError: As `answer`.
     """
     from project.data.image_files import file_pairs, read_digits
     from project.training.run_words import read_run_words
@@ -67,17 +73,24 @@ def answer(
     """Return the calibrated answers of a run's net to pairs of digits.
 
     The calibration is computed each time and not stored, so it always fits the weights. It takes a
-    tenth of a second, on data that have to be read anyway if the run normalises its inputs.
+    tenth of a second, on data that have to be read anyway if the run normalises its inputs. Without
+    validation pairs nothing is calibrated (`Calibration.pairs` is 0).
 
     Args:
         trained: The run.
         data_folder: The folder of the MNIST files; None for the default.
-        digits: An array (N, 2, 28, 28) of N pairs.
+        digits: A NumPy array uint8 (N, 2, 28, 28) of N pairs, ink as 255.
 
     Returns:
         The calibration, and for each pair a dict with `answer` (`<=` or `>`) and `probability`. If
         the net also classifies the digits, it has `digits`, `digit_probabilities` and
         `digits_agree` (whether the digits fit the answer) too.
+
+    Raises:
+        ConfigurationError: The run does not compare pairs of MNIST digits, or the default data
+            folder is unknown.
+        DataError: The data are not available or have changed.
+        CheckpointError: The run's weights cannot be loaded.
     """
     import torch
 
@@ -128,6 +141,8 @@ def report(
 
 def sentence(facts: dict[str, Any]) -> str:
     """Return a line about a pair: `a.png <= b.png (97.3 %): 3 (99.1 %) and 7 (98.0 %)`.
+
+    It also says if the digits contradict the answer, or if they are equal.
 
     Args:
         facts: The paths `first` and `second`, and the answer as `answer` returns it.

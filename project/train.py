@@ -31,6 +31,10 @@ def execute(config: dict[str, Any], words: Sequence[str]) -> dict[str, float]:
 
     Returns:
         The run's metrics by name.
+
+    Raises:
+        ConfigurationError, NoRunError, CorruptRunError, DataError: As `prepare_run`.
+        Exception: As `carry_out`; with `verify`, as `reproduce`.
     """
     if config["verify"] is not None:
         from project.training.reproduce import reproduce
@@ -46,7 +50,16 @@ def carry_out(spec: RunSpec) -> dict[str, Any]:
 
     Raises:
         ConfigurationError: The configuration does not work.
-        ConflictError: The run directory holds another run, or one made with other data or code.
+        ConflictError: The run directory holds another run, or one made with other data or code; a
+            link leads out of the output folder; or another process works on the run.
+        CorruptRunError: The record of the run, or of the run of `init_from`, cannot be read.
+        DataError: The data are not available.
+        CheckpointError: The checkpoints of the run, or the weights of `init_from`, cannot be used.
+        DivergedError: The loss or a weight became NaN or infinite.
+        ProcessError: Another process of the run failed.
+        ExitedError: The run's own code called sys.exit.
+        Interrupted: A signal arrived.
+        OSError: A file cannot be read or written; the error names a path.
     """
     spec.directory.refuse_links_outside()
     check_variant(spec)
@@ -60,15 +73,23 @@ def carry_out(spec: RunSpec) -> dict[str, Any]:
 def needs_training(spec: RunSpec) -> bool:
     """Return whether a run is not completed, or has to be repeated (`rerun=true`).
 
+    With `rerun=true` nothing is checked.
+
     Raises:
         ConflictError: The run directory holds another run, or one made with other data or code.
+        CorruptRunError: The run record cannot be read.
     """
     record = None if spec.rerun else check_stored(spec)
     return record is None or record["status"] != COMPLETED
 
 
 def execute_spec(spec: RunSpec) -> dict[str, float]:
-    """Carry out a prepared run unless it is completed, and return its metrics by name."""
+    """Carry out a prepared run unless it is completed, and return its metrics by name.
+
+    Raises:
+        ConflictError, CorruptRunError, ExitedError, Interrupted, OSError: As `load_or_run`.
+        Exception: What `project.training.execute.execute` raises.
+    """
     return load_or_run(spec, _train)["metrics"]
 
 
@@ -100,6 +121,7 @@ class TrainExperiment:
 
         Raises:
             ConfigurationError: A rule is broken, or `verify` is used in a sweep.
+            NoRunError, CorruptRunError: As `prepare_run`.
             DataError: The data are not available.
         """
         from project.config.errors import ConfigurationError
@@ -119,13 +141,19 @@ class TrainExperiment:
             ConfigurationError: A variant does not work.
             ConflictError: Earlier runs of a variant had other data files.
             DataError: The data are not available.
+            CheckpointError, CorruptRunError: The weights of `init_from` cannot be used.
+            Interrupted: A signal arrived.
         """
         from project.training.dry_run import dry_run_variants
 
         dry_run_variants(waiting, here)
 
     def files_to_send(self, spec: RunSpec) -> dict[str, bytes]:
-        """Return the files that a run needs in another machine's data folder, by path in it."""
+        """Return the files that a run needs in another machine's data folder, by path in it.
+
+        Raises:
+            ConfigurationError, DataError, CorruptRunError: As `project.runs.prepare.files_to_send`.
+        """
         from project.runs.prepare import files_to_send
 
         return files_to_send(spec.config)

@@ -27,6 +27,7 @@ OWN = ROOT / "tests/examples/own_experiment"
 SWEEP = ("project.train", "--config-dir", "conf", "study=width")
 REPORT = ("project.report", "last=true")
 COLUMNS = 92
+MEANS = "runFilter=mean%24&tagFilter=val"  # of TensorBoard's runs and tags
 # With these codes a live display goes back to its first line: the text between two is a frame.
 REPAINT = re.compile(r"(?:\x1b\[1A\x1b\[2K)+")
 OTHER_CODES = re.compile(r"\x1b\[\?\d+[hl]|\x1b\[2K|\r")
@@ -103,7 +104,8 @@ def make_pictures(folder: Path, more: list[str]) -> list[Path]:
             photograph(page, (here / "outputs/report/index.html").as_uri(), page_png, 1000)
             with dashboard(here / "outputs") as server:
                 server.wait_for_runs(18)
-                photograph(page, f"{server.url}#timeseries", dashboard_png, 700)
+                address = f"{server.url}?smoothing=0&{MEANS}#timeseries"
+                photograph(page, address, dashboard_png, 700)
     return [page_png, dashboard_png, svg]
 
 

@@ -116,7 +116,8 @@ class Candidate:
         """Prepare the first run of a variant, with its outputs in `scratch`.
 
         Raises:
-            ConfigurationError: The variant's configuration breaks a rule.
+            HydraException: Hydra cannot compose the variant's configuration.
+            ConfigurationError, NoRunError, CorruptRunError, DataError: As `prepare_run`.
         """
         return _prepare(variant.words, self.config_dirs, self.scratch)
 
@@ -130,9 +131,9 @@ def read_candidate(words: Sequence[str], scratch: Path, thorough: bool = False) 
         thorough: Whether the checks may take as long as they need.
 
     Raises:
-        ConfigurationError: A word or the configuration breaks a rule.
         HydraException: Hydra cannot compose the configuration.
-        DataError: The data are not available.
+        ConfigurationError: A word or the configuration breaks a rule.
+        NoRunError, CorruptRunError, DataError: As `prepare_run`.
     """
     arguments = read_arguments(words, "train", sweeps=True)
     _refuse_flags(arguments.words)

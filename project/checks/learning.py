@@ -75,7 +75,11 @@ class Heart(Callback):
         self.losses.append(float(loss.detach().sum()))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Record the metric; stop if the batch is memorised or the time is up."""
+        """Record the metric; stop if the batch is memorised or the time is up.
+
+        Memorised means `is_known`; but training goes on until the loss has fallen by the share
+        FALLEN or ENOUGH_STEPS steps are made.
+        """
         if self.metric in trainer.callback_metrics:
             self.values.append(float(trainer.callback_metrics[self.metric]))
         self.is_late = time.monotonic() > self._end
@@ -106,6 +110,9 @@ def check_heart(session: Session) -> list[CheckResult]:
 
     Returns:
         The results HEART and DIRECTION.
+
+    Raises:
+        ConfigurationError, CheckpointError, CorruptRunError: As `build_components`.
     """
     candidate, limits = session.candidate, session.candidate.limits
     plain = replace(
@@ -174,7 +181,11 @@ def _direction(session: Session, heart: Heart) -> CheckResult:
 
 
 def check_shuffled(session: Session) -> list[CheckResult]:
-    """Check that a net trained on shuffled labels is no better than chance in validation."""
+    """Check that a net trained on shuffled labels is no better than chance in validation.
+
+    Raises:
+        ConfigurationError: The net or the task cannot be built.
+    """
     if not callable(getattr(session.components.task, "shuffle_targets", None)):
         advice = "give the task `shuffle_targets(batch)`, which returns the batch with other labels"
         return [not_checked(SHUFFLED, "the task does not say how to shuffle", advice)]

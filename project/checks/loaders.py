@@ -23,6 +23,9 @@ def set_up(data: LightningDataModule, seed: int) -> None:
     Args:
         data: The data module.
         seed: The seed of the named random stream `data`, at which each setup starts.
+
+    Raises:
+        Exception: What the data module raises.
     """
     data.prepare_data()
     for stage in ("fit", "test"):
@@ -31,7 +34,11 @@ def set_up(data: LightningDataModule, seed: int) -> None:
 
 
 def loaders_of(data: LightningDataModule, stage: str) -> list[SeededLoader]:
-    """Return the loaders of a stage (train, val or test) of a data module that is set up."""
+    """Return the loaders of a stage (train, val or test) of a data module that is set up.
+
+    Raises:
+        ConfigurationError: The data module returns None in place of a loader.
+    """
     found: list[SeededLoader] = []
     apply_to_collection(getattr(data, f"{stage}_dataloader")(), SeededLoader, found.append)
     return found

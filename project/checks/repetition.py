@@ -55,6 +55,9 @@ def plan(session: Session) -> Repetitions | float:
 
     Returns:
         The runs; if even runs of MIN_STEPS steps take too long, the seconds of each instead.
+
+    Raises:
+        ConfigurationError, NoRunError, CorruptRunError, DataError: As `prepare_run`.
     """
     limit = session.candidate.limits.repeated_run
     steps = session.affordable("train", limit / EPOCHS / 2, MIN_STEPS)
@@ -128,6 +131,9 @@ def check_repetition(
 
     Returns:
         The results SAME, OTHER and RESUMED.
+
+    Raises:
+        CorruptRunError: A file of a run cannot be read.
     """
     if not isinstance(repetitions, Repetitions) or elsewhere is None:
         seconds = repetitions if isinstance(repetitions, float) else math.nan

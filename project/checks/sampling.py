@@ -46,6 +46,9 @@ def check_data(session: Session) -> list[CheckResult]:
 
     Returns:
         The results NET and SEED.
+
+    Raises:
+        ConfigurationError, CheckpointError, CorruptRunError: As `build_components`.
     """
     config = session.config
     build_net(config)

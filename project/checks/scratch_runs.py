@@ -51,6 +51,9 @@ class ScratchRun:
         """Return why the run is not completed; None if it is.
 
         The reason is the error in the run record, or else the last line that the process printed.
+
+        Raises:
+            CorruptRunError: The run record cannot be read.
         """
         record = read_record(self.spec.directory.path) or {}
         if record.get("status") == COMPLETED:
@@ -97,6 +100,10 @@ def carry_out(scratch_run: ScratchRun) -> None:
     """Carry out a run in this process, which must have been started for it.
 
     The process prints to the run's log, and ends when its parent does.
+
+    Raises:
+        RunLockedError: Another process works on the run.
+        Exception: What `project.runs.lifecycle.run` and `project.training.execute.execute` raise.
     """
     _die_with_parent()
     spec = scratch_run.spec
@@ -114,13 +121,15 @@ def carry_out(scratch_run: ScratchRun) -> None:
 
 
 def carry_out_each(runs: Sequence[ScratchRun], log: Path, method: str) -> None:
-    """Carry out runs one after the other, each in a child of this process.
+    """Carry out runs one after the other, each in a child process; a failed one stops none.
 
-    This process becomes the leader of a new process group, which the children belong to.
+    Call it in a process made for it: its stdout and stderr go to `log` from now on, it becomes the
+    leader of a new process group, which the children belong to, and it ends when its parent does.
+    Nothing is raised for a failed run; ask `ScratchRun.failure`.
 
     Args:
         runs: The runs.
-        log: The file that this process prints to.
+        log: The file that this process's stdout and stderr are redirected to.
         method: How the children are started: `fork` or `spawn`.
     """
     os.setpgrp()

@@ -96,6 +96,9 @@ class Session:
 
         Returns:
             The logged metrics that are a single number, by name.
+
+        Raises:
+            Exception: Any error of the experiment's own code.
         """
         return carry_out(self.candidate, trainer, what, task or self.task, data or self.data)
 
@@ -121,6 +124,7 @@ def begin(candidate: Candidate) -> Session:
 
     Raises:
         ConfigurationError: The experiment cannot be built.
+        CheckpointError, CorruptRunError: The weights of `init_from` cannot be used.
         Exception: Any error of the experiment's own code.
     """
     section = validate_train(candidate.config).trainer
@@ -155,6 +159,9 @@ def carry_out(
 
     Returns:
         The logged metrics that are a single number, by name.
+
+    Raises:
+        Exception: Any error of the experiment's own code.
     """
     seeding.start(seeds_of(candidate.config)["data"], "data")
     if what == "fit":
@@ -193,6 +200,10 @@ def train_shortly(session: Session) -> None:
     """Train for two epochs of a few batches, with the experiment's schedule.
 
     Sets the session's `short` and `trained`.
+
+    Raises:
+        ConfigurationError, CheckpointError, CorruptRunError: As `build_components`.
+        Exception: Any error of the experiment's own code.
     """
     candidate = session.candidate
     seconds = candidate.limits.short_training

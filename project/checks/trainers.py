@@ -41,6 +41,9 @@ def scratch_trainer(
         train: The number (int) or share (float) of training batches in an epoch.
         evaluation: The number (int) or share (float) of validation and test batches.
         own: Whether to add the experiment's own callbacks, except observers and checkpoints.
+
+    Raises:
+        ConfigurationError: A callback of the experiment cannot be built.
     """
     config = candidate.config
     section = validate_train(config).trainer

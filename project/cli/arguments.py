@@ -84,6 +84,7 @@ def read_arguments(typed: Sequence[str], config_name: str, sweeps: bool) -> Argu
     Raises:
         ConfigurationError: A word would have no effect, a folder of `--config-dir` is missing or
             hides files of the platform, or two chosen loggers or callbacks have the same name.
+        HydraException: Hydra cannot compose the study that is named.
     """
     words = [_readable(word) for word in typed]
     folders = _expand_config_dirs(words)

@@ -236,7 +236,11 @@ def combinations(overrides: "Sequence[Override]") -> list[list[str]]:
 
 
 def study_words(config_name: str, study: str, config_dirs: Sequence[str | Path] = ()) -> list[str]:
-    """Return what a study sweeps, as overrides KEY=VALUES; empty if it sweeps nothing."""
+    """Return what a study sweeps, as overrides KEY=VALUES; empty if it sweeps nothing.
+
+    Raises:
+        HydraException: Hydra cannot compose the study.
+    """
     composed = compose_with_hydra(config_name, [f"study={study}"], config_dirs)
     params = composed.hydra.sweeper.get("params") or {}
     return [f"{key}={value}" for key, value in params.items()]

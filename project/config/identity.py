@@ -232,7 +232,11 @@ class Run:
 
 
 def identify(config: dict[str, Any]) -> Run:
-    """Return the run that a resolved configuration of project.train describes."""
+    """Return the run that a resolved configuration of project.train describes.
+
+    Raises:
+        TypeError: As `identity_settings`.
+    """
     model = config.get("model") or {}
     data = config["data"]
     name = data["name"]

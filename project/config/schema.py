@@ -118,7 +118,8 @@ class Model(Target):
 
     Attributes:
         name: The model's name, part of the names of runs; by default the name of the file.
-        framework_target: The equivalent class in the mini framework, for `engine=framework`.
+        framework_target: The equivalent class in the mini framework, for `engine=framework`;
+            None if there is none.
         init: `by_module` draws each module's weights (`reset_parameters`) from a named random
             stream of its own; `constructor` keeps the weights that the constructor has drawn.
         learning_rates: Values of `optimizer.lr` for this model, by the optimizer's file name.
@@ -142,7 +143,7 @@ class Task(Named):
     """The section `task`, from a file in `conf/task`.
 
     Attributes:
-        framework_target: The LightningModule for `engine=framework`.
+        framework_target: The LightningModule for `engine=framework`; None if there is none.
     """
 
     framework_target: str | None = None
@@ -154,7 +155,8 @@ class Data(Named):
     Attributes:
         prepare: The dotted name of a function that completes this section before the run is named;
             None if there is none.
-        dataset: The data set that `prepare` has found, which can become part of the run's name.
+        dataset: The data set that `prepare` has found, which can become part of the run's name;
+            None before that.
     """
 
     prepare: str | None = None
@@ -165,7 +167,8 @@ class Optimizer(Target):
     """The section `optimizer`, from a file in `conf/optimizer`.
 
     Attributes:
-        framework_target: The equivalent class in the mini framework, for `engine=framework`.
+        framework_target: The equivalent class in the mini framework, for `engine=framework`;
+            None if there is none.
         no_weight_decay: The kinds of parameters that get no weight decay.
     """
 

@@ -76,8 +76,8 @@ def check_trusted(sections: Mapping[str, Any], code: CodeOnRecord) -> None:
         code: The code that the run recorded, and the present code.
 
     Raises:
-        ConflictError: A section names untrusted code, or has a forbidden key or an interpolation;
-            the message names the key, and how to trust it.
+        ConflictError: A section names code that is not trusted (see the module), or has one of
+            FORBIDDEN_KEYS or an interpolation; the message names the key, and how to trust it.
     """
     for kind, section in sections.items():
         for place, key, value in _walk(section, kind):

@@ -61,7 +61,11 @@ def find(root: Path) -> Path:
 
 
 def files_to_send(section: dict[str, Any]) -> dict[str, bytes]:
-    """Return the files that another machine's data folder needs: contents by relative path."""
+    """Return the files that another machine's data folder needs: contents by relative path.
+
+    Raises:
+        ConfigurationError, DataError: As `find`.
+    """
     return {NAME: find(Path(section["root"])).read_bytes()}
 
 
@@ -69,7 +73,8 @@ def read(root: Path) -> "tuple[np.ndarray, np.ndarray]":
     """Return images, uint8 (1797, 1, 8, 8) in 0 .. 16, and classes, int64 (1797,).
 
     Raises:
-        DataError: The file cannot be read.
+        ConfigurationError: scikit-learn is not installed.
+        DataError: The file is missing or cannot be read.
     """
     import numpy as np
 

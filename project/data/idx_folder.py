@@ -70,7 +70,11 @@ def _raw(dataset: str) -> str:
 
 
 def files_to_send(section: dict[str, Any]) -> dict[str, bytes]:
-    """Return the files that another machine's data folder needs: contents by relative path."""
+    """Return the files that another machine's data folder needs: contents by relative path.
+
+    Raises:
+        DataError: As `find`.
+    """
     root = Path(section["root"])
     files = find(folder_of(section)).values()
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
@@ -111,7 +115,8 @@ def read(folder: Path) -> dict[str, "tuple[np.ndarray, np.ndarray]"]:
     """Return images (N, H, W) and labels (N,) of each split, `train` and `test`.
 
     Raises:
-        DataError: A file is invalid, or images and labels do not fit together.
+        DataError: A file is missing, ambiguous or invalid, or images and labels do not fit
+            together.
     """
     import numpy as np
 

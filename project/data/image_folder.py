@@ -67,7 +67,11 @@ def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def files_to_send(section: dict[str, Any]) -> dict[str, bytes]:
-    """Return the files that another machine's data folder needs: contents by relative path."""
+    """Return the files that another machine's data folder needs: contents by relative path.
+
+    Raises:
+        DataError: As `listed`.
+    """
     root = Path(section["root"])
     _, files = listed(root)
     paths = [path for split in files.values() for path, _ in split]
@@ -160,7 +164,8 @@ def read(
             which must then all have one size.
 
     Raises:
-        DataError: An image cannot be read, or the sizes differ.
+        DataError: The folder is not laid out as the module describes, an image cannot be read, or
+            the sizes differ.
     """
     import numpy as np
 

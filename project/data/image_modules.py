@@ -80,7 +80,11 @@ class Digits8x8(ImageSet):
         self.root = Path(root)
 
     def load(self) -> dict[str, Pool]:
-        """Return all digits as `train`; raise DataError if the file cannot be read."""
+        """Return all digits as `train`.
+
+        Raises:
+            ConfigurationError, DataError: As `project.data.digits8x8.read`.
+        """
         return {"train": _pool(*digits8x8.read(self.root))}
 
 
@@ -129,6 +133,9 @@ class ImageFolder(ImageSet):
         channels: 3 for colour, 1 for grey.
         resize: The central square of each image is scaled to this side; None to keep the images,
             which must then all have one size.
+
+    Raises:
+        ValueError: `resize` is below 1, or as `ImageSet`.
     """
 
     def __init__(

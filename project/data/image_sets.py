@@ -138,6 +138,9 @@ class ImageSet(LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         """Read and split the images at the first call; later calls do nothing.
 
+        Args:
+            stage: Ignored: all stages are set up.
+
         Raises:
             DataError: There are too few images, or they cannot be read.
         """

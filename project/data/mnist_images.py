@@ -40,5 +40,9 @@ def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def files_to_send(section: dict[str, Any]) -> dict[str, bytes]:
-    """Return the files that another machine's data folder needs: contents by relative path."""
+    """Return the files that another machine's data folder needs: contents by relative path.
+
+    Raises:
+        DataError: The data are not available, or a checksum is wrong.
+    """
     return mnist.files_to_send(Path(section["root"]), section["source"])

@@ -51,7 +51,7 @@ class MnistPairs(DigitPairsData):
         """Return the data set's name, training digits and test digits.
 
         Raises:
-            DataError: The data are not available.
+            DataError: The data are not available, or a checksum is wrong.
         """
         mnist = load_mnist(self.root, self.source)
         return mnist.dataset, mnist.train, mnist.test

@@ -211,8 +211,12 @@ class DigitPairsData(LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         """Load the digits and draw the pairs at the first call; later calls do nothing.
 
+        Args:
+            stage: Ignored: all stages are set up.
+
         Raises:
-            DataError: There are too few digits, or they are not available.
+            DataError: There are too few digits, they are not available, or their size does not fit
+                `image_size`.
         """
         if self._is_set_up:
             return
@@ -231,7 +235,13 @@ class DigitPairsData(LightningDataModule):
         self._is_set_up = True
 
     def plain(self) -> Self:
-        """Return a copy of the data module with the same pairs, but pixels in [0, 255]."""
+        """Return a copy of the data module with the same pairs, but pixels in [0, 255].
+
+        The digits are read again.
+
+        Raises:
+            DataError: As `setup`.
+        """
         other = copy.copy(self)
         other.normalise, other._statistics, other._is_set_up = False, None, False
         other.mean, other.std, other._digests = torch.zeros(()), torch.ones(()), {}

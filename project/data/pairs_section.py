@@ -81,5 +81,8 @@ def files_to_send(section: dict[str, Any]) -> dict[str, bytes]:
 
     Args:
         section: The section as returned by `prepare_pairs`.
+
+    Raises:
+        DataError: The data are not available, or a checksum is wrong.
     """
     return mnist.files_to_send(Path(section["root"]), section["source"])

@@ -68,7 +68,12 @@ def prepare_run(config: dict[str, Any], words: Sequence[str] = ()) -> RunSpec:
 
 
 def execute_spec(spec: RunSpec) -> dict[str, float]:
-    """Execute a prepared run, or load its record if it is completed; return its metrics."""
+    """Execute a prepared run, or load its record if it is completed; return its metrics.
+
+    Raises:
+        DivergedError: The loss became NaN or infinite.
+        ConflictError, CorruptRunError, ExitedError, Interrupted, OSError: As `load_or_run`.
+    """
     return load_or_run(spec, train)["metrics"]
 
 
@@ -125,6 +130,11 @@ def execute(config: dict[str, Any], words: Sequence[str]) -> dict[str, float]:
 
     Returns:
         The run's metrics.
+
+    Raises:
+        ConfigurationError: A value is invalid.
+        ConflictError: Runs of the variant were made with other code, or as `execute_spec`.
+        DivergedError, CorruptRunError, ExitedError, Interrupted, OSError: As `execute_spec`.
     """
     spec = prepare_run(config, words)
     spec.directory.refuse_links_outside()

@@ -260,6 +260,8 @@ def in_reported_stds(mean: float, reported_mean: float, reported_std: float) -> 
 def judgement_table(judgements: Sequence[Judgement], more_rules: str = "") -> list[str | PageTable]:
     """Return the rule for verdicts as text, and a table with verdict and evidence for each finding.
 
+    If the comparisons have too few seeds for any verdict, the text says so.
+
     Args:
         judgements: The findings, one for each row.
         more_rules: Sentences to append to `RULE`.

@@ -121,7 +121,11 @@ def _draw_activation(
 
 
 def draw_predictions(variant: Variant) -> Figure:
-    """Draw the publication's figure 3: the first run's predictions on its test points."""
+    """Draw the publication's figure 3: the first run's predictions on its test points.
+
+    Raises:
+        CorruptRunError: A file of a run cannot be read.
+    """
     run = variant.runs[0]
     columns = run.columns("predictions.csv")
     points = np.array([columns["x"], columns["y"]]).T
@@ -152,6 +156,9 @@ def draw_disk_epochs(variant: Variant) -> Figure:
 
     The publication shows training and test. Here the test points are evaluated only once, at the
     end, so the second curve shows the validation points, on which the net is not trained either.
+
+    Raises:
+        CorruptRunError: A file of a run cannot be read.
     """
     histories = [run.columns() for run in variant.runs]
     figure = Figure((9.6, 4.6))

@@ -62,7 +62,8 @@ def published(context: Context) -> Section | None:
     """Return the section that shows our results beside the published table.
 
     Returns:
-        The section; None if none of the publication's models has completed runs in the table.
+        The section. None if no publication of the digit pairs applies to the table (`_reference`),
+        or if none of its models has completed runs in the table.
     """
     reference = _reference(context, "digit_pairs")
     rows = _rows(context, reference) if reference else {}
@@ -107,7 +108,8 @@ def findings(context: Context) -> Section | None:
     """Return the section with a verdict on each published finding.
 
     Returns:
-        The section; None if none of the publication's models has completed runs in the table.
+        The section. None if no publication of the digit pairs applies to the table (`_reference`),
+        or if none of its models has completed runs in the table.
     """
     reference = _reference(context, "digit_pairs")
     rows = _rows(context, reference) if reference else {}
@@ -121,8 +123,9 @@ def softmax_twice(context: Context) -> Section | None:
     """Return the section that compares softmax applied twice and once in the auxiliary loss.
 
     Returns:
-        The section; None unless some net was run with `model.auxiliary_input` set to
-        `probabilities` (twice) and to `logits` (once).
+        The section. None if no publication of the digit pairs applies to the table (`_reference`),
+        or if no net was run with `model.auxiliary_input` set to `probabilities` (twice) and to
+        `logits` (once).
     """
     if _reference(context, "digit_pairs") is None:
         return None

@@ -66,6 +66,7 @@ class Softmax(Module):
 
         Raises:
             ValueError: x is not (N, C) with C >= 1.
+            TypeError: x is not floating-point.
         """
         self.check_float(x)
         if x.dim() != 2 or x.shape[1] == 0:

@@ -40,7 +40,11 @@ class LossMSE(Module):
         return self._difference.square().mean()
 
     def backward(self) -> Tensor:
-        """Return dL/dprediction = 2 (prediction - target) / number of elements, in their shape."""
+        """Return dL/dprediction = 2 (prediction - target) / number of elements, in their shape.
+
+        Raises:
+            RuntimeError: There was no forward.
+        """
         if self._difference is None:
             raise self.forward_missing()
         return self._difference * (2 / self._difference.numel())
@@ -73,7 +77,11 @@ class LossCrossEntropy(Module):
         return self._log_probabilities.gather(-1, self._target).mean().neg_()
 
     def backward(self) -> Tensor:
-        """Return dL/dlogits = (softmax(logits) - onehot(target)) / number of rows, (N, ..., C)."""
+        """Return dL/dlogits = (softmax(logits) - onehot(target)) / number of rows, (N, ..., C).
+
+        Raises:
+            RuntimeError: There was no forward.
+        """
         log_p = self._log_probabilities
         if log_p is None:
             raise self.forward_missing()
@@ -111,6 +119,10 @@ class LossSum(Module):
 
     Attributes:
         values: The unweighted losses L_k of the last forward; empty before the first.
+
+    Raises:
+        ValueError: There is no loss, not one weight for each, or a loss occurs twice; or a weight
+            is not finite.
     """
 
     def __init__(self, losses: Sequence[Module], weights: Sequence[float]) -> None:
@@ -149,7 +161,11 @@ class LossSum(Module):
         return total
 
     def backward(self) -> tuple[Tensor, ...]:
-        """Return dL/doutput_k = weight_k * dL_k/doutput_k for each output, in its shape."""
+        """Return dL/doutput_k = weight_k * dL_k/doutput_k for each output, in its shape.
+
+        Raises:
+            RuntimeError: There was no forward.
+        """
         if not self.values:
             raise self.forward_missing()
         pairs = zip(self.losses, self.weights, strict=True)

@@ -49,7 +49,12 @@ class Module(Stateful):
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
     def backward(self, *args: Any, **kwargs: Any) -> Any:
-        """Return dL/dx, in x's shape, from dL/dy, in y's shape; accumulate parameter gradients."""
+        """Return dL/dx, in x's shape, from dL/dy, in y's shape; accumulate parameter gradients.
+
+        Raises:
+            RuntimeError: There was no forward.
+            ValueError, TypeError: The shape or the dtype of the gradient is not that of y.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
     def children(self) -> list[tuple[str, Module]]:

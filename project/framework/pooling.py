@@ -30,6 +30,10 @@ class MaxPool2d(Windowed):
 
         Computed as running maxima: with t_0 .. t_K the pixels of a window, row by row, m_0 = t_0,
         m_k = max(m_{k-1}, t_k) and y = m_K. All m_k are stored for the backward pass.
+
+        Raises:
+            ValueError: x is not (N, C, H, W), or smaller than a window.
+            TypeError: x is not floating-point.
         """
         self.check_maps(x)
         self._input, self._counts = x, self.window_counts(x)
@@ -73,7 +77,12 @@ class AvgPool2d(Windowed):
         super().__init__(kernel_size, kernel_size if stride is None else stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the means y (N, C, H', W') of the windows of x (N, C, H, W), without padding."""
+        """Return the means y (N, C, H', W') of the windows of x (N, C, H, W), without padding.
+
+        Raises:
+            ValueError: x is not (N, C, H, W), or smaller than a window.
+            TypeError: x is not floating-point.
+        """
         self.check_maps(x)
         self._input, self._counts = x, self.window_counts(x)
         first, *others = self.taps(x, self._counts)

@@ -54,6 +54,9 @@ class Experiment(Protocol):
 
         Returns:
             The content of each file, by its path in the data folder.
+
+        Raises:
+            Exception: With `exit_code`, if the files are not available.
         """
         ...
 

@@ -61,6 +61,9 @@ class GridSweeper(Sweeper):
 
         Raises:
             JobFailedError: A job failed.
+            ConfigurationError: A sweep has no value, or a range has the step 0.
+            HydraException: An override does not parse.
+            Exception: What the `launch` of the launcher raises.
         """
         overrides = self.parser.parse_overrides(with_params(self.params, arguments))
         results = self._launcher.launch(combinations(overrides), initial_job_idx=0)
@@ -217,6 +220,8 @@ def compose_grid(
         ConfigurationError: Two jobs are the same run, a job's configuration breaks a rule, or the
             grid is empty.
         ConflictError: A run directory leads out of the output folder through a symbolic link.
+        HydraException: Hydra cannot compose a job.
+        Exception: What `Experiment.prepare` raises.
     """
     if not grid:  # only sweepers of other projects pass an empty grid
         raise ConfigurationError(

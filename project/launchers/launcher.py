@@ -125,6 +125,9 @@ class GridLauncher(Launcher):
 
         Args:
             waiting: At least one job.
+
+        Raises:
+            Exception: With `exit_code`, if the pool cannot be provided.
         """
 
     def setup(
@@ -154,6 +157,7 @@ class GridLauncher(Launcher):
 
         Raises:
             JobFailedError: `max_failures` ended the sweep before all jobs were started.
+            Exception: What `compose` and `launch_jobs` raise.
         """
         grid = self.compose(job_overrides)
         results = self.launch_jobs(grid, SweepView(grid))
@@ -162,10 +166,13 @@ class GridLauncher(Launcher):
         return [_as_hydra(result) for result in results]
 
     def compose(self, job_overrides: Sequence[Sequence[str]]) -> list[Job]:
-        """Compose and check all jobs of a grid; raises what `grid.compose_grid` raises.
+        """Compose and check all jobs of a grid.
 
         Args:
             job_overrides: The overrides of each job.
+
+        Raises:
+            Exception: What `grid.compose_grid` raises.
         """
         return compose_grid(self.config_loader, self.config, job_overrides, self.experiment)
 
@@ -183,6 +190,7 @@ class GridLauncher(Launcher):
         Raises:
             ConflictError: Stored runs were made with other data or other code.
             SweepInterrupted: A signal stopped the sweep.
+            Exception: What `pool`, the pool's `check` and `run`, and `Experiment.check` raise.
         """
         results: dict[int, JobResult] = {}
         waiting = []

@@ -147,7 +147,8 @@ class Pool(ABC):
         """Let SIGINT and SIGTERM call `stop` inside the `with` block.
 
         Raises:
-            SweepInterrupted: At the end of the block, if `stop` was called.
+            SweepInterrupted: At the end of the block, if `stop` was called and the block raised
+                nothing.
         """
         handlers = {number: signal.signal(number, self.stop) for number in SIGNALS}
         try:

@@ -17,6 +17,9 @@ class ConvNet(nn.Module):
         image_size: The pixels of an image along each axis.
         widths: The output channels of each block.
         dropout: The probability of dropping a feature before the linear layer.
+
+    Raises:
+        ValueError: `widths` are not positive numbers, or `dropout` is not in [0, 1).
     """
 
     def __init__(

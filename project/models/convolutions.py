@@ -29,6 +29,9 @@ class Convolutions(nn.Module):
 
     Attributes:
         features: The number of output features.
+
+    Raises:
+        ValueError: `channels` are not two positive numbers.
     """
 
     def __init__(

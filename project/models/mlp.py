@@ -15,6 +15,9 @@ class MLP(nn.Module):
         hidden: The width of each hidden layer; empty for a linear classifier.
         batch_norm: Whether each hidden layer is followed by batch norm.
         dropout: The probability of dropping a hidden unit.
+
+    Raises:
+        ValueError: `hidden` are not positive numbers, or `dropout` is not in [0, 1).
     """
 
     def __init__(

@@ -60,6 +60,9 @@ class PosteriorNet(nn.Module):
 
     Attributes:
         digit_outputs: The kind of each tensor in `Prediction.digits`: one tensor of logits.
+
+    Raises:
+        ValueError: An argument is out of its range, or the convolutions leave nothing of the image.
     """
 
     def __init__(

@@ -54,6 +54,9 @@ class Siamese(nn.Module):
 
     Attributes:
         digit_outputs: `probabilities` or `logits` for each tensor in `Prediction.digits`.
+
+    Raises:
+        ValueError: An argument is out of its range.
     """
 
     def __init__(

@@ -20,6 +20,9 @@ class ViT(nn.Module):
         depth: The number of transformer layers.
         heads: The number of attention heads in each layer; divides `width`.
         dropout: The dropout probability in each layer.
+
+    Raises:
+        ValueError: `patch_size` does not divide `image_size`, or `heads` does not divide `width`.
     """
 
     def __init__(

@@ -63,7 +63,8 @@ def execute(config: dict[str, Any], words: Sequence[str]) -> None:
         words: The overrides that were typed.
 
     Raises:
-        ConfigurationError: The configuration is invalid; see `make_report` for other errors.
+        ConfigurationError: The configuration is invalid, or as `plan` or `make_report`.
+        MissingRunsError, ConflictError, CorruptRunError, OSError: As `make_report`.
     """
     from project.config.compose import options
     from project.report.build import Request, make_report

@@ -106,7 +106,8 @@ def gather(request: Request) -> tuple[dict[str, list[Variant]], dict[str, list[G
         runs that are left out.
 
     Raises:
-        ConfigurationError: No completed run is chosen.
+        ConfigurationError: No completed run is chosen, `where` is no valid condition, or `last` is
+            set and no sweep was made.
         MissingRunsError: Runs are missing or damaged and `strict` is set, or no completed run is
             chosen and some are damaged.
         CorruptRunError: The file that describes the last sweep is damaged.
@@ -190,6 +191,11 @@ def write(folder: Path, experiments: Sequence[page.Experiment], request: Request
     """Write all files of the report into `folder`, which must be empty.
 
     The images for the page are stored in `experiments` as well.
+
+    Raises:
+        ConfigurationError: There is no column with one of the keys `columns` of the request.
+        CorruptRunError: The history of a run cannot be read.
+        OSError: A file cannot be written.
     """
     every = [each.table for each in experiments]
     notices = [each.notices for each in experiments]

@@ -117,6 +117,9 @@ def refusal(
 ) -> MissingRunsError:
     """Return the error that lists each gap with the command that closes it, and each damaged run.
 
+    At most MAX_SHOWN entries of each kind are listed. The error's `exit_code` is 3 if there are
+    damaged runs, else 4.
+
     Args:
         gaps: The gaps.
         problems: The damaged runs.
@@ -141,7 +144,13 @@ def refusal(
 
 
 def completing(gap: Gap, outputs: Path, study: str | None) -> str:
-    """Return the command that makes the runs of `gap`; for a planned variant, that of the study."""
+    """Return the command that makes the runs of `gap`; for a planned variant, that of the study.
+
+    Args:
+        gap: The gap.
+        outputs: The output folder.
+        study: The name of the study; None only if no study plans the variant.
+    """
     place = [f"paths.outputs={outputs}"] if outputs != Path("outputs") else []
     if gap.planned:
         return shlex.join(["python", "-m", f"project.{gap.command}", f"study={study}", *place])

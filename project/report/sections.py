@@ -163,7 +163,12 @@ def _load(name: str) -> SectionFunction:
 
 
 def sections_of(functions: Sequence[SectionFunction], context: Context) -> list[Section]:
-    """Return all sections that the functions make for the table, in order."""
+    """Return all sections that the functions make for the table, in order.
+
+    Raises:
+        Exception: What a function raises; those of this project raise CorruptRunError if a file
+            cannot be read.
+    """
     sections: list[Section] = []
     for function in functions:
         made = function(context)

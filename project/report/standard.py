@@ -27,7 +27,7 @@ MAX_FAILED = 50
 
 
 def failed(context: Context) -> Section | None:
-    """Return the section that lists failed and diverged runs with their errors, or None."""
+    """Return the section on failed and diverged runs and their errors; None without any."""
     runs = [
         (row.variant, run)
         for row in context.table.rows
@@ -60,7 +60,14 @@ def seeds(context: Context) -> Section | None:
 
 
 def epochs(context: Context) -> Section | None:
-    """Return the section with learning curves by variant, or the reasons why they are not drawn."""
+    """Return the section with learning curves by variant, and the reasons why others are not drawn.
+
+    At most `MAX_PANELS` variants are drawn. If there is none to draw, the section holds the reasons
+    only; it is never None.
+
+    Raises:
+        CorruptRunError: The history of a run cannot be read.
+    """
     metric, drawn = context.table.metric, []
     reasons: dict[str, list[str]] = {}
     for row in context.table.rows:
@@ -116,6 +123,9 @@ def examples(context: Context) -> Section | None:
 
     Returns:
         The section; None if no pair of runs has stored predictions.
+
+    Raises:
+        CorruptRunError: A file of predictions cannot be read.
     """
     baseline, rows = context.table.baseline, []
     for row in context.table.compared:

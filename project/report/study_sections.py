@@ -127,6 +127,9 @@ def searches(context: Context) -> list[Section]:
 
     Returns:
         The sections; empty for every table but the first, so that they appear only once.
+
+    Raises:
+        CorruptRunError: The file of a search cannot be read.
     """
     if context.number:
         return []

@@ -54,7 +54,7 @@ class Column:
         return self.form(self._value(row))
 
     def number(self, row: Row) -> float | None:
-        """Return the number by which the row is sorted, its mean if it has one, or None."""
+        """Return the value to sort the row by: the number or its mean; None if it has none."""
         value = self._value(row)
         value = getattr(value, "mean", value)
         return value if isinstance(value, int | float) else None
@@ -153,8 +153,11 @@ def markdown(
 
     Args:
         tables: The tables.
-        notices: The caveats of each table.
-        keys: The columns; empty: all.
+        notices: The caveats of each table, as many as there are tables.
+        keys: The keys of the columns; empty: all.
+
+    Raises:
+        ConfigurationError: There is no column with one of the keys.
     """
     parts = []
     for table, own in zip(tables, notices, strict=True):
@@ -177,6 +180,9 @@ def latex(tables: Sequence[Table], keys: Sequence[str] = ()) -> str:
     Args:
         tables: The tables.
         keys: The columns; empty: all.
+
+    Raises:
+        ConfigurationError: There is no column with one of the keys.
     """
     parts = ["% needs \\usepackage{booktabs}\n"]
     for table in tables:
@@ -260,6 +266,9 @@ def terminal(
         tables: The tables.
         notices: The caveats of each table.
         keys: The columns; empty: a choice that fits on a terminal.
+
+    Raises:
+        ConfigurationError: There is no column with one of the keys.
     """
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:

@@ -72,7 +72,7 @@ class RunRecord:
 
     @property
     def task(self) -> str:
-        """The name of the task."""
+        """The name of the task; for a run of another command than project.train, the command."""
         return printable(str(self.record.get("task")))
 
     @property

@@ -69,7 +69,9 @@ class Request:
             The runs, and a Problem for each run that cannot be read (none if `where=` is typed).
 
         Raises:
-            NoRunError: A name matches no run.
+            NoRunError: A name matches no run, or there is no run that `best` stands for.
+            ConfigurationError: `where=` is typed twice or is no valid condition, or runs that
+                `best` would choose among are judged by different metrics.
         """
         patterns = [_pattern(name, self.outputs) for name in self.names]
         runs, problems = read_runs(self.outputs, patterns)
@@ -136,6 +138,9 @@ def list_runs(request: Request) -> None:
     """Print a line for each variant, and on stderr one for each run that cannot be read.
 
     With --json, print both as JSON.
+
+    Raises:
+        NoRunError, ConfigurationError: As `Request.select`.
     """
     from rich.table import Table
 
@@ -164,6 +169,7 @@ def show_run(request: Request) -> None:
 
     Raises:
         ConfigurationError: The request selects no run or several, and --json is not typed.
+        NoRunError, ConfigurationError: As `Request.select`.
     """
     from project.results.listing import files_of, run_facts
 
@@ -191,7 +197,7 @@ def diff_runs(request: Request) -> None:
     With --json, print only the differences, as JSON.
 
     Raises:
-        ConfigurationError: Not exactly two names are typed.
+        ConfigurationError: Not exactly two names are typed, or as `Request.select`.
         NoRunError: One of the names has no run that can be read.
     """
     from project.results.listing import differences
@@ -241,7 +247,9 @@ def tag_runs(request: Request) -> None:
     """Add tags to the named runs, or remove tags from them; print the tags that each run has then.
 
     Raises:
-        ConfigurationError: No run or no tag is named.
+        ConfigurationError: No run or no tag is named, or a tag is not allowed.
+        NoRunError, ConfigurationError: As `Request.select`.
+        CorruptRunError, RunLockedError: As `edit_tags`.
     """
     from project.runs.editing import edit_tags
 
@@ -257,7 +265,9 @@ def note_runs(request: Request) -> None:
     """Replace the note of the named runs; an empty text removes it.
 
     Raises:
-        ConfigurationError: No run or no text is named.
+        ConfigurationError: No run or no text is named, or `text=` is typed twice.
+        NoRunError, ConfigurationError: As `Request.select`.
+        CorruptRunError, RunLockedError: As `edit_note`.
     """
     from project.runs.editing import edit_note
 
@@ -277,6 +287,7 @@ def prune_runs(request: Request) -> None:
 
     Raises:
         ConfigurationError: Nothing is typed that selects runs.
+        NoRunError, ConfigurationError: As `Request.select`.
     """
     from project.results.listing import cited_runs, size_text
     from project.runs.prune import prune_run
@@ -320,7 +331,11 @@ def _is_current(run: RunRecord) -> bool:
 
 
 def sizes(request: Request) -> None:
-    """Print the size of each variant, the largest first, and the total."""
+    """Print the size of each variant, the largest first, and the total.
+
+    Raises:
+        NoRunError, ConfigurationError: As `Request.select`.
+    """
     from project.results.listing import size_text, variant_lines
 
     lines = sorted(variant_lines(request.select()[0]), key=lambda line: -line.bytes)
@@ -357,6 +372,7 @@ def run(words: Sequence[str]) -> None:
 
     Raises:
         ConfigurationError: The subcommand, a key or a flag is unknown.
+        Exception: What the function of the subcommand raises.
     """
     if not words or words[0] in ("-h", "--help"):
         print(__doc__)

@@ -54,7 +54,8 @@ def pack(directory: Path) -> RunArchive:
     Temporary files are left out.
 
     Raises:
-        ConflictError: The directory holds a link, or a folder other than `evaluations`.
+        ConflictError: The directory holds a link, a folder other than `evaluations`, or a file
+            whose name does not match PLAIN_NAME.
     """
     archive = {}
     for path in sorted(_files(directory), key=lambda path: (path.suffix != ".ckpt", path.name)):

@@ -35,6 +35,7 @@ def edit_tags(directory: Path, add: Iterable[str], remove: Iterable[str]) -> lis
     Raises:
         ConfigurationError: A tag to add is not allowed.
         NoRunError: The directory has no run record.
+        CorruptRunError: The run record cannot be read.
         RunLockedError: Another process works on the run.
     """
     add, remove = [check_tag(tag) for tag in add], set(remove)
@@ -51,6 +52,7 @@ def edit_note(directory: Path, text: str) -> None:
 
     Raises:
         NoRunError: The directory has no run record.
+        CorruptRunError: The run record cannot be read.
         RunLockedError: Another process works on the run.
     """
 

@@ -19,7 +19,8 @@ def settle_initial(config: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         config: `init_from` is the path of a run or of a variant's directory, a dictionary that this
-            function has returned before, or None. It is not changed in place.
+            function has returned before, or None, with which the configuration is returned as it
+            is. It is not changed in place.
 
     Raises:
         NoRunError: The path holds no completed run of project.train.
@@ -78,6 +79,9 @@ def initial_checkpoint(config: dict[str, Any], data_folder: str | None) -> Path:
         config: A configuration that `settle_initial` has returned, with `init_from` not None.
         data_folder: The data folder that the checkpoint was sent to with the data, on another
             machine; None where the initial run itself is stored.
+
+    Raises:
+        CorruptRunError: The record of the initial run cannot be read.
     """
     if data_folder is not None:
         return Path(data_folder, SENT_NAME)

@@ -44,6 +44,8 @@ def load_or_run(spec: RunSpec, execute: Execute) -> dict[str, Any]:
             link leads out of the output folder, or another process works on the run.
         CorruptRunError: The stored record cannot be read.
         ExitedError: The run's own code called sys.exit.
+        Interrupted: A signal stopped the run.
+        Exception: What `execute` raises.
         OSError: A file cannot be read or written; the error names a path.
     """
     directory = spec.directory

@@ -33,6 +33,8 @@ def prepare_run(config: dict[str, Any], typed: str = "", overrides: Sequence[str
     Raises:
         ConfigurationError: A value breaks a rule; the message names its key and the rule.
         NoRunError: `init_from` names no completed run.
+        CorruptRunError: The record of the run of `init_from` cannot be read.
+        DataError: The data are not available.
     """
     check_chosen(config, options)
     checked = validate_train(config)
@@ -71,8 +73,9 @@ def prepare_data(config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
         none if `data.prepare` is null.
 
     Raises:
-        ConfigurationError: The function does not return two dictionaries, or the section lacks a
-            value that the model needs.
+        ConfigurationError: The function cannot be imported, refuses a value or does not return two
+            dictionaries, or the section lacks a value that the model needs.
+        DataError: The data are not available.
     """
     section = config["data"]
     if section.get("prepare") is None:
@@ -103,7 +106,11 @@ def _with_shape(config: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
 
 
 def deciding_targets(config: dict[str, Any]) -> list[str]:
-    """Return the dotted names of the classes and functions that decide a run's result, sorted."""
+    """Return the dotted names of the classes and functions that decide a run's result, sorted.
+
+    Raises:
+        ConfigurationError: As `with_engine`.
+    """
     sections = {key: value for key, value in with_engine(config).items() if key not in IGNORED}
     sections["callbacks"] = deciding_callbacks(config.get("callbacks"))
     return targets_of(sections)
@@ -117,6 +124,11 @@ def files_to_send(config: dict[str, Any]) -> dict[str, bytes]:
 
     Returns:
         The content of each file, by its path in the data folder.
+
+    Raises:
+        ConfigurationError: The module of `data.prepare` cannot be imported, or as its function.
+        DataError: The data are not available.
+        CorruptRunError: The record of the run of `init_from` cannot be read.
     """
     files: dict[str, bytes] = {}
     prepare = config["data"].get("prepare")

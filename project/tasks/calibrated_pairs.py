@@ -127,6 +127,9 @@ def pairs_exportable(net: nn.Module, data: DigitPairsData) -> Exportable:
     Args:
         net: The trained net, which expects normalised pairs.
         data: The run's data module, set up.
+
+    Raises:
+        DataError: As `DigitPairsData.plain`.
     """
     calibration = calibrate(net, data)
     module = CalibratedNet(net, data, calibration).eval()

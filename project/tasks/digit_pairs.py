@@ -116,11 +116,19 @@ class DigitPairs(Supervised):
         return self.auxiliary_weight * 2 * sum(floors)
 
     def exportable(self, data: DigitPairsData) -> Exportable:
-        """Return the net with its normalisation and calibration, for export."""
+        """Return the net with its normalisation and calibration, for export.
+
+        Raises:
+            DataError: As `DigitPairsData.plain`.
+        """
         return pairs_exportable(self.net, data)
 
     def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
-        """Measure a batch; return predictions, targets, and the net's output for the pictures."""
+        """Measure a batch; return predictions, targets, and the net's output for the pictures.
+
+        Raises:
+            TypeError: The net does not return a `Prediction`.
+        """
         prediction = self.loss_of(batch, "test")[1]
         return {
             "prediction": prediction.comparison.argmax(1),

@@ -29,6 +29,9 @@ class ImageClassification(Supervised):
         augmentation: Applied to the training images (N, C, H, W) in every step; None for none.
         label_smoothing: In training, the share of the target that is spread evenly over all
             classes; in [0, 1).
+
+    Raises:
+        ValueError: `label_smoothing` is not in [0, 1).
     """
 
     def __init__(
@@ -75,7 +78,11 @@ class ImageClassification(Supervised):
         return images_exportable(self.net, data)
 
     def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
-        """Measure a batch; return predicted and true classes, for the run's predictions."""
+        """Measure a batch; return predicted and true classes, for the run's predictions.
+
+        Raises:
+            TypeError: The net does not return scores (N, K).
+        """
         scores = self.loss_of(batch, "test")[1]
         return {"prediction": scores.argmax(1), "target": batch[1]}
 

@@ -60,6 +60,7 @@ class BestCheckpoint(Checkpoint):
         Raises:
             ConfigurationError: The task does not log `monitor`. For a `val/` metric this is raised
                 only once validation has run.
+            ConfigurationError, OSError: As `AtomicCheckpointIO.save_checkpoint`.
         """
         metric = trainer.callback_metrics.get(self.monitor)
         if metric is None:

@@ -92,6 +92,9 @@ class AtomicCheckpointIO(CheckpointIO):
             zipfile.BadZipFile: The file is damaged. (torch.load would not notice: it ignores the
                 checksums that torch.save has written.)
             ValueError: The file holds no dictionary with a `state_dict`.
+            pickle.UnpicklingError: It holds other objects than tensors, plain values and
+                containers.
+            OSError: The file cannot be read.
         """
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()

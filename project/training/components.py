@@ -53,6 +53,7 @@ def build_components(config: dict[str, Any], data_folder: str | None = None) -> 
     Raises:
         ConfigurationError: A value is invalid; names the key and the rule that is broken.
         CheckpointError: The weights of `init_from` cannot be read or are not those on record.
+        CorruptRunError: The record of the run of `init_from` cannot be read.
     """
     seeds = seeds_of(config)
     seeding.start(seeds["init"], "init")
@@ -123,6 +124,10 @@ def build_task(config: dict[str, Any], net: nn.Module | None) -> LightningModule
 
     Its constructor gets those of `net`, `optimizer`, `scheduler` (factories) and `augmentation`
     that it has parameters for.
+
+    Args:
+        config: The run's configuration.
+        net: The net; None if the task builds its own.
 
     Raises:
         ConfigurationError: A section is given that the task takes no argument for, a required one
@@ -196,7 +201,11 @@ def build_data(config: dict[str, Any], data_folder: str | None = None) -> Lightn
 
 
 def build_callbacks(config: dict[str, Any]) -> list[Callback]:
-    """Build the callbacks of the configuration, in its order."""
+    """Build the callbacks of the configuration, in its order.
+
+    Raises:
+        ConfigurationError: A section is invalid.
+    """
     return [
         build("callbacks", f"callbacks.{name}", section, Callback, {})
         for name, section in (config.get("callbacks") or {}).items()
@@ -213,6 +222,9 @@ def build_loggers(config: dict[str, Any], directory: Path, first_step: int) -> l
         directory: The run directory.
         first_step: For a resumed run the first step that is logged again; what was logged from this
             step on before the interruption is discarded. 0 for a new run.
+
+    Raises:
+        ConfigurationError: A section is invalid.
     """
     given = {"save_dir": str(directory), "directory": directory, "first_step": first_step}
     loggers = []

@@ -45,6 +45,7 @@ def dry_run_variants(specs: Sequence[RunSpec], here: bool) -> None:
         ConfigurationError: A variant does not work; the message says why.
         ConflictError: Earlier runs of a variant had other data files.
         DataError: The data are not available.
+        CheckpointError, CorruptRunError: The weights of `init_from` cannot be used.
         Interrupted: A signal arrived.
     """
     seen: set[str] = set()
@@ -71,6 +72,7 @@ def dry_run(config: dict[str, Any]) -> Components:
     Raises:
         ConfigurationError: Something does not work; the message says what.
         DataError: The data are not available.
+        CheckpointError, CorruptRunError: The weights of `init_from` cannot be used.
         Interrupted: A signal arrived.
     """
     quiet_lightning()

@@ -69,8 +69,16 @@ def execute(spec: RunSpec, stop: StopFlag) -> Result:
         Metrics and facts for the run record.
 
     Raises:
-        ConfigurationError, ConflictError, DataError, CheckpointError, DivergedError, ProcessError,
-        Interrupted.
+        ConfigurationError: A setting, the net, the task or the data do not work.
+        ConflictError: A resumed run had other data files or another kind of device, or runs of the
+            variant had other data files.
+        DataError: The data are not available.
+        CheckpointError: No checkpoint of the run can be read or fits the net, or the weights of
+            `init_from` cannot be used.
+        CorruptRunError: The record of the run of `init_from` cannot be read.
+        DivergedError: The loss or a weight became NaN or infinite.
+        ProcessError: Another process of the run failed.
+        Interrupted: A signal arrived.
     """
     config = validate_train(spec.config)
     checkpoint = newest_readable(spec.directory.path)
@@ -82,7 +90,17 @@ def execute(spec: RunSpec, stop: StopFlag) -> Result:
 
 
 def follow(spec: RunSpec, checkpoint: Path | None, processes: Processes) -> None:
-    """Train as a process other than the first, which writes nothing and does not test."""
+    """Train as a process other than the first, which writes nothing and does not test.
+
+    Args:
+        spec: The run.
+        checkpoint: The checkpoint to resume from; None for a new run.
+        processes: The rank of this process and the number of processes.
+
+    Raises:
+        ConfigurationError, DataError, CheckpointError, CorruptRunError, DivergedError: As
+            `execute`.
+    """
     config = validate_train(spec.config)
     _Training(spec, config, checkpoint, processes, StopFlag()).fit()
 

@@ -31,6 +31,7 @@ def load_initial(
     Raises:
         CheckpointError: The weights cannot be read, or their SHA-256 is not the one on record.
         ConfigurationError: The weights have other names or shapes than the net's.
+        CorruptRunError: The record of the other run cannot be read.
     """
     section = config["init_from"]
     path = initial_checkpoint(config, data_folder)

@@ -66,8 +66,8 @@ class LoadedRun:
 
         Raises:
             CheckpointError: The checkpoint cannot be read, or its weights do not fit the net.
-            ConfigurationError: The task builds its own net (there is no section `model`); use
-                `task`.
+            ConfigurationError: The task builds its own net (there is no section `model`; use
+                `task`), or the net cannot be built.
         """
         from project.training.components import build_net
 
@@ -92,6 +92,7 @@ class LoadedRun:
 
         Raises:
             CheckpointError: The checkpoint cannot be read, or its weights do not fit.
+            ConfigurationError: The net or the task cannot be built.
         """
         from project.training.components import build_net, build_task
 
@@ -133,7 +134,8 @@ class LoadedRun:
         Raises:
             DataError: The data are not available, or the files have another SHA-256 than at
                 training.
-            ConfigurationError: The default folder is unknown: see `data_folder`.
+            ConfigurationError: The default folder is unknown (see `data_folder`), or a value in
+                `changes` is invalid.
         """
         from project.data.mnist_files import DataError
         from project.training.components import build_data
@@ -204,6 +206,7 @@ def load_run(
         CorruptRunError: The record cannot be read, is not valid in this version, or does not fit
             its name.
         ConflictError: The configuration names code that is not trusted, or the code has changed.
+        ConfigurationError: As `with_engine`, for a record that was edited.
     """
     directory = Path(directory)
     record = read_record(directory) if directory.is_dir() else None
@@ -255,6 +258,9 @@ def check_sections(
         record: Its record.
         now: Fingerprints of the present definitions, by their names.
         sections: The names of the sections that will be built.
+
+    Raises:
+        ConfigurationError: As `with_engine`.
     """
     config = record["config"]
     callbacks = deciding_callbacks(config["callbacks"])

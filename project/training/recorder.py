@@ -166,7 +166,11 @@ class RunRecorder(Checkpoint):
             self._gradient_norm = float(torch.nn.utils.get_total_norm(gradients))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Append the epoch's row, write last.ckpt and history.csv if due, log training curves."""
+        """Append the epoch's row, write last.ckpt and history.csv if due, log training curves.
+
+        Raises:
+            ConfigurationError, OSError: As `AtomicCheckpointIO.save_checkpoint`.
+        """
         now = time.monotonic()
         elapsed, self._last_time = now - self._last_time, now
         self.seconds += elapsed

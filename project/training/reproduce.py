@@ -64,12 +64,18 @@ def reproduce(directory: Path, words: Sequence[str], trust_code: bool = False) -
         The run's metrics, if no bit differs.
 
     Raises:
-        ConfigurationError: `words` has other overrides.
-        NoRunError: The directory holds no completed run of project.train.
-        CorruptRunError: A file of the run cannot be read.
-        ConflictError: The configuration names code that is not trusted.
+        ConfigurationError: `words` has other overrides, or the folder of the data is unknown
+            (`data_folder`).
+        NoRunError: The directory holds no completed run of project.train, or the run of `init_from`
+            is gone.
+        CorruptRunError: A file of the run cannot be read, or its configuration is not valid in this
+            version.
+        ConflictError: The configuration names code that is not trusted, or the code changed
+            meanwhile.
         DataError: The data are not available.
         DifferentError: A bit differs. The message also says in what the environments differ.
+        Interrupted: A signal arrived.
+        Exception: What `execute` raises when the run is repeated.
     """
     ignored = [word for word in words if not word.startswith(ALLOWED)]
     if ignored:

@@ -32,13 +32,14 @@ class RunWords:
     others: list[str]
 
     def open(self) -> tuple[LoadedRun, str | None]:
-        """Load the run.
+        """Load the run; without `run`, the best one under `outputs`.
 
         Returns:
             The run; and why it was chosen as the best, None if it was named.
 
         Raises:
             NoRunError, CorruptRunError, ConflictError: As `load_run`.
+            NoRunError, ConfigurationError: As `find_best`, if no run is named.
         """
         if self.run is not None:
             return load_run(self.run, self.trust_code, self.accept_code), None

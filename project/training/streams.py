@@ -111,15 +111,27 @@ class SeededLoaders(LightningDataModule):
     repeats_first_batch: bool = False
 
     def train_dataloader(self) -> Any:
-        """Return the training loaders; each of several processes gets a part of the batches."""
+        """Return the training loaders; each of several processes gets a part of the batches.
+
+        Raises:
+            ConfigurationError: The data module returns None in place of a loader.
+        """
         return self._seeded(super().train_dataloader(), "", self._current_epoch)
 
     def val_dataloader(self) -> Any:
-        """Return the validation loaders; every process validates on all examples."""
+        """Return the validation loaders; every process validates on all examples.
+
+        Raises:
+            ConfigurationError: The data module returns None in place of a loader.
+        """
         return self._seeded(super().val_dataloader(), "val/", self._current_epoch)
 
     def test_dataloader(self) -> Any:
-        """Return the test loaders; their streams do not depend on the number of epochs trained."""
+        """Return the test loaders; their streams do not depend on the number of epochs trained.
+
+        Raises:
+            ConfigurationError: The data module returns None in place of a loader.
+        """
         return self._seeded(super().test_dataloader(), "test/", lambda: 0)
 
     def _seeded(self, loaders: Any, prefix: str, epoch: Callable[[], int]) -> Any:

@@ -46,7 +46,10 @@ class RunTensorBoardLogger(TensorBoardLogger):
         self._epoch_step: int | None = None
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Write scalars and flush them, so that TensorBoard and a resumed run see them at once."""
+        """Write scalars and flush them, so that TensorBoard and a resumed run see them at once.
+
+        They are named by `project.runs.tags.tag`. `epoch` is written only once for a step.
+        """
         scalars = {tag(name): value for name, value in metrics.items()}
         if "epoch" in scalars:  # Lightning adds it to each call; a step may have several calls
             if step == self._epoch_step:

@@ -1,8 +1,8 @@
 """Every figure of speed that this project claims, measured side by side.
 
-    make bench                         all of it: about an hour on two cores
-    make bench ARGS="step overhead"    some:      sweep step overhead dashboard start growth framework
-    make bench ARGS="sweep --rounds 2" shorter
+    make bench                            all of it: about an hour on two cores
+    make bench ARGS="step overhead"       a part, by its name
+    make bench ARGS="sweep --rounds 2"    fewer rounds
 
 Prints one table and writes it to outputs/bench/<names>.md and .json with the machine and versions.
 """

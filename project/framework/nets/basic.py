@@ -25,6 +25,9 @@ class Basic(ComparisonNet):
         hidden: The width of the hidden linear layer.
         generator: What the weights are drawn from; None for torch's default generator.
         dtype: The dtype of the parameters; None for torch's default.
+
+    Raises:
+        ValueError: `hidden` is below 1, or `channels` are not two positive numbers.
     """
 
     def __init__(

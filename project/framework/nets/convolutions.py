@@ -42,6 +42,9 @@ class Convolutions(Sequential):
 
     Attributes:
         features: The number of output features.
+
+    Raises:
+        ValueError: `channels` are not two positive numbers.
     """
 
     def __init__(

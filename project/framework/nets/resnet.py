@@ -61,6 +61,9 @@ class ResNet(ComparisonNet):
         blocks: The number of residual blocks in each stage.
         generator: What the weights are drawn from; None for torch's default generator.
         dtype: The dtype of the parameters; None for torch's default.
+
+    Raises:
+        ValueError: `channels` and `blocks` are not equally long lists of positive numbers.
     """
 
     def __init__(

@@ -118,6 +118,9 @@ class Siamese(Module):
 
     Attributes:
         digit_outputs: `probabilities` or `logits` for each output that classifies the digits.
+
+    Raises:
+        ValueError: An argument is out of its range.
     """
 
     def __init__(

@@ -39,6 +39,8 @@ def visible_gpus(environment: Mapping[str, str] = os.environ) -> list[str]:
 def gpus_of_a_job(configs: Sequence[dict[str, Any]]) -> int:
     """Return the largest number of GPUs that any of the jobs needs; 0 if none uses a GPU.
 
+    A job with `accelerator=auto` counts as one that uses GPUs, even on a machine without any.
+
     Args:
         configs: The configuration of each job.
     """

@@ -210,7 +210,11 @@ class ProcessPool(Pool):
             raise raised
 
     def run(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[JobEnd]:
-        """Carry out the jobs and yield a JobEnd whenever one ends, as `Pool.run` specifies."""
+        """Carry out the jobs and yield a JobEnd whenever one ends, as `Pool.run` specifies.
+
+        Raises:
+            SweepInterrupted: After a signal, once the running jobs have stopped.
+        """
         for ended in self.watch(jobs, started):
             if ended is not None:
                 yield ended
@@ -219,6 +223,9 @@ class ProcessPool(Pool):
         """Carry out the jobs as `run` does, but also yield None at least every 0.2 s.
 
         The caller can do other work whenever None is yielded.
+
+        Raises:
+            SweepInterrupted: After a signal, once the running jobs have stopped.
         """
         waiting = Waiting(jobs)
         with self.stopped_by_signals():

@@ -139,10 +139,14 @@ class OptunaSweeper(Sweeper):
             The objective's value and the searched values of the best trial.
 
         Raises:
-            SpaceError: A setting or the search space breaks a rule, or no trial was completed.
+            SpaceError: A setting or the search space breaks a rule, runs do not log the objective,
+                or no trial was completed.
             NoOptunaError: Optuna is not installed.
             OtherStudyError: The study is another search, or another process works on it.
-            JobFailedError: At the end, if a trial failed for another reason than divergence.
+            ConfigurationError: The sampler or the pruner is not a class of Optuna.
+            JobFailedError: `max_failures` ended a trial; or, at the end, a trial failed for another
+                reason than divergence.
+            Exception: What `GridLauncher.compose` and `GridLauncher.launch_jobs` raise.
         """
         self.settings.check()
         require_optuna()

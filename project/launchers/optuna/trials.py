@@ -71,6 +71,7 @@ def open_study(
 
     Raises:
         OtherStudyError: The folder holds a study with another `question`.
+        ConfigurationError: `pruner` does not describe a class of Optuna.
     """
     import optuna
 

@@ -49,6 +49,9 @@ class Worker:
             assignment: The job.
             data: A list with Ray's reference to the data files. The list keeps Ray from copying the
                 files to this node before they are needed.
+
+        Raises:
+            CorruptArchiveError, ConflictError, OSError: As `node.carry_out`.
         """
         yield from carry_out(self._pool, assignment, lambda: ray.get(data[0]), self._asked_to_stop)
 

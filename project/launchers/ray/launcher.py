@@ -90,6 +90,7 @@ class RayLauncher(GridLauncher):
 
         Raises:
             ClusterError: Ray is not installed, or the cluster cannot run the jobs.
+            JobFailedError: As `RayPool`.
         """
         os.environ.update(QUIET)
         try:

@@ -99,6 +99,11 @@ def carry_out(
         fetch_data: Returns the contents of the data files, by path in the data folder; called only
             if this node lacks them.
         asked_to_stop: Returns whether the sweep has been asked to stop.
+
+    Raises:
+        CorruptArchiveError: A file of the archive has an unsafe name or a wrong checksum.
+        ConflictError: The run directory cannot be packed; as `pack`.
+        OSError: A file cannot be written.
     """
     yield Begun()
     spec = assignment.spec

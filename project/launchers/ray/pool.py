@@ -55,10 +55,16 @@ class _InFlight:
 class RayPool(Pool):
     """Pool that sends jobs to Ray workers, fetches their directories, and yields each as it ends.
 
+    Build it inside `project.launchers.ray.cluster.joined`, which connects this process to the
+    cluster.
+
     Args:
         settings: The settings of the pool.
         experiment: The command whose jobs they are.
         jobs: The number of jobs; no more workers are started.
+
+    Raises:
+        JobFailedError: No node of the cluster can take a job.
     """
 
     def __init__(self, settings: RaySettings, experiment: Experiment, jobs: int) -> None:
@@ -80,6 +86,8 @@ class RayPool(Pool):
         Raises:
             JobFailedError: The cluster has had no node for a job for NODE_TIMEOUT seconds.
             SweepInterrupted: After a signal.
+            ConflictError: As `pack`, when a job is sent again.
+            Exception: What `Experiment.files_to_send` raises.
         """
         waiting = Waiting(jobs)
         told = 0

@@ -24,8 +24,9 @@ def differences(
     """Describe what is wrong with a node's packages, in one line each; empty if nothing is.
 
     Args:
-        there: The versions on the node, by package.
+        there: The versions on the node, by package; None for a missing one.
         here: The versions on this machine; the node must have the same packages.
+            None for a missing one.
         exact: The packages that must also have the same version.
     """
     found = []

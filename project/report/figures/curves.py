@@ -99,6 +99,9 @@ def draw_epochs(variants: Sequence[Variant], quantity: Quantity) -> Figure:
     """Draw training and validation curves, and the test value after the last epoch.
 
     Each variant has its own panel.
+
+    Raises:
+        CorruptRunError: The history of a run cannot be read.
     """
     rows = -(-len(variants) // COLUMNS)
     columns = min(COLUMNS, len(variants))
