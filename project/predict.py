@@ -5,9 +5,10 @@
     python -m project.predict best FOLDER                   its images two by two, by name
     python -m project.predict best pairs.csv --json         a pair in each line: first,second
 
-Any size and mode, dark ink on light paper or light on dark, one digit in each image. `best` looks
-under paths.outputs (default: outputs). The probabilities are calibrated on the run's validation
-pairs, so MNIST must be within reach (paths.data); they hold for digits like MNIST's.
+Any size and mode, dark ink on light paper or light on dark, one digit in each image. What may be
+more than one digit is refused; --single insists that it is one. `best` looks under paths.outputs
+(default: outputs). The probabilities are calibrated on the run's validation pairs, so MNIST must be
+within reach (paths.data); they hold for digits like MNIST's.
 """
 
 import argparse
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from project.training.load_run import LoadedRun
 
 
-def predict(words: Sequence[str], as_json: bool) -> None:
+def predict(words: Sequence[str], as_json: bool, single: bool = False) -> None:
     """Compare the digits of image pairs with a trained net, and print the answers.
 
     All images are read before the first answer is given.
@@ -32,6 +33,7 @@ def predict(words: Sequence[str], as_json: bool) -> None:
     Args:
         words: `best` or `run=DIRECTORY`, then images, a folder of images or a CSV file of pairs.
         as_json: Whether to print JSON instead of a line for each pair.
+        single: Whether to read as one digit what may be two.
 
     Raises:
         NoRunError, ConfigurationError: As `read_run_words`.
@@ -44,7 +46,7 @@ def predict(words: Sequence[str], as_json: bool) -> None:
 
     asked = read_run_words(words)
     pairs = file_pairs([Path(word) for word in asked.others])
-    digits = read_digits(pairs)
+    digits = read_digits(pairs, single)
     trained, why = asked.open()
     if why:
         print(f"run={trained.directory}: {why}", file=sys.stderr)
@@ -166,14 +168,15 @@ def main() -> None:
     """Run `python -m project.predict` with the arguments in `sys.argv`."""
     parser = argparse.ArgumentParser(
         prog="project.predict",
-        usage="python -m project.predict (best | run=DIRECTORY) IMAGES [--json]",
+        usage="python -m project.predict (best | run=DIRECTORY) IMAGES [--single] [--json]",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("words", nargs="*", help="best or run=DIRECTORY, then images")
+    parser.add_argument("--single", action="store_true", help="each image holds one digit: insist")
     parser.add_argument("--json", action="store_true", help="for machines, unrounded")
     arguments = parser.parse_intermixed_args()
-    cli.run_plain(lambda: predict(arguments.words, arguments.json))
+    cli.run_plain(lambda: predict(arguments.words, arguments.json, arguments.single))
 
 
 if __name__ == "__main__":

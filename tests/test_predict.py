@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from project.data.images import ImageError
+from project.data.digit_images.decoding import ImageError
 from project.data.mnist import Digits, Mnist
 from project.data.mnist_5k import read_halves
 from project.predict import answer, predict, sentence
@@ -171,6 +171,18 @@ def test_nothing_is_answered_if_an_image_is_bad(
     with pytest.raises(ImageError, match=r"3\.png holds no ink"):
         predict([f"run={siamese}", str(digits)], as_json=False)
     assert capsys.readouterr().out == ""
+
+
+def test_single_insists_that_an_image_holds_one_digit(siamese: Path, digits: Path) -> None:
+    two = np.hstack([255 - IMAGES[0], 255 - IMAGES[1]])
+    Image.fromarray(two).resize((560, 280), Image.Resampling.BOX).save(digits / "3.png")
+    words = ("project.predict", f"run={siamese}", str(digits / "0.png"), str(digits / "3.png"))
+    refused = type_command(*words)
+    assert (refused.exit_code, refused.output) == (2, "")
+    assert "3.png seems to hold more than one digit" in refused.errors
+    assert "insist on one digit with --single" in refused.errors
+    read = type_command(*words, "--single")
+    assert (read.exit_code, len(read.output.splitlines())) == (0, 1)
 
 
 def test_without_validation_pairs_it_says_that_nothing_is_calibrated(

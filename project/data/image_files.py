@@ -1,28 +1,36 @@
 """Which image files are compared with which: two by two, from a folder, from a CSV file."""
 
 import csv
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from project.data.images import FORMATS, ImageError, read_digit
+from project.data.digit_images.decoding import ImageError
+from project.data.digit_images.formats import FORMATS, is_image
+from project.data.images import read_digit
 
 FilePair = tuple[Path, Path]
 
 HEADER = ["first", "second"]
+# Of images, also of those that are not read here. Other files are judged by their content.
 ENDINGS = (
-    ".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff",
-    ".webp",
+    ".avif", ".bmp", ".dng", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg",
+    ".jxl", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".svg", ".tif", ".tiff", ".webp",
 )  # fmt: skip
 MAX_NAMED = 20
 
 
 def file_pairs(paths: Sequence[Path]) -> list[FilePair]:
-    """The pairs that the words of a command line name; raises ImageError.
+    """Return the pairs that the words of a command line name.
 
-    A folder stands for its images in the order of their names, and images are taken two by two. A
-    CSV file stands for its lines `first,second`, whose paths begin at its own folder.
+    A folder stands for its images in the order of their names, 2.png before 10.png, and images are
+    taken two by two. An image that is not readable counts too: without it the pairs would be
+    others. A CSV file stands for its lines `first,second`, whose paths begin at its own folder.
+
+    Raises:
+        ImageError: The words name no pairs.
     """
     if len(paths) == 1 and paths[0].suffix.lower() == ".csv":
         return _csv_pairs(paths[0])
@@ -38,7 +46,7 @@ def file_pairs(paths: Sequence[Path]) -> list[FilePair]:
 
 
 def _images_in(folder: Path) -> list[Path]:
-    images = sorted(path for path in folder.iterdir() if path.suffix.lower() in ENDINGS)
+    images = sorted((path for path in folder.iterdir() if _is_listed(path)), key=_natural_order)
     if not images:
         raise ImageError(f"{folder} holds no image ({', '.join(FORMATS)})")
     if len(images) % 2:
@@ -47,6 +55,19 @@ def _images_in(folder: Path) -> list[Path]:
             "two; name the pairs in a CSV file"
         )
     return images
+
+
+def _is_listed(path: Path) -> bool:
+    """Return whether a folder's entry is an image; other programs' hidden files are none."""
+    if path.name.startswith(".") or path.is_dir():
+        return False
+    return path.suffix.lower() in ENDINGS or (path.is_file() and is_image(path))
+
+
+def _natural_order(path: Path) -> tuple[list[tuple[str, int]], str]:
+    """Return a key that sorts the numbers in names by their values."""
+    parts = re.findall(r"(\D*)(\d*)", path.name)
+    return [(text, int(number or -1)) for text, number in parts], path.name
 
 
 def _csv_pairs(path: Path) -> list[FilePair]:
@@ -76,14 +97,18 @@ def _csv_pairs(path: Path) -> list[FilePair]:
     return pairs
 
 
-def read_digits(pairs: Iterable[FilePair]) -> np.ndarray:
-    """The digits of N pairs, (N, 2, 28, 28) bytes; raises ImageError naming every bad file."""
+def read_digits(pairs: Iterable[FilePair], single: bool = False) -> np.ndarray:
+    """Return the digits of N pairs, (N, 2, 28, 28) bytes.
+
+    Raises:
+        ImageError: Some file holds no single digit; the message names every one.
+    """
     pairs = list(pairs)
     digits: dict[Path, np.ndarray] = {}
     problems = []
     for path in dict.fromkeys(path for pair in pairs for path in pair):
         try:
-            digits[path] = read_digit(path)
+            digits[path] = read_digit(path, single)
         except ImageError as error:
             problems.append(str(error))
     if problems:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from project.data.digit_images.decoding import ImageError
 from project.data.image_files import file_pairs, read_digits
-from project.data.images import ImageError
 
 
 @pytest.fixture
@@ -31,6 +31,66 @@ def test_images_are_taken_two_by_two_in_the_order_given() -> None:
 def test_a_folder_stands_for_its_images_by_name(digits: Path) -> None:
     one, two, three, four = (digits / name for name in ("1.png", "2.JPG", "3.tif", "a b,c.png"))
     assert file_pairs([digits]) == [(one, two), (three, four)]
+
+
+def test_a_folders_numbers_are_in_their_order(tmp_path: Path) -> None:
+    names = ["2.png", "IMG_9.jpg", "10.png", "IMG_10.jpg", "IMG_10b.jpg", "1.png"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"")
+    pairs = file_pairs([tmp_path])
+    assert [path.name for pair in pairs for path in pair] == [
+        "1.png", "2.png", "10.png", "IMG_9.jpg", "IMG_10.jpg", "IMG_10b.jpg",
+    ]  # fmt: skip
+
+
+HEIC = bytes(3) + b"\x18ftypheic" + bytes(4) + b"mif1heic" + bytes(100)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("IMG_2.HEIC", HEIC, "is HEIC, which Pillow reads with a plug-in"),
+        ("IMG_2", HEIC, "is HEIC, which Pillow reads with a plug-in"),
+        ("IMG_2.jpg", HEIC, "is HEIC, which Pillow reads with a plug-in"),
+        ("IMG_2.jpg", b"", "is empty"),
+        ("IMG_2.jpg", b"no image", "is no image"),
+        ("IMG_2.HEIC", b"no image", "is no image"),
+        ("IMG_2.pdf", b"%PDF-1.7", "is a PDF document"),
+        ("IMG_2.jpg", b"\xff\xd8\xff\xe0" + bytes(20), "cannot be read|is no image"),
+    ],
+)
+def test_an_unreadable_image_of_a_folder_is_named(
+    tmp_path: Path, name: str, content: bytes, why: str
+) -> None:
+    """Without it the pairs would be others: 1 and 3, 4 and 5."""
+    page = np.full((40, 40), 255, np.uint8)
+    page[10:30, 18:22] = 0
+    for number in (1, 3, 4, 5):
+        Image.fromarray(page).save(tmp_path / f"IMG_{number}.jpg")
+    (tmp_path / name).write_bytes(content)
+    (tmp_path / "IMG_6.jpg").write_bytes((tmp_path / "IMG_1.jpg").read_bytes())
+    pairs = file_pairs([tmp_path])
+    assert [[path.stem for path in pair] for pair in pairs] == [
+        ["IMG_1", "IMG_2"], ["IMG_3", "IMG_4"], ["IMG_5", "IMG_6"],
+    ]  # fmt: skip
+    with pytest.raises(ImageError, match=f"^{re.escape(str(tmp_path / name))} ({why})") as error:
+        read_digits(pairs)
+    assert error.value.exit_code == 2
+
+
+def test_what_is_no_image_of_a_folder_is_left_out(digits: Path) -> None:
+    """Hidden files of other programs, folders, films, text; by content, without an ending too."""
+    before = file_pairs([digits])
+    content = (digits / "1.png").read_bytes()
+    for name in ("._1.png", ".hidden.jpg"):
+        (digits / name).write_bytes(content)
+    (digits / "folder.png").mkdir()
+    (digits / "film.mov").write_bytes(bytes(3) + b"\x20ftypqt  " + bytes(100))
+    (digits / "Thumbs.db").write_bytes(bytes(100))
+    assert file_pairs([digits]) == before
+    for name in ("5.jfif", "6"):
+        (digits / name).write_bytes(content)
+    assert [path.name for path in file_pairs([digits])[1:][0]] == ["3.tif", "5.jfif"]
 
 
 def test_a_csv_file_names_pairs_beside_it(digits: Path) -> None:

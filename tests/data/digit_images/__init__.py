@@ -1,0 +1,1 @@
+"""Tests of project.data.digit_images."""
