@@ -11,13 +11,14 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "project").rglob("*.py"))
 TREES = {path: ast.parse(path.read_text()) for path in FILES}
-# Looks private or like a patch, and is what Python's own documentation says.
+# Looks private or like a patch, and is what the documentation of Python or Pillow says to do.
 DOCUMENTED = {
     "os._exit": "library/os.html#os._exit",
     "calibration._asdict": "library/collections.html#collections.somenamedtuple._asdict",
     "sys.stdout is set": "library/sys.html#sys.stdout",
     "sys.stderr is set": "library/sys.html#sys.stderr",
     "threading.excepthook is set": "library/threading.html#threading.excepthook",
+    "Image.MAX_IMAGE_PIXELS is set": "Pillow: reference/Image.html#PIL.Image.MAX_IMAGE_PIXELS",
 }
 
 
