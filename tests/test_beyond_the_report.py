@@ -11,7 +11,7 @@ from tests.small_runs import record, run_directories
 PARAMETERS = 76_846  # of the report's best
 SHORT = 12  # epochs of frontier
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")

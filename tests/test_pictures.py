@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_the_command_makes_every_picture_that_a_page_shows(tmp_path: Path) -> None:
-    made = make_pictures(tmp_path, ["trainer.max_epochs=6"])
+    made = make_pictures(tmp_path, ["trainer.max_epochs=6", "seed=0,1"])
     pages = [*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("project/*/README.md")]
     shown = {name for page in pages for name in re.findall(r"docs/([\w.]+)\)", page.read_text())}
     assert {path.name for path in made} == shown

@@ -39,7 +39,8 @@ ENOUGH_STEPS = 100
 # The direction is judged if the loss has fallen by the share FALLEN; it is wrong if the metric got
 # worse by more than MOVED (of its first value, unless it is a share).
 MOVED, FALLEN = 0.05, 0.5
-TRAININGS, SHUFFLES, STDS = 3, 12, 4.0
+# Few experiments need more trainings on shuffled labels than PLANNED, which share the time limit.
+TRAININGS, PLANNED, SHUFFLES, STDS = 6, 3, 12, 4.0
 
 
 @dataclass
@@ -238,7 +239,7 @@ def _train_on_shuffled(session: Session, number: int) -> tuple[float, list[float
     seeding.start(config["seed"], "init")
     task = build_task(config, build_net(config))
     shuffle: Callable[[Any], Any] = task.shuffle_targets  # type: ignore[assignment]
-    seconds = session.candidate.limits.shuffled_training / TRAININGS
+    seconds = session.candidate.limits.shuffled_training / PLANNED
     count = session.affordable("train", seconds / 2, least=3)
     validated = session.affordable("val", seconds / SHUFFLES)
 

@@ -72,7 +72,7 @@ def test_labels_that_are_seen_in_validation_are_found() -> None:
 def test_labels_that_another_part_of_the_batch_tells_are_found() -> None:
     result = shuffled(*broken(task="Taught", data="LabelsTwice"))
     assert result.status == "failed"
-    assert result.seen.startswith("3 nets learnt them and still know validation labels: accuracy ")
+    assert result.seen.startswith("6 nets learnt them and still know validation labels: accuracy ")
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5, 0.9])

@@ -19,7 +19,7 @@ UNUSUAL = "tests.checks.unusual"
         [f"task._target_={UNUSUAL}.TwoLoaders", f"data._target_={UNUSUAL}.TwoBlobs"],
         ["trainer.precision=bf16-mixed", "trainer.accumulate_grad_batches=2"],
         ["callbacks=ema", "scheduler=one_cycle", "trainer.gradient_clip_val=1.0"],
-        ["trainer.threads=2"],
+        pytest.param(["trainer.threads=2"], marks=pytest.mark.long),
         ["trainer.devices=2"],
     ],
     ids=["manual", "dictionaries", "streams", "loaders", "precision", "ema", "threads", "devices"],

@@ -169,15 +169,6 @@ def typed(command: str, outputs: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(3))  # the fourth is the next test's
-def test_the_readmes_commands_can_be_typed(number: int, tmp_path: Path) -> None:
-    end = typed(commands()[number], tmp_path)
-    assert end.returncode == 0, end.stderr
-    assert len(run_directories(tmp_path)) == (1, 6, 1)[number]
-    assert "Error" not in end.stderr
-
-
-@pytest.mark.slow
 def test_a_sweep_trains_what_the_study_says(tmp_path: Path) -> None:
     end = typed("python -m project.train --config-dir conf study=width seed=0,1", tmp_path)
     assert end.returncode == 0, end.stderr

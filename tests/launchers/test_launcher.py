@@ -147,7 +147,7 @@ def test_jobs_that_exit_or_are_killed_are_failed_rows(tmp_path: Path, odd_nets: 
         assert f"(model._target_={odd_nets}.{name}): {reason}\n" in swept.errors
 
 
-@pytest.mark.faults
+@pytest.mark.long
 def test_a_job_that_hangs_is_stopped_when_its_time_is_up(tmp_path: Path, odd_nets: str) -> None:
     swept = sweep(
         tmp_path / "out",

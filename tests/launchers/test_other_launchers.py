@@ -39,7 +39,7 @@ def test_hydras_own_sweeper_hands_its_jobs_to_our_launcher(
     assert len(run_directories(tmp_path)) == 2
 
 
-@pytest.mark.cluster
+@pytest.mark.long
 def test_the_joblib_plugin_trains_the_grid_in_processes_of_its_own(tmp_path: Path) -> None:
     words = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "model=basic")
     arguments = command("project.train", tmp_path / "out", *SMALL, "data=mnist_pairs", *words)

@@ -124,7 +124,7 @@ def test_wandb_gets_the_metrics_offline_and_a_resumed_run_is_one_run_there(tmp_p
     assert kill_at_each_checkpoint(config) == EPOCHS
     directory = only_run(tmp_path)
     run_id = (directory / "wandb.id").read_text().strip()
-    files = sorted((tmp_path / "wandb").glob(f"offline-run-*-{run_id}/run-{run_id}.wandb"))
+    files = sorted((tmp_path / "wandb").glob(f"offline-run-*-{run_id}*/run-{run_id}.wandb"))
     assert len(files) == len(list((tmp_path / "wandb").glob("offline-run-*"))) >= 1
     logged: dict[int, dict[str, Any]] = {}
     for file in files:

@@ -155,8 +155,15 @@ def of_images(name: str) -> bool:
     return "image_classification" in options("model")[name].read_text()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(options("model").keys() - {"none"}))
+# One of each kind of net; the others differ from them in an argument.
+ONE_OF_EACH = ("basic", "frontier", "resnet", "ws_al_bn_do", "mlp", "vit")
+NETS = [
+    pytest.param(name, marks=pytest.mark.slow if name in ONE_OF_EACH else pytest.mark.long)
+    for name in sorted(options("model").keys() - {"none"})
+]
+
+
+@pytest.mark.parametrize("name", NETS)
 def test_every_net_of_the_project_can_be_exported(name: str) -> None:
     if not of_images(name):
         inner = build_net(compose("train", [f"model={name}"]))
