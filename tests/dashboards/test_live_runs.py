@@ -60,8 +60,8 @@ def test_two_running_jobs_are_shown_live_and_a_kill_costs_no_epoch(tmp_path: Pat
         rows = list(csv.DictReader((run / "history.csv").read_text().splitlines()))
         seen = epochs_seen(run)
         assert seen == list(range(1, len(seen) + 1))
-        # One more if the kill came between the events and the history.
-        assert len(seen) - len(rows) in (0, 1)
+        # The kill may come between an epoch's row of the history and its events.
+        assert abs(len(seen) - len(rows)) <= 1
         assert len(rows) >= 3
 
 
