@@ -66,8 +66,10 @@ def trained(outputs: Path, *sweeps: Sequence[str]) -> Errors:
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Errors:
-    """Each row at seed 0."""
-    return trained(tmp_path_factory.mktemp("first"), ("study=epfl_table", "seed=0"))
+    """Each row at seed 0, but the residual net, which takes four times as long as all others."""
+    models = ",".join(name for name in ROWS if name != "resnet")
+    sweep = ("study=epfl_table", f"model={models}", "seed=0")
+    return trained(tmp_path_factory.mktemp("first"), sweep)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +105,7 @@ def check_numbers(found: Errors, seed: int, rows: dict[str, tuple[float, float]]
 
 
 def test_the_rows_have_the_numbers_that_they_had(first: Errors) -> None:
-    check_numbers(first, 0, ROWS)
+    check_numbers(first, 0, {row: values for row, values in ROWS.items() if row != "resnet"})
 
 
 def test_batch_norm_at_its_learning_rate_beats_the_net_without(first: Errors) -> None:

@@ -27,7 +27,7 @@ PAIR_MODELS = sorted(
     if path.stem not in (*IMAGE_MODELS, "none")
 )
 # One of each kind of net. The others differ from them in an argument, or in their size.
-ONE_OF_EACH = ("mlp", "vit", "resnet", "sprint", "ws_al_bn_do")
+ONE_OF_EACH = ("mlp", "vit", "sprint", "ws_al_bn_do")
 DIGITS = ("task=image_classification", "data=digits8x8")
 
 
