@@ -59,11 +59,11 @@ def seeds(context: Context) -> Section | None:
     return Section(name, "Every seed", [Illustration(name, figure, caption)])
 
 
-def epochs(context: Context) -> Section | None:
+def epochs(context: Context) -> Section:
     """Return the section with learning curves by variant, and the reasons why others are not drawn.
 
     At most `MAX_PANELS` variants are drawn. If there is none to draw, the section holds the reasons
-    only; it is never None.
+    only.
 
     Raises:
         CorruptRunError: The history of a run cannot be read.
