@@ -4,7 +4,7 @@ import itertools
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,49 +12,34 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from project.config.errors import ConfigurationError
+from project.config.source import PROJECT
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
     from omegaconf import DictConfig
 
-PROJECT = Path(__file__).resolve().parents[1]
 # In a wheel `conf` lies inside of the package, in a checkout beside it.
 CONF = PROJECT / "conf" if (PROJECT / "conf").is_dir() else PROJECT.parent / "conf"
 # A seed that no run has: in a configuration composed with it, any other seed is a fixed one.
 UNUSED_SEED = 2**32 - 1
 # Words that Hydra parses as values of other types than strings.
 NO_STRINGS = ("true", "false", "null", "nan", "inf")
-# Keys of a model's file that only provide values for other sections: `optimizer.lr` and `task`.
-SERVED = ("learning_rates", "task")
+# Keys of a model's file that only provide values for other sections, and how to type these.
+SERVED = {"learning_rates": "optimizer.lr=X", "task": "task.KEY=VALUE"}
 # The start of any value that is expanded as a path: `~`, `~user` or `$VARIABLE`.
 PATH = re.compile(r"~[\w.-]*(/|$)|\$(\w+|\{\w+\})(/|$)")
 # Sections whose key `name` is by default the name of the chosen file.
 NAMED = ("model", "task", "data")
 # Sections that name a class (`_target_`) and hold its arguments.
 TARGETS = ("model", "task", "data", "optimizer", "scheduler", "augmentation")
-GROUPS = (
-    "optimizer", "scheduler", "augmentation", "trainer", "seeds", "logger", "data", "callbacks",
-    "model", "task", "study", "debug",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class StudyVariant:
-    """A variant of a study.
-
-    Attributes:
-        config: The variant's resolved configuration at the seed UNUSED_SEED.
-        seeds: The seeds at which the study runs the variant; empty if it names none.
-    """
+    """A variant of a study: its configuration at UNUSED_SEED, and its seeds in the study."""
 
     config: dict[str, Any]
     seeds: tuple[int, ...]
-
-
-def search_path(config_dirs: Sequence[str | Path]) -> list[str]:
-    """Return the override that adds the folders to Hydra's search path; empty without folders."""
-    folders = ",".join(f"'file://{Path(each).absolute()}'" for each in config_dirs)
-    return [f"hydra.searchpath=[{folders}]"] if folders else []
 
 
 def compose_with_hydra(
@@ -73,13 +58,11 @@ def compose_with_hydra(
     import hydra
     from hydra.core.global_hydra import GlobalHydra
 
+    folders = ",".join(f"'file://{Path(each).absolute()}'" for each in config_dirs)
+    words = [*overrides, f"hydra.searchpath=[{folders}]"] if folders else list(overrides)
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(CONF)):
-        return hydra.compose(
-            config_name,
-            overrides=[*overrides, *search_path(config_dirs)],
-            return_hydra_config=True,
-        )
+        return hydra.compose(config_name, words, return_hydra_config=True)
 
 
 def compose(
@@ -87,41 +70,32 @@ def compose(
 ) -> dict[str, Any]:
     """Return the configuration of a command line as plain resolved values.
 
-    Args:
-        config_name: A root file of `conf/`: train, disk or report.
-        overrides: The overrides of the command line.
-        config_dirs: Folders of the user's configuration files, as given to `--config-dir`.
+    The arguments are those of `compose_with_hydra`.
 
     Raises:
         HydraException: Hydra cannot compose it.
-        ConfigurationError: It cannot be resolved, for example because of an interpolation.
+        ConfigurationError: A value is missing, or an interpolation cannot be resolved.
     """
-    composed = compose_with_hydra(config_name, overrides, config_dirs)
-    return resolve(composed, overrides)
+    return resolve(compose_with_hydra(config_name, overrides, config_dirs), overrides)
 
 
 def resolve(composed: "DictConfig", overrides: Sequence[str]) -> dict[str, Any]:
     """Return a composed configuration without Hydra's section, as plain resolved values.
 
-    Args:
-        composed: The configuration with its section `hydra`.
-        overrides: The overrides that it was composed from.
-
     Raises:
-        ConfigurationError: A value is missing, or an interpolation cannot be resolved.
+        ConfigurationError: As `compose`.
     """
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    choices = dict(composed.hydra.runtime.choices)
     HydraConfig.instance().set_config(composed)  # for ${hydra:...}
     task = OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])
     try:
         values: Any = OmegaConf.to_container(task, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         raise ConfigurationError(str(error)) from None
-    return settle(values, choices, overrides)
+    return settle(values, dict(composed.hydra.runtime.choices), overrides)
 
 
 def settle(
@@ -129,46 +103,34 @@ def settle(
 ) -> dict[str, Any]:
     """Return a resolved configuration in its final form.
 
-    - `model`, `task` and `data` without a `name` get that of their file.
-    - If the command line names another `_target_`, the arguments in the section's file are dropped.
+    - `model`, `task` and `data` without a `name` get that of their file (in `choices`, by group).
+    - If an override names another `_target_`, the arguments in the section's file are dropped.
     - Keys that only provide values for other sections (SERVED) and null callbacks are dropped.
     - Paths that begin with `~` or `$VARIABLE` are expanded, except in `tags` and `notes`.
-
-    Args:
-        values: The resolved plain values; they are not changed.
-        choices: The name of the chosen file of each group.
-        overrides: The overrides of the command line.
 
     Raises:
         ConfigurationError: A key in SERVED is no section.
     """
     values = dict(values)
-    for section in NAMED:
-        if isinstance(values.get(section), dict) and "name" not in values[section]:
-            values[section] = {"name": choices.get(section), **values[section]}
     for section in TARGETS:
-        if isinstance(values.get(section), dict):
-            values[section] = _typed_target(section, values[section], overrides)
+        if isinstance(content := values.get(section), dict):
+            if section in NAMED and "name" not in content:
+                content = {"name": choices.get(section), **content}
+            values[section] = _typed_target(section, content, overrides)
     if isinstance(model := values.get("model"), dict):
-        values["model"] = _without_served(model)
+        for key, instead in SERVED.items():
+            if not isinstance(model.get(key, {}), dict):
+                raise ConfigurationError(
+                    f"model.{key}={model[key]}: this section of the model's file only sets values "
+                    f"for other sections; use {instead}"
+                )
+        values["model"] = {key: each for key, each in model.items() if key not in SERVED}
     if isinstance(callbacks := values.get("callbacks"), dict):
         values["callbacks"] = {key: each for key, each in callbacks.items() if each is not None}
     return {
         key: each if key in ("tags", "notes") else _expand_paths(each)
         for key, each in values.items()
     }
-
-
-def _without_served(model: dict[str, Any]) -> dict[str, Any]:
-    """Return the section `model` without the keys in SERVED; raise if one is no section."""
-    for key in SERVED:
-        if not isinstance(model.get(key, {}), dict):
-            raise ConfigurationError(
-                f"model.{key}={model[key]}: this section of the model's file only sets values for "
-                "other sections; "
-                + ("use optimizer.lr=X" if key == "learning_rates" else "use task.KEY=VALUE")
-            )
-    return {key: each for key, each in model.items() if key not in SERVED}
 
 
 def _expand_paths(node: Any) -> Any:
@@ -185,21 +147,15 @@ def expand_path(path: str) -> str:
 
 
 def _typed_target(section: str, values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    """Return a section without the arguments of its file if the command line names its class.
-
-    Arguments on the command line and the platform's own keys are kept.
-    """
-    words = [word.lstrip("+") for word in overrides]
-    if not any(word.startswith(f"{section}._target_=") for word in words):
+    """Keep only typed keys and the platform's own if the command line names the section's class."""
+    typed = {word.lstrip("+").partition("=")[0] for word in overrides}
+    if f"{section}._target_" not in typed:
         return values
-    typed = {word.partition("=")[0] for word in words}
     platform = {"name", "init", "interval", "frequency", "monitor"}
     return {
         key: value
         for key, value in values.items()
-        if key == "_target_"
-        or key in platform
-        or any(f"{word}.".startswith(f"{section}.{key}.") for word in typed)
+        if key in platform or any(f"{word}.".startswith(f"{section}.{key}.") for word in typed)
     }
 
 
@@ -214,65 +170,49 @@ def combinations(overrides: "Sequence[Override]") -> list[list[str]]:
     """Return the overrides of each job of a sweep; of a single job if nothing is swept.
 
     Raises:
-        ConfigurationError: A sweep has no value, or a range has the step 0.
+        ConfigurationError: A sweep has no value.
     """
-    lists = []
-    for override in overrides:
-        line = str(override.input_line)
-        if not override.is_sweep_override():
-            lists.append([line])
-            continue
-        key = line.partition("=")[0]
-        try:
-            values = list(override.sweep_string_iterator())
-        except ValueError as error:  # a range whose step is 0
-            raise ConfigurationError(f"{line}: {error}") from None
-        if not values:
-            raise ConfigurationError(
-                f"{line} lists no values, so the sweep has no jobs; give at least one value"
-            )
-        lists.append([f"{key}={value}" for value in values])
-    return [list(words) for words in itertools.product(*lists)]
+    return [list(words) for words in itertools.product(*map(_words, overrides))]
+
+
+def _words(override: "Override") -> list[str]:
+    """Return an override for each value that it sweeps."""
+    line = str(override.input_line)
+    if not override.is_sweep_override():
+        return [line]
+    try:
+        values = list(override.sweep_string_iterator())
+    except ValueError:  # a range whose step is 0
+        values = []
+    if not values:
+        raise ConfigurationError(
+            f"{line} lists no values, so the sweep has no jobs; give at least one value"
+        )
+    return [f"{line.partition('=')[0]}={value}" for value in values]
 
 
 def study_words(config_name: str, study: str, config_dirs: Sequence[str | Path] = ()) -> list[str]:
-    """Return what a study sweeps, as overrides KEY=VALUES; empty if it sweeps nothing.
-
-    Raises:
-        HydraException: Hydra cannot compose the study.
-    """
-    composed = compose_with_hydra(config_name, [f"study={study}"], config_dirs)
-    params = composed.hydra.sweeper.get("params") or {}
-    return [f"{key}={value}" for key, value in params.items()]
+    """Return what a study sweeps, as overrides KEY=VALUES; raise as `compose_with_hydra`."""
+    sweeper = compose_with_hydra(config_name, [f"study={study}"], config_dirs).hydra.sweeper
+    return [f"{key}={value}" for key, value in (sweeper.get("params") or {}).items()]
 
 
 def study_choices(study: str, config_dirs: Sequence[str | Path] = ()) -> dict[str, str]:
-    """Return the sweeper and the launcher that a study's file chooses.
+    """Return what a study's file chooses of `hydra/sweeper` and `hydra/launcher`, by group.
 
     Hydra itself accepts these choices only in the root file and on the command line.
-
-    Args:
-        study: The study's name.
-        config_dirs: The user's folders, which are searched after `conf/`.
-
-    Returns:
-        The file names by group (`hydra/sweeper`, `hydra/launcher`); groups without a choice, and
-        studies without a file, are left out.
 
     Raises:
         yaml.YAMLError: The file is not valid YAML.
     """
-    import yaml
-
     path = options("study", config_dirs).get(study)
     content = yaml.safe_load(path.read_text("utf-8")) if path is not None else None
     defaults = content.get("defaults") if isinstance(content, dict) else None
     chosen = {}
     for entry in defaults or []:
         for key, value in entry.items() if isinstance(entry, dict) else ():
-            group = str(key).removeprefix("override").strip().removeprefix("/")
-            if group in ("hydra/sweeper", "hydra/launcher"):
-                chosen[group] = str(value)
+            if found := re.fullmatch(r"(?:override\s+)?/?(hydra/(?:sweeper|launcher))", str(key)):
+                chosen[found[1]] = str(value)
     return chosen
 
 
@@ -282,8 +222,7 @@ def study_variants(
     """Return the variants that a study sweeps over, in their order.
 
     Raises:
-        HydraException: Hydra cannot compose the study.
-        ConfigurationError: A sweep has no value, or a configuration cannot be resolved.
+        HydraException, ConfigurationError: As `compose` and `combinations`.
     """
     seeds: dict[tuple[str, ...], list[int]] = {}
     for job in combinations(parse_overrides(study_words(config_name, study, config_dirs))):
@@ -301,27 +240,20 @@ def study_variants(
 
 
 def options(group: str, config_dirs: Sequence[str | Path] = ()) -> dict[str, Path]:
-    """Return the files of a group by their names, without `.yaml`.
-
-    They are those of `conf/` and of the user's folders; of equal names the first one counts.
-    """
+    """Return a group's files, by name; of equal names the first one counts, `conf/` first."""
     found: dict[str, Path] = {}
-    for folder in (CONF, *map(Path, config_dirs)):
-        for path in sorted((folder / group).glob("*.yaml")):
+    for folder in (CONF, *config_dirs):
+        for path in sorted(Path(folder, group).glob("*.yaml")):
             found.setdefault(path.stem, path)
     return found
 
 
 def refuse_shadowing(config_dirs: Sequence[str | Path]) -> None:
-    """Check that no file in the user's folders has the path of a file in `conf/`.
-
-    Raises:
-        ConfigurationError: A file has such a path, or a folder does not exist.
-    """
+    """Raise ConfigurationError if a folder is missing, or has a file of the path of one of ours."""
     for folder in map(Path, config_dirs):
         if not folder.is_dir():
             raise ConfigurationError(f"--config-dir {folder}: there is no such folder")
-        for path in _files(folder):
+        for path in sorted(folder.rglob("*.yaml")):
             if (CONF / path.relative_to(folder)).exists():
                 raise ConfigurationError(
                     f"{path} has the same name as a file of the platform, and the platform's would "
@@ -330,15 +262,7 @@ def refuse_shadowing(config_dirs: Sequence[str | Path]) -> None:
 
 
 def refuse_same_names(words: Sequence[str], config_dirs: Sequence[Path]) -> None:
-    """Check that no two files of `logger=[...]` or `callbacks=[...]` define the same key.
-
-    Args:
-        words: The words of the command line.
-        config_dirs: Folders of the user's configuration files.
-
-    Raises:
-        ConfigurationError: Two of the chosen files define the same key.
-    """
+    """Raise ConfigurationError if two files of `logger=[...]` or `callbacks=[...]` share a key."""
     for word in words:
         group, _, choices = word.partition("=")
         if group not in ("logger", "callbacks") or not re.fullmatch(r"\[[\w, -]*\]", choices):
@@ -354,10 +278,6 @@ def refuse_same_names(words: Sequence[str], config_dirs: Sequence[Path]) -> None
                         f"{key!r}; rename it in {files[choice]}"
                     )
                 owners[key] = choice
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    yield from sorted(folder.rglob("*.yaml"))
 
 
 def spell(value: Any) -> str:
