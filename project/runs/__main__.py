@@ -10,37 +10,29 @@
     python -m project.runs du                           sizes
 
 RUN is a directory, a name `<variant>/seed_<k>`, a variant, a glob, or `best`: the run of the best
-validation value. Prune takes --failed,
---checkpoints, --old-code or where=; it spares what is at work and what the last report cites.
+validation value. Prune takes --failed, --checkpoints, --old-code or where=; it spares what is at
+work and what the last report cites.
 paths.outputs=FOLDER names another output folder. torch is never imported.
 """
 
 import json
+import statistics
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from project.cli import main as cli
 from project.config.compose import expand_path
 from project.config.errors import ConfigurationError, suggest
 from project.results.reading import read_runs
 from project.results.records import Problem, RunRecord
-from project.runs.record import NoRunError
-
-FLAGS = ("--json", "--yes", "--failed", "--checkpoints", "--old-code")
+from project.runs.record import FAILED, INTERRUPTED, NoRunError
 
 
 @dataclass(frozen=True)
 class Request:
-    """The words typed after a subcommand.
-
-    Attributes:
-        names: The names and globs of runs and variants.
-        keys: The values of each KEY=VALUE word, by key, in the order typed.
-        flags: The flags, without the leading dashes.
-    """
+    """The words after a subcommand: names of runs, values of KEY=VALUE words by key, flags."""
 
     names: list[str]
     keys: dict[str, list[str]]
@@ -48,15 +40,11 @@ class Request:
 
     @property
     def outputs(self) -> Path:
-        """The output folder: the last value of `paths.outputs`, or `outputs`."""
-        return Path(expand_path(self.keys.get("paths.outputs", ["outputs"])[-1]))
+        """The output folder."""
+        return Path(expand_path(self.one("paths.outputs") or "outputs"))
 
     def one(self, key: str) -> str | None:
-        """Return the value of a key that may be typed only once; None if it is not typed.
-
-        Raises:
-            ConfigurationError: The key is typed more than once.
-        """
+        """Return the value of a key, None if it is not typed; refuse a key typed twice."""
         values = self.keys.get(key, [])
         if len(values) > 1:
             raise ConfigurationError(f"{key}= is given twice; leave one out")
@@ -69,22 +57,24 @@ class Request:
             The runs, and a Problem for each run that cannot be read (none if `where=` is typed).
 
         Raises:
-            NoRunError: A name matches no run, or there is no run that `best` stands for.
-            ConfigurationError: `where=` is typed twice or is no valid condition, or runs that
-                `best` would choose among are judged by different metrics.
+            NoRunError: A name matches no run.
+            ConfigurationError: `where=` is no valid condition, or it is not clear which run is the
+                best.
         """
-        patterns = [_pattern(name, self.outputs) for name in self.names]
-        runs, problems = read_runs(self.outputs, patterns)
-        for name, pattern in zip(self.names, patterns, strict=True):
-            if not any(_fits(each.name, pattern) for each in (*runs, *problems)):
+        found: dict[Path, RunRecord] = {}
+        damaged: dict[Path, Problem] = {}
+        for name in self.names or ["*"]:
+            runs, problems = read_runs(self.outputs, [_pattern(name, self.outputs)])
+            if self.names and not (runs or problems):
                 known = sorted({each.variant for each in read_runs(self.outputs)[0]})
                 raise NoRunError(f"{name}: there is no such run{suggest(name, known[:20])}")
-        text = self.one("where")
-        if text is not None:
+            found |= {run.directory: run for run in runs}
+            damaged |= {problem.directory: problem for problem in problems}
+        if (text := self.one("where")) is not None:
             from project.results.where import where
 
-            runs, problems = where(text, runs), []
-        return runs, problems
+            return where(text, list(found.values())), []
+        return list(found.values()), list(damaged.values())
 
 
 def _pattern(name: str, outputs: Path) -> str:
@@ -93,38 +83,19 @@ def _pattern(name: str, outputs: Path) -> str:
         from project.results.best import find_best
 
         return find_best(outputs)[0].name
-    path = Path(expand_path(name))
-    root = (outputs / "runs").resolve()
-    resolved = path.resolve()
-    if resolved.is_relative_to(root) and path.exists():
-        return str(resolved.relative_to(root))
-    return name.rstrip("/").removeprefix("runs/")
-
-
-def _fits(name: str, pattern: str) -> bool:
-    from fnmatch import fnmatchcase
-
-    return fnmatchcase(name, pattern) or fnmatchcase(name.rpartition("/")[0], pattern)
+    path, root = Path(expand_path(name)).resolve(), (outputs / "runs").resolve()
+    return str(path.relative_to(root)) if path.exists() and path.is_relative_to(root) else name
 
 
 def read_request(words: Sequence[str], keys: Sequence[str], flags: Sequence[str]) -> Request:
-    """Parse the words after a subcommand.
-
-    Args:
-        words: The words.
-        keys: The keys of KEY=VALUE words that the subcommand accepts.
-        flags: The flags that the subcommand accepts.
-
-    Raises:
-        ConfigurationError: A flag or key is unknown.
-    """
+    """Sort words into names, keys and flags; raise ConfigurationError for unknown ones."""
     request = Request([], {}, set())
     for word in words:
         key, equals, value = word.partition("=")
         if word.startswith("--"):
             if word not in flags:
                 raise ConfigurationError(f"unknown flag {word}{suggest(word, flags)}")
-            request.flags.add(word.removeprefix("--"))
+            request.flags.add(word)
         elif equals and key in (*keys, "paths.outputs"):
             request.keys.setdefault(key, []).append(value)
         elif equals and not Path(word).exists() and "/" not in key:
@@ -135,26 +106,22 @@ def read_request(words: Sequence[str], keys: Sequence[str], flags: Sequence[str]
 
 
 def list_runs(request: Request) -> None:
-    """Print a line for each variant, and on stderr one for each run that cannot be read.
-
-    With --json, print both as JSON.
-
-    Raises:
-        NoRunError, ConfigurationError: As `Request.select`.
-    """
+    """Print a line for each variant, and on stderr one for each run that cannot be read."""
+    from rich.console import Console
     from rich.table import Table
 
     from project.results.listing import HEADINGS, as_json, cells, variant_lines
 
     runs, problems = request.select()
     lines = variant_lines(runs)
-    if "json" in request.flags:
+    if "--json" in request.flags:
         print(json.dumps(as_json(lines, problems), indent=1))
         return
     table = Table(*HEADINGS, box=None, pad_edge=False)
     for line in lines:
         table.add_row(*cells(line))
-    _print(table)
+    width = None if sys.stdout.isatty() else 200
+    Console(highlight=False, markup=False, width=width).print(table)
     for problem in problems:
         print(f"damaged: {problem}", file=sys.stderr)
     completed = sum(line.n for line in lines)
@@ -165,16 +132,11 @@ def list_runs(request: Request) -> None:
 
 
 def show_run(request: Request) -> None:
-    """Print what is known about one run, and its files; with --json, print the run records.
-
-    Raises:
-        ConfigurationError: The request selects no run or several, and --json is not typed.
-        NoRunError, ConfigurationError: As `Request.select`.
-    """
+    """Print what is known about one run, and its files; with --json, print the run records."""
     from project.results.listing import files_of, run_facts
 
     runs, problems = request.select()
-    if "json" in request.flags:
+    if "--json" in request.flags:
         print(json.dumps([run.record for run in runs], indent=1))
         return
     if len(runs) + len(problems) != 1:
@@ -192,65 +154,38 @@ def show_run(request: Request) -> None:
 
 
 def diff_runs(request: Request) -> None:
-    """Print the differences between two runs or variants, and the metrics of both.
-
-    With --json, print only the differences, as JSON.
-
-    Raises:
-        ConfigurationError: Not exactly two names are typed, or as `Request.select`.
-        NoRunError: One of the names has no run that can be read.
-    """
+    """Print the differences between two runs or variants, and, without --json, their metrics."""
     from project.results.listing import differences
 
     if len(request.names) != 2:
         raise ConfigurationError("diff takes two runs or variants: project.runs diff A B")
-    a, b = (
-        Request([name], {"paths.outputs": [str(request.outputs)]}, set()).select()[0]
-        for name in request.names
-    )
+    a, b = (replace(request, names=[name]).select()[0] for name in request.names)
     if not a or not b:
         raise NoRunError("one of the two holds no run that can be read")
     found = differences(a, b)
-    if "json" in request.flags:
+    if "--json" in request.flags:
         print(json.dumps([vars(each) for each in found], indent=1))
         return
-    kind = ""
     for each in found:
-        if each.kind != kind:
-            kind = each.kind
-            print(kind)
-        print(f"  {each.key}: {each.a} -> {each.b}")
+        print(f"{each.kind} {each.key}: {each.a} -> {each.b}")
     if not found:
         print("configuration, code, environment and data are the same")
-    _print_results(a, b)
-
-
-def _print_results(a: list[RunRecord], b: list[RunRecord]) -> None:
-    print("results")
     for name in sorted({key for run in (*a, *b) for key in run.metrics}):
-        shown = ["; ".join(_values(runs, name)) or "-" for runs in (a, b)]
-        print(f"  {name}: {shown[0]} -> {shown[1]}")
+        print(f"result {name}: {_mean(a, name)} -> {_mean(b, name)}")
 
 
-def _values(runs: list[RunRecord], name: str) -> list[str]:
+def _mean(runs: Sequence[RunRecord], name: str) -> str:
     from project.runs.lifecycle import metric_text
 
     values = [run.metrics[name] for run in runs if name in run.metrics]
-    short = name.partition("/")[2]
-    if len(values) > 3:
-        mean = sum(values) / len(values)
-        return [f"mean {metric_text(short, mean)} over {len(values)} seeds"]
-    return [metric_text(short, value) for value in values]
+    if not values:
+        return "-"
+    mean = metric_text(name.partition("/")[2], statistics.fmean(values))
+    return mean if len(values) == 1 else f"mean {mean} over {len(values)} seeds"
 
 
 def tag_runs(request: Request) -> None:
-    """Add tags to the named runs, or remove tags from them; print the tags that each run has then.
-
-    Raises:
-        ConfigurationError: No run or no tag is named, or a tag is not allowed.
-        NoRunError, ConfigurationError: As `Request.select`.
-        CorruptRunError, RunLockedError: As `edit_tags`.
-    """
+    """Add tags to the named runs, or remove tags; print the tags that each run has then."""
     from project.runs.editing import edit_tags
 
     add, remove = request.keys.get("add", []), request.keys.get("remove", [])
@@ -262,13 +197,7 @@ def tag_runs(request: Request) -> None:
 
 
 def note_runs(request: Request) -> None:
-    """Replace the note of the named runs; an empty text removes it.
-
-    Raises:
-        ConfigurationError: No run or no text is named, or `text=` is typed twice.
-        NoRunError, ConfigurationError: As `Request.select`.
-        CorruptRunError, RunLockedError: As `edit_note`.
-    """
+    """Replace the note of the named runs; an empty text removes it."""
     from project.runs.editing import edit_note
 
     text = request.one("text")
@@ -276,7 +205,7 @@ def note_runs(request: Request) -> None:
         raise ConfigurationError("name runs, and a text: project.runs note RUN... text='...'")
     for run in request.select()[0]:
         edit_note(run.directory, text)
-        print(f"{run.name}: {'note removed' if not text else 'noted'}")
+        print(f"{run.name}: {'noted' if text else 'note removed'}")
 
 
 def prune_runs(request: Request) -> None:
@@ -284,58 +213,45 @@ def prune_runs(request: Request) -> None:
 
     Without --yes, only print which would be moved. Runs that a process works on or that the last
     report cites stay.
-
-    Raises:
-        ConfigurationError: Nothing is typed that selects runs.
-        NoRunError, ConfigurationError: As `Request.select`.
     """
     from project.results.listing import cited_runs, size_text
     from project.runs.prune import prune_run
 
     flags = request.flags
-    if not (request.names or request.keys.get("where") or flags & {"failed", "old-code"}):
+    if not (request.names or "where" in request.keys or flags & {"--failed", "--old-code"}):
         raise ConfigurationError(
             "say what to move to the trash: RUN..., where=CONDITION, --failed or --old-code (with "
             "--checkpoints only their checkpoints)"
         )
-    runs = [run for run in request.select()[0] if _may_go(run, flags)]
-    cited, dry = cited_runs(request.outputs), "yes" not in flags
+    runs = request.select()[0]
+    if "--failed" in flags:
+        runs = [run for run in runs if run.status in (FAILED, INTERRUPTED)]
+    if "--old-code" in flags:
+        runs = [run for run in runs if _is_of_old_code(run)]
+    cited, dry = cited_runs(request.outputs), "--yes" not in flags
     total = 0
     for run in runs:
         if run.name in cited:
             print(f"{run.name}: kept, because the last report cites it")
             continue
-        done = prune_run(run.directory, request.outputs, "checkpoints" in flags, dry)
+        done = prune_run(run.directory, request.outputs, "--checkpoints" in flags, dry)
         total += done.size
-        verb = "would be moved" if dry else "moved"
-        what = f"{verb}, {size_text(done.size)}"
+        what = f"{'would be moved' if dry else 'moved'}, {size_text(done.size)}"
         print(f"{run.name}: {f'kept: {done.kept_because}' if done.kept_because else what}")
-    where = request.outputs / "trash"
-    hint = "; --yes does it" if dry and total else ""
-    print(f"{size_text(total)} {'would go' if dry else 'went'} to {where}{hint}")
+    went, hint = ("would go", "; --yes does it") if dry else ("went", "")
+    print(f"{size_text(total)} {went} to {request.outputs / 'trash'}{hint}")
 
 
-def _may_go(run: RunRecord, flags: set[str]) -> bool:
-    if "failed" in flags and run.status not in ("failed", "interrupted"):
-        return False
-    return not ("old-code" in flags and _is_current(run))
-
-
-def _is_current(run: RunRecord) -> bool:
+def _is_of_old_code(run: RunRecord) -> bool:
     from project.runs.code import fingerprint
     from project.runs.prepare import deciding_targets
 
-    if run.record.get("command") != "train":
-        return True
-    return fingerprint(deciding_targets(run.config))["digest"] == run.code
+    is_train = run.record.get("command") == "train"
+    return is_train and fingerprint(deciding_targets(run.config))["digest"] != run.code
 
 
 def sizes(request: Request) -> None:
-    """Print the size of each variant, the largest first, and the total.
-
-    Raises:
-        NoRunError, ConfigurationError: As `Request.select`.
-    """
+    """Print the size of each variant, the largest first, and the total."""
     from project.results.listing import size_text, variant_lines
 
     lines = sorted(variant_lines(request.select()[0]), key=lambda line: -line.bytes)
@@ -345,13 +261,7 @@ def sizes(request: Request) -> None:
     print(f"{size_text(sum(line.bytes for line in lines)):>10}  in all")
 
 
-def _print(table: Any) -> None:
-    from rich.console import Console
-
-    width = None if sys.stdout.isatty() else 200
-    Console(highlight=False, markup=False, width=width).print(table)
-
-
+# Each subcommand's function, and the keys and flags that it accepts.
 SUBCOMMANDS: dict[str, tuple[Callable[[Request], None], tuple[str, ...], tuple[str, ...]]] = {
     "list": (list_runs, ("where",), ("--json",)),
     "show": (show_run, (), ("--json",)),
@@ -365,14 +275,11 @@ SUBCOMMANDS: dict[str, tuple[Callable[[Request], None], tuple[str, ...], tuple[s
 
 
 def run(words: Sequence[str]) -> None:
-    """Carry out a subcommand.
-
-    Args:
-        words: The words after `python -m project.runs`.
+    """Carry out a subcommand, given the words after `python -m project.runs`.
 
     Raises:
-        ConfigurationError: The subcommand, a key or a flag is unknown.
-        Exception: What the function of the subcommand raises.
+        ConfigurationError, NoRunError: The words are not valid, or select no run.
+        CorruptRunError, RunLockedError: A run cannot be changed.
     """
     if not words or words[0] in ("-h", "--help"):
         print(__doc__)

@@ -1,6 +1,6 @@
 """Changes to the tags and the note of a run, which are not part of its identity."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,63 +11,37 @@ from project.runs.record import NoRunError, read_record, write_record
 MAX_TAG_LENGTH = 100
 
 
-def check_tag(tag: str) -> str:
-    """Return `tag` as it is.
+def edit_tags(directory: Path, add: Sequence[str], remove: Sequence[str]) -> list[str]:
+    """Add tags to a run's record and remove others from it; return the new ones.
 
     Raises:
-        ConfigurationError: It is empty, longer than MAX_TAG_LENGTH, or has control characters.
-    """
-    if not tag.strip() or len(tag) > MAX_TAG_LENGTH or not tag.isprintable():
-        raise ConfigurationError(
-            f"tag {tag!r}: must be 1 to {MAX_TAG_LENGTH} printable characters, on one line"
-        )
-    return tag
-
-
-def edit_tags(directory: Path, add: Iterable[str], remove: Iterable[str]) -> list[str]:
-    """Change the tags in a run's record and return the new ones.
-
-    Args:
-        directory: The run directory.
-        add: Tags to add; one that the run already has is not repeated.
-        remove: Tags to remove; those that the run does not have are ignored.
-
-    Raises:
-        ConfigurationError: A tag to add is not allowed.
+        ConfigurationError: A tag to add is empty, longer than MAX_TAG_LENGTH, or not printable.
         NoRunError: The directory has no run record.
         CorruptRunError: The run record cannot be read.
         RunLockedError: Another process works on the run.
     """
-    add, remove = [check_tag(tag) for tag in add], set(remove)
+    for tag in add:
+        if not tag.strip() or len(tag) > MAX_TAG_LENGTH or not tag.isprintable():
+            raise ConfigurationError(
+                f"tag {tag!r}: must be 1 to {MAX_TAG_LENGTH} printable characters, on one line"
+            )
 
-    def change(record: dict[str, Any]) -> None:
+    def changed(record: dict[str, Any]) -> dict[str, Any]:
         kept = [tag for tag in record.get("tags", []) if tag not in remove]
-        record["tags"] = list(dict.fromkeys([*kept, *add]))
+        return record | {"tags": list(dict.fromkeys([*kept, *add]))}
 
-    return _edit(directory, change)["tags"]
+    return _edit(directory, changed)["tags"]
 
 
 def edit_note(directory: Path, text: str) -> None:
-    """Replace the note in a run's record; an empty text removes it.
-
-    Raises:
-        NoRunError: The directory has no run record.
-        CorruptRunError: The run record cannot be read.
-        RunLockedError: Another process works on the run.
-    """
-
-    def change(record: dict[str, Any]) -> None:
-        record["notes"] = text
-
-    _edit(directory, change)
+    """Replace the note in a run's record; raise as `edit_tags`."""
+    _edit(directory, lambda record: record | {"notes": text})
 
 
-def _edit(directory: Path, change: Any) -> dict[str, Any]:
-    if read_record(directory) is None:
-        raise NoRunError(f"{directory} holds no run.json")
+def _edit(directory: Path, changed: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
     with locked(directory):
-        record = read_record(directory)
-        assert record is not None
-        change(record)
+        if (record := read_record(directory)) is None:
+            raise NoRunError(f"{directory} holds no run.json")
+        record = changed(record)
         write_record(directory, record)
     return record
