@@ -20,8 +20,9 @@ from typing import Any
 import torch
 
 from project.runs.interruption import StopFlag
-from project.runs.lifecycle import Result, RunSpec, run
+from project.runs.lifecycle import run
 from project.runs.record import COMPLETED, read_record
+from project.runs.spec import Result, RunSpec
 from project.training.checkpoint import LAST
 from project.training.execute import execute
 

@@ -28,12 +28,7 @@ class CorruptArchiveError(Exception):
 
 @dataclass(frozen=True)
 class ArchivedFile:
-    """A file in an archive.
-
-    Attributes:
-        content: Its bytes.
-        sha256: Their SHA-256 as hex digits.
-    """
+    """The content of a file in an archive, and its SHA-256 as hex digits."""
 
     content: bytes
     sha256: str
@@ -82,11 +77,14 @@ def _files(directory: Path) -> Iterator[Path]:
             yield path
 
 
-def check(archive: RunArchive) -> None:
-    """Check an archive before it is used.
+def unpack(archive: RunArchive, directory: Path) -> None:
+    """Replace what `directory` holds by the files of an archive, whole or not at all.
+
+    The caller must hold the run's lock.
 
     Raises:
-        CorruptArchiveError: A name does not match PLAIN_NAME, or a checksum is wrong.
+        CorruptArchiveError: A file's name is unsafe or its checksum is wrong.
+        OSError: A file cannot be written; the error names a path.
     """
     for name, packed in archive.items():
         if not PLAIN_NAME.fullmatch(name):
@@ -98,18 +96,6 @@ def check(archive: RunArchive) -> None:
             raise CorruptArchiveError(
                 f"{name} was damaged on the way (SHA-256 expected {packed.sha256}, found {found})"
             )
-
-
-def unpack(archive: RunArchive, directory: Path) -> None:
-    """Replace what `directory` holds by the files of an archive, whole or not at all.
-
-    The caller must hold the run's lock.
-
-    Raises:
-        CorruptArchiveError: A file's name is unsafe or its checksum is wrong.
-        OSError: A file cannot be written; the error names a path.
-    """
-    check(archive)
     with replacing_directory(directory) as coming:
         for name, packed in archive.items():
             (coming / name).parent.mkdir(exist_ok=True)

@@ -25,10 +25,7 @@ def sync_directory(directory: Path) -> None:
 
 
 def name_path(error: OSError, path: Path) -> None:
-    """Set the file name of `error` to `path` if the system left it out, as after a failed write.
-
-    An error without an errno is not changed, because a file name would hide its message.
-    """
+    """Set the file name of `error` to `path` if the system left it out, as after a failed write."""
     # An error without a number has its own message, which a file name would hide.
     if error.errno is not None and error.filename is None:
         error.filename = str(path)
@@ -103,10 +100,7 @@ def replacing_directory(directory: Path) -> Iterator[Path]:
 
 
 def finish_replacement(directory: Path) -> None:
-    """Complete or undo a replacement of `directory` that a killed process left half done.
-
-    Does nothing if there is no such replacement.
-    """
+    """Complete or undo a replacement of `directory` that a killed process left half done."""
     coming, old = _beside(directory)
     if old.exists() and not directory.exists():
         # The old one is renamed only once the new one is whole.

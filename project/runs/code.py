@@ -11,7 +11,7 @@ import ast
 import functools
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +35,11 @@ PLATFORM = ("seeding.py", "config/instantiate.py", "training")
 
 
 def fingerprint(targets: Iterable[str]) -> dict[str, Any]:
-    """Return the fingerprints of the code behind dotted names.
-
-    Args:
-        targets: Dotted names of classes or functions, as in `_target_`.
+    """Return the fingerprints of the code behind dotted names of classes or functions.
 
     Returns:
         A dictionary. `definitions`: the SHA-256 of each definition, by `module:name`. `digest`: one
-        SHA-256 over all of them. `platform`: one over this project's code that trains any
-        configuration (PLATFORM).
+        SHA-256 over all of them. `platform`: one over the files of PLATFORM.
     """
     definitions = _definitions(tuple(sorted(set(targets))))
     return {
@@ -54,42 +50,24 @@ def fingerprint(targets: Iterable[str]) -> dict[str, Any]:
 
 
 def targets_of(node: Any) -> list[str]:
-    """Return the values of all keys `_target_` and `prepare` in a configuration, sorted.
-
-    Args:
-        node: A dictionary or list, nested in any way; of other values the result is empty.
-    """
-    return sorted(set(_targets(node)))
-
-
-def _targets(node: Any) -> Iterator[str]:
+    """Return the values of all keys `_target_` and `prepare` in a configuration, sorted."""
+    found: set[str] = set()
     if isinstance(node, dict):
-        for key, value in node.items():
-            if key in ("_target_", "prepare") and isinstance(value, str):
-                yield value
-            yield from _targets(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _targets(value)
+        found.update(node[key] for key in ("_target_", "prepare") if isinstance(node.get(key), str))
+        node = list(node.values())
+    if isinstance(node, list):
+        found.update(*map(targets_of, node))
+    return sorted(found)
 
 
 def changed_definitions(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Return the names of the definitions that differ between two fingerprints, sorted.
-
-    Args:
-        before: A fingerprint from `fingerprint`.
-        now: Another one.
-    """
+    """Return the names of the definitions that differ between two fingerprints, sorted."""
     old, new = before.get("definitions", {}), now.get("definitions", {})
     return sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
 
 
 def file_of(definition: str) -> Path | None:
-    """Return the file that holds a definition now; None if its module is not found.
-
-    Args:
-        definition: `module:name`.
-    """
+    """Return the file that holds `module:name` now; None if its module is not found."""
     return module_path(definition.partition(":")[0])
 
 
@@ -102,7 +80,7 @@ def clear_cache() -> None:
 # A sweep of a thousand runs asks for the same few fingerprints a thousand times.
 @functools.lru_cache(maxsize=256)
 def _definitions(targets: tuple[str, ...]) -> dict[str, str]:
-    return _Reachable(targets).hashes()
+    return dict(sorted(_Reachable(targets).hashes.items()))
 
 
 def _digest(hashes: dict[str, str]) -> str:
@@ -126,29 +104,24 @@ def _digest_of_files(files: tuple[Path, ...], changed: tuple[tuple[int, int], ..
 
 
 def _decides(module: str, path: Path) -> bool:
-    place = place_in_project(path)
-    if place is not None:
+    if (place := place_in_project(path)) is not None:
         return place.parts[0] in DECIDING and place.as_posix() not in NOT_DECIDING
     return is_own(path) and not is_standard_library(module)
 
 
 class _Reachable:
-    """Collects the hashes of all definitions that can be reached from some names.
+    """Collects the SHA-256 of each definition that can be reached from dotted names.
 
-    Args:
-        targets: The dotted names to start from.
+    Attributes:
+        hashes: The SHA-256 by `module:name`.
     """
 
     def __init__(self, targets: Iterable[str]) -> None:
-        self._hashes: dict[str, str] = {}
+        self.hashes: dict[str, str] = {}
         self._modules: dict[str, Module | None] = {}
         self._visited: set[str] = set()
         for target in targets:
             self._visit_dotted(target)
-
-    def hashes(self) -> dict[str, str]:
-        """Return the SHA-256 of each definition, by `module:name`."""
-        return dict(sorted(self._hashes.items()))
 
     def _module(self, name: str) -> Module | None:
         """Return a module that decides results; None for any other."""
@@ -172,8 +145,7 @@ class _Reachable:
         for split in range(len(parts) - 1, 0, -1):
             name = ".".join(parts[:split])
             if module_path(name) is not None:
-                module = self._module(name)
-                if module is not None:
+                if (module := self._module(name)) is not None:
                     self._visit(module, parts[split])
                 return
 
@@ -186,9 +158,9 @@ class _Reachable:
             self._visit_dotted(target)
 
     def _add(self, key: str, nodes: Sequence[ast.stmt], module: Module) -> None:
-        if key in self._hashes or not nodes:
+        if key in self.hashes or not nodes:
             return
-        self._hashes[key] = _sha256(nodes)
+        self.hashes[key] = _sha256(nodes)
         for node in nodes:
             for name in sorted(_names(node)):
                 first = name.partition(".")[0]
@@ -229,10 +201,8 @@ def _names(node: ast.AST) -> set[str]:
     for each in ast.walk(node):
         if isinstance(each, ast.Name):
             found.add(each.id)
-        elif isinstance(each, ast.Attribute):
-            chain = _chain(each)
-            if chain is not None:
-                found.add(chain)
+        elif isinstance(each, ast.Attribute) and (chain := _chain(each)) is not None:
+            found.add(chain)
     return found
 
 

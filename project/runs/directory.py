@@ -9,6 +9,7 @@
 A process that works on the run holds a lock on the file `.seed_<k>.lock` beside it.
 """
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,13 +29,7 @@ EVALUATIONS = "evaluations"  # of a completed run on other data
 
 
 class RunDirectory:
-    """The directory of a run under the output folder; not created before `begin()`.
-
-    Attributes:
-        run: The run's identity: its variant and its seed.
-        outputs: The output folder.
-        path: The path of the directory.
-    """
+    """The directory of a run under the output folder, `path`; not created before `begin()`."""
 
     def __init__(self, run: Run, outputs: Path) -> None:
         self.run = run
@@ -47,7 +42,7 @@ class RunDirectory:
 
         Raises:
             RunLockedError: Another process holds the lock.
-            ConflictError: The directory or a file of the run leads out of the output folder.
+            ConflictError: As `refuse_links_outside`.
         """
         self.refuse_links_outside()
         with locked(self.path):
@@ -58,25 +53,16 @@ class RunDirectory:
 
         The output folder itself may be a link.
         """
-        for path in self._places():
-            refuse_link_outside(path, self.outputs)
-
-    def _places(self) -> Iterator[Path]:
-        """Yield the directory, and each link among the files of the run."""
-        yield self.path
         inside = self.path.iterdir() if self.path.is_dir() else ()
-        for path in (lock_path(self.path), log_path(self.path), *inside):
-            if path.is_symlink():
-                yield path
+        files = (lock_path(self.path), log_path(self.path), *inside)
+        for path in (self.path, *filter(Path.is_symlink, files)):
+            refuse_link_outside(path, self.outputs)
 
     def begin(self, config: dict[str, Any], rerun: bool) -> None:
         """Create the directory, or keep it if it exists; write config.yaml.
 
-        Files that a killed process left half-written are removed.
-
-        Args:
-            config: The resolved configuration.
-            rerun: Move an existing directory to the trash first.
+        With `rerun` an existing directory goes to the trash first. Files that a killed process left
+        half-written are removed.
         """
         if rerun and self.path.exists():
             move_to_trash(self.path, self.outputs)
@@ -87,12 +73,7 @@ class RunDirectory:
 
 
 def refuse_link_outside(path: Path, outputs: Path) -> None:
-    """Raise ConflictError if `path` leads out of the output folder through a link.
-
-    Args:
-        path: A path below the output folder; it need not exist.
-        outputs: The output folder.
-    """
+    """Raise ConflictError if `path`, there or not, leads out of `outputs` through a link."""
     root = outputs.resolve()
     if not path.resolve().is_relative_to(root):
         raise ConflictError(f"{path} leads outside {root} through a symbolic link; remove the link")
@@ -103,16 +84,20 @@ def config_text(config: dict[str, Any]) -> str:
     return yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
 
 
-def move_to_trash(directory: Path, outputs: Path) -> Path:
-    """Move a run directory to `<outputs>/trash`, where no reader of runs looks; delete nothing.
+def place_in_trash(directory: Path, outputs: Path, part: str = "") -> Path:
+    """Return a free path in `<outputs>/trash`, where no reader of runs looks, and make its parent.
 
-    Returns:
-        The new path of the directory.
+    Args:
+        directory: A run directory.
+        outputs: The output folder.
+        part: The part of the run that goes there, for the name; empty for all of it.
     """
     folder = outputs / TRASH / directory.parent.name
     folder.mkdir(parents=True, exist_ok=True)
-    number = 1
-    while (place := folder / f"{directory.name}.{number}").exists():
-        number += 1
-    directory.rename(place)
-    return place
+    names = (f"{directory.name}{part}.{number}" for number in itertools.count(1))
+    return next(place for name in names if not (place := folder / name).exists())
+
+
+def move_to_trash(directory: Path, outputs: Path) -> Path:
+    """Move a run directory to the trash, and return its new path; delete nothing."""
+    return directory.rename(place_in_trash(directory, outputs))

@@ -19,8 +19,7 @@ def settle_initial(config: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         config: `init_from` is the path of a run or of a variant's directory, a dictionary that this
-            function has returned before, or None, with which the configuration is returned as it
-            is. It is not changed in place.
+            function has returned before, or None.
 
     Raises:
         NoRunError: The path holds no completed run of project.train.
@@ -49,12 +48,7 @@ def settle_initial(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def source_directory(place: Path, seed: int) -> Path:
-    """Return the run directory that a path of `init_from` stands for.
-
-    Args:
-        place: A run directory or a variant's directory.
-        seed: Which run to take from a variant's directory.
-    """
+    """Return the run directory `place`, or the run of a seed in the variant's directory `place`."""
     is_variant = not (place / "run.json").exists() and any(place.glob("seed_*"))
     return place / f"seed_{seed}" if is_variant else place
 

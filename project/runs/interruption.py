@@ -1,18 +1,15 @@
 """Handling of Ctrl-C and SIGTERM: the first lets the batch finish, a second ends the process."""
 
 import signal
-from types import FrameType, TracebackType
+from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(BaseException):
-    """A signal has asked the run to stop.
+    """A signal has asked the run to stop; `exit_code` is 128 plus its number.
 
     A BaseException like KeyboardInterrupt, so that `except Exception` does not catch it.
-
-    Args:
-        signal_number: The signal; `exit_code` is 128 plus this number.
     """
 
     def __init__(self, signal_number: int) -> None:
@@ -21,13 +18,7 @@ class Interrupted(BaseException):
 
 
 class StopFlag:
-    """Context manager that remembers a first SIGINT or SIGTERM; a second one ends the process.
-
-    Leaving the `with` block restores the signal handlers.
-
-    Attributes:
-        signal_number: The signal that came; None if none has.
-    """
+    """Context manager that remembers a first SIGINT or SIGTERM; a second one ends the process."""
 
     def __init__(self) -> None:
         self.signal_number: int | None = None
@@ -43,12 +34,7 @@ class StopFlag:
         for each in SIGNALS:
             signal.signal(each, signal.SIG_DFL)
 
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 

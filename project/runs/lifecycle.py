@@ -13,11 +13,11 @@ from typing import Any
 
 from project.runs.atomic import name_path, write_text
 from project.runs.interruption import Interrupted, StopFlag
-from project.runs.log import LogFile, log_failure
+from project.runs.log import log_failure, log_to
 from project.runs.origin import check_stored, check_unchanged, platform_notice
 from project.runs.provenance import provenance, uncommitted_changes
 from project.runs.record import COMPLETED, FAILED, INTERRUPTED, RUNNING, SCHEMA, write_record
-from project.runs.spec import Execute, Result, RunSpec
+from project.runs.spec import Execute, RunSpec
 
 
 class ExitedError(Exception):
@@ -37,10 +37,6 @@ def load_or_run(spec: RunSpec, execute: Execute) -> dict[str, Any]:
 
     With `spec.rerun` the run is executed anew in any case; what its directory holds goes to the
     trash unread.
-
-    Args:
-        spec: The run.
-        execute: The function that executes it.
 
     Raises:
         ConflictError: The directory holds another run, other data or other code were used for it, a
@@ -86,22 +82,18 @@ def run(spec: RunSpec, execute: Execute) -> dict[str, Any]:
 
     The record says `running` at first, then `completed`, `interrupted` or `failed`.
 
-    Args:
-        spec: The run.
-        execute: The function that executes it; its exceptions are recorded and propagate.
-
     Raises:
         ConflictError: The code has changed since the run was prepared.
-        Interrupted: A signal stopped the run.
+        Exception: What `execute` raises; it is recorded.
     """
     check_unchanged(spec)
-    session = _Session(spec)
-    session.write(RUNNING)
-    with StopFlag() as stop, LogFile(spec.directory.path / "run.log"):
+    directory, started = spec.directory.path, time.monotonic()
+    record = _begin(spec)
+    with StopFlag() as stop, log_to(directory / "run.log"):
         try:
             result = execute(spec, stop)
         except Interrupted:
-            session.write(INTERRUPTED)
+            write_record(directory, record | {"status": INTERRUPTED})
             print(
                 f"{spec.run.name}: run the same command again to continue from here",
                 file=sys.stderr,
@@ -111,62 +103,39 @@ def run(spec: RunSpec, execute: Execute) -> dict[str, Any]:
             # On a full disk both may fail; the user must still see the first error.
             with suppress(OSError):
                 log_failure(error)
+            facts = {"status": FAILED, "error": f"{type(error).__name__}: {error}"}
             diverged = {"diverged": True} if isinstance(error, DivergedError) else {}
             with suppress(OSError):
-                session.write(FAILED, error=f"{type(error).__name__}: {error}", **diverged)
+                write_record(directory, record | facts | diverged)
             raise
-    session.add_facts(result)
-    return session.write(
-        COMPLETED,
-        parameters=result.parameters,
-        metrics=result.metrics,
-        seconds={"training": result.training_seconds, "session": session.seconds()},
-        ended=datetime.now(UTC).isoformat(timespec="seconds"),
+    sources, machine = record["provenance"], dict(result.machine)
+    sources["device"] = machine.pop("device", "cpu")
+    sources["machine"] |= machine
+    sources["data"] = spec.data | result.data
+    record |= {
+        "status": COMPLETED,
+        "parameters": result.parameters,
+        "metrics": result.metrics,
+        "seconds": {"training": result.training_seconds, "session": time.monotonic() - started},
+        "ended": datetime.now(UTC).isoformat(timespec="seconds"),
         **result.facts,
-    )
+    }
+    write_record(directory, record)
+    return record
 
 
-class _Session:
-    """One attempt at a run: when it began, and its provenance.
-
-    Args:
-        spec: The run; its directory is created or kept, and config.yaml is written.
-    """
-
-    def __init__(self, spec: RunSpec) -> None:
-        self.spec = spec
-        self.began = datetime.now(UTC)
-        self._started = time.monotonic()
-        spec.directory.begin(spec.config, spec.rerun)
-        self.sources = provenance(spec.threads) | {"code": spec.code, "data": spec.data}
-        if spec.accepts_code:
-            self.sources["code_accepted"] = True
-        if self.sources["git"]["dirty"] and (diff := uncommitted_changes()):
-            write_text(spec.directory.path / "code.diff", diff)
-
-    def add_facts(self, result: Result) -> None:
-        """Add to the provenance what is known only after the execution."""
-        machine = dict(result.machine)
-        self.sources["device"] = machine.pop("device", "cpu")
-        self.sources["machine"] |= machine
-        self.sources["data"] = self.spec.data | result.data
-
-    def seconds(self) -> float:
-        """Return the seconds since the attempt began."""
-        return time.monotonic() - self._started
-
-    def write(self, status: str, **facts: Any) -> dict[str, Any]:
-        """Write run.json and return its content."""
-        record = _record(self.spec, status, self.sources, self.began) | facts
-        write_record(self.spec.directory.path, record)
-        return record
-
-
-def _record(spec: RunSpec, status: str, sources: dict[str, Any], began: datetime) -> dict[str, Any]:
-    config = spec.config
-    return {
+def _begin(spec: RunSpec) -> dict[str, Any]:
+    """Create or keep the directory of a run, write its record, and return that."""
+    config, began = spec.config, datetime.now(UTC)
+    spec.directory.begin(config, spec.rerun)
+    sources = provenance(spec.threads) | {"code": spec.code, "data": spec.data}
+    if spec.accepts_code:
+        sources["code_accepted"] = True
+    if sources["git"]["dirty"] and (diff := uncommitted_changes()):
+        write_text(spec.directory.path / "code.diff", diff)
+    record = {
         "schema": SCHEMA,
-        "status": status,
+        "status": RUNNING,
         "command": spec.command,
         "model": spec.run.model,
         "data": spec.data.get("name", spec.command),
@@ -184,15 +153,12 @@ def _record(spec: RunSpec, status: str, sources: dict[str, Any], began: datetime
         "overrides": list(spec.overrides),
         "provenance": sources,
     }
+    write_record(spec.directory.path, record)
+    return record
 
 
 def summary(record: Mapping[str, Any], directory: Path) -> str:
-    """Return one line about the result of a completed run.
-
-    Args:
-        record: The run record.
-        directory: The run directory.
-    """
+    """Return one line about the result of a completed run."""
     name = record["metric"]["name"]
     value = record["metrics"].get(f"test/{name}")
     is_number = isinstance(value, int | float)
@@ -204,11 +170,9 @@ def summary(record: Mapping[str, Any], directory: Path) -> str:
 
 
 def metric_text(name: str, value: float) -> str:
-    """Return a metric's value as text: errors and accuracies in percent, others with four digits.
+    """Return the value of a metric, named without its stage, as text: `2.26 %` or `0.9877`.
 
-    Args:
-        name: The metric's name without its stage.
-        value: Its value; a share of 1 for errors and accuracies.
+    Errors and accuracies are shares of 1, and shown in percent.
     """
     is_share = name.split("_")[-1] in ("error", "accuracy")
     return f"{100 * value:.2f} %" if is_share else f"{value:.4g}"

@@ -33,20 +33,16 @@ def locked(directory: Path) -> Iterator[None]:
             f"{directory} is being worked on by {holder(directory)}; wait for it, or stop it"
         ) from None
     try:
-        # In the lock file, because run.json is written only seconds later.
-        _name_holder(path)
+        try:
+            # In the lock file, because run.json is written only seconds later.
+            path.write_text(f"{os.getpid()}\n{socket.gethostname()}\n")
+        except OSError as error:
+            name_path(error, path)
+            raise
         finish_replacement(directory)
         yield
     finally:
         lock.release()
-
-
-def _name_holder(lock: Path) -> None:
-    try:
-        lock.write_text(f"{os.getpid()}\n{socket.gethostname()}\n")
-    except OSError as error:
-        name_path(error, lock)
-        raise
 
 
 def lock_path(directory: Path) -> Path:
@@ -57,20 +53,13 @@ def lock_path(directory: Path) -> Path:
 def log_path(directory: Path) -> Path:
     """Return the file that holds what a sweep's job printed, until its run is completed.
 
-    It is beside the directory, like the lock file, because the job may fail before it creates the
-    directory.
+    The job may fail before it creates the directory.
     """
     return directory.with_name(f".{directory.name}.log")
 
 
 def holder(directory: Path) -> str:
-    """Return text that names the process that holds the lock of a run, or the last one that did.
-
-    The text has `?` for process and host if the lock file cannot be read.
-
-    Args:
-        directory: The run directory.
-    """
+    """Return text that names the process that holds the lock of a run, or the last one that did."""
     try:
         process, host = lock_path(directory).read_text(errors="replace").split()
     except (OSError, ValueError):  # missing, or just being written

@@ -25,15 +25,16 @@ def check_stored(spec: RunSpec) -> dict[str, Any] | None:
     """
     directory = spec.directory.path
     record = read_record(directory)
-    if record is not None:
-        if record["name"] != spec.run.name:
-            raise ConflictError(
-                f"{directory} holds another run, {record['name']}; move it to the directory of "
-                "that name, or pass rerun=true"
-            )
-        _check_source(spec, record, directory)
-        if not spec.accepts_code and is_other_code(spec, record):
-            raise ConflictError(_other_code(spec, {directory: record}))
+    if record is None:
+        return None
+    if record["name"] != spec.run.name:
+        raise ConflictError(
+            f"{directory} holds another run, {record['name']}; move it to the directory of that "
+            "name, or pass rerun=true"
+        )
+    _check_source(spec, record, directory)
+    if _is_refused(spec, record):
+        raise ConflictError(_other_code(spec, {directory: record}))
     return record
 
 
@@ -48,7 +49,6 @@ def check_variant(spec: RunSpec, remade: Collection[Path] = ()) -> None:
 
     Raises:
         ConflictError: Runs were made with other data or, unless `spec.accepts_code`, other code.
-            The message names them and what changed.
     """
     directory = spec.directory.path
     remade = {*remade, directory} if spec.rerun else set(remade)
@@ -59,7 +59,7 @@ def check_variant(spec: RunSpec, remade: Collection[Path] = ()) -> None:
         with suppress(CorruptRunError):
             if (record := read_record(path)) is not None:
                 _check_source(spec, record, path)
-                if not spec.accepts_code and is_other_code(spec, record):
+                if _is_refused(spec, record):
                     others[path] = record
     if others:
         raise ConflictError(_other_code(spec, others))
@@ -81,14 +81,9 @@ def check_unchanged(spec: RunSpec) -> None:
         )
 
 
-def is_other_code(spec: RunSpec, record: Mapping[str, Any]) -> bool:
-    """Return whether a stored run was made with other code than the present.
-
-    Args:
-        spec: The run, with the fingerprints of the present code.
-        record: The record of the stored run.
-    """
-    return _code(record).get("digest") != spec.code["digest"]
+def _is_refused(spec: RunSpec, record: Mapping[str, Any]) -> bool:
+    """Return whether a stored run was made with other code, which is not accepted."""
+    return not spec.accepts_code and _code(record).get("digest") != spec.code["digest"]
 
 
 def _code(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,14 +103,12 @@ def _check_source(spec: RunSpec, record: Mapping[str, Any], directory: Path) -> 
 
 def _other_code(spec: RunSpec, others: Mapping[Path, Mapping[str, Any]]) -> str:
     """Return a message: which runs were made with other code, what changed, what to type."""
-    first = next(iter(others.values()))
+    path, first = next(iter(others.items()))
     before = _code(first)
     seeds = ",".join(str(record["seed"]) for record in others.values())
-    which = (
-        next(iter(others)) if len(others) == 1 else f"{spec.directory.path.parent} (seed {seeds})"
-    )
-    were = "was" if len(others) == 1 else "were"
-    again = "the run" if len(others) == 1 else "them"
+    which, were, again = f"{path.parent} (seed {seeds})", "were", "them"
+    if len(others) == 1:
+        which, were, again = str(path), "was", "the run"
     return "\n".join(
         [
             f"{which} {were} made with code that has changed since:",
@@ -151,17 +144,9 @@ def _diff_command(
 
 
 def platform_notice(spec: RunSpec, records: Sequence[Mapping[str, Any]]) -> str | None:
-    """Return a line that counts the runs trained by another version of the platform's code.
+    """Return a line that counts the runs trained by another version of `code.PLATFORM`.
 
-    The platform is this project's code that trains any configuration (`code.PLATFORM`). Such runs
-    are not refused.
-
-    Args:
-        spec: A run, with the fingerprints of the present code.
-        records: The records of completed runs.
-
-    Returns:
-        None if all runs were trained by the present version.
+    None if there are no such runs. They are not refused.
     """
     now = spec.code["platform"]
     count = sum(_code(record).get("platform") != now for record in records)

@@ -77,40 +77,28 @@ def prepare_data(config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
             dictionaries, or the section lacks a value that the model needs.
         DataError: The data are not available.
     """
-    section = config["data"]
-    if section.get("prepare") is None:
-        return _with_shape(config, section), {}
-    result = locate("data.prepare", section["prepare"])(section)
-    if not (isinstance(result, tuple) and [type(each) for each in result] == [dict, dict]):
-        raise ConfigurationError(
-            f"data.prepare={section['prepare']}: must return the settled section and facts about "
-            f"the data, two dictionaries, not {type(result).__name__}"
-        )
-    settled, facts = result
-    return _with_shape(config, settled), facts
-
-
-def _with_shape(config: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-    """Return the configuration with settled data and a model that has the data's shape."""
-    model = config.get("model")
-    if model is not None:
-        open_keys = sorted(key for key in SETTLED if key in model and model[key] is None)
-        missing = [key for key in open_keys if data.get(key) is None]
-        if missing:
+    data, model = config["data"], config.get("model")
+    facts: dict[str, Any] = {}
+    if (prepare := data.get("prepare")) is not None:
+        result = locate("data.prepare", prepare)(data)
+        if not (isinstance(result, tuple) and [type(each) for each in result] == [dict, dict]):
             raise ConfigurationError(
-                f"model.{missing[0]}: is null, and data={data['name']} does not set it; give a "
-                "number"
+                f"data.prepare={prepare}: must return the settled section and facts about the "
+                f"data, two dictionaries, not {type(result).__name__}"
             )
-        model = model | {key: data[key] for key in open_keys}
-    return config | {"data": data, "model": model}
+        data, facts = result
+    for key in sorted(SETTLED):
+        if model is not None and model.get(key, "") is None:
+            if data.get(key) is None:
+                raise ConfigurationError(
+                    f"model.{key}: is null, and data={data['name']} does not set it; give a number"
+                )
+            model = model | {key: data[key]}
+    return config | {"data": data, "model": model}, facts
 
 
 def deciding_targets(config: dict[str, Any]) -> list[str]:
-    """Return the dotted names of the classes and functions that decide a run's result, sorted.
-
-    Raises:
-        ConfigurationError: As `with_engine`.
-    """
+    """Return the dotted names of what decides a run's result, sorted; raise as `with_engine`."""
     sections = {key: value for key, value in with_engine(config).items() if key not in IGNORED}
     sections["callbacks"] = deciding_callbacks(config.get("callbacks"))
     return targets_of(sections)
@@ -126,13 +114,10 @@ def files_to_send(config: dict[str, Any]) -> dict[str, bytes]:
         The content of each file, by its path in the data folder.
 
     Raises:
-        ConfigurationError: The module of `data.prepare` cannot be imported, or as its function.
-        DataError: The data are not available.
-        CorruptRunError: The record of the run of `init_from` cannot be read.
+        ConfigurationError, DataError, CorruptRunError: As `prepare_run`.
     """
     files: dict[str, bytes] = {}
-    prepare = config["data"].get("prepare")
-    if prepare is not None:
+    if (prepare := config["data"].get("prepare")) is not None:
         module = locate("data.prepare", prepare.rpartition(".")[0])
         function = getattr(module, "files_to_send", None)
         files = function(config["data"]) if function is not None else {}

@@ -4,11 +4,13 @@ import json
 import os
 import platform
 import subprocess
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PROJECT = Path(__file__).resolve().parents[1]
+from project.config.source import PROJECT
+
 PACKAGES = (
     "torch", "torchvision", "pytorch-lightning", "torchmetrics", "hydra-core", "omegaconf", "numpy",
 )  # fmt: skip
@@ -44,11 +46,8 @@ def _git(repository: Path, *arguments: str) -> str:
 def git_state(repository: Path = PROJECT) -> dict[str, Any]:
     """Return the git state of the code: `{"commit": 40 hex digits, "dirty": bool}`.
 
-    Both values are None if git is missing or the code is in no repository.
-
-    Args:
-        repository: A folder in the repository. In a copy of the code that was sent to another
-            machine, the state of the original.
+    Both values are None if git is missing or the code is in no repository. Of a copy of the code
+    that was sent to another machine, it is the state of the original.
     """
     sent_from = repository / SENT_FROM
     if sent_from.exists():
@@ -62,11 +61,7 @@ def git_state(repository: Path = PROJECT) -> dict[str, Any]:
 
 
 def uncommitted_changes(repository: Path = PROJECT) -> str:
-    """Return `git diff HEAD` of the code.
-
-    Returns:
-        Empty if there is no change, no git, or the diff is longer than MAX_DIFF_BYTES.
-    """
+    """Return `git diff HEAD` of the code; empty without git, or if longer than MAX_DIFF_BYTES."""
     try:
         diff = _git(repository, "diff", "HEAD", "--", ".")
     except (OSError, subprocess.SubprocessError):
@@ -83,21 +78,15 @@ def package_version(package: str) -> str | None:
 
 
 def _processor() -> str:
-    try:
+    with suppress(OSError):  # only Linux has this file
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
     return platform.processor() or platform.machine()
 
 
 def provenance(threads: int) -> dict[str, Any]:
-    """Return the provenance that is known before a run begins: git, versions, machine, threads.
-
-    Args:
-        threads: The number of threads that the run will compute with.
-    """
+    """Return the provenance that is known before a run begins: git, versions, machine, threads."""
     environment = {
         name: value
         for name, value in os.environ.items()

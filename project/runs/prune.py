@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from project.runs.directory import TRASH, move_to_trash
+from project.runs.directory import move_to_trash, place_in_trash
 from project.runs.lock import locked
 from project.runs.record import RunLockedError
 
@@ -15,15 +15,8 @@ CHECKPOINTS = "*.ckpt*"
 
 @dataclass(frozen=True)
 class Pruned:
-    """Result of pruning a run.
+    """The bytes that were moved, or would be in a dry run; and why the run stays, if it does."""
 
-    Attributes:
-        directory: The run directory.
-        size: Bytes that were moved, or would be in a dry run.
-        kept_because: Why the run stays; empty if it does not.
-    """
-
-    directory: Path
     size: int
     kept_because: str = ""
 
@@ -60,28 +53,20 @@ def prune_run(directory: Path, outputs: Path, only_checkpoints: bool, dry: bool)
     """
     checkpoints = sorted(directory.glob(CHECKPOINTS))
     if only_checkpoints and not checkpoints:
-        return Pruned(directory, 0, "has no checkpoint")
+        return Pruned(0, "has no checkpoint")
     try:
         with locked(directory):
-            size = (
-                sum(path.stat().st_size for path in checkpoints)
-                if only_checkpoints
-                else directory_size(directory)
-            )
-            if not dry and only_checkpoints:
-                _move_checkpoints(checkpoints, directory, outputs)
-            elif not dry:
-                move_to_trash(directory, outputs)
+            if not only_checkpoints:
+                size = directory_size(directory)
+                if not dry:
+                    move_to_trash(directory, outputs)
+                return Pruned(size)
+            size = sum(path.stat().st_size for path in checkpoints)
+            if not dry:
+                place = place_in_trash(directory, outputs, ".checkpoints")
+                place.mkdir()
+                for path in checkpoints:
+                    path.rename(place / path.name)
+            return Pruned(size)
     except RunLockedError as error:
-        return Pruned(directory, 0, str(error))
-    return Pruned(directory, size)
-
-
-def _move_checkpoints(checkpoints: list[Path], directory: Path, outputs: Path) -> None:
-    folder = outputs / TRASH / directory.parent.name / f"{directory.name}.checkpoints"
-    number = 1
-    while (place := folder.with_name(f"{folder.name}.{number}")).exists():
-        number += 1
-    place.mkdir(parents=True)
-    for path in checkpoints:
-        path.rename(place / path.name)
+        return Pruned(0, str(error))

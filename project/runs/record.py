@@ -14,19 +14,8 @@ COMPLETED, RUNNING, FAILED, INTERRUPTED = "completed", "running", "failed", "int
 STATUSES = (COMPLETED, RUNNING, FAILED, INTERRUPTED)
 WAY_OUT = "move that directory aside, or pass rerun=true, to run it again"
 
-KEYS: dict[str, type] = {
-    "seed": int,
-    "config": dict,
-    "name": str,
-    "variant": str,
-    "provenance": dict,
-}
-KEYS_OF_COMPLETED: dict[str, type] = {
-    "parameters": int,
-    "metric": dict,
-    "metrics": dict,
-    "seconds": dict,
-}
+KEYS = {"seed": int, "config": dict, "name": str, "variant": str, "provenance": dict}
+KEYS_OF_COMPLETED = {"parameters": int, "metric": dict, "metrics": dict, "seconds": dict}
 
 
 class NoRunError(Exception):
@@ -86,11 +75,7 @@ def _lacking(record: dict[str, Any]) -> list[str]:
 
 
 def completed_record(directory: Path) -> dict[str, Any] | None:
-    """Return the record of a completed run; None if there is none or the run is not completed.
-
-    Raises:
-        CorruptRunError: run.json is no JSON, has another schema, or lacks a key.
-    """
+    """Return the record of a completed run, else None; raise as `read_record`."""
     record = read_record(directory)
     return record if record is not None and record["status"] == COMPLETED else None
 

@@ -17,7 +17,7 @@ class RunSpec:
     Attributes:
         command: `train` or `disk`.
         config: The resolved configuration, as plain values; stored in config.yaml.
-        run: The run's identity: its variant and its seed.
+        run: The run's identity.
         outputs: The output folder.
         threads: How many threads to compute with.
         data: Facts about the data that are known before they are read: `dataset`, `fetched_from`,
@@ -51,12 +51,7 @@ class RunSpec:
         return RunDirectory(self.run, self.outputs)
 
     def at_seed(self, seed: int, overrides: Sequence[str]) -> "RunSpec":
-        """Return a copy for the same variant at another seed.
-
-        Args:
-            seed: The seed.
-            overrides: The overrides that lead to the new run.
-        """
+        """Return the run of the same variant at another seed, to which `overrides` lead."""
         return replace(
             self,
             config=self.config | {"seed": seed},

@@ -4,9 +4,6 @@ STAGES = ("train", "val", "test")
 
 
 def tag(metric: str) -> str:
-    """Return `error/train` for `train/error`, so that TensorBoard shows a metric's stages together.
-
-    A name that does not begin with a stage is returned as it is.
-    """
+    """Return `error/train` for `train/error`: TensorBoard then shows a metric's stages together."""
     stage, _, quantity = metric.partition("/")
     return f"{quantity}/{stage}" if stage in STAGES and quantity else metric

@@ -40,16 +40,13 @@ class History:
     """A study with all its trials so far.
 
     Attributes:
-        study: The study's name.
         objective: The metric that is optimised.
         seeds: The seeds at which each trial runs.
         words: The overrides that all trials have in common.
         space: The distribution of each searched key, as text.
-        sampler: The class of Optuna's sampler.
-        pruner: The class of Optuna's pruner.
         versions: The versions of the packages that search.
         trials: The trials, in the order in which they began.
-        direction: `min` or `max`: whether low or high values of the objective are better.
+        direction: `min` or `max`.
     """
 
     study: str

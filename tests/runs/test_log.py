@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from project.runs.log import LogFile, log_failure
+from project.runs.log import log_failure, log_to
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +22,7 @@ def level_as_before() -> Iterator[None]:
 def test_lines_go_to_the_file_as_long_as_it_is_entered(tmp_path: Path) -> None:
     log, root = logging.getLogger("a.module"), logging.getLogger()
     handlers = list(root.handlers)
-    with LogFile(tmp_path / "run.log"):
+    with log_to(tmp_path / "run.log"):
         log.info("inside")
     log.error("outside")
     (line,) = (tmp_path / "run.log").read_text().splitlines()
@@ -32,7 +32,7 @@ def test_lines_go_to_the_file_as_long_as_it_is_entered(tmp_path: Path) -> None:
 
 def test_a_second_session_appends(tmp_path: Path) -> None:
     for word in ("first", "second"):
-        with LogFile(tmp_path / "run.log"):
+        with log_to(tmp_path / "run.log"):
             logging.getLogger().info(word)
     text = (tmp_path / "run.log").read_text()
     assert [line.split()[-1] for line in text.splitlines()] == ["first", "second"]
@@ -43,7 +43,7 @@ def test_a_line_that_cannot_be_written_is_an_error_and_no_handler_stays() -> Non
     handlers, excepthook = list(root.handlers), threading.excepthook
 
     def write() -> None:
-        with LogFile(Path("/dev/full")):
+        with log_to(Path("/dev/full")):
             logging.getLogger().info("a line")
 
     with pytest.raises(OSError, match="No space left"):
@@ -71,7 +71,7 @@ def test_a_bug_keeps_its_traceback_and_a_message_has_none(
     def fail() -> None:
         raise error
 
-    with LogFile(tmp_path / "run.log"):
+    with log_to(tmp_path / "run.log"):
         try:
             fail()
         except Exception as caught:
@@ -87,7 +87,7 @@ def test_a_failure_in_a_thread_is_a_line_of_the_log(
     def fail() -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    with LogFile(tmp_path / "run.log"):
+    with log_to(tmp_path / "run.log"):
         thread = threading.Thread(target=fail, name="the writer")
         thread.start()
         thread.join()
