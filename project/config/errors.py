@@ -1,7 +1,7 @@
 """Errors about refused input, whose messages say what is wrong and what to type instead."""
 
-import difflib
 from collections.abc import Iterable, Sequence
+from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,10 +28,6 @@ class ConflictError(Exception):
 def suggest(key: str, known: Iterable[str]) -> str:
     """Return the end of a message about an unknown key.
 
-    Args:
-        key: The key that was typed.
-        known: The keys that exist.
-
     Returns:
         `; did you mean 'optimizer.lr'?` if a known key is similar, else the list of known keys;
         empty if there are none, or more than MAX_LISTED.
@@ -49,15 +45,12 @@ def _misspelt(key: str, known: Sequence[str]) -> str | None:
     best, best_ratio = None, 0.0
     for each in known:
         other_section, _, other_name = each.rpartition(".")
-        sections, names = _ratio(section, other_section), _ratio(name, other_name)
+        sections = SequenceMatcher(None, section, other_section).ratio()
+        names = SequenceMatcher(None, name, other_name).ratio()
         enough = IN_ITS_SECTION if section and section == other_section else ANYWHERE
         if sections >= ANYWHERE and names >= enough and sections + names > best_ratio:
             best, best_ratio = each, sections + names
     return best
-
-
-def _ratio(one: str, other: str) -> float:
-    return difflib.SequenceMatcher(None, one, other).ratio()
 
 
 def _misplaced(key: str, known: Sequence[str]) -> str | None:
@@ -67,38 +60,24 @@ def _misplaced(key: str, known: Sequence[str]) -> str | None:
     return next(right, section if section in known else None)
 
 
-def format_validation_error(
-    error: "ValidationError", values: dict[str, Any], prefix: str = ""
-) -> ConfigurationError:
-    """Return pydantic's error as a ConfigurationError with one line for each broken rule.
-
-    Args:
-        error: The error that pydantic raised.
-        values: The section that pydantic validated.
-        prefix: The section's dotted place in the configuration with a final dot; empty for all.
-    """
+def format_validation_error(error: "ValidationError", values: dict[str, Any]) -> ConfigurationError:
+    """Return pydantic's error about `values` as one with a line for each broken rule."""
     lines: dict[str, str] = {}
     for problem in error.errors():
-        parts = _keys(problem["loc"], values)
-        key = prefix + ".".join(parts)
-        if key not in lines:  # else it is about another branch of the same union
-            lines[key] = _line(problem, key, parts, values, prefix)
+        key = ".".join(_keys(problem["loc"], values))
+        # A second problem of a key is about another branch of the same union.
+        lines.setdefault(key, _line(problem, key, values))
     return ConfigurationError("\n".join(lines.values()))
 
 
-def _line(problem: Any, key: str, parts: Sequence[str], values: dict[str, Any], prefix: str) -> str:
+def _line(problem: Any, key: str, values: dict[str, Any]) -> str:
     if problem["type"] == "extra_forbidden":
-        own = ".".join(parts)
-        known = {
-            prefix + each for each in _all_keys(values) if not f"{own}.".startswith(f"{each}.")
-        }
+        known = {each for each in _all_keys(values) if not f"{key}.".startswith(f"{each}.")}
         return f"unknown key '{key}'{suggest(key, known)}"
     if problem["type"] == "missing":
         return f"{key}: is missing"
     rule = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    if not parts:  # a rule between sections names its keys itself
-        return rule
-    value = _value(parts, values)
+    value = problem["input"]
     return f"{key}: {rule}" if isinstance(value, dict) else f"{key}={value}: {rule}"
 
 
@@ -114,16 +93,6 @@ def _keys(location: Sequence[int | str], values: dict[str, Any]) -> list[str]:
         elif isinstance(node, dict) and part is location[-1]:
             parts.append(str(part))  # the missing key
     return parts
-
-
-def _value(parts: Sequence[str], values: dict[str, Any]) -> Any:
-    node: Any = values
-    for part in parts:
-        if isinstance(node, list):
-            node = node[int(part)]
-        elif isinstance(node, dict):
-            node = node.get(part)
-    return node
 
 
 def _all_keys(values: dict[str, Any], prefix: str = "") -> set[str]:

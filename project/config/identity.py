@@ -7,7 +7,6 @@ project, or of the user's own code, is left out too: adding an option renames no
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,15 +86,13 @@ def canonical(value: Any) -> Any:
 
 def flatten(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return a configuration as one dict with dotted keys; lists and empty sections are values."""
-    return dict(_flat(node, prefix))
-
-
-def _flat(node: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    flat: dict[str, Any] = {}
     for key, value in node.items():
         if isinstance(value, dict) and value:
-            yield from _flat(value, f"{prefix}{key}.")
+            flat |= flatten(value, f"{prefix}{key}.")
         else:
-            yield f"{prefix}{key}", value
+            flat[f"{prefix}{key}"] = value
+    return flat
 
 
 def identity_settings(config: dict[str, Any]) -> dict[str, Any]:
@@ -104,7 +101,7 @@ def identity_settings(config: dict[str, Any]) -> dict[str, Any]:
     Seeds of `seeds.*` that are not None are part of it, the run's own seed is not.
 
     Raises:
-        TypeError: The configuration holds other values than plain ones.
+        TypeError: As `canonical`.
     """
     config = _without_shape(config)
     settings = {key: _section(key, value) for key, value in config.items() if key not in IGNORED}
@@ -120,11 +117,7 @@ def identity_settings(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_shape(config: dict[str, Any]) -> dict[str, Any]:
-    """Leave out the keys of SHAPE in `data` and `model`.
-
-    Those that the data's constructor takes, and those of the model that differ from the data's, are
-    kept.
-    """
+    """Leave out the keys of SHAPE that the data's constructor does not take, and their copies."""
     data, model = config.get("data"), config.get("model")
     if not isinstance(data, dict):
         return config
@@ -168,21 +161,16 @@ def _without_defaults(node: Any) -> Any:
         return [_without_defaults(each) for each in node]
     if not isinstance(node, dict):
         return node
-    defaults = _literal_defaults(node.get("_target_"))
+    target, defaults = node.get("_target_"), {}
+    definition = find_definition(target) if isinstance(target, str) else None
+    if definition is not None and is_own(definition.path):
+        parameters = constructor_parameters(target)
+        defaults = parameters.defaults if parameters is not None else {}
     return {
         key: _without_defaults(value)
         for key, value in node.items()
         if key not in defaults or not _equal(value, defaults[key])
     }
-
-
-def _literal_defaults(target: Any) -> dict[str, Any]:
-    """Return the defaults of a class of the project or the user; empty for a library's class."""
-    definition = find_definition(target) if isinstance(target, str) else None
-    if definition is None or not is_own(definition.path):
-        return {}
-    parameters = constructor_parameters(target)
-    return parameters.defaults if parameters is not None else {}
 
 
 def _equal(value: Any, default: Any) -> bool:
@@ -202,7 +190,7 @@ class Run:
         model: The model's name, or the task's if it has a net of its own.
         data: The name of the data in the run's name; None if they are left out of it.
         settings: The part of the configuration that decides the result, in canonical form.
-        seed: The run's seed.
+        seed: The seed.
     """
 
     model: str
@@ -235,7 +223,7 @@ def identify(config: dict[str, Any]) -> Run:
     """Return the run that a resolved configuration of project.train describes.
 
     Raises:
-        TypeError: As `identity_settings`.
+        TypeError: The configuration holds other values than plain ones.
     """
     model = config.get("model") or {}
     data = config["data"]
@@ -252,10 +240,7 @@ def identify(config: dict[str, Any]) -> Run:
 
 
 def seeds_of(config: dict[str, Any]) -> dict[str, int]:
-    """Return the seed of each source of chance (data, init, order).
-
-    This is the one in `seeds.<source>`, or the run's seed if that is None.
-    """
+    """Return the seed of each source of chance: `seeds.<source>`, or the run's if that is None."""
     seeds = config.get("seeds") or {}
     chosen = {name: seeds.get(name) for name in SEED_SOURCES}
     return {name: config["seed"] if seed is None else seed for name, seed in chosen.items()}

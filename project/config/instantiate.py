@@ -8,6 +8,7 @@ import importlib
 import inspect
 import json
 import operator
+import traceback
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,8 @@ from project.config.keys import SUPPLIED, arguments
 
 SCALARS = (bool, int, float, str, type(None))
 CONTAINERS = (list, tuple, dict, Sequence, Mapping)
+TENSOR = "<class 'torch.Tensor'>"
+VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def locate(place: str, target: str) -> Any:
@@ -100,8 +103,7 @@ def build(kind: str, place: str, section: dict[str, Any], base: type, given: dic
     Raises:
         ConfigurationError: A rule is broken; the message names the key and the rule.
     """
-    target = find_class(place, section, base)
-    return call(kind, place, target, arguments(kind, section), given)
+    return call(kind, place, find_class(place, section, base), arguments(kind, section), given)
 
 
 def build_by_function(
@@ -109,16 +111,7 @@ def build_by_function(
 ) -> Any:
     """Build the object that a section describes, where `_target_` may also name a function.
 
-    Args:
-        kind: The kind of section: model, task, data, ...
-        place: The section's dotted place in the configuration.
-        section: The section's content.
-        base: The required class of the result.
-        given: Arguments from the platform, by name; a constructor or function gets those that it
-            has as parameters.
-
-    Raises:
-        ConfigurationError: A rule is broken; the message names the key and the rule.
+    Arguments and errors are those of `build`; a function must return an object of `base`.
     """
     target = locate(f"{place}._target_", section["_target_"])
     if isinstance(target, type):
@@ -140,24 +133,24 @@ def call(
     """Call a constructor or function, and return its result.
 
     Args:
-        kind: The kind of section: model, task, data, ...
-        place: The section's dotted place in the configuration, for messages.
+        kind: The kind of section.
+        place: The section's dotted place.
         target: The constructor or function.
         keys: Arguments from the section; objects that they describe in turn are built first.
-        given: Arguments from the platform, of which `target` gets those that it has as parameters.
+        given: Arguments from the platform.
 
     Raises:
         ConfigurationError: A key or type is wrong, or `target` raised an error. Errors that have an
             `exit_code` are raised as they are.
     """
-    names, is_open = parameter_names(target)
+    parameters = _parameters(target)
     check_types(place, target, keys)
     values = {key: _nested(f"{place}.{key}", value) for key, value in keys.items()}
-    handed = {key: value for key, value in given.items() if key in names}
+    handed = {key: value for key, value in given.items() if key in parameters}
     try:
         inspect.signature(target).bind(**(values | handed))
     except TypeError:
-        _refuse_keys(kind, place, target, values, names, is_open)
+        _refuse_keys(kind, place, target, values)
     except ValueError:  # a class written in C has no signature
         pass
     try:
@@ -165,72 +158,52 @@ def call(
     except Exception as error:
         if hasattr(error, "exit_code"):
             raise
-        raise ConfigurationError(_constructor_message(place, target, names, error)) from error
+        raise ConfigurationError(_constructor_message(place, target, error)) from error
 
 
-def parameter_names(target: Callable[..., Any]) -> tuple[list[str], bool]:
-    """Return the parameter names of a constructor, and whether it accepts any further keyword.
-
-    Without a signature (a class written in C) this is an empty list and True.
-    """
+def _parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """Return the named parameters of a constructor; none of a class written in C."""
     try:
-        parameters = inspect.signature(target).parameters.values()
+        parameters = inspect.signature(target).parameters
     except (TypeError, ValueError):
-        return [], True
-    is_open = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters)
-    variable = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    return [each.name for each in parameters if each.kind not in variable], is_open
+        return {}
+    return {name: each for name, each in parameters.items() if each.kind not in VARIABLE}
 
 
-def _refuse_keys(
-    kind: str,
-    place: str,
-    target: Callable[..., Any],
-    values: dict[str, Any],
-    names: list[str],
-    is_open: bool,
-) -> None:
+def _refuse_keys(kind: str, place: str, target: Callable[..., Any], values: dict[str, Any]) -> None:
     """Raise ConfigurationError for the first key that `target` does not accept, or needs."""
-    supplied = SUPPLIED.get(kind, frozenset())
-    known = {f"{place}.{name}" for name in names if name not in supplied}
+    parameters, supplied = _parameters(target), SUPPLIED.get(kind, frozenset())
+    signature = inspect.signature(target).parameters.values()
+    is_open = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in signature)
+    known = {f"{place}.{name}" for name in parameters.keys() - supplied}
     for key in values:
-        if key not in names and not is_open:
+        if key not in parameters and not is_open:
             nearest = suggest(f"{place}.{key}", known)
             raise ConfigurationError(f"unknown key '{place}.{key}' for {_name(target)}{nearest}")
-    for each in inspect.signature(target).parameters.values():
-        required = each.default is inspect.Parameter.empty
-        if required and each.name in names and each.name not in {*values, *supplied}:
-            raise ConfigurationError(f"{place}.{each.name}: is missing ({_name(target)} needs it)")
+    for name, each in parameters.items():
+        if each.default is inspect.Parameter.empty and name not in {*values, *supplied}:
+            raise ConfigurationError(f"{place}.{name}: is missing ({_name(target)} needs it)")
 
 
-def _constructor_message(place: str, target: Any, names: list[str], error: Exception) -> str:
-    """Return a message about an error of a constructor.
+def _constructor_message(place: str, target: Any, error: Exception) -> str:
+    """Return a message about an error of a constructor, with its place in the configuration.
 
-    A ValueError about a parameter gets its place (`model.hidden must be at least 1, got 0`); any
-    other error is described with its file and line.
+    A ValueError may begin with a parameter's name (`hidden must be at least 1, got 0`).
     """
     text = str(error)
-    if isinstance(error, ValueError) and text.split(" ")[0] in names:
+    if isinstance(error, ValueError) and text.split(" ")[0] in _parameters(target):
         return f"{place}.{text}"
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = ""
-    if trace is not None:
-        where = f" ({trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno})"
-    return f"{place}: {_name(target)} raised {type(error).__name__}: {text}{where}"
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"{place}: {_name(target)} raised {type(error).__name__}: {text} ({frame.filename}, line "
+        f"{frame.lineno})"
+    )
 
 
 def check_types(place: str, target: Callable[..., Any], keys: dict[str, Any]) -> None:
-    """Check values against the type annotations of a constructor's parameters.
+    """Check values, by parameter, against those annotations of a constructor that are plain types.
 
-    Only annotations of plain types (numbers, strings, lists, dicts, ...) are checked. torch.Tensor
-    in a union is ignored, because no value in a configuration is a tensor.
-
-    Args:
-        place: The section's dotted place in the configuration, for messages.
-        target: The constructor or function.
-        keys: The values by parameter name.
+    torch.Tensor in a union is ignored, because no value in a configuration is a tensor.
 
     Raises:
         ConfigurationError: Values have the wrong type; the message has a line for each.
@@ -276,17 +249,13 @@ def _plain(hint: Any) -> Any:
     if origin is typing.Literal:
         return hint if all(isinstance(each, SCALARS) for each in get_args(hint)) else None
     if origin in (Union, types.UnionType):
-        parts = [_plain(each) for each in get_args(hint) if not _is_tensor(each)]
+        parts = [_plain(each) for each in get_args(hint) if str(each) != TENSOR]
         return None if not parts or None in parts else functools.reduce(operator.or_, parts)
     if origin in CONTAINERS:
         parts = tuple(each if each is Ellipsis else _plain(each) for each in get_args(hint))
         generic: Any = origin
         return None if None in parts else generic[parts]
     return None
-
-
-def _is_tensor(hint: Any) -> bool:
-    return isinstance(hint, type) and _dotted(hint) == "torch.Tensor"
 
 
 def _nested(place: str, value: Any) -> Any:

@@ -35,6 +35,12 @@ def _text(value: Any) -> Any:
     return value
 
 
+def _place(value: Any) -> str:
+    if not _text(value):
+        raise ValueError("must not be empty")
+    return value
+
+
 def _utf8(value: str) -> str:
     try:
         value.encode()
@@ -45,16 +51,10 @@ def _utf8(value: str) -> str:
     return value
 
 
-def _not_empty(value: Any) -> Any:
-    if not value:
-        raise ValueError("must not be empty")
-    return value
-
-
 Name = Annotated[str, AfterValidator(_plain_name)]
 # Not pydantic's own str, which must be UTF-8: file names and command lines need not be.
 Text = Annotated[Any, AfterValidator(_text)]
-Place = Annotated[Any, AfterValidator(_text), AfterValidator(_not_empty)]
+Place = Annotated[Any, AfterValidator(_place)]
 Outputs = Annotated[Place, AfterValidator(_utf8)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 # An upper limit for counts, so that a typing error does not cause an overflow.
@@ -101,25 +101,29 @@ def require_finite(value: Any) -> Any:
     return value
 
 
-class Target(Section):
-    """A section that names a class; further keys are arguments of its constructor.
+# The further keys of an open section.
+Extra = dict[str, Annotated[Any, AfterValidator(require_finite)]]
 
-    Attributes:
-        target: The dotted name of the class, written `_target_` in the configuration.
-    """
+
+class Target(Section):
+    """A section that names a class (`_target_`); further keys are arguments of its constructor."""
 
     model_config = ConfigDict(extra="allow")
     target: Annotated[str, Field(alias="_target_", min_length=1)]
-    __pydantic_extra__: dict[str, Annotated[Any, AfterValidator(require_finite)]]  # type: ignore[bad-override]
+    __pydantic_extra__: Extra  # type: ignore[bad-override]
 
 
-class Model(Target):
+class Twinned(Target):
+    """A section that may name the class of the mini framework to use with `engine=framework`."""
+
+    framework_target: str | None = None
+
+
+class Model(Twinned):
     """The section `model`, from a file in `conf/model`.
 
     Attributes:
         name: The model's name, part of the names of runs; by default the name of the file.
-        framework_target: The equivalent class in the mini framework, for `engine=framework`;
-            None if there is none.
         init: `by_module` draws each module's weights (`reset_parameters`) from a named random
             stream of its own; `constructor` keeps the weights that the constructor has drawn.
         learning_rates: Values of `optimizer.lr` for this model, by the optimizer's file name.
@@ -127,52 +131,37 @@ class Model(Target):
     """
 
     name: Name
-    framework_target: str | None = None
     init: Literal["constructor", "by_module"] = "constructor"
     learning_rates: dict[str, Annotated[float, Field(gt=0)]] = {}
     task: dict[str, Any] = {}
 
 
-class Named(Target):
-    """A section that names a class and has a name, by default that of its file."""
+class Task(Twinned):
+    """The section `task`, from a file in `conf/task`, whose name is the default of `name`."""
 
     name: Name
 
 
-class Task(Named):
-    """The section `task`, from a file in `conf/task`.
+class Data(Target):
+    """The section `data`, from a file in `conf/data`, whose name is the default of `name`.
 
     Attributes:
-        framework_target: The LightningModule for `engine=framework`; None if there is none.
+        prepare: The dotted name of a function that completes this section before the run is named.
+        dataset: The data set that `prepare` has found, which can become part of the run's name.
     """
 
-    framework_target: str | None = None
-
-
-class Data(Named):
-    """The section `data`, from a file in `conf/data`.
-
-    Attributes:
-        prepare: The dotted name of a function that completes this section before the run is named;
-            None if there is none.
-        dataset: The data set that `prepare` has found, which can become part of the run's name;
-            None before that.
-    """
-
+    name: Name
     prepare: str | None = None
     dataset: Name | None = None
 
 
-class Optimizer(Target):
+class Optimizer(Twinned):
     """The section `optimizer`, from a file in `conf/optimizer`.
 
     Attributes:
-        framework_target: The equivalent class in the mini framework, for `engine=framework`;
-            None if there is none.
         no_weight_decay: The kinds of parameters that get no weight decay.
     """
 
-    framework_target: str | None = None
     no_weight_decay: list[Literal["bias", "norm"]] = []
 
 
@@ -182,7 +171,7 @@ class Scheduler(Target):
     Attributes:
         interval: Whether the scheduler is stepped after each step or each epoch.
         frequency: The scheduler is stepped once in this many intervals.
-        monitor: The metric that the scheduler gets, as ReduceLROnPlateau does; None for none.
+        monitor: The metric that the scheduler gets, as ReduceLROnPlateau does.
     """
 
     interval: Literal["step", "epoch"] = "epoch"
@@ -191,12 +180,7 @@ class Scheduler(Target):
 
 
 class Metric(Section):
-    """The metric that judges a task: models are chosen by `val/<name>` and report `test/<name>`.
-
-    Attributes:
-        name: The metric's name without its stage.
-        direction: Whether smaller (`min`) or larger (`max`) values are better.
-    """
+    """The metric that judges a task: models are chosen by `val/<name>` and report `test/<name>`."""
 
     name: Annotated[str, AfterValidator(_metric_name)]
     direction: Literal["min", "max"]
@@ -220,9 +204,6 @@ class Trainer(Section):
     """The section `trainer`; further keys are arguments of Lightning's Trainer.
 
     Attributes:
-        max_epochs: The number of epochs.
-        accelerator: The kind of device.
-        devices: The number of devices.
         threads: The number of torch's CPU threads.
     """
 
@@ -231,7 +212,7 @@ class Trainer(Section):
     accelerator: Literal["cpu", "gpu", "cuda", "mps", "auto"] = "cpu"
     devices: Annotated[int, Field(ge=1)] = 1
     threads: Annotated[int, Field(ge=1, le=1024)] = 1
-    __pydantic_extra__: dict[str, Annotated[Any, AfterValidator(require_finite)]]  # type: ignore[bad-override]
+    __pydantic_extra__: Extra  # type: ignore[bad-override]
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -240,31 +221,21 @@ class Trainer(Section):
 
 
 class Checkpoints(Section):
-    """When checkpoints are written between the first and the last epoch.
-
-    Attributes:
-        max_overhead: The share of the time that writing them may take; 1 writes after every epoch.
-    """
+    """The share of the time that writing checkpoints may take; 1 writes after every epoch."""
 
     max_overhead: Annotated[float, Field(gt=0, le=1)]
 
 
-class Paths(Section):
-    """Folders on this machine.
-
-    Attributes:
-        outputs: The output folder, which holds the run directories.
-        data: The folder of the data files.
-    """
-
-    outputs: Outputs
-    data: Place
-
-
 class OutputPaths(Section):
-    """Folders on this machine for a command that reads no data files: the output folder."""
+    """The output folder, which holds the run directories."""
 
     outputs: Outputs
+
+
+class Paths(OutputPaths):
+    """Folders on this machine: also that of the data files."""
+
+    data: Place
 
 
 class InitFrom(Section):
