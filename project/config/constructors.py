@@ -7,34 +7,26 @@ re-exports of the packages `torch` and `torch.optim`.
 import ast
 import functools
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
-from project.config.source import Module, find_module, module_path, statements
+from project.config.source import Module, find_module, split_module, statements
 
 
-class Missing:
-    """A marker in place of a default: REQUIRED (there is none) or NOT_LITERAL (not a literal)."""
+class Missing(Enum):
+    """What stands in place of a default: there is none, or it is not a literal."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __repr__(self) -> str:
-        return self.name
+    REQUIRED = auto()
+    NOT_LITERAL = auto()
 
 
-REQUIRED, NOT_LITERAL = Missing("REQUIRED"), Missing("NOT_LITERAL")
+REQUIRED, NOT_LITERAL = Missing.REQUIRED, Missing.NOT_LITERAL
 
 
 @dataclass(frozen=True)
 class Definition:
-    """The source of a class or function.
-
-    Attributes:
-        module: The dotted name of the module that defines it.
-        node: Its syntax tree.
-        path: The module's file.
-    """
+    """The source of a class or function: its syntax tree, and the module that defines it."""
 
     module: str
     node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
@@ -70,10 +62,7 @@ def find_definition(dotted: str) -> Definition | None:
 
 @functools.lru_cache(maxsize=1024)
 def constructor_parameters(dotted: str) -> Parameters | None:
-    """Return the parameters of the class or function `dotted`.
-
-    None if its source, or that of a base class, is not found.
-    """
+    """Return the parameters of a class or function; None if its source or a base's is not found."""
     definition = find_definition(dotted)
     return None if definition is None else _parameters(definition, set())
 
@@ -86,16 +75,12 @@ def clear_cache() -> None:
 
 def _find(dotted: str, seen: set[str]) -> Definition | None:
     """Find a definition; `seen` holds the names already followed, in case of a cycle."""
-    parts = dotted.split(".")
-    if dotted in seen or not all(part.isidentifier() for part in parts):
+    if dotted in seen or not all(part.isidentifier() for part in dotted.split(".")):
         return None
     seen.add(dotted)
-    for split in range(len(parts) - 1, 0, -1):
-        name = ".".join(parts[:split])
-        if module_path(name) is not None:
-            module = find_module(name)
-            return None if module is None else _look_up(".".join(parts[split:]), module, seen)
-    return None
+    if (split := split_module(dotted)) is None or (module := find_module(split[0])) is None:
+        return None
+    return _look_up(split[1], module, seen)
 
 
 def _look_up(name: str, module: Module, seen: set[str]) -> Definition | None:
@@ -138,10 +123,7 @@ def _method(node: ast.ClassDef, name: str) -> ast.FunctionDef | None:
 
 
 def _inherited(definition: Definition, seen: set[ast.AST]) -> Parameters | None:
-    """Return the parameters of the first base class that has a constructor.
-
-    NOTHING if no base class has one; None if the source of a base class is not found.
-    """
+    """Return the parameters of the first base class with a constructor, or NOTHING."""
     module = find_module(definition.module)
     assert isinstance(definition.node, ast.ClassDef)
     for base in definition.node.bases:

@@ -32,13 +32,8 @@ def is_framework(config: dict[str, Any]) -> bool:
 def with_engine(config: dict[str, Any]) -> dict[str, Any]:
     """Return the configuration with `_target_`s of the engine that it asks for.
 
-    With `engine=framework`, these are the `framework_target`s of model, task and optimizer, and
-    the keys `foreach` and `fused` of these sections are left out; otherwise the configuration is
-    returned as it is.
-
     Raises:
-        ConfigurationError: With `engine=framework`, one of these sections has no
-            `framework_target`.
+        ConfigurationError: With `engine=framework`, a section has no `framework_target`.
     """
     if not is_framework(config):
         return config

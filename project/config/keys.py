@@ -24,31 +24,22 @@ SUPPLIED: dict[str, frozenset[str]] = {
 # Keys that the data's `prepare` function sets; the data's class gets those that it takes.
 SETTLED = frozenset({"dataset"}) | SHAPE
 # Keys that the platform itself uses, and that are no arguments of the section's class.
-PLATFORM: dict[str, frozenset[str]] = {
-    "model": frozenset(schema.Model.model_fields),
-    "task": frozenset(schema.Task.model_fields),
-    "data": frozenset(schema.Data.model_fields) | SETTLED,
-    "optimizer": frozenset(schema.Optimizer.model_fields),
-    "scheduler": frozenset(schema.Scheduler.model_fields),
-    "augmentation": frozenset(),
-    "callbacks": frozenset(),
-    "logger": frozenset(),
+PLATFORM: dict[str, set[str]] = {
+    "model": set(schema.Model.model_fields),
+    "task": set(schema.Task.model_fields),
+    "data": set(schema.Data.model_fields) | SETTLED,
+    "optimizer": set(schema.Optimizer.model_fields),
+    "scheduler": set(schema.Scheduler.model_fields),
 }
 TRAINER = "pytorch_lightning.Trainer"
 
 
 class KeysError(ConfigurationError):
-    """The keys of a section do not fit the class that it names.
-
-    Attributes:
-        section: The kind of the section: model, task, data, ...
-        key: The key, without the section.
-    """
+    """A key of a section (model, task, data, ...) does not fit the class that it names."""
 
     def __init__(self, message: str, section: str, key: str) -> None:
         super().__init__(message)
-        self.section = section
-        self.key = key
+        self.section, self.key = section, key
 
 
 class UnknownKeyError(KeysError):
@@ -57,17 +48,10 @@ class UnknownKeyError(KeysError):
 
 def arguments(kind: str, section: dict[str, Any]) -> dict[str, Any]:
     """Return the part of a section that is passed to its class: no `_target_`, no platform keys."""
-    platform = PLATFORM[kind] | {"_target_"}
-    return {
-        key: value
-        for key, value in section.items()
-        if key not in platform or (kind == "data" and key in SETTLED and _takes(section, key))
-    }
-
-
-def _takes(section: dict[str, Any], key: str) -> bool:
-    parameters = constructor_parameters(section["_target_"])
-    return parameters is not None and key in parameters.defaults
+    platform = PLATFORM.get(kind, set()) | {"_target_"}
+    if kind == "data" and (parameters := constructor_parameters(section["_target_"])) is not None:
+        platform -= SETTLED & parameters.defaults.keys()
+    return {key: value for key, value in section.items() if key not in platform}
 
 
 def sections(config: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -133,14 +117,13 @@ def check_keys(config: dict[str, Any], settled: bool = True) -> None:
     for key, reason in schema.OWNED_TRAINER_KEYS.items():
         if key in config["trainer"]:
             raise KeysError(f"trainer.{key} belongs to the platform: {reason}", "trainer", key)
-    extra = [key for key in config["trainer"] if key not in schema.Trainer.model_fields]
-    known = constructor_parameters(TRAINER)
-    for key in extra:
-        if known is not None and key not in known.defaults:
-            names = {f"trainer.{name}" for name in (*known.defaults, *schema.Trainer.model_fields)}
-            names -= {f"trainer.{name}" for name in schema.OWNED_TRAINER_KEYS}
-            text = f"unknown key 'trainer.{key}'{suggest(f'trainer.{key}', names)}"
-            raise UnknownKeyError(text, "trainer", key)
+    if (parameters := constructor_parameters(TRAINER)) is None:
+        return
+    known = {*parameters.defaults, *schema.Trainer.model_fields} - schema.OWNED_TRAINER_KEYS.keys()
+    for key in config["trainer"]:
+        if key not in known:
+            nearest = suggest(f"trainer.{key}", {f"trainer.{name}" for name in known})
+            raise UnknownKeyError(f"unknown key 'trainer.{key}'{nearest}", "trainer", key)
 
 
 def _check_section(kind: str, place: str, section: dict[str, Any], is_open: bool) -> None:

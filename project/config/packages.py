@@ -13,13 +13,10 @@ LOGGERS = {
 
 
 def check_loggers(loggers: dict[str, Any]) -> None:
-    """Check that the packages of the chosen loggers are installed.
-
-    Args:
-        loggers: The section `logger` of a configuration.
+    """Check that the packages of the loggers in a section `logger` are installed.
 
     Raises:
-        ConfigurationError: A package is missing; the message has the command to install it.
+        ConfigurationError: As `require`.
     """
     for name, section in loggers.items():
         if section is not None and section["_target_"] in LOGGERS:

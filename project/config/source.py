@@ -44,6 +44,15 @@ def _submodule(name: str, folders: Sequence[Path]) -> tuple[Path | None, list[Pa
     return None, [package for folder in folders if (package := folder / name).is_dir()]
 
 
+def split_module(dotted: str) -> tuple[str, str] | None:
+    """Split a dotted name after the longest part that is a module; None if no part is one."""
+    parts = dotted.split(".")
+    for number in range(len(parts) - 1, 0, -1):
+        if module_path(name := ".".join(parts[:number])) is not None:
+            return name, ".".join(parts[number:])
+    return None
+
+
 def place_in_project(path: Path) -> Path | None:
     """Return the path of a file relative to the package `project`; None if it is not inside."""
     path = path.resolve()
@@ -87,20 +96,11 @@ def statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 class Imports:
-    """The names that the import statements of a module define.
-
-    Attributes:
-        names: For each name, the dotted names that it may stand for.
-        packages: Dotted names of modules that are imported under their own names (`import a.b`).
-        stars: Dotted names of modules from which `*` is imported.
-
-    Args:
-        nodes: Syntax nodes; all but import statements are ignored.
-        module: The dotted name of the module.
-        path: The module's file.
-    """
+    """The names that the import statements among some syntax nodes of a module define."""
 
     def __init__(self, nodes: Iterator[ast.AST], module: str, path: Path) -> None:
+        # The dotted names that a name may stand for; modules that are imported under their own
+        # names (`import a.b`); modules from which `*` is imported.
         self.names: dict[str, list[str]] = {}
         self.packages: list[str] = []
         self.stars: list[str] = []
@@ -138,9 +138,6 @@ class Module:
     """The parsed source of a module.
 
     Attributes:
-        name: The module's dotted name.
-        path: Its file.
-        tree: Its syntax tree.
         bound: For each name that it defines, the statements that do so; imports are left out.
     """
 
@@ -163,10 +160,7 @@ class Module:
 
 
 def find_module(name: str) -> Module | None:
-    """Return the source of a module, read again if its file has changed.
-
-    None if there is no .py file, or it cannot be read or parsed.
-    """
+    """Return the source of a module, read again if its file has changed; None if not readable."""
     path = module_path(name)
     if path is None:
         return None
@@ -189,16 +183,20 @@ def _binds(statement: ast.stmt) -> set[str]:
     """Return the names that a statement of a module defines; imports are ignored."""
     if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
         return {statement.name}
-    targets: list[ast.expr] = []
-    if isinstance(statement, ast.Assign):
-        targets = statement.targets
-    elif isinstance(statement, ast.AnnAssign | ast.AugAssign):
-        targets = [statement.target]
     # `torch.backends.x = y` and `REGISTRY["x"] = y` bind no name.
-    stored = (node for target in targets for node in ast.walk(target))
     return {
-        node.id for node in stored if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        node.id
+        for target in assigned(statement)
+        for node in ast.walk(target)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     }
+
+
+def assigned(statement: ast.stmt) -> list[ast.expr]:
+    """Return the targets of an assignment; none of any other statement."""
+    if isinstance(statement, ast.Assign):
+        return statement.targets
+    return [statement.target] if isinstance(statement, ast.AnnAssign | ast.AugAssign) else []
 
 
 def _absolute(statement: ast.ImportFrom, module: str, path: Path) -> str:

@@ -14,7 +14,13 @@ from typing import Any
 
 from project.config.constructors import Definition, find_definition
 from project.config.errors import ConflictError
-from project.config.source import is_own, is_standard_library, module_path, place_in_project
+from project.config.source import (
+    is_own,
+    is_standard_library,
+    module_path,
+    place_in_project,
+    split_module,
+)
 
 # Library packages that classes of a section may come from; NESTED is for objects in arguments.
 NESTED = "nested"
@@ -69,11 +75,7 @@ class CodeOnRecord:
 
 
 def check_trusted(sections: Mapping[str, Any], code: CodeOnRecord) -> None:
-    """Check that sections of a stored configuration name trusted code only.
-
-    Args:
-        sections: The content of the sections that will be built, by name.
-        code: The code that the run recorded, and the present code.
+    """Check that sections of a stored configuration, by name, name trusted code only.
 
     Raises:
         ConflictError: A section names code that is not trusted (see the module), or has one of
@@ -105,12 +107,9 @@ def _refused(place: str, value: Any, reason: str) -> ConflictError:
 
 def _walk(node: Any, place: str) -> Iterator[tuple[str, str, Any]]:
     """Yield the dotted place, the key and the value of each item in a section, at any depth."""
-    items: Iterator[tuple[Any, Any]] = iter(())
-    if isinstance(node, dict):
-        items = iter(node.items())
-    elif isinstance(node, list):
-        items = iter(enumerate(node))
-    for key, value in items:
+    if isinstance(node, list):
+        node = dict(enumerate(node))
+    for key, value in node.items() if isinstance(node, dict) else ():
         yield f"{place}.{key}", str(key), value
         yield from _walk(value, f"{place}.{key}")
 
@@ -118,11 +117,11 @@ def _walk(node: Any, place: str) -> Iterator[tuple[str, str, Any]]:
 def _why_not(target: Any, kind: str, code: CodeOnRecord) -> str | None:
     """Return why the class or function `target` is not trusted in a section; None if it is."""
     definition = find_definition(target) if isinstance(target, str) else None
-    if definition is None:
+    split = split_module(target) if definition is not None else None
+    if definition is None or split is None:
         return "names nothing that can be found"
     # The module that will be imported; it may re-export what another module defines.
-    entry = _entry_module(target)
-    if (reason := _why_not_imported(entry, code)) is not None:
+    if (reason := _why_not_imported(split[0], code)) is not None:
         return reason
     if not definition.is_class and not _is_function_for(definition, kind):
         return "is not a class"
@@ -145,13 +144,6 @@ def _why_not(target: Any, kind: str, code: CodeOnRecord) -> str | None:
 
 def _is_within(module: str, packages: tuple[str, ...]) -> bool:
     return any(f"{module}.".startswith(f"{package}.") for package in packages)
-
-
-def _entry_module(target: str) -> str:
-    """Return the longest part of a dotted name that is a module, which would be imported."""
-    parts = target.split(".")
-    names = (".".join(parts[:split]) for split in range(len(parts) - 1, 0, -1))
-    return next(name for name in names if module_path(name) is not None)
 
 
 def _is_function_for(definition: Definition, kind: str) -> bool:

@@ -19,11 +19,13 @@ from project.config import constructors
 from project.config.source import (
     PROJECT,
     Module,
+    assigned,
     find_module,
     is_own,
     is_standard_library,
     module_path,
     place_in_project,
+    split_module,
 )
 
 # Packages of this project that decide results and are named by configurations.
@@ -139,15 +141,11 @@ class _Reachable:
         if dotted in self._visited:  # modules may import from each other in a circle
             return
         self._visited.add(dotted)
-        if module_path(dotted) is not None:  # names in a module are followed where they are used
-            return
-        parts = dotted.split(".")
-        for split in range(len(parts) - 1, 0, -1):
-            name = ".".join(parts[:split])
-            if module_path(name) is not None:
-                if (module := self._module(name)) is not None:
-                    self._visit(module, parts[split])
-                return
+        # Names in a module are followed where they are used.
+        if module_path(dotted) is None and (split := split_module(dotted)) is not None:
+            name, rest = split
+            if (module := self._module(name)) is not None:
+                self._visit(module, rest.partition(".")[0])
 
     def _visit(self, module: Module, name: str) -> None:
         """Hash what `name` means in a module, and everything that this definition uses."""
@@ -178,8 +176,7 @@ def _has_effect(statement: ast.stmt) -> bool:
         handled = [each for handler in statement.handlers for each in handler.body]
         parts = [*statement.body, *handled, *statement.orelse, *statement.finalbody]
         return not _only_imports(parts)
-    if isinstance(statement, ast.Assign | ast.AugAssign | ast.AnnAssign):
-        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    if targets := assigned(statement):
         return any(isinstance(each, ast.Attribute | ast.Subscript) for each in targets)
     definitions = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     return not isinstance(statement, definitions) and not _only_imports([statement])
