@@ -16,13 +16,13 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from project.config.errors import ConfigurationError, suggest
-from project.config.keys import SUPPLIED, arguments
+from project.config.constructors import REQUIRED, Parameters
+from project.config.errors import ConfigurationError
+from project.config.keys import arguments, check_arguments
 
 SCALARS = (bool, int, float, str, type(None))
 CONTAINERS = (list, tuple, dict, Sequence, Mapping)
 TENSOR = "<class 'torch.Tensor'>"
-VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def locate(place: str, target: str) -> Any:
@@ -146,43 +146,36 @@ def call(
     parameters = _parameters(target)
     check_types(place, target, keys)
     values = {key: _nested(f"{place}.{key}", value) for key, value in keys.items()}
-    handed = {key: value for key, value in given.items() if key in parameters}
+    values |= {key: value for key, value in given.items() if key in parameters.defaults}
     try:
-        inspect.signature(target).bind(**(values | handed))
+        inspect.signature(target).bind(**values)
     except TypeError:
-        _refuse_keys(kind, place, target, values)
+        check_arguments(kind, place, _name(target), keys, parameters)
     except ValueError:  # a class written in C has no signature
         pass
     try:
-        return target(**(values | handed))
+        return target(**values)
     except Exception as error:
         if hasattr(error, "exit_code"):
             raise
         raise ConfigurationError(_constructor_message(place, target, error)) from error
 
 
-def _parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """Return the named parameters of a constructor; none of a class written in C."""
+def _parameters(target: Callable[..., Any]) -> Parameters:
+    """Return the parameters of a constructor; of a class written in C, that it accepts any."""
     try:
         parameters = inspect.signature(target).parameters
     except (TypeError, ValueError):
-        return {}
-    return {name: each for name, each in parameters.items() if each.kind not in VARIABLE}
-
-
-def _refuse_keys(kind: str, place: str, target: Callable[..., Any], values: dict[str, Any]) -> None:
-    """Raise ConfigurationError for the first key that `target` does not accept, or needs."""
-    parameters, supplied = _parameters(target), SUPPLIED.get(kind, frozenset())
-    signature = inspect.signature(target).parameters.values()
-    is_open = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in signature)
-    known = {f"{place}.{name}" for name in parameters.keys() - supplied}
-    for key in values:
-        if key not in parameters and not is_open:
-            nearest = suggest(f"{place}.{key}", known)
-            raise ConfigurationError(f"unknown key '{place}.{key}' for {_name(target)}{nearest}")
-    for name, each in parameters.items():
-        if each.default is inspect.Parameter.empty and name not in {*values, *supplied}:
-            raise ConfigurationError(f"{place}.{name}: is missing ({_name(target)} needs it)")
+        return Parameters(open=True)
+    kinds = {each.kind for each in parameters.values()}
+    return Parameters(
+        {
+            name: REQUIRED if each.default is inspect.Parameter.empty else each.default
+            for name, each in parameters.items()
+            if each.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        },
+        open=inspect.Parameter.VAR_KEYWORD in kinds,
+    )
 
 
 def _constructor_message(place: str, target: Any, error: Exception) -> str:
@@ -191,7 +184,7 @@ def _constructor_message(place: str, target: Any, error: Exception) -> str:
     A ValueError may begin with a parameter's name (`hidden must be at least 1, got 0`).
     """
     text = str(error)
-    if isinstance(error, ValueError) and text.split(" ")[0] in _parameters(target):
+    if isinstance(error, ValueError) and text.split(" ")[0] in _parameters(target).defaults:
         return f"{place}.{text}"
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return (

@@ -1,12 +1,12 @@
 """Checks the keys of sections against the constructors that they name, without importing them."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from project.config import schema
-from project.config.constructors import REQUIRED, constructor_parameters
+from project.config.constructors import REQUIRED, Parameters, constructor_parameters
 from project.config.errors import ConfigurationError, suggest
 from project.config.identity import SHAPE
 
@@ -60,13 +60,14 @@ def sections(config: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]
     Each callback and logger is a section of its own, as (`callbacks`, `callbacks.ema`, {...}).
     """
     for kind in SUPPLIED:
-        section = config.get(kind)
-        if kind in ("callbacks", "logger"):
-            for name, each in (section or {}).items():
-                if each is not None:
-                    yield kind, f"{kind}.{name}", each
-        elif section is not None:
-            yield kind, kind, section
+        section = config.get(kind) or {}
+        if kind not in ("callbacks", "logger"):
+            if section:
+                yield kind, kind, section
+            continue
+        for name, each in section.items():
+            if each is not None:
+                yield kind, f"{kind}.{name}", each
 
 
 def check_chosen(config: dict[str, Any], options: Callable[[str], dict[str, Path]]) -> None:
@@ -99,8 +100,7 @@ def check_chosen(config: dict[str, Any], options: Callable[[str], dict[str, Path
 def check_keys(config: dict[str, Any], settled: bool = True) -> None:
     """Check that the keys of each section fit the constructor of its class.
 
-    A class whose source is not found is not checked here, but when it is built
-    (`project.config.instantiate`).
+    A class whose source is not found is checked when it is built (`project.config.instantiate`).
 
     Args:
         config: The resolved configuration.
@@ -108,12 +108,13 @@ def check_keys(config: dict[str, Any], settled: bool = True) -> None:
             required keys.
 
     Raises:
-        UnknownKeyError: A class does not accept a key; the message suggests a similar one.
-        KeysError: A required key is missing, or a key belongs to the platform.
+        UnknownKeyError, KeysError: As `check_arguments`, or a key belongs to the platform.
     """
     for kind, place, section in sections(config):
-        is_open = kind == "data" and section.get("prepare") is not None and not settled
-        _check_section(kind, place, section, is_open)
+        if (parameters := constructor_parameters(section["_target_"])) is not None:
+            is_complete = settled or kind != "data" or section.get("prepare") is None
+            name = section["_target_"].rpartition(".")[2]
+            check_arguments(kind, place, name, arguments(kind, section), parameters, is_complete)
     for key, reason in schema.OWNED_TRAINER_KEYS.items():
         if key in config["trainer"]:
             raise KeysError(f"trainer.{key} belongs to the platform: {reason}", "trainer", key)
@@ -126,22 +127,37 @@ def check_keys(config: dict[str, Any], settled: bool = True) -> None:
             raise UnknownKeyError(f"unknown key 'trainer.{key}'{nearest}", "trainer", key)
 
 
-def _check_section(kind: str, place: str, section: dict[str, Any], is_open: bool) -> None:
-    target = section["_target_"]
-    parameters = constructor_parameters(target)
-    if parameters is None:
-        return
-    given = arguments(kind, section)
-    free = parameters.defaults.keys() - SUPPLIED[kind]
-    name = target.rsplit(".", 1)[-1]
+def check_arguments(
+    kind: str,
+    place: str,
+    name: str,
+    given: Collection[str],
+    parameters: Parameters,
+    is_complete: bool = True,
+) -> None:
+    """Check that keys of a section fit the parameters of its class.
+
+    Args:
+        kind: The kind of section: model, task, data, ...
+        place: The section's dotted place in the configuration, for messages.
+        name: The name of the class, for messages.
+        given: The keys, without `_target_` and those of the platform.
+        parameters: The parameters of the class.
+        is_complete: Whether required keys must be among the given ones.
+
+    Raises:
+        UnknownKeyError: The class does not accept a key; the message suggests a similar one.
+        KeysError: A required key is missing, or the platform sets a key.
+    """
+    supplied = SUPPLIED.get(kind, frozenset())
+    free = [key for key in parameters.defaults if key not in supplied]
     for key in given:
-        if key in SUPPLIED[kind] and key in parameters.defaults and kind != "logger":
+        if key in supplied and key in parameters.defaults and kind != "logger":
             text = f"{place}.{key}: the platform sets the {key} of {name}; leave it out"
             raise KeysError(text, kind, key)
         if key not in parameters.defaults and not parameters.open:
-            known = {f"{place}.{each}" for each in free}
-            nearest = suggest(f"{place}.{key}", known)
+            nearest = suggest(f"{place}.{key}", [f"{place}.{each}" for each in free])
             raise UnknownKeyError(f"unknown key '{place}.{key}' for {name}{nearest}", kind, key)
-    for key in sorted(free):
-        if parameters.defaults[key] is REQUIRED and key not in given and not is_open:
+    for key in free:
+        if parameters.defaults[key] is REQUIRED and key not in given and is_complete:
             raise KeysError(f"{place}.{key}: is missing ({name} needs it)", kind, key)

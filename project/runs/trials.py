@@ -67,11 +67,6 @@ class History:
         choose = min if self.direction == "min" else max
         return choose(complete, key=lambda each: each.value or 0.0, default=None)
 
-    @property
-    def in_percent(self) -> bool:
-        """Whether the objective is an error, that is a share of 1 to show in percent."""
-        return self.objective.endswith("/error")
-
     def write(self, folder: Path) -> None:
         """Write trials.json to `folder`, whole or not at all."""
         write_text(folder / HISTORY, json.dumps(asdict(self), indent=1) + "\n")
@@ -83,15 +78,15 @@ def read_histories(outputs: Path) -> list[History]:
     Raises:
         CorruptRunError: A trials.json cannot be read.
     """
-    return [_read(path) for path in sorted((outputs / FOLDER).glob(f"*/{HISTORY}"))]
-
-
-def _read(path: Path) -> History:
-    try:
-        values = json.loads(path.read_text())
-        trials = [Trial(**each) for each in values.pop("trials")]
-        return History(**values, trials=trials)
-    except (OSError, ValueError, TypeError, LookupError) as error:
-        raise CorruptRunError(
-            f"{path} cannot be read ({error}); move it away: the study's next trial writes it anew"
-        ) from None
+    histories = []
+    for path in sorted((outputs / FOLDER).glob(f"*/{HISTORY}")):
+        try:
+            values = json.loads(path.read_text())
+            trials = [Trial(**each) for each in values.pop("trials")]
+            histories.append(History(**values, trials=trials))
+        except (OSError, ValueError, TypeError, LookupError) as error:
+            raise CorruptRunError(
+                f"{path} cannot be read ({error}); move it away: the study's next trial writes it "
+                "anew"
+            ) from None
+    return histories
