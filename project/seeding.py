@@ -1,13 +1,6 @@
 """Named random streams: every random number depends only on the seed and on a name and index.
 
-A stream's state is the SHA-256 of its key, so two streams never overlap, none depends on how many
-numbers another one drew, and each can be started again at any time. This has two consequences:
-comparisons are paired (at one seed all models see the same data in the same order, and modules that
-nets have in common start with the same weights), and a resumed run ends bit-identical to an
-uninterrupted one.
-
-Code that draws from the global generators (torch's, numpy's, Python's) uses the streams too:
-`start` sets all of them to the beginning of one.
+A stream's state is the SHA-256 of its key, so that none depends on how many numbers another drew.
 
 Streams in use: `init` and `init/<module path>`, `data`, `order/<epoch>`, `fetch/<epoch>/<batch>`,
 `train_start`, `epoch/<epoch>`, `noise/<batch>`, `epoch_end/<epoch>`; for the MNIST pairs
@@ -49,10 +42,7 @@ def generator(seed: int, name: str, index: int | None = None) -> torch.Generator
 
 
 def start(seed: int, name: str, index: int | None = None) -> None:
-    """Set the global generators of torch, numpy and Python to the start of a stream.
-
-    The arguments are those of `stream_key`.
-    """
+    """Set the global generators of torch, numpy and Python to the start of a stream."""
     key = stream_key(seed, name, index)
     _start_torch(key)
     np.random.seed([key & 0xFFFFFFFF, key >> 32])
@@ -70,18 +60,13 @@ def _start_torch(key: int) -> None:
 
 
 def initialise(net: nn.Module, seed: int) -> None:
-    """Draw the weights of each module of `net` from the stream `init/<module path>`.
+    """Draw the weights of each module of `net`, in place, from the stream `init/<module path>`.
 
-    So a module with the same path starts with the same weights in every net. The global
-    generators end in the state that they had before.
-
-    Args:
-        net: The net, changed in place. Each module with parameters of its own must have a method
-            `reset_parameters()`, as torch's layers do.
-        seed: The seed of the streams.
+    So a module with the same path starts with the same weights in every net. The global generators
+    end in the state that they had before.
 
     Raises:
-        TypeError: A module with parameters of its own has no such method; the message names it.
+        TypeError: A module with parameters of its own has no method `reset_parameters()`.
     """
     with torch.random.fork_rng(devices=[]):
         for path, module in net.named_modules():

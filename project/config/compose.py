@@ -80,11 +80,7 @@ def compose(
 
 
 def resolve(composed: "DictConfig", overrides: Sequence[str]) -> dict[str, Any]:
-    """Return a composed configuration without Hydra's section, as plain resolved values.
-
-    Raises:
-        ConfigurationError: As `compose`.
-    """
+    """Return plain resolved values without Hydra's section; raise as `compose`."""
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
@@ -101,9 +97,9 @@ def resolve(composed: "DictConfig", overrides: Sequence[str]) -> dict[str, Any]:
 def settle(
     values: dict[str, Any], choices: Mapping[str, Any], overrides: Sequence[str]
 ) -> dict[str, Any]:
-    """Return a resolved configuration in its final form.
+    """Return plain values in their final form, given the chosen file of each group.
 
-    - `model`, `task` and `data` without a `name` get that of their file (in `choices`, by group).
+    - `model`, `task` and `data` without a `name` get that of their file.
     - If an override names another `_target_`, the arguments in the section's file are dropped.
     - Keys that only provide values for other sections (SERVED) and null callbacks are dropped.
     - Paths that begin with `~` or `$VARIABLE` are expanded, except in `tags` and `notes`.
@@ -167,11 +163,7 @@ def parse_overrides(words: Sequence[str]) -> "list[Override]":
 
 
 def combinations(overrides: "Sequence[Override]") -> list[list[str]]:
-    """Return the overrides of each job of a sweep; of a single job if nothing is swept.
-
-    Raises:
-        ConfigurationError: A sweep has no value.
-    """
+    """Return the overrides of each job of a sweep; raise ConfigurationError if one has no value."""
     return [list(words) for words in itertools.product(*map(_words, overrides))]
 
 

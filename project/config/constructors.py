@@ -1,8 +1,4 @@
-"""Finds the parameters of a class or function by parsing source files, without importing them.
-
-For example, `torch.optim.SGD` is found in the file with its `class SGD`, by following the
-re-exports of the packages `torch` and `torch.optim`.
-"""
+"""Finds the parameters of a class or function by parsing source files, without importing them."""
 
 import ast
 import functools
@@ -40,12 +36,7 @@ class Definition:
 
 @dataclass(frozen=True)
 class Parameters:
-    """The parameters of a constructor or function.
-
-    Attributes:
-        defaults: For each parameter's name, the value of its default, NOT_LITERAL or REQUIRED.
-        open: Whether it accepts any further keyword argument (`**kwargs`).
-    """
+    """The defaults (a literal or a `Missing`) by name; `open` if any keyword is accepted."""
 
     defaults: dict[str, Any] = field(default_factory=dict)
     open: bool = False

@@ -1,8 +1,7 @@
 """`engine=framework`: net, task and optimizer come from the mini framework instead of torch.
 
-`_target_` still names the torch class; `framework_target` names its counterpart (twin) in the mini
-framework, `project.framework`. Both take the same keys, except `foreach` and `fused`: they choose
-how torch computes, change no result, and are dropped.
+`_target_` names the torch class, `framework_target` its twin in `project.framework`. Both take the
+same keys, except those that choose how torch computes and change no result: they are dropped.
 """
 
 from typing import Any
@@ -56,8 +55,7 @@ def check_engine(config: dict[str, Any]) -> None:
     """Check that a configuration with `engine=framework` asks for nothing that it would ignore.
 
     Raises:
-        ConfigurationError: A section has no `framework_target`, there is a scheduler, or a key of
-            NEEDED has another value; the message names the key.
+        ConfigurationError: As `with_engine`, or a key has a value that the framework does not know.
     """
     if not is_framework(config):
         return

@@ -1,8 +1,7 @@
 """The identity of a run: a *variant* is a configuration without its seed, a *run* adds the seed.
 
-The variant's hash covers the whole configuration except what cannot change the result (IGNORED and
-the lists below). A key whose value equals the literal default in the constructor of a class of this
-project, or of the user's own code, is left out too: adding an option renames no existing run.
+The variant's hash leaves out what cannot change the result, and keys that equal the literal default
+in the constructor of a class of this project or of the user: adding an option renames no run.
 """
 
 import hashlib
@@ -99,9 +98,6 @@ def identity_settings(config: dict[str, Any]) -> dict[str, Any]:
     """Return the canonical part of a resolved project.train configuration that decides the result.
 
     Seeds of `seeds.*` that are not None are part of it, the run's own seed is not.
-
-    Raises:
-        TypeError: As `canonical`.
     """
     config = _without_shape(config)
     settings = {key: _section(key, value) for key, value in config.items() if key not in IGNORED}
@@ -220,11 +216,7 @@ class Run:
 
 
 def identify(config: dict[str, Any]) -> Run:
-    """Return the run that a resolved configuration of project.train describes.
-
-    Raises:
-        TypeError: The configuration holds other values than plain ones.
-    """
+    """Return the run that a resolved configuration of project.train describes."""
     model = config.get("model") or {}
     data = config["data"]
     name = data["name"]

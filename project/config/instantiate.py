@@ -1,7 +1,4 @@
-"""Builds objects from sections that name a class (`_target_`), and checks the class.
-
-torch is imported only if what the configuration names imports it.
-"""
+"""Builds objects from sections that name a class (`_target_`), and checks the class."""
 
 import functools
 import importlib
@@ -26,11 +23,7 @@ TENSOR = "<class 'torch.Tensor'>"
 
 
 def locate(place: str, target: str) -> Any:
-    """Import the object with a dotted name, and return it.
-
-    Args:
-        place: The dotted key that holds the name, for messages.
-        target: The dotted name.
+    """Import the object whose dotted name stands at `place` in a configuration, and return it.
 
     Raises:
         ConfigurationError: There is no such object, or importing it fails.
@@ -71,11 +64,6 @@ def _import(target: str) -> Any:
 
 def find_class(place: str, section: dict[str, Any], base: Any) -> type:
     """Import and return the class that a section names, without calling it.
-
-    Args:
-        place: The section's dotted place in the configuration, for messages.
-        section: The section's content, with `_target_`.
-        base: The required base class.
 
     Raises:
         ConfigurationError: There is no such object, or it is no subclass of `base`.
@@ -179,10 +167,7 @@ def _parameters(target: Callable[..., Any]) -> Parameters:
 
 
 def _constructor_message(place: str, target: Any, error: Exception) -> str:
-    """Return a message about an error of a constructor, with its place in the configuration.
-
-    A ValueError may begin with a parameter's name (`hidden must be at least 1, got 0`).
-    """
+    """Return a message about an error; a ValueError may begin with the name of a parameter."""
     text = str(error)
     if isinstance(error, ValueError) and text.split(" ")[0] in _parameters(target).defaults:
         return f"{place}.{text}"
@@ -195,8 +180,6 @@ def _constructor_message(place: str, target: Any, error: Exception) -> str:
 
 def check_types(place: str, target: Callable[..., Any], keys: dict[str, Any]) -> None:
     """Check values, by parameter, against those annotations of a constructor that are plain types.
-
-    torch.Tensor in a union is ignored, because no value in a configuration is a tensor.
 
     Raises:
         ConfigurationError: Values have the wrong type; the message has a line for each.

@@ -13,11 +13,7 @@ LOGGERS = {
 
 
 def check_loggers(loggers: dict[str, Any]) -> None:
-    """Check that the packages of the loggers in a section `logger` are installed.
-
-    Raises:
-        ConfigurationError: As `require`.
-    """
+    """Check that the packages of the loggers in a section `logger` are installed, as `require`."""
     for name, section in loggers.items():
         if section is not None and section["_target_"] in LOGGERS:
             package, extra = LOGGERS[section["_target_"]]
@@ -25,15 +21,10 @@ def check_loggers(loggers: dict[str, Any]) -> None:
 
 
 def require(what: str, packages: tuple[str, ...], extra: str) -> None:
-    """Check that packages are installed.
-
-    Args:
-        what: What needs them, for the message: `logger.wandb`.
-        packages: The names of their modules.
-        extra: The extra of this project that installs them.
+    """Check that packages are installed for what needs them (`logger.wandb`).
 
     Raises:
-        ConfigurationError: A package is missing; the message has the command to install it.
+        ConfigurationError: A package is missing; the message names the extra that installs it.
     """
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:

@@ -1,7 +1,6 @@
 """The schema of a project.train configuration: its keys, with their types and ranges.
 
-The values are in `conf/`. In a section that names a class (`_target_`), further keys are arguments
-of its constructor; `project.config.keys` and `project.config.instantiate` check them.
+`project.config.keys` and `project.config.instantiate` check the arguments of classes.
 """
 
 import math
@@ -83,10 +82,7 @@ OWNED_TRAINER_KEYS = {
 
 
 class Section(BaseModel):
-    """The base class of sections: no unknown keys, no type conversion, finite numbers only.
-
-    An integer is accepted as a float; a bool is not accepted as an integer.
-    """
+    """The base class of sections: no unknown keys, no type conversion, finite numbers only."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
@@ -120,12 +116,11 @@ class Twinned(Target):
 
 
 class Model(Twinned):
-    """The section `model`, from a file in `conf/model`.
+    """The section `model`, from a file in `conf/model`, whose name is the default of `name`.
 
     Attributes:
-        name: The model's name, part of the names of runs; by default the name of the file.
-        init: `by_module` draws each module's weights (`reset_parameters`) from a named random
-            stream of its own; `constructor` keeps the weights that the constructor has drawn.
+        init: `by_module` draws each module's weights (`reset_parameters`) from a stream of its own;
+            `constructor` keeps the weights that the constructor has drawn.
         learning_rates: Values of `optimizer.lr` for this model, by the optimizer's file name.
         task: Values for the section `task` that this model needs.
     """
@@ -145,9 +140,7 @@ class Task(Twinned):
 class Data(Target):
     """The section `data`, from a file in `conf/data`, whose name is the default of `name`.
 
-    Attributes:
-        prepare: The dotted name of a function that completes this section before the run is named.
-        dataset: The data set that `prepare` has found, which can become part of the run's name.
+    The function `prepare` completes it before the run is named, and says which `dataset` it found.
     """
 
     name: Name
@@ -156,23 +149,13 @@ class Data(Target):
 
 
 class Optimizer(Twinned):
-    """The section `optimizer`, from a file in `conf/optimizer`.
-
-    Attributes:
-        no_weight_decay: The kinds of parameters that get no weight decay.
-    """
+    """The section `optimizer`; kinds of parameters may be spared its weight decay."""
 
     no_weight_decay: list[Literal["bias", "norm"]] = []
 
 
 class Scheduler(Target):
-    """The section `scheduler`, from a file in `conf/scheduler`.
-
-    Attributes:
-        interval: Whether the scheduler is stepped after each step or each epoch.
-        frequency: The scheduler is stepped once in this many intervals.
-        monitor: The metric that the scheduler gets, as ReduceLROnPlateau does.
-    """
+    """The section `scheduler`, stepped once in `frequency` intervals; it may watch a metric."""
 
     interval: Literal["step", "epoch"] = "epoch"
     frequency: Annotated[int, Field(ge=1)] = 1
@@ -187,13 +170,7 @@ class Metric(Section):
 
 
 class Seeds(Section):
-    """The fixed seeds of sources of chance; None uses the run's seed.
-
-    Attributes:
-        data: The seed of the draws that make the data.
-        init: The seed of the initial weights.
-        order: The seed of the order of batches, and of all other draws in training.
-    """
+    """The fixed seeds of the data, the initial weights and all else; None uses the run's seed."""
 
     data: Seed | None = None
     init: Seed | None = None
@@ -201,11 +178,7 @@ class Seeds(Section):
 
 
 class Trainer(Section):
-    """The section `trainer`; further keys are arguments of Lightning's Trainer.
-
-    Attributes:
-        threads: The number of torch's CPU threads.
-    """
+    """The section `trainer`; further keys are arguments of Lightning's Trainer."""
 
     model_config = ConfigDict(extra="allow")
     max_epochs: Annotated[int, Field(ge=1)]
@@ -239,14 +212,7 @@ class Paths(OutputPaths):
 
 
 class InitFrom(Section):
-    """The run that provides the initial weights of another run.
-
-    Attributes:
-        run: The path that was typed: a run directory or a variant's directory.
-        source: The name of the run.
-        weights_sha256: The SHA-256 of the run's weights.
-        variant: The hash of the run's variant if a variant's directory was typed, else None.
-    """
+    """The run of the initial weights, as `project.runs.initial.settle_initial` returns it."""
 
     run: str
     source: str

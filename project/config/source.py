@@ -1,7 +1,6 @@
 """Finds, parses and indexes the source of Python modules without importing them.
 
-So a command can refuse an unknown key of a class within milliseconds, before torch is imported, and
-can find out a run's identity without executing foreign code.
+So a command refuses an unknown key before torch is imported, and executes no foreign code.
 """
 
 import ast
@@ -135,11 +134,7 @@ class Imports:
 
 
 class Module:
-    """The parsed source of a module.
-
-    Attributes:
-        bound: For each name that it defines, the statements that do so; imports are left out.
-    """
+    """The parsed source of a module; `bound` has the statements that define each name."""
 
     def __init__(self, name: str, path: Path, tree: ast.Module) -> None:
         self.name, self.path, self.tree = name, path, tree

@@ -1,9 +1,7 @@
 """Checks which classes a stored configuration names, before any of them is imported.
 
-A run directory may come from somebody else, and its configuration could name any code. Classes of
-this project, torch, torchvision, torchmetrics and Lightning are trusted in the sections where they
-belong. Classes of the user's own modules are trusted if their source is the one that the run
-recorded.
+Classes of this project, torch, torchvision, torchmetrics and Lightning are trusted in the sections
+where they belong, the user's own if their source is the one that the run recorded.
 """
 
 import ast
@@ -61,13 +59,7 @@ FORBIDDEN_KEYS = ("_args_", "_partial_", "_convert_", "_recursive_", "_execution
 
 @dataclass(frozen=True)
 class CodeOnRecord:
-    """The code that a run recorded, and the present code.
-
-    Attributes:
-        recorded: Hashes of the definitions that made the run, by `module:name`.
-        now: Hashes of the present definitions, by `module:name`.
-        outputs: The output folder that holds the run; modules inside it are never trusted.
-    """
+    """The hashes of recorded and of present definitions, and the run's output folder."""
 
     recorded: Mapping[str, str]
     now: Mapping[str, str]
@@ -78,8 +70,7 @@ def check_trusted(sections: Mapping[str, Any], code: CodeOnRecord) -> None:
     """Check that sections of a stored configuration, by name, name trusted code only.
 
     Raises:
-        ConflictError: A section names code that is not trusted (see the module), or has one of
-            FORBIDDEN_KEYS or an interpolation; the message names the key, and how to trust it.
+        ConflictError: A section names code that is not trusted, or has a forbidden key or value.
     """
     for kind, section in sections.items():
         for place, key, value in _walk(section, kind):

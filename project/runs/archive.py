@@ -1,8 +1,4 @@
-"""A run directory packed for transfer between machines: its files with their checksums.
-
-An archive that arrives is not trusted: if a file's name is unsafe or its checksum is wrong, none of
-the archive is used.
-"""
+"""A run directory packed for transfer between machines; what arrives is not trusted."""
 
 import hashlib
 import re
@@ -46,11 +42,9 @@ def pack(directory: Path) -> RunArchive:
     """Return the files of the run in `directory`, to which a process may be writing.
 
     Checkpoints are read first, so that all other files are as new or newer, as after a kill.
-    Temporary files are left out.
 
     Raises:
-        ConflictError: The directory holds a link, a folder other than `evaluations`, or a file
-            whose name does not match PLAIN_NAME.
+        ConflictError: The directory holds anything but regular files with plain names.
     """
     archive = {}
     for path in sorted(_files(directory), key=lambda path: (path.suffix != ".ckpt", path.name)):

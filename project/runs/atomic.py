@@ -1,8 +1,6 @@
 """Files and directories that are written whole or not at all, even if the process or machine dies.
 
-A file is written under a temporary name, flushed to disk (fsync) and renamed; then its directory is
-flushed. A reader sees the old bytes or the new ones, never a mixture, also after a power cut. The
-temporary file is in the same directory because a rename is atomic only within a file system.
+What is new is flushed to disk (fsync) under a temporary name in the same file system, then renamed.
 """
 
 import os

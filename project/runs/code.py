@@ -1,10 +1,7 @@
 """Fingerprints of the code that decides a run's result, read without importing it.
 
-From each class that a configuration names (`_target_`), all definitions are followed that it uses
-by name: base classes, functions and constants in this project's packages that decide results
-(DECIDING) and in the user's own modules. Each definition is hashed by its syntax tree without
-comments, docstrings and empty fields, so that neither formatting nor the Python version matters.
-For installed libraries, the run record holds the versions instead.
+From each class that a configuration names, all definitions are followed that it uses by name in
+DECIDING and in the user's modules. Libraries are known by their versions.
 """
 
 import ast
@@ -112,11 +109,7 @@ def _decides(module: str, path: Path) -> bool:
 
 
 class _Reachable:
-    """Collects the SHA-256 of each definition that can be reached from dotted names.
-
-    Attributes:
-        hashes: The SHA-256 by `module:name`.
-    """
+    """Collects in `hashes` the SHA-256 of each definition that can be reached from dotted names."""
 
     def __init__(self, targets: Iterable[str]) -> None:
         self.hashes: dict[str, str] = {}

@@ -1,10 +1,4 @@
-"""The directory of a run: its path, its files, and checks before a process writes to it.
-
-`outputs/runs/<variant>/seed_<k>/` holds
-
-    config.yaml   the resolved configuration: enough to run it again
-    run.json      the run record: status, metrics, seconds, provenance, configuration
-    history.csv, last.ckpt, previous.ckpt, events.out.tfevents.*, run.log
+"""The directory of a run, `outputs/runs/<variant>/seed_<k>/`, checked before it is written to.
 
 A process that works on the run holds a lock on the file `.seed_<k>.lock` beside it.
 """
@@ -41,28 +35,23 @@ class RunDirectory:
         """Hold the run's lock inside the `with` block, so that no other process works on the run.
 
         Raises:
-            RunLockedError: Another process holds the lock.
-            ConflictError: As `refuse_links_outside`.
+            RunLockedError, ConflictError: Another process holds it, or as `refuse_links_outside`.
         """
         self.refuse_links_outside()
         with locked(self.path):
             yield
 
     def refuse_links_outside(self) -> None:
-        """Raise ConflictError if the directory or a file of the run is a link out of the outputs.
-
-        The output folder itself may be a link.
-        """
+        """Raise ConflictError if the directory or a file of the run leads out of the outputs."""
         inside = self.path.iterdir() if self.path.is_dir() else ()
         files = (lock_path(self.path), log_path(self.path), *inside)
         for path in (self.path, *filter(Path.is_symlink, files)):
             refuse_link_outside(path, self.outputs)
 
     def begin(self, config: dict[str, Any], rerun: bool) -> None:
-        """Create the directory, or keep it if it exists; write config.yaml.
+        """Create or keep the directory, and write config.yaml; a rerun moves an old one away.
 
-        With `rerun` an existing directory goes to the trash first. Files that a killed process left
-        half-written are removed.
+        Files that a killed process left half-written are removed.
         """
         if rerun and self.path.exists():
             move_to_trash(self.path, self.outputs)
@@ -85,13 +74,7 @@ def config_text(config: dict[str, Any]) -> str:
 
 
 def place_in_trash(directory: Path, outputs: Path, part: str = "") -> Path:
-    """Return a free path in `<outputs>/trash`, where no reader of runs looks, and make its parent.
-
-    Args:
-        directory: A run directory.
-        outputs: The output folder.
-        part: The part of the run that goes there, for the name; empty for all of it.
-    """
+    """Return a free path in the trash for a run directory, or for the named part of it."""
     folder = outputs / TRASH / directory.parent.name
     folder.mkdir(parents=True, exist_ok=True)
     names = (f"{directory.name}{part}.{number}" for number in itertools.count(1))

@@ -11,15 +11,10 @@ SENT_NAME = "init_from.ckpt"
 
 
 def settle_initial(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the configuration with `init_from` as a dictionary that identifies the weights.
+    """Return the configuration with `init_from`, if given, as a dictionary that identifies weights.
 
-    Its keys are `run` (the path as given), `source` (the name of the run), `weights_sha256` and
-    `variant`. A path to a variant's directory means that variant's run at this run's seed; then
-    `variant` is that variant's hash, so that runs at all seeds stay one variant. Else it is None.
-
-    Args:
-        config: `init_from` is the path of a run or of a variant's directory, a dictionary that this
-            function has returned before, or None.
+    Its keys are those of `project.config.schema.InitFrom`. A variant's directory stands for its run
+    at this run's seed; then `variant` is its hash, so that runs at all seeds stay one variant.
 
     Raises:
         NoRunError: The path holds no completed run of project.train.
@@ -71,8 +66,7 @@ def initial_checkpoint(config: dict[str, Any], data_folder: str | None) -> Path:
 
     Args:
         config: A configuration that `settle_initial` has returned, with `init_from` not None.
-        data_folder: The data folder that the checkpoint was sent to with the data, on another
-            machine; None where the initial run itself is stored.
+        data_folder: The data folder that the checkpoint was sent to; None where the run is stored.
 
     Raises:
         CorruptRunError: The record of the initial run cannot be read.

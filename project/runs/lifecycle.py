@@ -35,17 +35,14 @@ class DivergedError(Exception):
 def load_or_run(spec: RunSpec, execute: Execute) -> dict[str, Any]:
     """Return the record of the run, which is executed first unless it is completed.
 
-    With `spec.rerun` the run is executed anew in any case; what its directory holds goes to the
-    trash unread.
+    With `spec.rerun` it is executed in any case; what its directory holds goes to the trash unread.
 
     Raises:
         ConflictError: The directory holds another run, other data or other code were used for it, a
             link leads out of the output folder, or another process works on the run.
         CorruptRunError: The stored record cannot be read.
         ExitedError: The run's own code called sys.exit.
-        Interrupted: A signal stopped the run.
-        Exception: What `execute` raises.
-        OSError: A file cannot be read or written; the error names a path.
+        Exception: What `execute` raises; an OSError names a path.
     """
     directory = spec.directory
     directory.refuse_links_outside()
@@ -170,10 +167,7 @@ def summary(record: Mapping[str, Any], directory: Path) -> str:
 
 
 def metric_text(name: str, value: float) -> str:
-    """Return the value of a metric, named without its stage, as text: `2.26 %` or `0.9877`.
-
-    Errors and accuracies are shares of 1, and shown in percent.
-    """
+    """Return a metric's value as text; errors and accuracies, shares of 1, in percent."""
     is_share = name.split("_")[-1] in ("error", "accuracy")
     return f"{100 * value:.2f} %" if is_share else f"{value:.4g}"
 

@@ -16,8 +16,8 @@ from project.runs.record import RunLockedError
 def locked(directory: Path) -> Iterator[None]:
     """Hold the lock of the run in `directory` inside the `with` block.
 
-    The operating system releases the lock when the process ends, however it ends. With the lock
-    held, a replacement of the directory that a killed process left half done is completed.
+    The operating system releases the lock when the process ends. A replacement of the directory
+    that a killed process left half done is completed.
 
     Raises:
         RunLockedError: Another process holds the lock; the message names it.
@@ -51,10 +51,7 @@ def lock_path(directory: Path) -> Path:
 
 
 def log_path(directory: Path) -> Path:
-    """Return the file that holds what a sweep's job printed, until its run is completed.
-
-    The job may fail before it creates the directory.
-    """
+    """Return the file with what a sweep's job printed, maybe before it created the directory."""
     return directory.with_name(f".{directory.name}.log")
 
 

@@ -12,10 +12,7 @@ log = logging.getLogger(__name__)
 
 class _RunLog(logging.FileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Raise the error of a failed write, as for any other file of the run.
-
-        logging itself would print a traceback for every line and go on.
-        """
+        """Raise the error of a failed write; logging would print a traceback for every line."""
         raise
 
 
@@ -48,10 +45,7 @@ def log_to(path: Path) -> Iterator[None]:
 
 
 def log_failure(error: BaseException, what: str = "the run failed") -> None:
-    """Log an error: one line if the user can fix it, with its traceback if it is a bug.
-
-    The user can fix an OSError, and an exception with an `exit_code`.
-    """
+    """Log an error: one line if the user can fix it, with its traceback if it is a bug."""
     expected = hasattr(error, "exit_code") or isinstance(error, OSError)
     log.error("%s: %s", what, error, exc_info=None if expected else error)
 

@@ -65,12 +65,11 @@ def prepare_run(config: dict[str, Any], typed: str = "", overrides: Sequence[str
 def prepare_data(config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the configuration with its data section settled, and facts about the data.
 
-    The function that `data.prepare` names, if any, settles the section. Keys of the model that are
-    null (number of classes, size of the images) take the value of the same key in this section.
+    The function that `data.prepare` names, if any, settles the section. Null keys of the model
+    (number of classes, size of the images) take the value of the same key in this section.
 
     Returns:
-        The new configuration, and facts for the run record: `dataset`, `fetched_from`, `source`;
-        none if `data.prepare` is null.
+        The new configuration, and facts for the run record: `dataset`, `fetched_from`, `source`.
 
     Raises:
         ConfigurationError: The function cannot be imported, refuses a value or does not return two
@@ -105,13 +104,9 @@ def deciding_targets(config: dict[str, Any]) -> list[str]:
 
 
 def files_to_send(config: dict[str, Any]) -> dict[str, bytes]:
-    """Return the files that a run's data folder must hold on another machine.
+    """Return the files that a run's data folder must hold on another machine, by path in it.
 
-    These are the files that the function `files_to_send` returns, if the module of the function
-    that `data.prepare` names has one, and the checkpoint of `init_from`, if it is not null.
-
-    Returns:
-        The content of each file, by its path in the data folder.
+    They are those of the function `files_to_send` beside `data.prepare`, and of `init_from`.
 
     Raises:
         ConfigurationError, DataError, CorruptRunError: As `prepare_run`.

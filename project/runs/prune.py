@@ -41,15 +41,9 @@ def _files(directory: Path) -> Iterator["os.DirEntry[str]"]:
 
 
 def prune_run(directory: Path, outputs: Path, only_checkpoints: bool, dry: bool) -> Pruned:
-    """Move a run, or only its checkpoints, to the trash.
+    """Move a run, or only its checkpoints, to the trash; in a dry run only say what would be moved.
 
     A run that another process works on stays, and so does one without checkpoints to move.
-
-    Args:
-        directory: The run directory.
-        outputs: The output folder.
-        only_checkpoints: Move only the checkpoints; the run's other files stay.
-        dry: Move nothing, but return what would be moved.
     """
     checkpoints = sorted(directory.glob(CHECKPOINTS))
     if only_checkpoints and not checkpoints:

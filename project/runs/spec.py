@@ -20,8 +20,7 @@ class RunSpec:
         run: The run's identity.
         outputs: The output folder.
         threads: How many threads to compute with.
-        data: Facts about the data that are known before they are read: `dataset`, `fetched_from`,
-            `source`.
+        data: Facts about the data: `name`, `dataset`, `fetched_from`, `source`.
         code: Fingerprints of the code that decides the result (`project.runs.code`).
         targets: The dotted names whose code has these fingerprints.
         typed: The command as it was typed.

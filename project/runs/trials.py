@@ -1,7 +1,4 @@
-"""The trials of a tuning study on disk, `<outputs>/tuning/<study>/trials.json`.
-
-The file is written after every trial, so that readers do not need Optuna.
-"""
+"""The trials of a tuning study, `<outputs>/tuning/<study>/trials.json`, read without Optuna."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -21,9 +18,7 @@ class Trial:
     """One trial of a study: a choice of values, and what came of it.
 
     Attributes:
-        number: The trial's number in the study.
         state: COMPLETE, PRUNED (stopped before all its seeds, because it was hopeless) or FAILED.
-        values: The chosen value of each searched key.
         value: The mean of the objective over the seeds that were run; None if none was completed.
         errors: The objective at each seed that was completed, by seed.
     """
@@ -40,13 +35,9 @@ class History:
     """A study with all its trials so far.
 
     Attributes:
-        objective: The metric that is optimised.
-        seeds: The seeds at which each trial runs.
+        objective: The metric that is optimised, in `direction` `min` or `max`.
         words: The overrides that all trials have in common.
         space: The distribution of each searched key, as text.
-        versions: The versions of the packages that search.
-        trials: The trials, in the order in which they began.
-        direction: `min` or `max`.
     """
 
     study: str
