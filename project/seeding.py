@@ -44,12 +44,6 @@ def generator(seed: int, name: str, index: int | None = None) -> torch.Generator
 def start(seed: int, name: str, index: int | None = None) -> None:
     """Set the global generators of torch, numpy and Python to the start of a stream."""
     key = stream_key(seed, name, index)
-    _start_torch(key)
-    np.random.seed([key & 0xFFFFFFFF, key >> 32])
-    random.seed(key)
-
-
-def _start_torch(key: int) -> None:
     # Not torch.manual_seed: while CUDA is not initialised, it stores a formatted stack trace with
     # each call, which takes 2 ms a step and a growing list.
     torch.default_generator.manual_seed(key)
@@ -57,6 +51,8 @@ def _start_torch(key: int) -> None:
         torch.cuda.manual_seed_all(key)
     if torch.backends.mps.is_available():
         torch.mps.manual_seed(key)
+    np.random.seed([key & 0xFFFFFFFF, key >> 32])
+    random.seed(key)
 
 
 def initialise(net: nn.Module, seed: int) -> None:

@@ -28,11 +28,6 @@ class Definition:
     node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     path: Path
 
-    @property
-    def is_class(self) -> bool:
-        """Whether it is a class, not a function."""
-        return isinstance(self.node, ast.ClassDef)
-
 
 @dataclass(frozen=True)
 class Parameters:
@@ -122,7 +117,7 @@ def _inherited(definition: Definition, seen: set[ast.AST]) -> Parameters | None:
         if name == "object":
             continue
         found = None if module is None else _look_up(name, module, set())
-        if found is None or not found.is_class or found.node in seen:
+        if found is None or not isinstance(found.node, ast.ClassDef) or found.node in seen:
             return None
         taken = _parameters(found, seen)
         if taken is not NOTHING:

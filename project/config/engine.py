@@ -36,19 +36,18 @@ def with_engine(config: dict[str, Any]) -> dict[str, Any]:
     """
     if not is_framework(config):
         return config
-    return config | {name: _twin(name, config.get(name)) for name in SECTIONS}
-
-
-def _twin(name: str, section: dict[str, Any] | None) -> dict[str, Any]:
-    target = (section or {}).get("framework_target")
-    if section is None or target is None:
-        chosen = f"{name}={section['name']}" if section and "name" in section else name
-        raise ConfigurationError(
-            f"engine=framework: {chosen} has no {name}.framework_target (the class of the mini "
-            "framework to use in its place); the six nets of study=epfl_table have one"
-        )
-    kept = {key: value for key, value in section.items() if key not in HOW_TORCH_COMPUTES}
-    return kept | {"_target_": target}
+    twins = {}
+    for name in SECTIONS:
+        section = config.get(name) or {}
+        if (target := section.get("framework_target")) is None:
+            chosen = f"{name}={section['name']}" if "name" in section else name
+            raise ConfigurationError(
+                f"engine=framework: {chosen} has no {name}.framework_target (the class of the mini "
+                "framework to use in its place); the six nets of study=epfl_table have one"
+            )
+        kept = {key: value for key, value in section.items() if key not in HOW_TORCH_COMPUTES}
+        twins[name] = kept | {"_target_": target}
+    return config | twins
 
 
 def check_engine(config: dict[str, Any]) -> None:

@@ -76,7 +76,7 @@ def canonical(value: Any) -> Any:
         return {str(key): canonical(value[key]) for key in sorted(value)}
     if isinstance(value, list | tuple):
         return [canonical(item) for item in value]
-    if isinstance(value, bool) or value is None or isinstance(value, str | int):
+    if value is None or isinstance(value, str | int):
         return value
     if isinstance(value, float):
         return int(value) if value.is_integer() else value

@@ -1,11 +1,11 @@
 """Checks the keys of sections against the constructors that they name, without importing them."""
 
 import re
-from collections.abc import Callable, Collection, Iterator
-from pathlib import Path
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from project.config import schema
+from project.config.compose import options
 from project.config.constructors import REQUIRED, Parameters, constructor_parameters
 from project.config.errors import ConfigurationError, suggest
 from project.config.identity import SHAPE
@@ -70,12 +70,8 @@ def sections(config: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]
                 yield kind, f"{kind}.{name}", each
 
 
-def check_chosen(config: dict[str, Any], options: Callable[[str], dict[str, Path]]) -> None:
+def check_chosen(config: dict[str, Any]) -> None:
     """Check that no section has keys without naming a class, because none of its files is chosen.
-
-    Args:
-        config: The resolved configuration.
-        options: Returns the files of a group (model, data, ...) by their names.
 
     Raises:
         KeysError: A section has such keys; the message names the files that have the first one.

@@ -97,16 +97,17 @@ def require_finite(value: Any) -> Any:
     return value
 
 
-# The further keys of an open section.
-Extra = dict[str, Annotated[Any, AfterValidator(require_finite)]]
-
-
-class Target(Section):
-    """A section that names a class (`_target_`); further keys are arguments of its constructor."""
+class OpenSection(Section):
+    """A section that may have further keys, which are arguments of a constructor."""
 
     model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Annotated[Any, AfterValidator(require_finite)]]  # type: ignore[bad-override]
+
+
+class Target(OpenSection):
+    """A section that names a class (`_target_`)."""
+
     target: Annotated[str, Field(alias="_target_", min_length=1)]
-    __pydantic_extra__: Extra  # type: ignore[bad-override]
 
 
 class Twinned(Target):
@@ -177,15 +178,13 @@ class Seeds(Section):
     order: Seed | None = None
 
 
-class Trainer(Section):
+class Trainer(OpenSection):
     """The section `trainer`; further keys are arguments of Lightning's Trainer."""
 
-    model_config = ConfigDict(extra="allow")
     max_epochs: Annotated[int, Field(ge=1)]
     accelerator: Literal["cpu", "gpu", "cuda", "mps", "auto"] = "cpu"
     devices: Annotated[int, Field(ge=1)] = 1
     threads: Annotated[int, Field(ge=1, le=1024)] = 1
-    __pydantic_extra__: Extra  # type: ignore[bad-override]
 
     @property
     def arguments(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from project.config.constructors import Definition, find_definition
+from project.config.constructors import Definition, constructor_parameters, find_definition
 from project.config.errors import ConflictError
 from project.config.source import (
     is_own,
@@ -114,19 +114,21 @@ def _why_not(target: Any, kind: str, code: CodeOnRecord) -> str | None:
     # The module that will be imported; it may re-export what another module defines.
     if (reason := _why_not_imported(split[0], code)) is not None:
         return reason
-    if not definition.is_class and not _is_function_for(definition, kind):
-        return "is not a class"
-    if definition.is_class and kind == "prepare":
+    if not isinstance(definition.node, ast.ClassDef):
+        parameters = constructor_parameters(target)
+        if parameters is None or FUNCTIONS.get(kind) not in parameters.defaults:
+            return "is not a class"
+    elif kind == "prepare":
         return "is not a function that prepares data"
+    in_project = place_in_project(definition.path) is not None
     if kind == "callbacks":
-        name = f"{definition.module}.{definition.node.name}"
-        if name in CALLBACKS:
+        if f"{definition.module}.{definition.node.name}" in CALLBACKS:
             return None
-    elif place_in_project(definition.path) is not None:
+    elif in_project:
         kind = "data" if kind == "prepare" else kind
         trusted = _is_within(definition.module, PARTS[kind])
         return None if trusted else f"does not belong in {kind}"
-    if is_own(definition.path) and place_in_project(definition.path) is None:
+    if is_own(definition.path) and not in_project:
         return _why_not_own(definition, code)
     if _is_within(definition.module, LIBRARIES.get(kind, ())):
         return None
@@ -135,15 +137,6 @@ def _why_not(target: Any, kind: str, code: CodeOnRecord) -> str | None:
 
 def _is_within(module: str, packages: tuple[str, ...]) -> bool:
     return any(f"{module}.".startswith(f"{package}.") for package in packages)
-
-
-def _is_function_for(definition: Definition, kind: str) -> bool:
-    """Return whether a definition is a function that is allowed in sections of this kind."""
-    node = definition.node
-    if isinstance(node, ast.ClassDef) or kind not in FUNCTIONS:
-        return False
-    arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-    return FUNCTIONS[kind] in [each.arg for each in arguments]
 
 
 def _why_not_imported(module: str, code: CodeOnRecord) -> str | None:

@@ -26,7 +26,15 @@ def settle_initial(config: dict[str, Any]) -> dict[str, Any]:
         return config
     place = Path(given["run"] if isinstance(given, dict) else given)
     directory = source_directory(place, config["seed"])
-    record = _completed(directory, place)
+    record = completed_record(directory) if directory.is_dir() else None
+    if record is None or record.get("command") != "train":
+        raise NoRunError(
+            f"init_from={place}: {directory} holds no completed run of project.train; name a run "
+            "(outputs/runs/<variant>/seed_<k>), or a variant's directory for the run of the same "
+            "seed"
+        )
+    if not isinstance(record.get("weights_sha256"), str):
+        raise CorruptRunError(f"init_from={place}: {directory}/run.json lacks weights_sha256")
     settled = {
         "run": str(place),
         "source": record["name"],
@@ -46,19 +54,6 @@ def source_directory(place: Path, seed: int) -> Path:
     """Return the run directory `place`, or the run of a seed in the variant's directory `place`."""
     is_variant = not (place / "run.json").exists() and any(place.glob("seed_*"))
     return place / f"seed_{seed}" if is_variant else place
-
-
-def _completed(directory: Path, place: Path) -> dict[str, Any]:
-    record = completed_record(directory) if directory.is_dir() else None
-    if record is None or record.get("command") != "train":
-        raise NoRunError(
-            f"init_from={place}: {directory} holds no completed run of project.train; name a run "
-            "(outputs/runs/<variant>/seed_<k>), or a variant's directory for the run of the same "
-            "seed"
-        )
-    if not isinstance(record.get("weights_sha256"), str):
-        raise CorruptRunError(f"init_from={place}: {directory}/run.json lacks weights_sha256")
-    return record
 
 
 def initial_checkpoint(config: dict[str, Any], data_folder: str | None) -> Path:

@@ -11,7 +11,6 @@ from project.runs import code
 from project.runs.record import CorruptRunError, read_record
 from project.runs.spec import RunSpec
 
-REPOSITORY = PROJECT.parent
 MAX_SHOWN = 10  # changed definitions
 
 
@@ -74,9 +73,9 @@ def check_unchanged(spec: RunSpec) -> None:
         return
     now = code.fingerprint(spec.targets)
     if now["digest"] != spec.code["digest"]:
-        changed = "\n".join(_changes(spec.code, now))
         raise ConflictError(
-            f"{spec.run.name}: the code has changed since the command was started:\n{changed}\n"
+            f"{spec.run.name}: the code has changed since the command was started:\n"
+            f"{_changes(spec.code, now, None)}\n"
             "run the command again to see which runs were made with which code"
         )
 
@@ -104,43 +103,35 @@ def _check_source(spec: RunSpec, record: Mapping[str, Any], directory: Path) -> 
 def _other_code(spec: RunSpec, others: Mapping[Path, Mapping[str, Any]]) -> str:
     """Return a message: which runs were made with other code, what changed, what to type."""
     path, first = next(iter(others.items()))
-    before = _code(first)
     seeds = ",".join(str(record["seed"]) for record in others.values())
     which, were, again = f"{path.parent} (seed {seeds})", "were", "them"
     if len(others) == 1:
         which, were, again = str(path), "was", "the run"
-    return "\n".join(
-        [
-            f"{which} {were} made with code that has changed since:",
-            *_changes(before, spec.code),
-            *_diff_command(first, before, spec.code),
-            f"-m seed={seeds} rerun=true makes {again} again; code=accept keeps {again} beside the "
-            "new ones, which is recorded and said wherever they are averaged",
-        ]
+    commit = (first["provenance"].get("git") or {}).get("commit")
+    return (
+        f"{which} {were} made with code that has changed since:\n"
+        f"{_changes(_code(first), spec.code, commit)}\n"
+        f"-m seed={seeds} rerun=true makes {again} again; code=accept keeps {again} beside the new "
+        "ones, which is recorded and said wherever they are averaged"
     )
 
 
-def _changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Return a line for each changed definition, with the file that holds it."""
-    changed = code.changed_definitions(before, now)
+def _changes(before: dict[str, Any], now: dict[str, Any], commit: str | None) -> str:
+    """Return a line for each changed definition, and the git command that shows the changes."""
+    names = code.changed_definitions(before, now)
+    files = {name: code.file_of(name) for name in names}
     lines = [
-        f"  {name.replace(':', '.').removesuffix('.')} in {code.file_of(name) or '?'}"
-        for name in changed[:MAX_SHOWN]
+        f"  {name.replace(':', '.').removesuffix('.')} in {files[name] or '?'}"
+        for name in names[:MAX_SHOWN]
     ]
-    more = len(changed) - MAX_SHOWN
-    return lines + ([f"  and {more} more"] if more > 0 else [])
-
-
-def _diff_command(
-    record: Mapping[str, Any], before: dict[str, Any], now: dict[str, Any]
-) -> list[str]:
-    """Return a line with the git command that shows the change; none if git does not know it."""
-    commit = (record["provenance"].get("git") or {}).get("commit")
-    files = {code.file_of(name) for name in code.changed_definitions(before, now)}
-    known = sorted(str(path) for path in files if path and path.is_relative_to(REPOSITORY))
-    if not commit or not known:
-        return []
-    return [f"what changed since: git diff {commit[:10]} -- {' '.join(known)}"]
+    if len(names) > MAX_SHOWN:
+        lines.append(f"  and {len(names) - MAX_SHOWN} more")
+    known = sorted(
+        {str(path) for path in files.values() if path and path.is_relative_to(PROJECT.parent)}
+    )
+    if commit and known:
+        lines.append(f"what changed since: git diff {commit[:10]} -- {' '.join(known)}")
+    return "\n".join(lines)
 
 
 def platform_notice(spec: RunSpec, records: Sequence[Mapping[str, Any]]) -> str | None:

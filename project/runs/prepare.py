@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from project.config.compose import options
 from project.config.engine import check_engine, with_engine
 from project.config.errors import ConfigurationError
 from project.config.identity import IGNORED, deciding_callbacks, identify
@@ -36,7 +35,7 @@ def prepare_run(config: dict[str, Any], typed: str = "", overrides: Sequence[str
         CorruptRunError: The record of the run of `init_from` cannot be read.
         DataError: The data are not available.
     """
-    check_chosen(config, options)
+    check_chosen(config)
     checked = validate_train(config)
     check_keys(config, settled=False)
     check_engine(config)

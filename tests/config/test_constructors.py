@@ -1,5 +1,6 @@
 """What a constructor takes is read from its source, and agrees with what Python says of it."""
 
+import ast
 import inspect
 import sys
 from collections.abc import Callable
@@ -65,7 +66,7 @@ def test_a_class_is_found_through_re_exports(own_modules: Callable[[str, str], P
         found = find_definition(name)
         assert found is not None
         assert (found.module, found.node.name, found.path) == ("pack.net", "Net", path)
-        assert found.is_class
+        assert isinstance(found.node, ast.ClassDef)
     assert "pack" not in {name.partition(".")[0] for name in sys.modules}
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from project.config.compose import options
 from project.config.errors import ConfigurationError
 from project.config.keys import KeysError, UnknownKeyError, arguments, check_chosen, check_keys
 from tests.config.configurations import CONFIG, changed
@@ -122,12 +121,12 @@ def test_data_that_take_their_data_set_get_it(own_modules: Callable[[str, str], 
 
 
 def test_a_key_of_a_choice_that_is_off_names_the_files_that_have_it() -> None:
-    check_chosen(CONFIG, options)
+    check_chosen(CONFIG)
     with pytest.raises(KeysError) as error:
-        check_chosen(changed(("augmentation.shift", 1.0)), options)
+        check_chosen(changed(("augmentation.shift", 1.0)))
     assert str(error.value) == (
         "'augmentation.shift' belongs to a choice of augmentation that is off: add "
         "augmentation=deformation or augmentation=shift"
     )
     with pytest.raises(KeysError, match=r"'scheduler.nothing' .* that is off$"):
-        check_chosen(changed(("scheduler.nothing", 1.0)), options)
+        check_chosen(changed(("scheduler.nothing", 1.0)))
