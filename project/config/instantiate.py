@@ -118,14 +118,9 @@ def build_by_function(
 def call(
     kind: str, place: str, target: Callable[..., Any], keys: dict[str, Any], given: dict[str, Any]
 ) -> Any:
-    """Call a constructor or function, and return its result.
+    """Call a constructor or function with the arguments `keys` of a section; otherwise as `build`.
 
-    Args:
-        kind: The kind of section.
-        place: The section's dotted place.
-        target: The constructor or function.
-        keys: Arguments from the section; objects that they describe in turn are built first.
-        given: Arguments from the platform.
+    Objects that they describe in turn are built first.
 
     Raises:
         ConfigurationError: A key or type is wrong, or `target` raised an error. Errors that have an

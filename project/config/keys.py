@@ -97,11 +97,7 @@ def check_keys(config: dict[str, Any], settled: bool = True) -> None:
     """Check that the keys of each section fit the constructor of its class.
 
     A class whose source is not found is checked when it is built (`project.config.instantiate`).
-
-    Args:
-        config: The resolved configuration.
-        settled: Whether the data's `prepare` function has been called. If not, it may still set
-            required keys.
+    Unless `settled`, the data's `prepare` function may still set required keys.
 
     Raises:
         UnknownKeyError, KeysError: As `check_arguments`, or a key belongs to the platform.
@@ -131,15 +127,15 @@ def check_arguments(
     parameters: Parameters,
     is_complete: bool = True,
 ) -> None:
-    """Check that keys of a section fit the parameters of its class.
+    """Check that the arguments `given` in a section fit the parameters of its class.
 
     Args:
         kind: The kind of section: model, task, data, ...
-        place: The section's dotted place in the configuration, for messages.
-        name: The name of the class, for messages.
-        given: The keys, without `_target_` and those of the platform.
+        place: The section's dotted place in the configuration.
+        name: The name of the class.
+        given: The names of the arguments.
         parameters: The parameters of the class.
-        is_complete: Whether required keys must be among the given ones.
+        is_complete: Whether required ones must be among the given.
 
     Raises:
         UnknownKeyError: The class does not accept a key; the message suggests a similar one.

@@ -159,10 +159,7 @@ def find_module(name: str) -> Module | None:
     path = module_path(name)
     if path is None:
         return None
-    try:
-        state = path.stat()
-    except OSError:
-        return None
+    state = path.stat()
     return _read(name, path, state.st_mtime_ns, state.st_size)
 
 

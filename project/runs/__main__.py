@@ -234,10 +234,10 @@ def prune_runs(request: Request) -> None:
         if run.name in cited:
             print(f"{run.name}: kept, because the last report cites it")
             continue
-        done = prune_run(run.directory, request.outputs, "--checkpoints" in flags, dry)
-        total += done.size
-        what = f"{'would be moved' if dry else 'moved'}, {size_text(done.size)}"
-        print(f"{run.name}: {f'kept: {done.kept_because}' if done.kept_because else what}")
+        size, reason = prune_run(run.directory, request.outputs, "--checkpoints" in flags, dry)
+        total += size
+        what = f"{'would be moved' if dry else 'moved'}, {size_text(size)}"
+        print(f"{run.name}: {f'kept: {reason}' if reason else what}")
     went, hint = ("would go", "; --yes does it") if dry else ("went", "")
     print(f"{size_text(total)} {went} to {request.outputs / 'trash'}{hint}")
 

@@ -74,6 +74,7 @@ def clear_cache() -> None:
     """Clear what this process has read of the code, so that the files are read again."""
     constructors.clear_cache()
     _definitions.cache_clear()
+    _platform_digest.cache_clear()
 
 
 # A sweep of a thousand runs asks for the same few fingerprints a thousand times.
@@ -86,20 +87,14 @@ def _digest(hashes: dict[str, str]) -> str:
     return hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
 
 
+@functools.cache
 def _platform_digest() -> str:
-    files: list[Path] = []
+    hashes = {}
     for name in PLATFORM:
-        path = PROJECT / name
-        files += sorted(path.rglob("*.py")) if path.is_dir() else [path]
-    states = [path.stat() for path in files]
-    changed = tuple((state.st_mtime_ns, state.st_size) for state in states)
-    return _digest_of_files(tuple(files), changed)
-
-
-@functools.lru_cache(maxsize=1)
-def _digest_of_files(files: tuple[Path, ...], changed: tuple[tuple[int, int], ...]) -> str:
-    trees = {str(path.relative_to(PROJECT)): ast.parse(path.read_bytes()).body for path in files}
-    return _digest({name: _sha256(body) for name, body in trees.items()})
+        for path in sorted((PROJECT / name).rglob("*.py")) or [PROJECT / name]:
+            tree = ast.parse(path.read_bytes())
+            hashes[str(path.relative_to(PROJECT))] = _sha256(tree.body)
+    return _digest(hashes)
 
 
 def _decides(module: str, path: Path) -> bool:

@@ -32,15 +32,15 @@ def available_cores() -> int:
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
-def _git(repository: Path, *arguments: str) -> str:
-    return subprocess.run(
-        ["git", "-C", str(repository), *arguments],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=True,
-        timeout=30,
-    ).stdout
+def _git(repository: Path, *arguments: str) -> str | None:
+    """Return what a git command prints; None if it fails or there is no git."""
+    command = ["git", "-C", str(repository), *arguments]
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, errors="replace", check=True, timeout=30
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
 
 
 def git_state(repository: Path = PROJECT) -> dict[str, Any]:
@@ -52,20 +52,16 @@ def git_state(repository: Path = PROJECT) -> dict[str, Any]:
     sent_from = repository / SENT_FROM
     if sent_from.exists():
         return json.loads(sent_from.read_text())
-    try:
-        changes = _git(repository, "status", "--porcelain", "--untracked-files=no")
-        commit = _git(repository, "rev-parse", "HEAD").strip()
-        return {"commit": commit, "dirty": bool(changes.strip())}
-    except (OSError, subprocess.SubprocessError):
+    changes = _git(repository, "status", "--porcelain", "--untracked-files=no")
+    commit = _git(repository, "rev-parse", "HEAD")
+    if changes is None or commit is None:
         return {"commit": None, "dirty": None}
+    return {"commit": commit.strip(), "dirty": bool(changes.strip())}
 
 
 def uncommitted_changes(repository: Path = PROJECT) -> str:
     """Return `git diff HEAD` of the code; empty without git, or if longer than MAX_DIFF_BYTES."""
-    try:
-        diff = _git(repository, "diff", "HEAD", "--", ".")
-    except (OSError, subprocess.SubprocessError):
-        return ""
+    diff = _git(repository, "diff", "HEAD", "--", ".") or ""
     return diff if len(diff) <= MAX_DIFF_BYTES else ""
 
 

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from project.runs.directory import move_to_trash, place_in_trash
@@ -11,14 +10,6 @@ from project.runs.lock import locked
 from project.runs.record import RunLockedError
 
 CHECKPOINTS = "*.ckpt*"
-
-
-@dataclass(frozen=True)
-class Pruned:
-    """The bytes that were moved, or would be in a dry run; and why the run stays, if it does."""
-
-    size: int
-    kept_because: str = ""
 
 
 def directory_size(directory: Path) -> int:
@@ -40,27 +31,30 @@ def _files(directory: Path) -> Iterator["os.DirEntry[str]"]:
                 yield entry
 
 
-def prune_run(directory: Path, outputs: Path, only_checkpoints: bool, dry: bool) -> Pruned:
+def prune_run(directory: Path, outputs: Path, only_checkpoints: bool, dry: bool) -> tuple[int, str]:
     """Move a run, or only its checkpoints, to the trash; in a dry run only say what would be moved.
 
     A run that another process works on stays, and so does one without checkpoints to move.
+
+    Returns:
+        The bytes that were moved, or would be, and why the run stays, if it does.
     """
     checkpoints = sorted(directory.glob(CHECKPOINTS))
     if only_checkpoints and not checkpoints:
-        return Pruned(0, "has no checkpoint")
+        return 0, "has no checkpoint"
     try:
         with locked(directory):
             if not only_checkpoints:
                 size = directory_size(directory)
                 if not dry:
                     move_to_trash(directory, outputs)
-                return Pruned(size)
+                return size, ""
             size = sum(path.stat().st_size for path in checkpoints)
             if not dry:
                 place = place_in_trash(directory, outputs, ".checkpoints")
                 place.mkdir()
                 for path in checkpoints:
                     path.rename(place / path.name)
-            return Pruned(size)
+            return size, ""
     except RunLockedError as error:
-        return Pruned(0, str(error))
+        return 0, str(error)
