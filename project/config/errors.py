@@ -64,21 +64,17 @@ def format_validation_error(error: "ValidationError", values: dict[str, Any]) ->
     """Return pydantic's error about `values` as one with a line for each broken rule."""
     lines: dict[str, str] = {}
     for problem in error.errors():
-        key = ".".join(_keys(problem["loc"], values))
-        # A second problem of a key is about another branch of the same union.
-        lines.setdefault(key, _line(problem, key, values))
+        key, value = ".".join(_keys(problem["loc"], values)), problem["input"]
+        rule = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        if problem["type"] == "extra_forbidden":
+            known = {each for each in _all_keys(values) if not f"{key}.".startswith(f"{each}.")}
+            line = f"unknown key '{key}'{suggest(key, known)}"
+        elif problem["type"] == "missing":
+            line = f"{key}: is missing"
+        else:
+            line = f"{key}: {rule}" if isinstance(value, dict) else f"{key}={value}: {rule}"
+        lines.setdefault(key, line)  # a second one is about another branch of the same union
     return ConfigurationError("\n".join(lines.values()))
-
-
-def _line(problem: Any, key: str, values: dict[str, Any]) -> str:
-    if problem["type"] == "extra_forbidden":
-        known = {each for each in _all_keys(values) if not f"{key}.".startswith(f"{each}.")}
-        return f"unknown key '{key}'{suggest(key, known)}"
-    if problem["type"] == "missing":
-        return f"{key}: is missing"
-    rule = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    value = problem["input"]
-    return f"{key}: {rule}" if isinstance(value, dict) else f"{key}={value}: {rule}"
 
 
 def _keys(location: Sequence[int | str], values: dict[str, Any]) -> list[str]:

@@ -15,44 +15,36 @@ from project.config.constructors import Missing, constructor_parameters, find_de
 from project.config.source import is_own
 
 # Sections and keys of the root that cannot change the result.
-IGNORED = frozenset(
-    {
-        "checkpoints", "code", "debug", "logger", "notes", "paths", "rerun", "seed", "seeds",
-        "study", "tags", "trust_code", "verify",
-    }
-)  # fmt: skip
+IGNORED = {
+    "checkpoints", "code", "debug", "logger", "notes", "paths", "rerun", "seed", "seeds",
+    "study", "tags", "trust_code", "verify",
+}  # fmt: skip
 # Keys in sections that cannot change the result. The data that a source gave are in `data.dataset`.
-IGNORED_KEYS = frozenset(
-    {
-        "data.name", "data.prepare", "data.source", "data.root", "model.framework_target",
-        "model.name", "optimizer.framework_target", "task.framework_target", "task.name",
-        "trainer.enable_model_summary", "trainer.enable_progress_bar", "trainer.log_every_n_steps",
-        "trainer.profiler",
-    }
-)  # fmt: skip
+IGNORED_KEYS = {
+    "data.name", "data.prepare", "data.source", "data.root", "model.framework_target",
+    "model.name", "optimizer.framework_target", "task.framework_target", "task.name",
+    "trainer.enable_model_summary", "trainer.enable_progress_bar", "trainer.log_every_n_steps",
+    "trainer.profiler",
+}  # fmt: skip
 # For these keys, 1.0 means all batches (Lightning's default) and 1 means one batch, although
 # `canonical` spells both as 1: the default is left out.
-SHARES = frozenset(
-    {
-        "trainer.limit_test_batches", "trainer.limit_train_batches", "trainer.limit_val_batches",
-        "trainer.val_check_interval",
-    }
-)  # fmt: skip
+SHARES = {
+    "trainer.limit_test_batches", "trainer.limit_train_batches", "trainer.limit_val_batches",
+    "trainer.val_check_interval",
+}  # fmt: skip
 # Callbacks that observe a run and cannot change its result.
-OBSERVERS = frozenset(
-    {
-        "project.tasks.pictures.PairPictures",
-        "pytorch_lightning.callbacks.DeviceStatsMonitor",
-        "pytorch_lightning.callbacks.LearningRateMonitor",
-        "pytorch_lightning.callbacks.RichProgressBar",
-        "pytorch_lightning.callbacks.Timer",
-        "pytorch_lightning.callbacks.TQDMProgressBar",
-    }
-)
+OBSERVERS = {
+    "project.tasks.pictures.PairPictures",
+    "pytorch_lightning.callbacks.DeviceStatsMonitor",
+    "pytorch_lightning.callbacks.LearningRateMonitor",
+    "pytorch_lightning.callbacks.RichProgressBar",
+    "pytorch_lightning.callbacks.Timer",
+    "pytorch_lightning.callbacks.TQDMProgressBar",
+}
 # Data of the first experiment: their name is left out of the names of runs.
-UNNAMED_DATA = frozenset({"epfl_pairs", "mnist_pairs"})
+UNNAMED_DATA = {"epfl_pairs", "mnist_pairs"}
 # Keys that the data's `prepare` function sets to describe examples, and that models copy.
-SHAPE = frozenset({"classes", "channels", "image_size"})
+SHAPE = {"classes", "channels", "image_size"}
 SEED_SOURCES = ("data", "init", "order")
 # Defaults of the platform's own keys in sections that name a class; equal values are left out.
 PLATFORM_DEFAULTS: dict[str, dict[str, Any]] = {

@@ -22,7 +22,7 @@ SUPPLIED: dict[str, frozenset[str]] = {
     "logger": frozenset({"save_dir", "directory", "first_step"}),
 }
 # Keys that the data's `prepare` function sets; the data's class gets those that it takes.
-SETTLED = frozenset({"dataset"}) | SHAPE
+SETTLED = {"dataset"} | SHAPE
 # Keys that the platform itself uses, and that are no arguments of the section's class.
 PLATFORM: dict[str, set[str]] = {
     "model": set(schema.Model.model_fields),
@@ -31,7 +31,6 @@ PLATFORM: dict[str, set[str]] = {
     "optimizer": set(schema.Optimizer.model_fields),
     "scheduler": set(schema.Scheduler.model_fields),
 }
-TRAINER = "pytorch_lightning.Trainer"
 
 
 class KeysError(ConfigurationError):
@@ -110,7 +109,7 @@ def check_keys(config: dict[str, Any], settled: bool = True) -> None:
     for key, reason in schema.OWNED_TRAINER_KEYS.items():
         if key in config["trainer"]:
             raise KeysError(f"trainer.{key} belongs to the platform: {reason}", "trainer", key)
-    if (parameters := constructor_parameters(TRAINER)) is None:
+    if (parameters := constructor_parameters("pytorch_lightning.Trainer")) is None:
         return
     known = {*parameters.defaults, *schema.Trainer.model_fields} - schema.OWNED_TRAINER_KEYS.keys()
     for key in config["trainer"]:

@@ -42,15 +42,13 @@ PARTS: dict[str, tuple[str, ...]] = {
     NESTED: ("project.models", "project.data.augmentation"),
 }
 # Trusted callbacks: they can change the result. Others write files wherever they are told to.
-CALLBACKS = frozenset(
-    {
-        "project.training.best_checkpoint.BestCheckpoint",
-        "project.training.ema.EMA",
-        "pytorch_lightning.callbacks.early_stopping.EarlyStopping",
-        "pytorch_lightning.callbacks.gradient_accumulation_scheduler.GradientAccumulationScheduler",
-        "pytorch_lightning.callbacks.stochastic_weight_avg.StochasticWeightAveraging",
-    }
-)
+CALLBACKS = {
+    "project.training.best_checkpoint.BestCheckpoint",
+    "project.training.ema.EMA",
+    "pytorch_lightning.callbacks.early_stopping.EarlyStopping",
+    "pytorch_lightning.callbacks.gradient_accumulation_scheduler.GradientAccumulationScheduler",
+    "pytorch_lightning.callbacks.stochastic_weight_avg.StochasticWeightAveraging",
+}
 # Where a function is trusted too, and the parameter that it must have.
 FUNCTIONS = {"scheduler": "optimizer", "prepare": "section"}
 # Keys with which tools such as Hydra change what a section calls, and how.
@@ -74,26 +72,25 @@ def check_trusted(sections: Mapping[str, Any], code: CodeOnRecord) -> None:
     """
     for kind, section in sections.items():
         for place, key, value in _walk(section, kind):
-            if key in FORBIDDEN_KEYS:
-                raise _refused(place, value, "is not allowed in a stored configuration")
-            if isinstance(value, str) and "${" in value:
-                raise _refused(place, value, "is an interpolation, which could run a resolver")
-            if key == "_target_":
-                top = place.count(".") == (2 if kind == "callbacks" else 1)
-                reason = _why_not(value, kind if top else NESTED, code)
-            elif key == "prepare" and place == "data.prepare" and value is not None:
-                reason = _why_not(value, "prepare", code)
-            else:
-                continue
-            if reason is not None:
-                raise _refused(place, value, reason)
+            if (reason := _reason(place, key, value, kind, code)) is not None:
+                raise ConflictError(
+                    f"the stored configuration has {place}={value!r}, which {reason}; if you trust "
+                    "it, pass trust_code=true"
+                )
 
 
-def _refused(place: str, value: Any, reason: str) -> ConflictError:
-    return ConflictError(
-        f"the stored configuration has {place}={value!r}, which {reason}; if you trust "
-        "it, pass trust_code=true"
-    )
+def _reason(place: str, key: str, value: Any, kind: str, code: CodeOnRecord) -> str | None:
+    """Return why a value is not trusted; None if it is."""
+    if key in FORBIDDEN_KEYS:
+        return "is not allowed in a stored configuration"
+    if isinstance(value, str) and "${" in value:
+        return "is an interpolation, which could run a resolver"
+    if key == "_target_":
+        is_top = place.count(".") == (2 if kind == "callbacks" else 1)
+        return _why_not(value, kind if is_top else NESTED, code)
+    if place == "data.prepare" and value is not None:
+        return _why_not(value, "prepare", code)
+    return None
 
 
 def _walk(node: Any, place: str) -> Iterator[tuple[str, str, Any]]:

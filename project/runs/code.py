@@ -148,7 +148,7 @@ class _Reachable:
             return
         self.hashes[key] = _sha256(nodes)
         for node in nodes:
-            for name in sorted(_names(node)):
+            for name in sorted(filter(None, {_dotted(each) for each in ast.walk(node)})):
                 first = name.partition(".")[0]
                 self._visit(module, first if first in module.bound else name)
 
@@ -180,24 +180,13 @@ def _is_idle(node: Any) -> bool:
     return is_constant or isinstance(node, ast.Pass)
 
 
-def _names(node: ast.AST) -> set[str]:
-    """Return the names that a tree uses, with dots as they are written."""
-    found = set()
-    for each in ast.walk(node):
-        if isinstance(each, ast.Name):
-            found.add(each.id)
-        elif isinstance(each, ast.Attribute) and (chain := _chain(each)) is not None:
-            found.add(chain)
-    return found
-
-
-def _chain(node: ast.Attribute) -> str | None:
-    parts = [node.attr]
-    value = node.value
-    while isinstance(value, ast.Attribute):
-        parts.append(value.attr)
-        value = value.value
-    return ".".join([value.id, *reversed(parts)]) if isinstance(value, ast.Name) else None
+def _dotted(node: ast.AST) -> str | None:
+    """Return a name with its attributes, as `a.b.c` is written; None for anything else."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute) and (inner := _dotted(node.value)) is not None:
+        return f"{inner}.{node.attr}"
+    return None
 
 
 def _sha256(nodes: Sequence[ast.stmt]) -> str:
