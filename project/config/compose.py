@@ -211,11 +211,7 @@ def study_choices(study: str, config_dirs: Sequence[str | Path] = ()) -> dict[st
 def study_variants(
     config_name: str, study: str, config_dirs: Sequence[str | Path] = ()
 ) -> list[StudyVariant]:
-    """Return the variants that a study sweeps over, in their order.
-
-    Raises:
-        HydraException, ConfigurationError: As `compose` and `combinations`.
-    """
+    """Return the variants that a study sweeps over, in their order; raise as `compose`."""
     seeds: dict[tuple[str, ...], list[int]] = {}
     for job in combinations(parse_overrides(study_words(config_name, study, config_dirs))):
         variant = tuple(word for word in job if not word.startswith("seed="))

@@ -51,11 +51,7 @@ def with_engine(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_engine(config: dict[str, Any]) -> None:
-    """Check that a configuration with `engine=framework` asks for nothing that it would ignore.
-
-    Raises:
-        ConfigurationError: As `with_engine`, or a key has a value that the framework does not know.
-    """
+    """Raise ConfigurationError if `engine=framework` lacks a class, or would ignore a setting."""
     if not is_framework(config):
         return
     with_engine(config)

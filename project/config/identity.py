@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from project.config import schema
-from project.config.constructors import Missing, constructor_parameters, find_definition
+from project.config.constructors import REQUIRED, constructor_parameters, find_definition
 from project.config.source import is_own
 
 # Sections and keys of the root that cannot change the result.
@@ -59,11 +59,7 @@ PLATFORM_DEFAULTS: dict[str, dict[str, Any]] = {
 
 
 def canonical(value: Any) -> Any:
-    """Return a value in canonical form: 1.0 as 1, tuples as lists, keys as sorted strings.
-
-    Raises:
-        TypeError: `value` holds anything but plain containers, numbers, strings, bools and None.
-    """
+    """Return plain values with 1.0 as 1, tuples as lists, sorted keys; TypeError for others."""
     if isinstance(value, dict):
         return {str(key): canonical(value[key]) for key in sorted(value)}
     if isinstance(value, list | tuple):
@@ -137,7 +133,7 @@ def _section(key: str, value: Any) -> Any:
         name: each
         for name, each in value.items()
         if f"{key}.{name}" not in IGNORED_KEYS
-        and not (name in defaults and _equal(each, defaults[name]))
+        and not _equal(each, defaults.get(name, REQUIRED))
         and not (f"{key}.{name}" in SHARES and isinstance(each, float) and each == 1.0)
     }
     return _without_defaults(kept)
@@ -157,16 +153,14 @@ def _without_defaults(node: Any) -> Any:
     return {
         key: _without_defaults(value)
         for key, value in node.items()
-        if key not in defaults or not _equal(value, defaults[key])
+        if not _equal(value, defaults.get(key, REQUIRED))
     }
 
 
 def _equal(value: Any, default: Any) -> bool:
-    if isinstance(default, Missing):
-        return False
     try:
         return json.dumps(canonical(value)) == json.dumps(canonical(default))
-    except TypeError:
+    except TypeError:  # of what is no plain value, such as a default that is missing
         return False
 
 
@@ -216,10 +210,7 @@ def identify(config: dict[str, Any]) -> Run:
         # Digits other than MNIST's (`mnist_5k`) are part of the name all the same.
         name = None if data.get("dataset") in (None, "mnist") else data["dataset"]
     return Run(
-        model=model.get("name") or config["task"]["name"],
-        data=name,
-        settings=identity_settings(config),
-        seed=config["seed"],
+        model.get("name") or config["task"]["name"], name, identity_settings(config), config["seed"]
     )
 
 

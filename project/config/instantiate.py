@@ -23,11 +23,7 @@ TENSOR = "<class 'torch.Tensor'>"
 
 
 def locate(place: str, target: str) -> Any:
-    """Import the object whose dotted name stands at `place` in a configuration, and return it.
-
-    Raises:
-        ConfigurationError: There is no such object, or importing it fails.
-    """
+    """Import the object named at `place`; raise ConfigurationError if that is not possible."""
     try:
         found = _import(target)
     except Exception as error:
@@ -63,11 +59,7 @@ def _import(target: str) -> Any:
 
 
 def find_class(place: str, section: dict[str, Any], base: Any) -> type:
-    """Import and return the class that a section names, without calling it.
-
-    Raises:
-        ConfigurationError: There is no such object, or it is no subclass of `base`.
-    """
+    """Import and return a section's class; raise ConfigurationError if it is none of `base`."""
     target = section["_target_"]
     found = locate(f"{place}._target_", target)
     if not (isinstance(found, type) and issubclass(found, base)):

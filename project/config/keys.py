@@ -60,13 +60,10 @@ def sections(config: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]
     """
     for kind in SUPPLIED:
         section = config.get(kind) or {}
-        if kind not in ("callbacks", "logger"):
-            if section:
-                yield kind, kind, section
-            continue
-        for name, each in section.items():
-            if each is not None:
-                yield kind, f"{kind}.{name}", each
+        if kind in ("callbacks", "logger"):
+            yield from ((kind, f"{kind}.{name}", each) for name, each in section.items() if each)
+        elif section:
+            yield kind, kind, section
 
 
 def check_chosen(config: dict[str, Any]) -> None:
@@ -126,15 +123,9 @@ def check_arguments(
     parameters: Parameters,
     is_complete: bool = True,
 ) -> None:
-    """Check that the arguments `given` in a section fit the parameters of its class.
+    """Check that the arguments `given` in a section at `place` fit the parameters of its class.
 
-    Args:
-        kind: The kind of section: model, task, data, ...
-        place: The section's dotted place in the configuration.
-        name: The name of the class.
-        given: The names of the arguments.
-        parameters: The parameters of the class.
-        is_complete: Whether required ones must be among the given.
+    Unless `is_complete`, required arguments may be missing.
 
     Raises:
         UnknownKeyError: The class does not accept a key; the message suggests a similar one.

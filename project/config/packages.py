@@ -5,10 +5,10 @@ from typing import Any
 
 from project.config.errors import ConfigurationError
 
-# For each logger, the package that it needs and the extra of this project that installs it.
+# The package that a logger needs, which the extra of the same name installs.
 LOGGERS = {
-    "project.training.loggers.RunWandbLogger": ("wandb", "wandb"),
-    "project.training.loggers.RunMLFlowLogger": ("mlflow", "mlflow"),
+    "project.training.loggers.RunWandbLogger": "wandb",
+    "project.training.loggers.RunMLFlowLogger": "mlflow",
 }
 
 
@@ -16,8 +16,8 @@ def check_loggers(loggers: dict[str, Any]) -> None:
     """Check that the packages of the loggers in a section `logger` are installed, as `require`."""
     for name, section in loggers.items():
         if section is not None and section["_target_"] in LOGGERS:
-            package, extra = LOGGERS[section["_target_"]]
-            require(f"logger.{name}", (package,), extra)
+            package = LOGGERS[section["_target_"]]
+            require(f"logger.{name}", (package,), package)
 
 
 def require(what: str, packages: tuple[str, ...], extra: str) -> None:

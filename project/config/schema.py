@@ -248,11 +248,7 @@ class TrainConfig(Section):
 
 
 def validate_train(values: dict[str, Any]) -> TrainConfig:
-    """Check a resolved configuration of project.train, and return it as an object.
-
-    Raises:
-        ConfigurationError: Rules are broken; the message has a line for each.
-    """
+    """Return a checked configuration; raise ConfigurationError with a line for each broken rule."""
     try:
         return TrainConfig.model_validate(values)
     except ValidationError as error:

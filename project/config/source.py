@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
+PLACES = ("stdlib", "platstdlib", "purelib", "platlib")
+INSTALLED = [Path(sysconfig.get_path(place)) for place in PLACES]
 
 
 def module_path(name: str) -> Path | None:
@@ -20,7 +22,7 @@ def module_path(name: str) -> Path | None:
     try:
         spec = importlib.util.find_spec(top)
     except (ImportError, ValueError):
-        return None
+        spec = None
     if spec is None:
         return None
     path = Path(spec.origin) if spec.has_location and spec.origin is not None else None
@@ -64,15 +66,9 @@ def is_own(path: Path) -> bool:
         return True
     # Links are not resolved: an installed package may be a link to another place.
     path = path.absolute()
-    if any(path.is_relative_to(place) for place in _installed_places()):
+    if any(path.is_relative_to(place) for place in INSTALLED):
         return False
     return not {"site-packages", "dist-packages"}.intersection(path.parts)
-
-
-@functools.cache
-def _installed_places() -> frozenset[Path]:
-    names = ("stdlib", "platstdlib", "purelib", "platlib")
-    return frozenset(Path(sysconfig.get_path(name)) for name in names)
 
 
 def is_standard_library(module: str) -> bool:

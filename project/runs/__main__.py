@@ -51,15 +51,11 @@ class Request:
         return values[0] if values else None
 
     def select(self) -> tuple[list[RunRecord], list[Problem]]:
-        """Read the runs that match the names and `where=`; without either, all runs.
-
-        Returns:
-            The runs, and a Problem for each run that cannot be read (none if `where=` is typed).
+        """Return the runs that match the names and `where=`, and those that cannot be read.
 
         Raises:
             NoRunError: A name matches no run.
-            ConfigurationError: `where=` is no valid condition, or it is not clear which run is the
-                best.
+            ConfigurationError: `where=` is no valid condition.
         """
         found: dict[Path, RunRecord] = {}
         damaged: dict[Path, Problem] = {}
@@ -275,12 +271,7 @@ SUBCOMMANDS: dict[str, tuple[Callable[[Request], None], tuple[str, ...], tuple[s
 
 
 def run(words: Sequence[str]) -> None:
-    """Carry out a subcommand, given the words after `python -m project.runs`.
-
-    Raises:
-        ConfigurationError, NoRunError: The words are not valid, or select no run.
-        CorruptRunError, RunLockedError: A run cannot be changed.
-    """
+    """Carry out the words of a command line; raise ConfigurationError or as their function."""
     if not words or words[0] in ("-h", "--help"):
         print(__doc__)
         return

@@ -33,10 +33,7 @@ def name_path(error: OSError, path: Path) -> None:
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Provide, in a `with` block, a binary file that replaces `path` when the block ends.
 
-    If the block raises an exception, `path` stays as it was.
-
-    Raises:
-        OSError: The file cannot be written; the error names `path`.
+    If the block raises an exception, `path` stays as it was; an OSError names it.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
     try:

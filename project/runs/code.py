@@ -36,9 +36,8 @@ PLATFORM = ("seeding.py", "config/instantiate.py", "training")
 def fingerprint(targets: Iterable[str]) -> dict[str, Any]:
     """Return the fingerprints of the code behind dotted names of classes or functions.
 
-    Returns:
-        A dictionary. `definitions`: the SHA-256 of each definition, by `module:name`. `digest`: one
-        SHA-256 over all of them. `platform`: one over the files of PLATFORM.
+    They are the SHA-256 of each of the `definitions`, by `module:name`; the `digest` of all of
+    them; and that of the `platform`, the files in PLATFORM.
     """
     definitions = _definitions(tuple(sorted(set(targets))))
     return {

@@ -32,11 +32,7 @@ class RunDirectory:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the run's lock inside the `with` block, so that no other process works on the run.
-
-        Raises:
-            RunLockedError, ConflictError: Another process holds it, or as `refuse_links_outside`.
-        """
+        """Hold the run's lock in a `with` block; raise as `locked` and `refuse_links_outside`."""
         self.refuse_links_outside()
         with locked(self.path):
             yield

@@ -57,14 +57,9 @@ def source_directory(place: Path, seed: int) -> Path:
 
 
 def initial_checkpoint(config: dict[str, Any], data_folder: str | None) -> Path:
-    """Return the path of the checkpoint that holds the weights a run starts from.
+    """Return the path of the checkpoint of `init_from`, which `settle_initial` has settled.
 
-    Args:
-        config: A configuration that `settle_initial` has returned, with `init_from` not None.
-        data_folder: The data folder that the checkpoint was sent to; None where the run is stored.
-
-    Raises:
-        CorruptRunError: The record of the initial run cannot be read.
+    It lies in the data folder of a machine that it was sent to, else in the directory of the run.
     """
     if data_folder is not None:
         return Path(data_folder, SENT_NAME)

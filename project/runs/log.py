@@ -20,10 +20,8 @@ class _RunLog(logging.FileHandler):
 def log_to(path: Path) -> Iterator[None]:
     """Append log messages to a file in a `with` block, and write them to stderr if no terminal.
 
-    Messages of level INFO and above are written, also about exceptions that end a thread.
-
-    Raises:
-        OSError: The file cannot be opened, or a message cannot be written.
+    Messages of level INFO and above are written, also about exceptions that end a thread; what
+    cannot be written raises an OSError.
     """
     handlers: list[logging.Handler] = [_RunLog(path)]
     if not sys.stderr.isatty():

@@ -40,11 +40,7 @@ def check_stored(spec: RunSpec) -> dict[str, Any] | None:
 def check_variant(spec: RunSpec, remade: Collection[Path] = ()) -> None:
     """Check that the stored runs of a variant were made with the present data and code.
 
-    Runs whose record cannot be read are not checked.
-
-    Args:
-        spec: A run of the variant.
-        remade: The directories of runs that will be made again, which are not checked either.
+    Runs in `remade`, which will be made again, and those that cannot be read are not checked.
 
     Raises:
         ConflictError: Runs were made with other data or, unless `spec.accepts_code`, other code.

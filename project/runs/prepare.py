@@ -24,13 +24,10 @@ NOT_STORED: dict[str, Any] = {"rerun": False, "verify": None, "code": None, "tru
 def prepare_run(config: dict[str, Any], typed: str = "", overrides: Sequence[str] = ()) -> RunSpec:
     """Check a resolved configuration, settle its data and initial weights, and return its run.
 
-    Args:
-        config: Plain values, as `project.config.compose` returns them.
-        typed: The command as it was typed, for the record.
-        overrides: The overrides that led to the configuration, for the record.
+    The command as `typed` and the `overrides` that led to the configuration are for the record.
 
     Raises:
-        ConfigurationError: A value breaks a rule; the message names its key and the rule.
+        ConfigurationError: A value breaks a rule.
         NoRunError: `init_from` names no completed run.
         CorruptRunError: The record of the run of `init_from` cannot be read.
         DataError: The data are not available.
@@ -113,8 +110,8 @@ def files_to_send(config: dict[str, Any]) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     if (prepare := config["data"].get("prepare")) is not None:
         module = locate("data.prepare", prepare.rpartition(".")[0])
-        function = getattr(module, "files_to_send", None)
-        files = function(config["data"]) if function is not None else {}
+        if (function := getattr(module, "files_to_send", None)) is not None:
+            files |= function(config["data"])
     if config.get("init_from") is not None:
-        files = files | {SENT_NAME: initial_checkpoint(config, None).read_bytes()}
+        files[SENT_NAME] = initial_checkpoint(config, None).read_bytes()
     return files

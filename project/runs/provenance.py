@@ -85,18 +85,18 @@ def provenance(threads: int) -> dict[str, Any]:
     """Return the provenance that is known before a run begins: git, versions, machine, threads."""
     environment = {
         name: value
-        for name, value in os.environ.items()
+        for name, value in sorted(os.environ.items())
         if name.startswith(NUMERIC_VARIABLES) and SET_BY_LIGHTNING.get(name) != value
     }
+    versions = {package: package_version(package) for package in PACKAGES}
     return {
         "git": git_state(),
-        "versions": {"python": platform.python_version()}
-        | {package: package_version(package) for package in PACKAGES},
+        "versions": {"python": platform.python_version()} | versions,
         "machine": {
             "system": platform.platform(),
             "processor": _processor(),
             "cores": os.cpu_count(),
-            "environment": dict(sorted(environment.items())),
+            "environment": environment,
         },
         "threads": threads,
     }

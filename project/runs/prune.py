@@ -34,10 +34,8 @@ def _files(directory: Path) -> Iterator["os.DirEntry[str]"]:
 def prune_run(directory: Path, outputs: Path, only_checkpoints: bool, dry: bool) -> tuple[int, str]:
     """Move a run, or only its checkpoints, to the trash; in a dry run only say what would be moved.
 
-    A run that another process works on stays, and so does one without checkpoints to move.
-
     Returns:
-        The bytes that were moved, or would be, and why the run stays, if it does.
+        The bytes that are moved, and why the run stays, if it does.
     """
     checkpoints = sorted(directory.glob(CHECKPOINTS))
     if only_checkpoints and not checkpoints:

@@ -35,11 +35,7 @@ class RunLockedError(ConflictError):
 
 
 def read_record(directory: Path) -> dict[str, Any] | None:
-    """Return the run record in `directory`; None if there is none.
-
-    Raises:
-        CorruptRunError: run.json is no JSON, has another schema, or lacks a key.
-    """
+    """Return the run record in `directory`, None without one; raise CorruptRunError if damaged."""
     path = directory / RECORD
     try:
         record = json.loads(path.read_text(encoding="utf-8"))

@@ -17,8 +17,6 @@ class RunSpec:
     Attributes:
         command: `train` or `disk`.
         config: The resolved configuration, as plain values; stored in config.yaml.
-        run: The run's identity.
-        outputs: The output folder.
         threads: How many threads to compute with.
         data: Facts about the data: `name`, `dataset`, `fetched_from`, `source`.
         code: Fingerprints of the code that decides the result (`project.runs.code`).

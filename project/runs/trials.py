@@ -35,7 +35,6 @@ class History:
     """A study with all its trials so far.
 
     Attributes:
-        objective: The metric that is optimised, in `direction` `min` or `max`.
         words: The overrides that all trials have in common.
         space: The distribution of each searched key, as text.
     """
@@ -64,11 +63,7 @@ class History:
 
 
 def read_histories(outputs: Path) -> list[History]:
-    """Return the history of each study under `outputs`, sorted by the study's folder.
-
-    Raises:
-        CorruptRunError: A trials.json cannot be read.
-    """
+    """Return each study's history, by folder; raise CorruptRunError if one cannot be read."""
     histories = []
     for path in sorted((outputs / FOLDER).glob(f"*/{HISTORY}")):
         try:
