@@ -174,8 +174,8 @@ def _words(override: "Override") -> list[str]:
         return [line]
     try:
         values = list(override.sweep_string_iterator())
-    except ValueError:  # a range whose step is 0
-        values = []
+    except ValueError as error:  # a range whose step is 0
+        raise ConfigurationError(f"{line}: {error}") from None
     if not values:
         raise ConfigurationError(
             f"{line} lists no values, so the sweep has no jobs; give at least one value"
