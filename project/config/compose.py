@@ -193,9 +193,6 @@ def study_choices(study: str, config_dirs: Sequence[str | Path] = ()) -> dict[st
     """Return what a study's file chooses of `hydra/sweeper` and `hydra/launcher`, by group.
 
     Hydra itself accepts these choices only in the root file and on the command line.
-
-    Raises:
-        yaml.YAMLError: The file is not valid YAML.
     """
     path = options("study", config_dirs).get(study)
     content = yaml.safe_load(path.read_text("utf-8")) if path is not None else None

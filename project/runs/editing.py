@@ -16,8 +16,7 @@ def edit_tags(directory: Path, add: Sequence[str], remove: Sequence[str]) -> lis
 
     Raises:
         ConfigurationError: A tag to add is empty, longer than MAX_TAG_LENGTH, or not printable.
-        NoRunError: The directory has no run record.
-        CorruptRunError: The run record cannot be read.
+        NoRunError, CorruptRunError: There is no run record, or it cannot be read.
         RunLockedError: Another process works on the run.
     """
     for tag in add:

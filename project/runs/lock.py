@@ -21,7 +21,6 @@ def locked(directory: Path) -> Iterator[None]:
 
     Raises:
         RunLockedError: Another process holds the lock; the message names it.
-        OSError: The lock file cannot be written.
     """
     directory.parent.mkdir(parents=True, exist_ok=True)
     path = lock_path(directory)

@@ -18,8 +18,7 @@ def check_stored(spec: RunSpec) -> dict[str, Any] | None:
     """Return the stored record of the run; None if there is none.
 
     Raises:
-        ConflictError: The directory holds another run, or the run was made with other data or,
-            unless `spec.accepts_code`, with other code.
+        ConflictError: It is of another run, or as `check_variant`.
         CorruptRunError: The record cannot be read.
     """
     directory = spec.directory.path

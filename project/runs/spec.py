@@ -62,7 +62,6 @@ class Result:
     """The result of an executed run, for its record.
 
     Attributes:
-        parameters: The number of trainable parameters.
         metrics: `train/...` and `val/...` of the last epoch, and `test/...`.
         training_seconds: The training time over all sessions, without start-up and final test.
         facts: Further keys of the run record, such as `epochs`.
