@@ -4,79 +4,30 @@ It skips completed runs and gives the other jobs to a pool; each subclass provid
 """
 
 import json
-import math
 import sys
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from project.config.errors import ConfigurationError
 from project.launchers.experiment import Experiment, Job, JobFailedError
 from project.launchers.grid import compose_grid
 from project.launchers.pool import JobEnd, Pool
+from project.launchers.settings import LauncherSettings, read_settings
 from project.launchers.view import JobsView, SweepView
 from project.runs.atomic import write_text
 from project.runs.lock import holder
 from project.runs.origin import check_stored, check_variant, platform_notice
 from project.runs.record import COMPLETED, CorruptRunError, completed_record
 
-
-@dataclass(frozen=True)
-class Number:
-    """Rule for the value of a key in `hydra.launcher`, which must be a number above 0.
-
-    Attributes:
-        null: What a null value means; empty if null is not allowed.
-        whole: Whether the number must be an integer.
-        zero: Whether 0 is allowed too.
-    """
-
-    null: str = ""
-    whole: bool = True
-    zero: bool = False
-
-    def allows(self, value: Any) -> bool:
-        """Return whether a value obeys the rule."""
-        if value is None:
-            return bool(self.null)
-        if type(value) is not int and (self.whole or type(value) is not float):
-            return False  # excludes bool as well
-        return 0 < value < math.inf or (self.zero and value == 0)
-
-    def __str__(self) -> str:
-        number = "a whole number" if self.whole else "a number"
-        least = "of at least 0" if self.zero else "above 0"
-        return f"{number} {least}" + (f", or null ({self.null})" if self.null else "")
-
-
-TIMEOUT = Number(null="none", whole=False)
-
-
-def check_numbers(values: Mapping[str, Any], numbers: Mapping[str, Number]) -> None:
-    """Check values of `hydra.launcher` against their rules.
-
-    Args:
-        values: The values, by key.
-        numbers: The rules, by key.
-
-    Raises:
-        ConfigurationError: With one line for each key whose value is not allowed.
-    """
-    lines = [
-        f"hydra.launcher.{key}={'null' if values[key] is None else values[key]}: must be {number}"
-        for key, number in numbers.items()
-        if not number.allows(values[key])
-    ]
-    if lines:
-        raise ConfigurationError("\n".join(lines))
+Settings = TypeVar("Settings", bound=LauncherSettings)
 
 
 @dataclass(frozen=True)
@@ -94,30 +45,27 @@ class JobResult:
     failure: str = ""
 
 
-class GridLauncher(Launcher):
+class GridLauncher(Launcher, Generic[Settings]):
     """Base class of launchers: skips completed runs and gives the other jobs to a pool.
 
     A job that fails does not end the sweep.
 
     Args:
-        max_failures: Start no more jobs after this many failures; None: go on.
+        **keys: Ignored; `setup` reads them from the configuration, because Hydra would wrap an
+            error of the constructor in its own.
 
     Attributes:
-        here: Whether the jobs run on this machine and use its devices.
-        names_failures: Whether the launcher prints which jobs failed and why; the sweeper then
-            does not.
-        numbers: The rules for the launcher's numeric keys.
+        settings_class: The class of `settings`.
+        settings: The keys of `hydra.launcher`; set by `setup`.
         experiment: The command whose jobs are carried out; set by `plugins.register`.
     """
 
-    here = True
-    names_failures = True
-    numbers: ClassVar[dict[str, Number]] = {"max_failures": Number(null="go on")}
-
+    settings_class: type[Settings]
+    settings: Settings
     experiment: ClassVar[Experiment]
 
-    def __init__(self, max_failures: int | None) -> None:
-        self.max_failures = max_failures
+    def __init__(self, **keys: Any) -> None:
+        pass
 
     @abstractmethod
     def pool(self, waiting: list[Job]) -> AbstractContextManager[Pool]:
@@ -138,8 +86,7 @@ class GridLauncher(Launcher):
         Raises:
             ConfigurationError: A value of `hydra.launcher` is not allowed.
         """
-        # Not in the constructor: Hydra would wrap the message in its own.
-        check_numbers(config.hydra.launcher, self.numbers)
+        self.settings = read_settings(self.settings_class, config.hydra.launcher, "hydra.launcher.")
         self.config = config
         self.config_loader = hydra_context.config_loader
 
@@ -213,7 +160,7 @@ class GridLauncher(Launcher):
             try:
                 # One run of each variant is enough: its runs differ only in their seeds.
                 specs = {job.directory.parent: job.spec for job in reversed(waiting)}
-                pool.check(self.experiment.check, list(specs.values())[::-1], self.here)
+                pool.check(self.experiment.check, list(specs.values())[::-1], self.settings.here)
             except BaseException:
                 view.stop()  # no job was begun, so there is nothing to summarise
                 raise
@@ -248,7 +195,7 @@ class GridLauncher(Launcher):
             view.failed(job, reason, end.log)
             results[job.number] = JobResult(job, failure=reason)
             failures = sum(result.metrics is None for result in results.values())
-            if self.max_failures is not None and failures >= self.max_failures:
+            if failures == self.settings.max_failures:
                 pool.starting = False
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from project.launchers.ray.node import Assignment, carry_out, make_pool
-from project.launchers.ray.request import RaySettings
+from project.launchers.local.processes import ProcessPool
+from project.launchers.ray.node import Assignment, carry_out
+from project.launchers.ray.settings import RaySettings
 
 
 class StopEvent:
@@ -31,15 +32,14 @@ class Worker:
 
     Args:
         task: Module and name of the function that carries out a job.
-        timeout_minutes: Time limit for each job; None: none.
-        preload: Modules that the jobs need, imported once.
+        settings: The keys of the launcher.
         stop: Handle of the StopEvent actor.
     """
 
-    def __init__(
-        self, task: tuple[str, str], timeout_minutes: float | None, preload: list[str], stop: Any
-    ) -> None:
-        self._pool = make_pool(task, timeout_minutes, preload)
+    def __init__(self, task: tuple[str, str], settings: RaySettings, stop: Any) -> None:
+        # Each job imports Ray, because multiprocessing runs the main script of Ray's process in it.
+        preload = ["ray", *settings.preload]
+        self._pool = ProcessPool(task, 1, settings.timeout_minutes, preload)
         self._stopped = stop.wait.remote()
 
     def carry_out(self, assignment: Assignment, data: list[Any]) -> Iterator[Any]:
@@ -69,20 +69,20 @@ def new_stop_event() -> Any:
     return event.options(num_cpus=0, max_concurrency=100_000, scheduling_strategy=here).remote()
 
 
-def new_worker(settings: RaySettings, stop: Any) -> Any:
+def new_worker(task: tuple[str, str], settings: RaySettings, stop: Any) -> Any:
     """Start a Worker actor and return its handle.
 
     The actor begins once a node has the requested resources free.
 
     Args:
-        settings: The settings of the pool.
+        task: Module and name of the function that carries out a job.
+        settings: The keys of the launcher.
         stop: Handle of the StopEvent actor.
     """
-    request = settings.request
     worker: Any = ray.remote(Worker)
     return worker.options(
-        num_cpus=request.num_cpus, num_gpus=request.num_gpus, memory=request.memory or None
-    ).remote(settings.task, settings.timeout_minutes, list(settings.preload), stop)
+        num_cpus=settings.num_cpus, num_gpus=settings.num_gpus, memory=settings.needs.get("memory")
+    ).remote(task, settings, stop)
 
 
 def kill(worker: Any) -> None:

@@ -20,8 +20,9 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from project.config.errors import ConfigurationError
 from project.launchers.ray.probe import differences, installed
-from project.launchers.ray.request import ClusterError, Request
+from project.launchers.ray.settings import RaySettings
 from project.runs.provenance import PACKAGES
 
 CONNECT_TIMEOUT = 3.0
@@ -31,19 +32,18 @@ OBJECT_STORE_BYTES = 512 * 1024**2
 
 
 @contextmanager
-def joined(address: str | None, code: Path, request: Request) -> Iterator[None]:
+def joined(settings: RaySettings, code: Path) -> Iterator[None]:
     """Connect this process to a Ray cluster inside the `with` block.
 
     Args:
-        address: `auto` or HOST:PORT of a cluster; None starts a Ray cluster on this machine, which
-            ends with the block.
+        settings: The keys of the launcher. A cluster that is started for it ends with the block.
         code: Folder with the code that Ray copies to the nodes.
-        request: The resources that each job takes.
 
     Raises:
-        ClusterError: No cluster answers, it does not accept this process, none of its nodes has the
-            resources, or a node's packages differ from this machine's.
+        ConfigurationError: No cluster answers, it does not accept this process, none of its nodes
+            has the resources, or a node's packages differ from this machine's.
     """
+    address = settings.address
     if address is not None and address != "auto":
         _check_answers(address)
     options: dict[str, Any] = {"address": address or "local"}
@@ -64,9 +64,9 @@ def joined(address: str | None, code: Path, request: Request) -> Iterator[None]:
             logging_level=logging.ERROR,
         )
         signal.signal(signal.SIGTERM, handler)  # which Ray has replaced by its own
-        nodes = fitting_nodes(request)
+        nodes = [node for node in living_nodes() if slots(node, settings)]
         if not nodes:
-            raise ClusterError(_too_much(request))
+            raise ConfigurationError(_too_much(settings))
         _check_nodes(nodes)
         yield
     except (OSError, RuntimeError, RayError) as error:
@@ -75,7 +75,7 @@ def joined(address: str | None, code: Path, request: Request) -> Iterator[None]:
         if ray.is_initialized():
             raise
         words = " ".join(str(error).split())
-        raise ClusterError(
+        raise ConfigurationError(
             f"hydra.launcher.address={address}: {words} (if the cluster asks for a token, set "
             "RAY_AUTH_TOKEN here)"
         ) from None
@@ -86,10 +86,10 @@ def joined(address: str | None, code: Path, request: Request) -> Iterator[None]:
 
 
 def _check_answers(address: str) -> None:
-    """Raise ClusterError if no Ray answers at `address`; `ray.init` would wait for minutes."""
-    match = re.fullmatch(r"([^:/]+|\[[0-9a-fA-F:]+\]):(\d{1,5})", str(address))
+    """Raise ConfigurationError if no Ray answers there; `ray.init` would wait for minutes."""
+    match = re.fullmatch(r"([^:/]+|\[[0-9a-fA-F:]+\]):(\d{1,5})", address)
     if match is None or int(match[2]) > 65535:
-        raise ClusterError(
+        raise ConfigurationError(
             f"hydra.launcher.address={address}: must be null, auto, or HOST:PORT of the cluster's "
             "head (the port is 6379 unless `ray start` was given another)"
         )
@@ -101,9 +101,9 @@ def _check_answers(address: str) -> None:
         host = match[1].strip("[]")
         socket.create_connection((host, int(match[2])), timeout=CONNECT_TIMEOUT).close()
     except OSError as error:
-        raise ClusterError(f"{nobody} ({error})") from None
+        raise ConfigurationError(f"{nobody} ({error})") from None
     if os.environ.get("RAY_USE_TLS") in (None, "", "0") and not _speaks_grpc(address):
-        raise ClusterError(f"{nobody} (something else does)")
+        raise ConfigurationError(f"{nobody} (something else does)")
 
 
 def _speaks_grpc(address: str) -> bool:
@@ -122,34 +122,24 @@ def living_nodes() -> list[dict[str, Any]]:
     return [node for node in ray.nodes() if node["Alive"]]
 
 
-def fitting_nodes(request: Request) -> list[dict[str, Any]]:
-    """Return Ray's description of each living node that has the resources for a job."""
-    return [node for node in living_nodes() if slots(node, request)]
-
-
-def slots(node: dict[str, Any], request: Request) -> int:
-    """Return how many jobs can run at the same time on a node.
-
-    Args:
-        node: Ray's description of the node.
-        request: The resources that each job takes.
-    """
+def slots(node: dict[str, Any], settings: RaySettings) -> int:
+    """Return how many jobs can run at the same time on a node, given Ray's description of it."""
     has = node["Resources"]
-    return min(int(has.get(name, 0) // amount) for name, amount in request.needs().items())
+    return min(int(has.get(name, 0) // amount) for name, amount in settings.needs.items())
 
 
-def _too_much(request: Request) -> str:
+def _too_much(settings: RaySettings) -> str:
     keys = {"CPU": "num_cpus", "GPU": "num_gpus", "memory": "memory_gb"}
 
     def spelled(amounts: dict[str, float]) -> str:
         words = []
-        for name in request.needs():
+        for name in settings.needs:
             amount = amounts.get(name, 0) / (1e9 if name == "memory" else 1)
             words.append(f"{keys[name]}={amount:.4g}")
         return ", ".join(words)
 
     there = "\n  ".join(f"{_name(node)}: {spelled(node['Resources'])}" for node in living_nodes())
-    asked = spelled(request.needs())
+    asked = spelled(settings.needs)
     return f"no node of the cluster has what hydra.launcher asks for a job, {asked}:\n  {there}"
 
 
@@ -158,7 +148,7 @@ def _name(node: dict[str, Any]) -> str:
 
 
 def _check_nodes(nodes: list[dict[str, Any]]) -> None:
-    """Raise ClusterError if a node has other versions, lacks a package, or cannot start a task."""
+    """Raise ConfigurationError if a node has other versions or cannot start a task."""
     exact = ("python", "ray", *PACKAGES)
     packages = ("ray", *dict.fromkeys((*PACKAGES, *_required())))
     here = installed(packages)
@@ -180,7 +170,7 @@ def _check_nodes(nodes: list[dict[str, Any]]) -> None:
             found = [f"cannot start a task: {lines[-1].strip()}"]
         wrong += [f"{_name(node)}: {difference}" for difference in found]
     if wrong:
-        raise ClusterError(
+        raise ConfigurationError(
             "the cluster's nodes need the same versions as this machine "
             f"({sys.executable}), or results would not be comparable:\n  " + "\n  ".join(wrong)
         )

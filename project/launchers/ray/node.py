@@ -71,20 +71,6 @@ class Finished:
     log: bytes
 
 
-def make_pool(
-    task: tuple[str, str], timeout_minutes: float | None, preload: list[str]
-) -> ProcessPool:
-    """Return a pool that runs one job at a time and starts its slow imports at once.
-
-    Args:
-        task: Module and name of the function that carries out a job.
-        timeout_minutes: Time limit for each job; None: none.
-        preload: Modules that the jobs need.
-    """
-    # Each job imports Ray, because multiprocessing runs the main script of Ray's process in it.
-    return ProcessPool(task, 1, timeout_minutes, ["ray", *preload])
-
-
 def carry_out(
     pool: ProcessPool,
     assignment: Assignment,
@@ -94,7 +80,7 @@ def carry_out(
     """Run a job and yield its messages; Begun is the first and Finished the last.
 
     Args:
-        pool: The pool of the worker, from `make_pool`.
+        pool: The pool of the worker.
         assignment: The job.
         fetch_data: Returns the contents of the data files, by path in the data folder; called only
             if this node lacks them.

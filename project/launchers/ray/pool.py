@@ -27,10 +27,10 @@ from project.launchers.pool import (
     Waiting,
 )
 from project.launchers.ray.actors import kill, new_stop_event, new_worker
-from project.launchers.ray.cluster import fitting_nodes, slots
+from project.launchers.ray.cluster import living_nodes, slots
 from project.launchers.ray.data import SharedData
 from project.launchers.ray.node import Assignment, Begun, Finished, Snapshot
-from project.launchers.ray.request import RaySettings
+from project.launchers.ray.settings import RaySettings
 from project.runs.archive import ArchivedFile, CorruptArchiveError, RunArchive, pack, unpack
 from project.runs.directory import config_text, move_to_trash
 from project.runs.lock import locked, log_path
@@ -59,7 +59,7 @@ class RayPool(Pool):
     cluster.
 
     Args:
-        settings: The settings of the pool.
+        settings: The keys of the launcher.
         experiment: The command whose jobs they are.
         jobs: The number of jobs; no more workers are started.
 
@@ -71,6 +71,7 @@ class RayPool(Pool):
         super().__init__()
         self._settings = settings
         self._in_flight: list[_InFlight] = []
+        self._experiment = experiment
         self._data = SharedData(experiment)
         self._moved_aside: set[int] = set()
         self.slots = 0  # on the present nodes
@@ -120,7 +121,7 @@ class RayPool(Pool):
                 kill(flight.worker)
 
     def _new_worker(self) -> Any:
-        return new_worker(self._settings, self._stop)
+        return new_worker(self._experiment.task, self._settings, self._stop)
 
     def _may_send(self) -> bool:
         return self.starting and len(self._in_flight) < self.slots
@@ -151,8 +152,7 @@ class RayPool(Pool):
         if now - self._last_look < POLL_SECONDS:
             return
         self._last_look = now
-        request = self._settings.request
-        self.slots = sum(slots(node, request) for node in fitting_nodes(request))
+        self.slots = sum(slots(node, self._settings) for node in living_nodes())
         if self.slots:
             self._last_seen = now
         elif now - self._last_seen > NODE_TIMEOUT:

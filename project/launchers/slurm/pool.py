@@ -15,10 +15,11 @@ from submitit import AutoExecutor
 from submitit import Job as Submission
 from submitit.core.utils import FailedSubmissionError
 
+from project.config.errors import ConfigurationError
 from project.launchers.experiment import Job
 from project.launchers.pool import JobEnd, Pool, Waiting
 from project.launchers.slurm.job import CANCELLED, JobResult, RunJob
-from project.launchers.slurm.settings import SlurmSettings, SubmissionError
+from project.launchers.slurm.settings import SlurmSettings
 from project.runs.provenance import available_cores
 
 POLL_SECONDS = 0.2  # between looks for results
@@ -40,21 +41,17 @@ class SubmititPool(Pool):
     machine only as many as may run at a time.
 
     Args:
-        settings: The settings of the pool.
+        settings: The keys of the launcher.
+        task: Module and name of the function that carries out a job.
         folder: Where submitit's files go, in a subfolder for this sweep; `close` removes them,
             except the logs of failed jobs.
-
-    Raises:
-        SubmissionError: submitit does not accept the settings.
     """
 
-    def __init__(self, settings: SlurmSettings, folder: Path) -> None:
+    def __init__(self, settings: SlurmSettings, task: tuple[str, str], folder: Path) -> None:
         super().__init__()
         self._here = settings.here
-        cluster = "local" if self._here else "slurm"
-        max_num_timeout = settings.max_num_timeout
         self._array_size = settings.array_size
-        self._task = settings.task
+        self._task = task
         most = available_cores() if self._here else SUBMITITS_PARALLELISM
         self.slots = settings.array_parallelism or most
         self._submitted: list[_Submitted] = []
@@ -64,14 +61,9 @@ class SubmititPool(Pool):
         folder.mkdir(parents=True, exist_ok=True)
         began = time.strftime("%Y-%m-%d_%H-%M-%S_")
         self.folder = Path(tempfile.mkdtemp(prefix=began, dir=folder))
-        try:
-            self._executor = AutoExecutor(
-                self.folder, cluster=cluster, **{f"{cluster}_max_num_timeout": max_num_timeout}
-            )
-            self._executor.update_parameters(**settings.parameters)
-        except (AssertionError, TypeError, ValueError) as error:
-            self.folder.rmdir()
-            raise SubmissionError(f"hydra.launcher: {error}") from None
+        retries = {f"{settings.cluster}_max_num_timeout": settings.max_num_timeout}
+        self._executor = AutoExecutor(self.folder, cluster=settings.cluster, **retries)
+        self._executor.update_parameters(**settings.parameters)
 
     def close(self) -> None:
         """Cancel the jobs that have not ended, and remove submitit's files.
@@ -93,7 +85,7 @@ class SubmititPool(Pool):
         waiting. Once `starting` is False, the jobs that Slurm has not begun are cancelled.
 
         Raises:
-            SubmissionError: sbatch does not accept the jobs.
+            ConfigurationError: sbatch does not accept the jobs.
             SweepInterrupted: After a signal.
         """
         waiting = Waiting(jobs)
@@ -137,7 +129,7 @@ class SubmititPool(Pool):
             submissions = self._executor.map_array(RunJob(), tasks, specs)
         except FailedSubmissionError as error:
             lines = [line for line in str(error).splitlines() if line.strip()]
-            raise SubmissionError(f"sbatch refused the jobs: {lines[-1]}") from None
+            raise ConfigurationError(f"sbatch refused the jobs: {lines[-1]}") from None
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         pairs = zip(jobs, submissions, strict=True)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from project.launchers.local.gpus import gpus_of_a_job, shares, visible_gpus
-from project.launchers.local.launcher import LocalLauncher
+from project.launchers.local.launcher import LocalLauncher, LocalSettings
 from project.launchers.local.processes import ProcessPool
 from project.runs.provenance import available_cores
 from tests.launchers.odd_jobs import PRELOAD, TASK, odd_job
@@ -73,7 +73,10 @@ def launcher(n_jobs: int | None) -> LocalLauncher:
     class Odd:
         task = TASK
 
-    made = LocalLauncher(n_jobs, timeout_minutes=None, max_failures=None, preload=PRELOAD)
+    made = LocalLauncher()
+    made.settings = LocalSettings(
+        n_jobs=n_jobs, timeout_minutes=None, max_failures=None, preload=PRELOAD
+    )
     made.experiment = Odd()  # type: ignore[misc, assignment]
     return made
 

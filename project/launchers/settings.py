@@ -1,0 +1,45 @@
+"""The keys of `hydra.launcher` and `hydra.sweeper`, with their types and ranges."""
+
+from typing import Any, TypeVar
+
+from omegaconf import OmegaConf
+from pydantic import PositiveInt, ValidationError
+
+from project.config.errors import format_validation_error
+from project.config.schema import Section
+
+SomeSection = TypeVar("SomeSection", bound=Section)
+
+
+class LauncherSettings(Section):
+    """The keys that all launchers of this project have.
+
+    Attributes:
+        max_failures: Start no more jobs after this many failures; None: go on.
+    """
+
+    max_failures: PositiveInt | None
+
+    @property
+    def here(self) -> bool:
+        """Whether the jobs run on this machine and use its devices."""
+        return True
+
+
+def read_settings(kind: type[SomeSection], config: Any, prefix: str) -> SomeSection:
+    """Check a section of Hydra's configuration and return it as an object.
+
+    Args:
+        kind: The class of the settings.
+        config: The section.
+        prefix: Its place in the configuration with a final dot, for messages.
+
+    Raises:
+        ConfigurationError: Rules are broken; the message has a line for each.
+    """
+    values: Any = OmegaConf.to_container(config, resolve=True)
+    keys = {key: value for key, value in values.items() if not key.startswith("_")}
+    try:
+        return kind.model_validate(keys)
+    except ValidationError as error:
+        raise format_validation_error(error, keys, prefix) from None
