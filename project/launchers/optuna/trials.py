@@ -29,8 +29,14 @@ KILLED, AGAIN = "interrupted", "asked again"
 DIVERGED = "DivergedError"  # begins the last line of a diverged job, whichever launcher ran it
 
 
-class OtherStudyError(ConflictError):
-    """The study of that name is another search, or another process works on it."""
+def require_optuna() -> None:
+    """Raise ConfigurationError unless Optuna is installed."""
+    try:
+        import optuna  # noqa: F401 - only whether it is there
+    except ModuleNotFoundError:
+        raise ConfigurationError(
+            "hydra/sweeper=optuna needs Optuna: pip install -c .ci/constraints.txt -e '.[tuning]'"
+        ) from None
 
 
 @contextmanager
@@ -38,7 +44,7 @@ def alone(folder: Path) -> Iterator[None]:
     """Hold the study's lock inside the `with` block, so that no other process works on it.
 
     Raises:
-        OtherStudyError: Another process holds the lock.
+        ConflictError: Another process holds the lock.
     """
     from filelock import FileLock, Timeout
 
@@ -47,7 +53,7 @@ def alone(folder: Path) -> Iterator[None]:
         with FileLock(folder / ".lock", timeout=0):
             yield
     except Timeout:
-        raise OtherStudyError(
+        raise ConflictError(
             f"another process works on {folder}; wait for it, or name another study: "
             "hydra.sweeper.study=NAME"
         ) from None
@@ -70,7 +76,7 @@ def open_study(
         space: The distribution of each searched key, by key.
 
     Raises:
-        OtherStudyError: The folder holds a study with another `question`.
+        ConflictError: The folder holds a study with another `question`.
         ConfigurationError: `pruner` does not describe a class of Optuna.
     """
     import optuna
@@ -88,7 +94,7 @@ def open_study(
     asked = json.dumps(question)
     stored = study.user_attrs.get(QUESTION, asked)
     if stored != asked:
-        raise OtherStudyError(
+        raise ConflictError(
             f"{folder} holds a study with other settings; name another study "
             f"(hydra.sweeper.study=NAME), or repeat the stored settings:\n  stored    {stored}\n"
             f"  now       {asked}"
@@ -99,11 +105,7 @@ def open_study(
 
 
 def build_optunas(section: dict[str, Any], **given: Any) -> Any:
-    """Build one of Optuna's samplers or pruners.
-
-    Args:
-        section: The `_target_` section that describes it.
-        **given: Further arguments of its constructor.
+    """Build one of Optuna's samplers or pruners from its section and further arguments.
 
     Raises:
         ConfigurationError: `_target_` is not a class of Optuna.
@@ -166,7 +168,7 @@ def tell(
     Args:
         study: The study.
         trial: The trial.
-        state: Its state: complete, pruned or failed.
+        state: Complete, pruned or failed.
         values: The objective, by seed.
         failure: Why the trial failed; empty if it did not.
     """
@@ -181,16 +183,13 @@ def _mean(values: dict[str, float]) -> float | None:
 
 
 def failures(study: "Study") -> list[str]:
-    """Return one line for each trial that failed for another reason than divergence.
-
-    A diverged trial is a valid outcome of a search.
-    """
-    reasons = {
-        each.number: each.user_attrs.get(FAILURE, "")
+    """Return one line for each trial that failed, except for divergence, which is valid."""
+    return [
+        f"trial {each.number}: {reason}"
         for each in done(study)
         if each.state.name == "FAIL"
-    }
-    return [f"trial {key}: {text}" for key, text in reasons.items() if DIVERGED not in text]
+        and DIVERGED not in (reason := each.user_attrs.get(FAILURE, ""))
+    ]
 
 
 def read(trial: "FrozenTrial") -> Trial:

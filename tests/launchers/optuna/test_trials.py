@@ -10,10 +10,9 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.study import Study
 from optuna.trial import TrialState
 
-from project.config.errors import ConfigurationError
+from project.config.errors import ConfigurationError, ConflictError
 from project.launchers.optuna import trials
 from project.launchers.optuna.trials import (
-    OtherStudyError,
     alone,
     build_optunas,
     done,
@@ -118,13 +117,13 @@ def test_failures_are_named_and_divergence_is_none(folder: Path) -> None:
 def test_another_question_under_the_same_name_is_refused(folder: Path) -> None:
     opened(folder)
     with pytest.raises(
-        OtherStudyError, match="holds a study with other settings; name another study"
+        ConflictError, match="holds a study with other settings; name another study"
     ):
         opened(folder, "why?")
 
 
 def test_two_processes_at_one_study_are_refused(folder: Path) -> None:
-    with pytest.raises(OtherStudyError, match="another process works on"), alone(folder):
+    with pytest.raises(ConflictError, match="another process works on"), alone(folder):
         pass
 
 
