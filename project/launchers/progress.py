@@ -1,9 +1,7 @@
 """Progress of the running jobs of a sweep, read from their run directories."""
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.table import Table
 
@@ -25,15 +23,8 @@ def last_epoch(directory: Path) -> int:
         return 0
 
 
-def max_epochs(config: dict[str, Any]) -> int | None:
-    """Return how many epochs a configuration asks for; None where it does not say."""
-    return (config.get("trainer") or config).get("max_epochs")
-
-
 class JobProgress:
-    """Progress of one running job, read from history.csv.
-
-    A run writes history.csv together with its checkpoints, every few seconds.
+    """Progress of one running job, read from history.csv, which is written every few seconds.
 
     Args:
         job: The job.
@@ -46,17 +37,14 @@ class JobProgress:
 
     def __init__(self, job: Job, now: float) -> None:
         self.job = job
-        self.epochs = max_epochs(job.spec.config)
+        config = job.spec.config
+        self.epochs: int | None = (config.get("trainer") or config).get("max_epochs")
         # A resumed run starts with the epochs that it already has.
         self.epoch = self._first_epoch = last_epoch(job.directory)
         self.started = self._first_seen = self._last_seen = now
 
     def look(self, now: float) -> None:
-        """Read the last finished epoch from history.csv.
-
-        Args:
-            now: The present time.
-        """
+        """Read the last finished epoch from history.csv."""
         epoch = last_epoch(self.job.directory)
         if epoch > self.epoch:
             if self._first_seen == self.started:
@@ -66,9 +54,6 @@ class JobProgress:
 
     def seconds_left(self, now: float) -> float | None:
         """Estimate the seconds until the job ends.
-
-        Args:
-            now: The present time.
 
         Returns:
             None if the number of epochs is unknown, or before two updates of history.csv were seen.
@@ -94,9 +79,9 @@ class RunningJobs:
         """Add a job that has just begun."""
         self._by_number[job.number] = JobProgress(job, time.monotonic())
 
-    def end(self, job: Job) -> bool:
-        """Remove a job and return whether it was in the collection."""
-        return self._by_number.pop(job.number, None) is not None
+    def end(self, job: Job) -> None:
+        """Remove a job if it is in the collection."""
+        self._by_number.pop(job.number, None)
 
     def look(self) -> list[JobProgress]:
         """Return the progress of each job; read their files at most once every POLL_SECONDS."""
@@ -116,22 +101,16 @@ class RunningJobs:
         """
         running = self.look()
         now = time.monotonic()
-        table = Table("running", box=None, expand=True)
-        table.columns[0].no_wrap = True
-        table.columns[0].ratio = 1
+        table = Table(box=None, expand=True)
+        table.add_column("running", ratio=1, no_wrap=True)
         for heading in ("epoch", "left"):
             table.add_column(heading, justify="right", no_wrap=True, min_width=9)
         for each in running[:rows]:
-            table.add_row(job_name(each.job), _epochs(each), clock(each.seconds_left(now)))
+            epochs = f"{each.epoch}/{each.epochs}" if each.epochs and each.epoch else "-"
+            table.add_row(job_name(each.job), epochs, clock(each.seconds_left(now)))
         for _ in range(rows - len(running)):
             table.add_row("", "", "")
         return table
-
-
-def _epochs(progress: JobProgress) -> str:
-    if progress.epochs is None or not progress.epoch:
-        return "-"
-    return f"{progress.epoch}/{progress.epochs}"
 
 
 def job_name(job: Job) -> str:
@@ -147,18 +126,3 @@ def clock(seconds: float | None) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def window(items: Sequence[Any], first: int, size: int) -> tuple[int, Sequence[Any]]:
-    """Return the part of a long list to show, and the index at which it begins.
-
-    Args:
-        items: The list.
-        first: Index of the item to show at the top; an earlier one if too few items follow it.
-        size: How many items to show.
-
-    Returns:
-        The index of the first item shown, and the items shown.
-    """
-    begin = max(0, min(first, len(items) - size))
-    return begin, items[begin : begin + size]
