@@ -34,25 +34,23 @@ class SweepInterrupted(BaseException):
 
 @dataclass(frozen=True)
 class JobEnd:
-    """Record of how a job's process ended.
+    """Record of how a job ended.
 
     Attributes:
         job: The job.
-        pid: The process id; 0 where it is unknown or no process ran.
-        exit_code: As in multiprocessing: -N if signal N killed the process.
-        timed_out: Whether the job ran past its time limit.
         log: The file that holds everything the job printed.
+        exit_code: As in multiprocessing: -N if signal N killed the process.
+        pid: The process id; 0 where it is unknown or no process ran.
         log_start: The byte of `log` at which the output of this attempt begins.
         cause: Why the job failed, where that is known without reading the log; else None.
         lost: Whether the job's machine was lost, so that the job is sent again.
     """
 
     job: Job
-    pid: int
-    exit_code: int
-    timed_out: bool
     log: Path
-    log_start: int
+    exit_code: int
+    pid: int = 0
+    log_start: int = 0
     cause: str | None = None
     lost: bool = False
 
@@ -64,29 +62,30 @@ class JobEnd:
     def reason(self) -> str:
         """Return one line that says why the job failed.
 
-        This is `cause` if it is known, else the time limit, the signal that killed the process, the
-        last line that the job printed, or the exit code.
+        This is `cause` if it is known, else the signal that killed the process, the last line that
+        the job printed, or the exit code.
         """
         if self.cause is not None:
             return self.cause
-        if self.timed_out:
-            return "ran past hydra.launcher.timeout_minutes"
         if self.exit_code < 0:
-            return f"killed by {signal.Signals(-self.exit_code).name}"
+            return ending(self.exit_code)
         try:
             printed = self.log.read_bytes()[self.log_start :].decode(errors="replace")
         except FileNotFoundError:
             printed = ""
         lines = [line for line in printed.splitlines() if line.strip()]
-        return lines[-1].strip() if lines else f"exit code {self.exit_code}"
+        return lines[-1].strip() if lines else ending(self.exit_code)
+
+
+def ending(exit_code: int) -> str:
+    """Return text that says how a process ended, from its exit code in multiprocessing."""
+    if exit_code < 0:
+        return f"killed by {signal.Signals(-exit_code).name}"
+    return f"exit code {exit_code}"
 
 
 class Waiting:
-    """Queue of jobs that have not begun, first in, first out.
-
-    Args:
-        jobs: The jobs; the list is copied.
-    """
+    """Queue of jobs that have not begun, first in, first out."""
 
     def __init__(self, jobs: list[Job]) -> None:
         self._jobs = list(jobs)
@@ -132,13 +131,9 @@ class Pool(ABC):
     def stop(self, number: int = signal.SIGTERM, frame: FrameType | None = None) -> None:
         """Ask the pool to stop: running jobs stop at a batch boundary, and no other job begins.
 
-        This only notes the request; `run` acts on it. The signature is that of a signal handler.
-
-        Args:
-            number: The signal to act on.
-            frame: Ignored.
+        This only notes the request, because the process may be in the middle of starting a job;
+        `run` acts on it. The signature is that of a signal handler.
         """
-        # Only noted: the process may be in the middle of starting a job or collecting one.
         self._signals.append(number)
         self.starting = False
 
@@ -175,4 +170,5 @@ class Pool(ABC):
 
         Raises:
             SweepInterrupted: After a signal, once the running jobs have stopped.
+            Exception: With `exit_code`, if the jobs cannot be carried out.
         """

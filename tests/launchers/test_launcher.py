@@ -166,8 +166,8 @@ def test_a_net_that_ends_its_process_when_it_is_tried_ends_the_sweep_in_a_line(
     refused = sweep(tmp_path / "out", f"model._target_={odd_nets}.TriedInVain")
     assert refused.exit_code == 1
     assert refused.errors == (
-        "error: the process that tried a batch of each variant was killed by SIGSEGV without a "
-        "result; run one variant alone, without -m, to see more\n"
+        "error: the process that tried a batch of each variant ended without a result (killed by "
+        "SIGSEGV); run one variant alone, without -m, to see more\n"
     )
     assert not run_directories(tmp_path / "out")
 

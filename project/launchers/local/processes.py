@@ -26,10 +26,11 @@ from typing import Any
 from project.launchers.experiment import Job
 from project.launchers.job import perform
 from project.launchers.local.gpus import VISIBLE
-from project.launchers.pool import SIGNALS, JobEnd, Pool, Waiting
+from project.launchers.pool import SIGNALS, JobEnd, Pool, Waiting, ending
 from project.runs.lock import log_path
 from project.runs.spec import RunSpec
 
+TIMED_OUT = "ran past hydra.launcher.timeout_minutes"
 GRACE_SECONDS = 10.0  # between asking a timed-out job to stop and killing it
 
 
@@ -84,8 +85,7 @@ def _print_to(log: Path) -> None:
 def _start_as_usual(method: str, main: Callable[..., None], *arguments: Any) -> None:
     """Run `main` in a forked process whose own child processes start by `method`.
 
-    Otherwise a job's child processes, such as DataLoader workers, would be forked from another
-    server, which would make all imports again.
+    Else DataLoader workers would be forked from another server, which would make all imports again.
     """
     multiprocessing.set_start_method(method, force=True)
     main(*arguments)
@@ -105,6 +105,15 @@ def _job_main(
     sys.exit(perform(task, spec))
 
 
+class CheckError(Exception):
+    """The check before the first job failed, and its own exception is not available.
+
+    The process that made the check ended early, or its exception cannot be pickled.
+    """
+
+    exit_code = 1
+
+
 def _check_main(
     answer: Connection, function: Callable[..., None], arguments: tuple[Any, ...]
 ) -> None:
@@ -114,40 +123,14 @@ def _check_main(
     try:
         function(*arguments)
     except Exception as error:
-        error.add_note(traceback.format_exc())
         raised = error
-    answer.send_bytes(_pickled(raised))
-
-
-def _pickled(error: Exception | None) -> bytes:
-    """Pickle an error; one that could not be unpickled is replaced by a CheckError."""
-    try:
-        content = pickle.dumps(error)
-        pickle.loads(content)
-    except Exception:
-        told = CheckError(f"{type(error).__name__}: {error}", getattr(error, "exit_code", 1))
-        told.add_note(traceback.format_exc())
-        return pickle.dumps(told)
-    return content
-
-
-class CheckError(Exception):
-    """The check before the first job failed, and its own exception is not available.
-
-    The process that made the check ended early, or its exception cannot be pickled.
-
-    Args:
-        message: What happened.
-        exit_code: The exit code that the command should end with.
-    """
-
-    def __init__(self, message: str, exit_code: int = 1) -> None:
-        super().__init__(message, exit_code)
-        self.message = message
-        self.exit_code = exit_code
-
-    def __str__(self) -> str:
-        return self.message
+        try:
+            pickle.loads(pickle.dumps(error))
+        except Exception:
+            raised = CheckError(f"{type(error).__name__}: {error}")
+            raised.exit_code = getattr(error, "exit_code", 1)
+        raised.add_note(traceback.format_exc())
+    answer.send(raised)
 
 
 class ProcessPool(Pool):
@@ -186,8 +169,7 @@ class ProcessPool(Pool):
         """Call `function` in a process forked from the server, before any job begins.
 
         A call in this process would make the server's imports a second time, and user code that
-        `function` calls could end this process. The call waits until the server has made its
-        imports; Ctrl-C interrupts it.
+        `function` calls could end this process.
 
         Raises:
             CheckError: The process ended early, or its exception cannot be pickled.
@@ -198,40 +180,32 @@ class ProcessPool(Pool):
         theirs.close()
         with ours:
             try:
-                raised = pickle.loads(ours.recv_bytes())
+                raised = ours.recv()
             except EOFError:
                 process.join()
                 assert process.exitcode is not None
                 raised = CheckError(
-                    f"the process that tried a batch of each variant {_ending(process.exitcode)} "
-                    "without a result; run one variant alone, without -m, to see more"
+                    "the process that tried a batch of each variant ended without a result "
+                    f"({ending(process.exitcode)}); run one variant alone, without -m, to see more"
                 )
         if raised is not None:
             raise raised
 
     def run(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[JobEnd]:
-        """Carry out the jobs and yield a JobEnd whenever one ends, as `Pool.run` specifies.
-
-        Raises:
-            SweepInterrupted: After a signal, once the running jobs have stopped.
-        """
+        """Carry out the jobs and yield a JobEnd whenever one ends, as `Pool.run` specifies."""
         for ended in self.watch(jobs, started):
             if ended is not None:
                 yield ended
 
     def watch(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[JobEnd | None]:
-        """Carry out the jobs as `run` does, but also yield None at least every 0.2 s.
-
-        The caller can do other work whenever None is yielded.
-
-        Raises:
-            SweepInterrupted: After a signal, once the running jobs have stopped.
-        """
+        """Do as `run`, but also yield None every 0.2 s, so that the caller can do other work."""
         waiting = Waiting(jobs)
         with self.stopped_by_signals():
             try:
                 while (waiting and self.starting) or self._running:
-                    while self._may_start() and (job := waiting.take()) is not None:
+                    while self.starting and len(self._running) < self.slots:
+                        if (job := waiting.take()) is None:
+                            break
                         self._running.append(self._start(job))
                         started(job)
                     sentinels = [running.process.sentinel for running in self._running]
@@ -252,23 +226,19 @@ class ProcessPool(Pool):
     ) -> ForkServerProcess:
         """Start and return a process; if the server has died, restart it, in up to 10 attempts."""
         method = multiprocessing.get_start_method()
-        attempts = 10
-        while True:
+        for left in reversed(range(10)):
             forked = self._context.Process(
                 target=_start_as_usual, args=(method, main, *arguments), name=name
             )
             try:
                 forked.start()
-                return forked
+                break
             except (ConnectionError, EOFError):
                 # The server was killed a moment ago, and the system still counts it as alive.
-                attempts -= 1
-                if not attempts:
+                if not left:
                     raise
                 time.sleep(0.5)
-
-    def _may_start(self) -> bool:
-        return self.starting and len(self._running) < self.slots
+        return forked
 
     def _start(self, job: Job) -> _Running:
         ours, theirs = self._context.Pipe()
@@ -279,15 +249,8 @@ class ProcessPool(Pool):
         slot = next(number for number in range(self.slots) if number not in taken)
         devices = self._devices[slot % len(self._devices)] if self._devices else None
         with _signals_held_back():
-            process = self._fork(
-                _job_main,
-                self._task,
-                job.spec,
-                log,
-                theirs,
-                devices,
-                name=f"job-{job.number}",
-            )
+            name = f"job-{job.number}"
+            process = self._fork(_job_main, self._task, job.spec, log, theirs, devices, name=name)
         theirs.close()
         return _Running(job, slot, process, ours, log, log_start)
 
@@ -319,11 +282,5 @@ class ProcessPool(Pool):
             pid, exit_code = running.process.pid, running.process.exitcode
             assert pid is not None
             assert exit_code is not None
-            timed_out = running.timed_out is not None
-            yield JobEnd(running.job, pid, exit_code, timed_out, running.log, running.log_start)
-
-
-def _ending(exit_code: int) -> str:
-    if exit_code < 0:
-        return f"was killed by {signal.Signals(-exit_code).name}"
-    return f"ended with exit code {exit_code}"
+            cause = None if running.timed_out is None else TIMED_OUT
+            yield JobEnd(running.job, running.log, exit_code, pid, running.log_start, cause)

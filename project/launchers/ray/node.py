@@ -60,14 +60,14 @@ class Finished:
         archive: The final run directory.
         pid: As in `project.launchers.pool.JobEnd`.
         exit_code: As in JobEnd.
-        timed_out: As in JobEnd.
+        cause: As in JobEnd.
         log: Everything that the job printed.
     """
 
     archive: RunArchive
     pid: int
     exit_code: int
-    timed_out: bool
+    cause: str | None
     log: bytes
 
 
@@ -123,7 +123,7 @@ def _watch(
             if ended is not None:
                 log = ended.log.read_bytes() if ended.log.exists() else b""
                 archive = pack(job.directory)
-                yield Finished(archive, ended.pid, ended.exit_code, ended.timed_out, log)
+                yield Finished(archive, ended.pid, ended.exit_code, ended.cause, log)
             elif not pool.interrupted and asked_to_stop():
                 pool.stop()
             elif time.monotonic() > next_snapshot:

@@ -169,18 +169,18 @@ class RayPool(Pool):
             lock.enter_context(locked(job.directory))
         except RunLockedError:
             waiting.put_back(job)
-            yield JobEnd(job, 0, LOCKED_EXIT_CODE, False, log, 0)
+            yield JobEnd(job, log, LOCKED_EXIT_CODE)
             return
         flight = _InFlight(job, lock)
         try:
             if not job.spec.rerun and completed_record(job.directory) is not None:
                 lock.close()  # completed by another process since the grid was composed
-                yield JobEnd(job, 0, 0, False, log, 0)
+                yield JobEnd(job, log, 0)
                 return
             self._send(flight)
         except (ConflictError, CorruptRunError) as error:
             lock.close()
-            yield JobEnd(job, 0, error.exit_code, False, log, 0, cause=str(error))
+            yield JobEnd(job, log, error.exit_code, cause=str(error))
         except BaseException:
             lock.close()
             raise
@@ -250,9 +250,7 @@ class RayPool(Pool):
                 file.write(message.log)
             self._back(flight)
             self._idle.append(flight.worker)
-            yield JobEnd(
-                flight.job, message.pid, message.exit_code, message.timed_out, log, log_start
-            )
+            yield JobEnd(flight.job, log, message.exit_code, message.pid, log_start, message.cause)
 
     def _without_message(self, flight: _InFlight, error: Exception) -> Iterator[JobEnd]:
         """Handle a stream that ended early: sweep stopped, worker failed, or node lost."""
@@ -263,7 +261,7 @@ class RayPool(Pool):
             self._idle.append(flight.worker)
             words = " ".join(str(error.cause).split())
             cause = f"on its node: {type(error.cause).__name__}: {words}"
-            yield JobEnd(flight.job, 0, 1, False, log_path(flight.job.directory), 0, cause=cause)
+            yield JobEnd(flight.job, log_path(flight.job.directory), 1, cause=cause)
         else:
             yield from self._lost(flight, _in_short(error))
 
@@ -275,10 +273,10 @@ class RayPool(Pool):
         if flight.losses > self._settings.retries or self.interrupted:
             self._back(flight)
             cause = f"lost {flight.losses} times (hydra.launcher.retries), at last: {why}"
-            yield JobEnd(job, 0, 1, False, log, 0, cause=cause)
+            yield JobEnd(job, log, 1, cause=cause)
         else:
             self._send(flight)
-            yield JobEnd(job, 0, 1, False, log, 0, cause=f"lost ({why})", lost=True)
+            yield JobEnd(job, log, 1, cause=f"lost ({why})", lost=True)
 
     def _back(self, flight: _InFlight) -> None:
         self._in_flight.remove(flight)

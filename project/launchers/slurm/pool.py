@@ -181,10 +181,10 @@ class SubmititPool(Pool):
         try:
             outcome, result = pickle.loads(paths.result_pickle.read_bytes())
         except FileNotFoundError:  # killed, out of memory, out of time; or not seen from here
-            return JobEnd(each.job, 0, 0, False, log, 0, f"left no result: {_last_line(log)}")
+            return JobEnd(each.job, log, 0, cause=f"left no result: {_last_line(log)}")
         if outcome == "error":
-            return JobEnd(each.job, 0, 1, False, log, 0, result.strip().splitlines()[-1])
-        return JobEnd(each.job, result.pid, result.exit_code, False, log, 0, _last_line(log))
+            return JobEnd(each.job, log, 1, cause=result.strip().splitlines()[-1])
+        return JobEnd(each.job, log, result.exit_code, result.pid, cause=_last_line(log))
 
     def _take_back(self) -> None:
         """Cancel the jobs that have not begun; after a signal, cancel all jobs."""
