@@ -19,11 +19,9 @@ class Experiment(Protocol):
 
     Attributes:
         task: Module and name of the function that carries out one job, given its RunSpec.
-        config_name: Name of the command's configuration file in `conf/`.
     """
 
     task: tuple[str, str]
-    config_name: str
 
     def prepare(self, config: dict[str, Any], words: Sequence[str]) -> RunSpec:
         """Check a job's configuration and return its run; the launcher calls this once for a job.
@@ -50,10 +48,7 @@ class Experiment(Protocol):
         ...
 
     def files_to_send(self, spec: RunSpec) -> dict[str, bytes]:
-        """Return the files that a run's data folder must hold on another machine.
-
-        Returns:
-            The content of each file, by its path in the data folder.
+        """Return the files that a run needs on another machine, by path in the data folder.
 
         Raises:
             Exception: With `exit_code`, if the files are not available.

@@ -1,15 +1,11 @@
-"""GridLauncher, the base class of this project's launchers.
-
-It skips completed runs and gives the other jobs to a pool; each subclass provides its own pool.
-"""
+"""GridLauncher, the base class of this project's launchers; each provides a pool of its own."""
 
 import json
 import sys
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from hydra.core.utils import JobReturn, JobStatus
@@ -26,19 +22,14 @@ from project.runs.atomic import write_text
 from project.runs.lock import holder
 from project.runs.origin import check_stored, check_variant, platform_notice
 from project.runs.record import COMPLETED, CorruptRunError, completed_record
+from project.runs.spec import RunSpec
 
 Settings = TypeVar("Settings", bound=LauncherSettings)
 
 
 @dataclass(frozen=True)
 class JobResult:
-    """Result of a job.
-
-    Attributes:
-        job: The job.
-        metrics: The metrics of its run; None if the job failed.
-        failure: Why the job failed; empty if it did not.
-    """
+    """Result of a job: the metrics of its run, or None and why the job failed."""
 
     job: Job
     metrics: dict[str, float] | None = None
@@ -69,10 +60,7 @@ class GridLauncher(Launcher, Generic[Settings]):
 
     @abstractmethod
     def pool(self, waiting: list[Job]) -> AbstractContextManager[Pool]:
-        """Return a context manager that provides a pool for the waiting jobs.
-
-        Args:
-            waiting: At least one job.
+        """Return a context manager that provides a pool for the waiting jobs, at least one.
 
         Raises:
             Exception: With `exit_code`, if the pool cannot be provided.
@@ -86,7 +74,8 @@ class GridLauncher(Launcher, Generic[Settings]):
         Raises:
             ConfigurationError: A value of `hydra.launcher` is not allowed.
         """
-        self.settings = read_settings(self.settings_class, config.hydra.launcher, "hydra.launcher.")
+        keys = config.hydra.launcher
+        self.settings = read_settings(self.settings_class, keys, "hydra.launcher.")
         self.config = config
         self.config_loader = hydra_context.config_loader
 
@@ -113,14 +102,7 @@ class GridLauncher(Launcher, Generic[Settings]):
         return [_as_hydra(result) for result in results]
 
     def compose(self, job_overrides: Sequence[Sequence[str]]) -> list[Job]:
-        """Compose and check all jobs of a grid.
-
-        Args:
-            job_overrides: The overrides of each job.
-
-        Raises:
-            Exception: What `grid.compose_grid` raises.
-        """
+        """Compose and check all jobs of a grid; raises what `grid.compose_grid` raises."""
         return compose_grid(self.config_loader, self.config, job_overrides, self.experiment)
 
     def launch_jobs(self, grid: Sequence[Job], view: JobsView) -> list[JobResult]:
@@ -139,14 +121,22 @@ class GridLauncher(Launcher, Generic[Settings]):
             SweepInterrupted: A signal stopped the sweep.
             Exception: What `pool`, the pool's `check` and `run`, and `Experiment.check` raise.
         """
+        remade = {job.directory for job in grid if job.spec.rerun}
+        for spec in _variants(grid):
+            check_variant(spec, remade)
         results: dict[int, JobResult] = {}
-        waiting = []
-        for job, record in _stored(grid):
+        waiting, from_other_platform = [], []
+        for job in grid:
+            record = _stored(job)
             if record is None:
                 waiting.append(job)
-            else:
-                view.skipped(job, record)
-                results[job.number] = JobResult(job, record["metrics"])
+                continue
+            view.skipped(job, record)
+            results[job.number] = JobResult(job, record["metrics"])
+            if platform_notice(job.spec, [record]):
+                from_other_platform.append(record)
+        if from_other_platform:
+            print(platform_notice(grid[0].spec, from_other_platform), file=sys.stderr)
         if waiting:
             self._run(waiting, view, results)
         else:
@@ -158,30 +148,27 @@ class GridLauncher(Launcher, Generic[Settings]):
             view.side_by_side = pool.slots
             view.begin()
             try:
-                # One run of each variant is enough: its runs differ only in their seeds.
-                specs = {job.directory.parent: job.spec for job in reversed(waiting)}
-                pool.check(self.experiment.check, list(specs.values())[::-1], self.settings.here)
+                pool.check(self.experiment.check, _variants(waiting), self.settings.here)
             except BaseException:
                 view.stop()  # no job was begun, so there is nothing to summarise
                 raise
             try:
                 for end in pool.run(waiting, view.started):
-                    self._told(end, pool, view, results)
+                    if end.locked:
+                        view.locked(end.job, holder(end.job.directory))
+                    elif end.lost:
+                        view.lost(end.job, end.reason())
+                    else:
+                        self._ended(end, pool, view, results)
             finally:
                 view.finish()
-
-    def _told(self, end: JobEnd, pool: Pool, view: JobsView, results: dict[int, JobResult]) -> None:
-        if end.locked:
-            view.locked(end.job, holder(end.job.directory))
-        elif end.lost:
-            view.lost(end.job, end.reason())
-        else:
-            self._ended(end, pool, view, results)
 
     def _ended(
         self, end: JobEnd, pool: Pool, view: JobsView, results: dict[int, JobResult]
     ) -> None:
-        job, record = end.job, _completed(end.job)
+        job, record = end.job, None
+        with suppress(CorruptRunError):
+            record = completed_record(job.directory)
         if end.exit_code == 0 and record is not None:
             # Another process may have completed the run before this job could begin.
             made_here = record["process"]["pid"] == end.pid
@@ -200,52 +187,27 @@ class GridLauncher(Launcher, Generic[Settings]):
 
 
 def check_all_started(grid: Sequence[Job], results: Sequence[JobResult]) -> None:
-    """Check that each job of a sweep has a result.
-
-    Raises:
-        JobFailedError: `max_failures` ended the sweep before all jobs were started.
-    """
+    """Raise JobFailedError if `max_failures` ended the sweep before all jobs were started."""
     if left := len(grid) - len(results):
         raise JobFailedError(
             f"{left} jobs were not started, because hydra.launcher.max_failures was reached"
         )
 
 
-def _stored(grid: Sequence[Job]) -> Iterator[tuple[Job, dict[str, Any] | None]]:
-    """Yield each job with the stored record of its completed run; None if the job must run.
-
-    Raises:
-        ConflictError: A stored run of a variant was made with other data or other code.
-    """
-    seen: set[Path] = set()
-    remade = {job.directory for job in grid if job.spec.rerun}
-    notices = []
-    for job in grid:
-        folder = job.directory.parent
-        if folder not in seen:
-            seen.add(folder)
-            check_variant(job.spec, remade)
-        record = None
-        if not job.spec.rerun:
-            # A damaged record makes only its own job fail.
-            try:
-                record = check_stored(job.spec)
-            except CorruptRunError:
-                record = None
-        if record is not None and record["status"] != COMPLETED:
-            record = None
-        if record is not None and platform_notice(job.spec, [record]):
-            notices.append(record)
-        yield job, record
-    if notices and (line := platform_notice(grid[0].spec, notices)):
-        print(line, file=sys.stderr)
+def _variants(jobs: Sequence[Job]) -> list[RunSpec]:
+    """Return the first run of each variant: its runs differ only in their seeds."""
+    return list({job.directory.parent: job.spec for job in reversed(jobs)}.values())[::-1]
 
 
-def _completed(job: Job) -> dict[str, Any] | None:
-    try:
-        return completed_record(job.directory)
-    except CorruptRunError:
+def _stored(job: Job) -> dict[str, Any] | None:
+    """Return the stored record of a job's completed run; None if the job must run."""
+    if job.spec.rerun:
         return None
+    try:
+        record = check_stored(job.spec)
+    except CorruptRunError:  # makes only its own job fail
+        return None
+    return record if record is not None and record["status"] == COMPLETED else None
 
 
 LAST_SWEEP = "last_sweep.json"
@@ -264,11 +226,9 @@ def _note_sweep(grid: Sequence[Job]) -> None:
 
 
 def _as_hydra(result: JobResult) -> JobReturn:
-    status = JobStatus.FAILED if result.metrics is None else JobStatus.COMPLETED
-    returned = JobReturn(overrides=result.job.overrides, status=status)
+    returned = JobReturn(overrides=result.job.overrides, status=JobStatus.COMPLETED)
+    returned.return_value = result.metrics
     if result.metrics is None:
-        number = result.job.number
-        returned.return_value = JobFailedError(f"job {number} failed: {result.failure}")
-    else:
-        returned.return_value = result.metrics
+        returned.status = JobStatus.FAILED
+        returned.return_value = JobFailedError(result.failure)
     return returned
