@@ -45,7 +45,6 @@ class Experiment(Protocol):
         Raises:
             Exception: With `exit_code`, if a run would fail.
         """
-        ...
 
     def files_to_send(self, spec: RunSpec) -> dict[str, bytes]:
         """Return the files that a run needs on another machine, by path in the data folder.
@@ -63,8 +62,7 @@ class Job:
     Attributes:
         number: Its index in the grid.
         overrides: The overrides that lead to its configuration.
-        label: Those overrides that distinguish its variant from the grid's others; empty if there
-            is only one variant.
+        label: Those overrides that distinguish its variant from the grid's others; may be empty.
         spec: The run.
     """
 

@@ -35,8 +35,7 @@ class GridSweeper(Sweeper):
     composed once, and writes no multirun.yaml.
 
     Args:
-        params: Overrides from a study's file, by key; None: none. Those of the command line take
-            precedence.
+        params: Overrides from a study's file, by key; None: none.
     """
 
     def __init__(self, params: dict[str, str] | None) -> None:
@@ -52,10 +51,7 @@ class GridSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Any:
-        """Launch the grid of swept values.
-
-        Args:
-            arguments: The overrides of the command line.
+        """Launch the grid of swept values in the overrides of the command line.
 
         Returns:
             A list whose only item is the list of the jobs' results, as Hydra's sweepers return it.
@@ -63,7 +59,6 @@ class GridSweeper(Sweeper):
         Raises:
             JobFailedError: A job failed.
             ConfigurationError: A sweep has no value, or a range has the step 0.
-            HydraException: An override does not parse.
             Exception: What the `launch` of the launcher raises.
         """
         overrides = self.parser.parse_overrides(with_params(self.params, arguments))
@@ -219,8 +214,7 @@ def compose_grid(
         The jobs, in the order of the grid.
 
     Raises:
-        ConfigurationError: Two jobs are the same run, a job's configuration breaks a rule, or the
-            grid is empty.
+        ConfigurationError: Two jobs are the same run, or the grid is empty.
         ConflictError: A run directory leads out of the output folder through a symbolic link.
         HydraException: Hydra cannot compose a job.
         Exception: What `Experiment.prepare` raises.

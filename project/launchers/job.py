@@ -9,18 +9,15 @@ from project.runs.spec import RunSpec
 
 
 def perform(task: tuple[str, str], spec: RunSpec) -> int:
-    """Carry out a run in this process and return the exit code.
+    """Carry out a run in this process; an exception without an `exit_code`, a bug, is raised.
 
     Args:
         task: Module and name of the function to call with `spec`.
         spec: The run.
 
     Returns:
-        0, LOCKED_EXIT_CODE if another process works on the run, or the `exit_code` of an exception,
-        whose message is printed to stderr.
-
-    Raises:
-        BaseException: An exception without an integer `exit_code`: a bug.
+        The exit code: 0, LOCKED_EXIT_CODE if another process works on the run, or the `exit_code`
+        of an exception, whose message is printed to stderr.
     """
     module, function = task
     try:

@@ -69,10 +69,10 @@ class GridLauncher(Launcher, Generic[Settings]):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Check the launcher's own keys and keep the configuration; Hydra calls it before `launch`.
+        """Check the keys of `hydra.launcher` and keep the configuration; called by Hydra.
 
         Raises:
-            ConfigurationError: A value of `hydra.launcher` is not allowed.
+            ConfigurationError: A key or value is not allowed.
         """
         keys = config.hydra.launcher
         self.settings = read_settings(self.settings_class, keys, "hydra.launcher.")
@@ -92,8 +92,7 @@ class GridLauncher(Launcher, Generic[Settings]):
             Hydra's result of each job, in the grid's order.
 
         Raises:
-            JobFailedError: `max_failures` ended the sweep before all jobs were started.
-            Exception: What `compose` and `launch_jobs` raise.
+            Exception: What `compose`, `launch_jobs` and `check_all_started` raise.
         """
         grid = self.compose(job_overrides)
         results = self.launch_jobs(grid, SweepView(grid))
@@ -106,11 +105,7 @@ class GridLauncher(Launcher, Generic[Settings]):
         return compose_grid(self.config_loader, self.config, job_overrides, self.experiment)
 
     def launch_jobs(self, grid: Sequence[Job], view: JobsView) -> list[JobResult]:
-        """Carry out those jobs whose runs are not completed.
-
-        Args:
-            grid: The jobs.
-            view: The display of their progress.
+        """Carry out those jobs whose runs are not completed, and show their progress in `view`.
 
         Returns:
             A result for each job that was started or whose run was already completed, in the grid's
@@ -118,7 +113,6 @@ class GridLauncher(Launcher, Generic[Settings]):
 
         Raises:
             ConflictError: Stored runs were made with other data or other code.
-            SweepInterrupted: A signal stopped the sweep.
             Exception: What `pool`, the pool's `check` and `run`, and `Experiment.check` raise.
         """
         remade = {job.directory for job in grid if job.spec.rerun}

@@ -1,11 +1,12 @@
-"""The keys of `hydra.launcher` and `hydra.sweeper`, with their types and ranges."""
+"""What launchers and sweepers need: keys with their types and ranges, and packages."""
 
+from importlib import import_module
 from typing import Any, TypeVar
 
 from omegaconf import OmegaConf
 from pydantic import PositiveInt, ValidationError
 
-from project.config.errors import format_validation_error
+from project.config.errors import ConfigurationError, format_validation_error
 from project.config.schema import Section
 
 SomeSection = TypeVar("SomeSection", bound=Section)
@@ -43,3 +44,22 @@ def read_settings(kind: type[SomeSection], config: Any, prefix: str) -> SomeSect
         return kind.model_validate(keys)
     except ValidationError as error:
         raise format_validation_error(error, keys, prefix) from None
+
+
+def require(package: str, choice: str, extra: str) -> None:
+    """Check that a package is installed.
+
+    Args:
+        package: The package.
+        choice: The choice that needs it, such as `hydra/launcher=ray`.
+        extra: The extra of this project that installs it.
+
+    Raises:
+        ConfigurationError: It is not installed.
+    """
+    try:
+        import_module(package)
+    except ModuleNotFoundError:
+        raise ConfigurationError(
+            f"{choice} needs {package}: pip install -c .ci/constraints.txt -e '.[{extra}]'"
+        ) from None

@@ -1,8 +1,4 @@
-"""A pool of local processes, forked from a server that has already made the slow imports.
-
-A forked job starts in about 0.05 s; importing torch and Lightning would take seconds. A job that
-raises, exits, crashes, hangs or is killed affects no other job.
-"""
+"""A pool of local processes, forked from a server that has already made the slow imports."""
 
 import multiprocessing
 import multiprocessing.connection
@@ -134,7 +130,7 @@ def _check_main(
 
 
 class ProcessPool(Pool):
-    """Pool that runs each job in its own process on this machine.
+    """Pool that runs each job in its own process, so that its crash affects no other job.
 
     Args:
         task: Module and name of the function that carries out a job.
@@ -245,8 +241,7 @@ class ProcessPool(Pool):
         job.directory.parent.mkdir(parents=True, exist_ok=True)
         log = log_path(job.directory)
         log_start = log.stat().st_size if log.exists() else 0
-        taken = {running.slot for running in self._running}
-        slot = next(number for number in range(self.slots) if number not in taken)
+        slot = min(set(range(self.slots)) - {running.slot for running in self._running})
         devices = self._devices[slot % len(self._devices)] if self._devices else None
         with _signals_held_back():
             name = f"job-{job.number}"

@@ -36,11 +36,10 @@ from project.launchers.optuna.trials import (
     open_study,
     proposals,
     read,
-    require_optuna,
     tell,
 )
 from project.launchers.optuna.view import SearchView
-from project.launchers.settings import read_settings
+from project.launchers.settings import read_settings, require
 from project.runs.trials import FOLDER, History, Trial
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class OptunaSweeper(Sweeper):
     """Hydra sweeper that searches for the values with the best mean of `objective` over `seeds`.
 
     Args:
-        **keys: Ignored; `setup` reads them from the configuration, as SearchSettings.
+        **keys: The keys of SearchSettings; ignored, because `setup` reads them.
     """
 
     def __init__(self, **keys: Any) -> None:
@@ -65,8 +64,7 @@ class OptunaSweeper(Sweeper):
         """Create the launcher and the search's settings; called by Hydra before `sweep`.
 
         Raises:
-            ConfigurationError: A setting breaks a rule, or the launcher is not one of this
-                project's.
+            ConfigurationError: A setting breaks a rule, or it is not this project's launcher.
         """
         self._parser = OverridesParser.create(config_loader=hydra_context.config_loader)
         launcher = Plugins.instance().instantiate_launcher(
@@ -87,10 +85,7 @@ class OptunaSweeper(Sweeper):
         self._folder = Path(expand_path(config.paths.outputs)) / FOLDER / self._settings.study
 
     def sweep(self, arguments: list[str]) -> Any:
-        """Run the search and print its best trial.
-
-        Args:
-            arguments: The overrides of the command line.
+        """Run the search with the overrides of the command line, and print its best trial.
 
         Returns:
             The objective's value and the searched values of the best trial.
@@ -99,11 +94,10 @@ class OptunaSweeper(Sweeper):
             ConfigurationError: Optuna is not installed, the search space, the sampler or the pruner
                 breaks a rule, runs do not log the objective, or no trial was completed.
             ConflictError: The study is another search, or another process works on it.
-            JobFailedError: `max_failures` ended a trial; or, at the end, a trial failed for another
-                reason than divergence.
+            JobFailedError: `max_failures` ended a trial, or trials failed but not by divergence.
             Exception: What `GridLauncher.compose` and `GridLauncher.launch_jobs` raise.
         """
-        require_optuna()
+        require("optuna", "hydra/sweeper=optuna", "tuning")
         overrides = with_params(self._settings.params or {}, arguments)
         search = split(self._parser.parse_overrides(overrides))
         self._check_runs(search)

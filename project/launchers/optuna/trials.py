@@ -1,8 +1,4 @@
-"""The trials of a search in Optuna's storage, `<outputs>/tuning/<study>/study.db`.
-
-A trial counts if it is finished, was not interrupted, and does not repeat an earlier one. Why it
-failed, and the objective at each seed, are stored in its attributes.
-"""
+"""The trials of a search in Optuna's storage, `<outputs>/tuning/<study>/study.db`."""
 
 import json
 import warnings
@@ -29,19 +25,9 @@ KILLED, AGAIN = "interrupted", "asked again"
 DIVERGED = "DivergedError"  # begins the last line of a diverged job, whichever launcher ran it
 
 
-def require_optuna() -> None:
-    """Raise ConfigurationError unless Optuna is installed."""
-    try:
-        import optuna  # noqa: F401 - only whether it is there
-    except ModuleNotFoundError:
-        raise ConfigurationError(
-            "hydra/sweeper=optuna needs Optuna: pip install -c .ci/constraints.txt -e '.[tuning]'"
-        ) from None
-
-
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Hold the study's lock inside the `with` block, so that no other process works on it.
+    """Hold the study's lock inside the `with` block.
 
     Raises:
         ConflictError: Another process holds the lock.
@@ -73,7 +59,7 @@ def open_study(
         direction: `min` or `max`.
         pruner: The `_target_` section of one of Optuna's pruners.
         question: What defines the search: overrides, space, seeds, objective, direction.
-        space: The distribution of each searched key, by key.
+        space: The distribution of each searched key.
 
     Raises:
         ConflictError: The folder holds a study with another `question`.

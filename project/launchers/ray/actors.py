@@ -49,14 +49,12 @@ class Worker:
             assignment: The job.
             data: A list with Ray's reference to the data files. The list keeps Ray from copying the
                 files to this node before they are needed.
-
-        Raises:
-            CorruptArchiveError, ConflictError, OSError: As `node.carry_out`.
         """
-        yield from carry_out(self._pool, assignment, lambda: ray.get(data[0]), self._asked_to_stop)
 
-    def _asked_to_stop(self) -> bool:
-        return bool(ray.wait([self._stopped], timeout=0)[0])
+        def asked_to_stop() -> bool:
+            return bool(ray.wait([self._stopped], timeout=0)[0])
+
+        yield from carry_out(self._pool, assignment, lambda: ray.get(data[0]), asked_to_stop)
 
 
 def new_stop_event() -> Any:
@@ -70,14 +68,9 @@ def new_stop_event() -> Any:
 
 
 def new_worker(task: tuple[str, str], settings: RaySettings, stop: Any) -> Any:
-    """Start a Worker actor and return its handle.
+    """Start a Worker actor with these arguments and return its handle.
 
     The actor begins once a node has the requested resources free.
-
-    Args:
-        task: Module and name of the function that carries out a job.
-        settings: The keys of the launcher.
-        stop: Handle of the StopEvent actor.
     """
     worker: Any = ray.remote(Worker)
     return worker.options(
@@ -86,10 +79,6 @@ def new_worker(task: tuple[str, str], settings: RaySettings, stop: Any) -> Any:
 
 
 def kill(worker: Any) -> None:
-    """End a worker and its job; do nothing if Ray has been shut down.
-
-    Args:
-        worker: Handle of the Worker actor.
-    """
+    """End a worker, given by its handle, and its job; do nothing if Ray has been shut down."""
     if ray.is_initialized():  # else the worker has ended, and ray.kill would start a new Ray
         ray.kill(worker)

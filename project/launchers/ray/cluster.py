@@ -1,7 +1,4 @@
-"""Connection to a Ray cluster, or a new one on this machine, and checks that it can run the jobs.
-
-All checks are made here, within seconds, before a job is sent.
-"""
+"""Connection to a Ray cluster, or a new one on this machine, and checks that it can run jobs."""
 
 import logging
 import os
@@ -93,28 +90,20 @@ def _check_answers(address: str) -> None:
             f"hydra.launcher.address={address}: must be null, auto, or HOST:PORT of the cluster's "
             "head (the port is 6379 unless `ray start` was given another)"
         )
-    nobody = (
-        f"hydra.launcher.address={address}: no Ray answers there; is the cluster up "
-        "(`ray start --head` on its head, `ray status` there)?"
-    )
+    import grpc
+
     try:
         host = match[1].strip("[]")
         socket.create_connection((host, int(match[2])), timeout=CONNECT_TIMEOUT).close()
-    except OSError as error:
-        raise ConfigurationError(f"{nobody} ({error})") from None
-    if os.environ.get("RAY_USE_TLS") in (None, "", "0") and not _speaks_grpc(address):
-        raise ConfigurationError(f"{nobody} (something else does)")
-
-
-def _speaks_grpc(address: str) -> bool:
-    import grpc
-
-    with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
-        try:
-            grpc.channel_ready_future(channel).result(timeout=CONNECT_TIMEOUT)
-        except grpc.FutureTimeoutError:
-            return False
-    return True
+        if os.environ.get("RAY_USE_TLS") in (None, "", "0"):
+            no_proxy = [("grpc.enable_http_proxy", 0)]
+            with grpc.insecure_channel(address, options=no_proxy) as channel:
+                grpc.channel_ready_future(channel).result(timeout=CONNECT_TIMEOUT)
+    except (OSError, grpc.FutureTimeoutError) as error:
+        raise ConfigurationError(
+            f"hydra.launcher.address={address}: no Ray answers there; is the cluster up "
+            f"(`ray start --head` on its head, `ray status` there)? {error}".rstrip()
+        ) from None
 
 
 def living_nodes() -> list[dict[str, Any]]:
@@ -129,14 +118,14 @@ def slots(node: dict[str, Any], settings: RaySettings) -> int:
 
 
 def _too_much(settings: RaySettings) -> str:
-    keys = {"CPU": "num_cpus", "GPU": "num_gpus", "memory": "memory_gb"}
+    keys = {"CPU": ("num_cpus", 1), "GPU": ("num_gpus", 1), "memory": ("memory_gb", 1e9)}
 
     def spelled(amounts: dict[str, float]) -> str:
-        words = []
+        shown = []
         for name in settings.needs:
-            amount = amounts.get(name, 0) / (1e9 if name == "memory" else 1)
-            words.append(f"{keys[name]}={amount:.4g}")
-        return ", ".join(words)
+            key, unit = keys[name]
+            shown.append(f"{key}={amounts.get(name, 0) / unit:.4g}")
+        return ", ".join(shown)
 
     there = "\n  ".join(f"{_name(node)}: {spelled(node['Resources'])}" for node in living_nodes())
     asked = spelled(settings.needs)

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from project.config.errors import ConfigurationError
 from project.launchers.experiment import Job
 from project.launchers.launcher import GridLauncher
 from project.launchers.ray.settings import RaySettings
+from project.launchers.settings import require
 
 if TYPE_CHECKING:
     from project.launchers.ray.pool import RayPool
@@ -25,10 +25,7 @@ QUIET = {
 
 
 class RayLauncher(GridLauncher[RaySettings]):
-    """Launcher that runs jobs in workers on a Ray cluster.
-
-    A worker takes one job after another and runs each as the local launcher does.
-    """
+    """Launcher that runs jobs in workers on a Ray cluster, one after another in each."""
 
     settings_class = RaySettings
 
@@ -41,12 +38,7 @@ class RayLauncher(GridLauncher[RaySettings]):
             JobFailedError: As `RayPool`.
         """
         os.environ.update(QUIET)
-        try:
-            import ray  # noqa: F401 - only whether it is there
-        except ModuleNotFoundError:
-            raise ConfigurationError(
-                "hydra/launcher=ray needs Ray: pip install -c .ci/constraints.txt -e '.[ray]'"
-            ) from None
+        require("ray", "hydra/launcher=ray", "ray")
         from project.launchers.ray.cluster import joined
         from project.launchers.ray.pool import RayPool
         from project.launchers.ray.sent_code import copied_code

@@ -30,7 +30,7 @@ class Assignment:
     Attributes:
         spec: The run, with the paths of the driver's machine.
         archive: The files that the run directory holds so far.
-        data: Name of the data folder (`DataFolder.name`); empty if the run needs no files.
+        data: Name of the data folder; empty if the run needs no files.
         checkpoint_seconds: Seconds until the directory of the unfinished run is sent again.
     """
 
@@ -54,14 +54,9 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Finished:
-    """Message that the job has ended.
+    """Message that the job has ended: the final run directory, and all that the job printed.
 
-    Attributes:
-        archive: The final run directory.
-        pid: As in `project.launchers.pool.JobEnd`.
-        exit_code: As in JobEnd.
-        cause: As in JobEnd.
-        log: Everything that the job printed.
+    `pid`, `exit_code` and `cause` are as in `project.launchers.pool.JobEnd`.
     """
 
     archive: RunArchive
@@ -94,24 +89,17 @@ def carry_out(
     yield Begun()
     spec = assignment.spec
     with _folder_of_run() as folder:
-        job = Job(0, (), "", _on_node(spec, folder, assignment.data, fetch_data))
+        data = str(place_data(assignment.data, fetch_data)) if assignment.data else None
+        # For a rerun, the driver has already moved the old run to the trash.
+        job = Job(0, (), "", replace(spec, outputs=folder, data_folder=data, rerun=False))
         job.directory.parent.mkdir(parents=True)
         unpack(assignment.archive, job.directory)
         for message in _watch(pool, job, assignment.checkpoint_seconds, asked_to_stop):
             if isinstance(message, Finished):
                 # Users read the log on the driver's machine, so it names the folder there.
                 log = message.log.replace(str(folder).encode(), str(spec.outputs).encode())
-                message = Finished(**vars(message) | {"log": log})
+                message = replace(message, log=log)
             yield message
-
-
-def _on_node(
-    spec: RunSpec, folder: Path, data: str, fetch_data: Callable[[], dict[str, bytes]]
-) -> RunSpec:
-    """Return the run with this node's folders; the configuration that it stores is unchanged."""
-    data_folder = str(place_data(data, fetch_data)) if data else None
-    # For a rerun, the driver has already moved the old run to the trash.
-    return replace(spec, outputs=folder, data_folder=data_folder, rerun=False)
 
 
 def _watch(
@@ -171,7 +159,7 @@ def place_data(name: str, fetch: Callable[[], dict[str, bytes]]) -> Path:
     All jobs on the node share it. It is written whole or not at all.
 
     Args:
-        name: The folder's name (`DataFolder.name`).
+        name: The folder's name.
         fetch: Returns the contents of its files, by path in the folder.
 
     Raises:

@@ -1,17 +1,16 @@
 """The pool of jobs on a Ray cluster; runs in the driver, the process that the user started.
 
-Each worker on the cluster is an actor that takes one job after another, so that it makes the slow
-imports once. The driver sends a job with its run directory, and holds the run's lock until the job
-ends. The worker answers with a stream of messages (`project.launchers.ray.node`): snapshots of the
-run directory, and at last how the job ended. If a node is lost, the driver sends its job again,
-with the last snapshot that it received.
+The driver sends a job with its run directory, and holds the run's lock until the job ends. The
+worker answers with a stream of messages (`project.launchers.ray.node`).
 """
 
+import hashlib
+import json
 import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import ray
@@ -19,16 +18,9 @@ from ray.exceptions import RayError, RayTaskError
 
 from project.config.errors import ConflictError
 from project.launchers.experiment import Experiment, Job, JobFailedError
-from project.launchers.pool import (
-    LOCKED_EXIT_CODE,
-    JobEnd,
-    Pool,
-    SweepInterrupted,
-    Waiting,
-)
+from project.launchers.pool import LOCKED_EXIT_CODE, JobEnd, Pool, SweepInterrupted, Waiting
 from project.launchers.ray.actors import kill, new_stop_event, new_worker
 from project.launchers.ray.cluster import living_nodes, slots
-from project.launchers.ray.data import SharedData
 from project.launchers.ray.node import Assignment, Begun, Finished, Snapshot
 from project.launchers.ray.settings import RaySettings
 from project.runs.archive import ArchivedFile, CorruptArchiveError, RunArchive, pack, unpack
@@ -45,7 +37,7 @@ class _InFlight:
     """A job that has been sent; the driver holds the lock of its run."""
 
     job: Job
-    lock: ExitStack
+    lock: ExitStack = field(default_factory=ExitStack)
     worker: Any = None
     messages: Any = None
     begun: bool = False
@@ -55,8 +47,7 @@ class _InFlight:
 class RayPool(Pool):
     """Pool that sends jobs to Ray workers, fetches their directories, and yields each as it ends.
 
-    Build it inside `project.launchers.ray.cluster.joined`, which connects this process to the
-    cluster.
+    Build it inside `project.launchers.ray.cluster.joined`.
 
     Args:
         settings: The keys of the launcher.
@@ -70,9 +61,9 @@ class RayPool(Pool):
     def __init__(self, settings: RaySettings, experiment: Experiment, jobs: int) -> None:
         super().__init__()
         self._settings = settings
-        self._in_flight: list[_InFlight] = []
         self._experiment = experiment
-        self._data = SharedData(experiment)
+        self._in_flight: list[_InFlight] = []
+        self._data: dict[str, tuple[str, Any]] = {}
         self._moved_aside: set[int] = set()
         self.slots = 0  # on the present nodes
         self._last_look = self._last_seen = -math.inf
@@ -97,8 +88,11 @@ class RayPool(Pool):
                 while (waiting and self.starting) or self._in_flight:
                     self._look_at_nodes()
                     self._use_idle_workers()
-                    while self._may_send() and (job := waiting.take()) is not None:
-                        yield from self._send_first(job, waiting)
+                    while self.starting and len(self._in_flight) < self.slots:
+                        if (job := waiting.take()) is None:
+                            break
+                        if (end := self._send_first(job, waiting)) is not None:
+                            yield end
                     if not waiting:
                         self._dismiss_idle_workers()
                     yield from self._listen(started)
@@ -123,9 +117,6 @@ class RayPool(Pool):
     def _new_worker(self) -> Any:
         return new_worker(self._experiment.task, self._settings, self._stop)
 
-    def _may_send(self) -> bool:
-        return self.starting and len(self._in_flight) < self.slots
-
     def _use_idle_workers(self) -> None:
         """Send jobs whose worker has no node yet to idle workers, which have one.
 
@@ -143,11 +134,7 @@ class RayPool(Pool):
             kill(self._idle.pop())
 
     def _look_at_nodes(self) -> None:
-        """Count the slots on the nodes that there are now, at most once every POLL_SECONDS.
-
-        Raises:
-            JobFailedError: No node could take a job for NODE_TIMEOUT seconds.
-        """
+        """Count the slots on the nodes that there are now, at most once every POLL_SECONDS."""
         now = time.monotonic()
         if now - self._last_look < POLL_SECONDS:
             return
@@ -161,46 +148,50 @@ class RayPool(Pool):
                 "command again for the remaining jobs"
             )
 
-    def _send_first(self, job: Job, waiting: Waiting) -> Iterator[JobEnd]:
-        """Lock a run and send its job; if it cannot or need not be sent, yield its end instead."""
+    def _send_first(self, job: Job, waiting: Waiting) -> JobEnd | None:
+        """Lock a run and send its job; if it cannot or need not be sent, return its end instead."""
         log = log_path(job.directory)
-        lock = ExitStack()
-        try:
-            lock.enter_context(locked(job.directory))
-        except RunLockedError:
-            waiting.put_back(job)
-            yield JobEnd(job, log, LOCKED_EXIT_CODE)
-            return
-        flight = _InFlight(job, lock)
-        try:
-            if not job.spec.rerun and completed_record(job.directory) is not None:
-                lock.close()  # completed by another process since the grid was composed
-                yield JobEnd(job, log, 0)
-                return
-            self._send(flight)
-        except (ConflictError, CorruptRunError) as error:
-            lock.close()
-            yield JobEnd(job, log, error.exit_code, cause=str(error))
-        except BaseException:
-            lock.close()
-            raise
-        else:
-            self._in_flight.append(flight)
+        with ExitStack() as lock:
+            try:
+                lock.enter_context(locked(job.directory))
+                if not job.spec.rerun and completed_record(job.directory) is not None:
+                    return JobEnd(job, log, 0)  # completed by another process meanwhile
+                flight = _InFlight(job)
+                self._send(flight)
+            except RunLockedError:
+                waiting.put_back(job)
+                return JobEnd(job, log, LOCKED_EXIT_CODE)
+            except (ConflictError, CorruptRunError) as error:
+                return JobEnd(job, log, error.exit_code, cause=str(error))
+            flight.lock = lock.pop_all()
+        self._in_flight.append(flight)
+        return None
 
     def _send(self, flight: _InFlight) -> None:
         job = flight.job
-        data = self._data.of(job)
-        assignment = Assignment(
-            spec=job.spec,
-            archive=self._pack(job),
-            data=data.name,
-            checkpoint_seconds=self._settings.checkpoint_seconds,
-        )
+        name, reference = self._data_of(job)
+        seconds = self._settings.checkpoint_seconds
+        assignment = Assignment(job.spec, self._pack(job), name, seconds)
         flight.worker = self._idle.pop() if self._idle else self._new_worker()
         flight.begun = False
         flight.messages = flight.worker.carry_out.options(num_returns="streaming").remote(
-            assignment, [data.reference]
+            assignment, [reference]
         )
+
+    def _data_of(self, job: Job) -> tuple[str, Any]:
+        """Return a name for the data files that a job needs, and Ray's reference to them.
+
+        The name is a hash of the files' names and contents; empty if there are none. Most jobs of a
+        sweep share their files, which are put into Ray once.
+        """
+        config = job.spec.config
+        key = json.dumps([config["paths"].get("data", ""), config.get("data")], sort_keys=True)
+        if key not in self._data:
+            files = self._experiment.files_to_send(job.spec)
+            sums = (f"{name} {hashlib.sha256(files[name]).hexdigest()}\n" for name in sorted(files))
+            digest = hashlib.sha256("".join(sums).encode()).hexdigest()[:16]
+            self._data[key] = (digest if files else "", ray.put(files))
+        return self._data[key]
 
     def _pack(self, job: Job) -> RunArchive:
         """Return the run directory as an archive that also holds config.yaml.
@@ -227,64 +218,65 @@ class RayPool(Pool):
             try:
                 message: Any = ray.get(next(flight.messages))
             except (RayError, StopIteration) as error:
-                yield from self._without_message(flight, error)
-                continue
-            if isinstance(message, Begun):
-                flight.begun = True
-                started(flight.job)
+                end = self._without_message(flight, error)
             else:
-                yield from self._receive(flight, message)
+                end = self._receive(flight, message, started)
+            if end is not None:
+                yield end
 
-    def _receive(self, flight: _InFlight, message: Snapshot | Finished) -> Iterator[JobEnd]:
+    def _receive(
+        self,
+        flight: _InFlight,
+        message: Begun | Snapshot | Finished,
+        started: Callable[[Job], None],
+    ) -> JobEnd | None:
+        if isinstance(message, Begun):
+            flight.begun = True
+            started(flight.job)
+            return None
         directory = flight.job.directory
         try:
             if RECORD in message.archive:
                 unpack(message.archive, directory)
         except CorruptArchiveError as error:
-            yield from self._lost(flight, str(error))
-            return
-        if isinstance(message, Finished):
-            log = log_path(directory)
-            with open(log, "ab") as file:
-                log_start = file.tell()
-                file.write(message.log)
-            self._back(flight)
-            self._idle.append(flight.worker)
-            yield JobEnd(flight.job, log, message.exit_code, message.pid, log_start, message.cause)
+            return self._lost(flight, str(error))
+        if isinstance(message, Snapshot):
+            return None
+        log = log_path(directory)
+        with open(log, "ab") as file:
+            log_start = file.tell()
+            file.write(message.log)
+        self._back(flight)
+        self._idle.append(flight.worker)
+        return JobEnd(flight.job, log, message.exit_code, message.pid, log_start, message.cause)
 
-    def _without_message(self, flight: _InFlight, error: Exception) -> Iterator[JobEnd]:
+    def _without_message(self, flight: _InFlight, error: Exception) -> JobEnd | None:
         """Handle a stream that ended early: sweep stopped, worker failed, or node lost."""
         if self.interrupted and not flight.begun:
             self._back(flight)
-        elif isinstance(error, RayTaskError):
+            return None
+        if isinstance(error, RayTaskError):
             self._back(flight)
             self._idle.append(flight.worker)
             words = " ".join(str(error.cause).split())
             cause = f"on its node: {type(error.cause).__name__}: {words}"
-            yield JobEnd(flight.job, log_path(flight.job.directory), 1, cause=cause)
-        else:
-            yield from self._lost(flight, _in_short(error))
+            return JobEnd(flight.job, log_path(flight.job.directory), 1, cause=cause)
+        if isinstance(error, StopIteration):
+            return self._lost(flight, "its worker was asked to stop, and not from here")
+        return self._lost(flight, f"{type(error).__name__}: {str(error).strip()}".splitlines()[0])
 
-    def _lost(self, flight: _InFlight, why: str) -> Iterator[JobEnd]:
-        """Send a lost job again; after `retries` losses or a signal, yield it as failed instead."""
+    def _lost(self, flight: _InFlight, why: str) -> JobEnd:
+        """Send a lost job again; after `retries` losses or a signal, let it fail instead."""
         job, log = flight.job, log_path(flight.job.directory)
         kill(flight.worker)  # it may still run, although it cannot be reached
         flight.losses += 1
         if flight.losses > self._settings.retries or self.interrupted:
             self._back(flight)
             cause = f"lost {flight.losses} times (hydra.launcher.retries), at last: {why}"
-            yield JobEnd(job, log, 1, cause=cause)
-        else:
-            self._send(flight)
-            yield JobEnd(job, log, 1, cause=f"lost ({why})", lost=True)
+            return JobEnd(job, log, 1, cause=cause)
+        self._send(flight)
+        return JobEnd(job, log, 1, cause=f"lost ({why})", lost=True)
 
     def _back(self, flight: _InFlight) -> None:
         self._in_flight.remove(flight)
         flight.lock.close()
-
-
-def _in_short(error: Exception) -> str:
-    if isinstance(error, StopIteration):
-        return "its worker was asked to stop, and not from here"
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

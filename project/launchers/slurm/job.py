@@ -10,7 +10,6 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -28,28 +27,9 @@ CANCELLED = "cancelled"
 
 
 class StoppedError(BaseException):
-    """A signal stopped the job at a moment when it was not training.
+    """SIGTERM stopped the job at a moment when it was not training."""
 
-    Args:
-        number: The signal; `exit_code` is 128 plus this number.
-    """
-
-    def __init__(self, number: int) -> None:
-        super().__init__(f"stopped by {signal.Signals(number).name}")
-        self.exit_code = 128 + number
-
-
-@dataclass(frozen=True)
-class JobResult:
-    """Result that a job returns through submitit.
-
-    Attributes:
-        pid: The process id.
-        exit_code: The exit code; 0 if the run was completed.
-    """
-
-    pid: int
-    exit_code: int
+    exit_code = 128 + signal.SIGTERM
 
 
 class RunJob(Checkpointable):
@@ -59,8 +39,8 @@ class RunJob(Checkpointable):
     directory.
     """
 
-    def __call__(self, task: tuple[str, str], spec: RunSpec) -> JobResult:
-        """Carry out one run as a job of Slurm.
+    def __call__(self, task: tuple[str, str], spec: RunSpec) -> tuple[int, int]:
+        """Carry out one run and return the process id and the exit code.
 
         If a signal stopped the run and the job is not cancelled, the job is queued again and the
         call does not return.
@@ -71,19 +51,20 @@ class RunJob(Checkpointable):
         """
         faulthandler.enable()  # a crash leaves a line in the log
         sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-        queue_again = signal.getsignal(signal.Signals[f"SIG{JobEnvironment.USR_SIG}"])
+        submitits = signal.Signals[f"SIG{JobEnvironment.USR_SIG}"]
+        queue_again = signal.getsignal(submitits)
         signal.signal(signal.SIGTERM, _stop_now)
         for number in USER_SIGNALS:
             signal.signal(number, _pass_on)
         code = perform(task, spec)
         if code == 128 + signal.SIGTERM and not _cancelled():
             assert callable(queue_again)
-            queue_again(signal.Signals[f"SIG{JobEnvironment.USR_SIG}"], None)  # does not return
-        return JobResult(os.getpid(), code)
+            queue_again(submitits, None)  # does not return
+        return os.getpid(), code
 
 
 def _stop_now(number: int, frame: FrameType | None) -> None:
-    raise StoppedError(number)
+    raise StoppedError("stopped by SIGTERM")
 
 
 def _pass_on(number: int, frame: FrameType | None) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from project.config.errors import ConfigurationError
 from project.launchers.experiment import Job
 from project.launchers.launcher import GridLauncher
+from project.launchers.settings import require
 from project.launchers.slurm.settings import SlurmSettings
 
 if TYPE_CHECKING:
@@ -33,12 +34,7 @@ class SlurmLauncher(GridLauncher[SlurmSettings]):
         Raises:
             ConfigurationError: submitit is not installed, or this machine has no sbatch.
         """
-        try:
-            import submitit  # noqa: F401 - only whether it is there
-        except ModuleNotFoundError:
-            raise ConfigurationError(
-                "this launcher needs submitit: pip install -c .ci/constraints.txt -e '.[slurm]'"
-            ) from None
+        require("submitit", "this launcher", "slurm")
         if not self.settings.here and not (shutil.which("sbatch") and shutil.which("srun")):
             raise ConfigurationError(
                 "there is no sbatch on this machine: hydra/launcher=slurm needs a machine that "

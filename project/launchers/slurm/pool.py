@@ -18,7 +18,7 @@ from submitit.core.utils import FailedSubmissionError
 from project.config.errors import ConfigurationError
 from project.launchers.experiment import Job
 from project.launchers.pool import JobEnd, Pool, Waiting
-from project.launchers.slurm.job import CANCELLED, JobResult, RunJob
+from project.launchers.slurm.job import CANCELLED, RunJob
 from project.launchers.slurm.settings import SlurmSettings
 from project.runs.provenance import available_cores
 
@@ -30,7 +30,7 @@ SUBMITITS_PARALLELISM = 256
 @dataclass
 class _Submitted:
     job: Job
-    submission: "Submission[JobResult]"
+    submission: "Submission[tuple[int, int]]"
     begun: bool = False
 
 
@@ -66,15 +66,12 @@ class SubmititPool(Pool):
         self._executor.update_parameters(**settings.parameters)
 
     def close(self) -> None:
-        """Cancel the jobs that have not ended, and remove submitit's files.
-
-        The logs of failed jobs stay.
-        """
+        """Cancel the jobs that have not ended, and remove submitit's files but logs of failures."""
         self._cancel_all()
         for left in self.folder.iterdir():
             if not left.name.endswith("_log.out"):  # scripts, and jobs that never began
                 left.unlink(missing_ok=True)
-        with suppress(OSError):  # logs of jobs that failed
+        with suppress(OSError):  # not empty
             self.folder.rmdir()
             self.folder.parent.rmdir()
 
@@ -132,8 +129,7 @@ class SubmititPool(Pool):
             raise ConfigurationError(f"sbatch refused the jobs: {lines[-1]}") from None
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        pairs = zip(jobs, submissions, strict=True)
-        self._submitted += [_Submitted(job, submission) for job, submission in pairs]
+        self._submitted += map(_Submitted, jobs, submissions)
 
     def _ask_slurm(self) -> None:
         """Ask Slurm which jobs it still knows, with one command every STATE_SECONDS.
@@ -161,7 +157,7 @@ class SubmititPool(Pool):
         # The file system may show the result of a job that has just ended only later.
         self._over_for_slurm, self._gone = gone & self._gone, gone
 
-    def _over(self, submission: "Submission[JobResult]") -> bool:
+    def _over(self, submission: "Submission[tuple[int, int]]") -> bool:
         if self._here:
             return submission.done()
         return submission.paths.result_pickle.exists() or submission.job_id in self._over_for_slurm
@@ -169,22 +165,11 @@ class SubmititPool(Pool):
     def _collect(self) -> Iterator[JobEnd]:
         for each in [each for each in self._submitted if self._over(each.submission)]:
             self._submitted.remove(each)
-            ended = self._ended(each)
+            ended = _end(each)
             paths = each.submission.paths
             for path in (paths.submitted_pickle, paths.result_pickle):
                 path.unlink(missing_ok=True)
             yield ended
-
-    def _ended(self, each: _Submitted) -> JobEnd:
-        paths = each.submission.paths
-        log = paths.stdout
-        try:
-            outcome, result = pickle.loads(paths.result_pickle.read_bytes())
-        except FileNotFoundError:  # killed, out of memory, out of time; or not seen from here
-            return JobEnd(each.job, log, 0, cause=f"left no result: {_last_line(log)}")
-        if outcome == "error":
-            return JobEnd(each.job, log, 1, cause=result.strip().splitlines()[-1])
-        return JobEnd(each.job, log, result.exit_code, result.pid, cause=_last_line(log))
 
     def _take_back(self) -> None:
         """Cancel the jobs that have not begun; after a signal, cancel all jobs."""
@@ -207,6 +192,19 @@ class SubmititPool(Pool):
         for each in self._submitted:
             with suppress(ProcessLookupError):
                 os.kill(int(each.submission.job_id), signal.SIGTERM)
+
+
+def _end(each: _Submitted) -> JobEnd:
+    paths = each.submission.paths
+    log = paths.stdout
+    try:
+        outcome, result = pickle.loads(paths.result_pickle.read_bytes())
+    except FileNotFoundError:  # killed, out of memory, out of time; or not seen from here
+        return JobEnd(each.job, log, 0, cause=f"left no result: {_last_line(log)}")
+    if outcome == "error":
+        return JobEnd(each.job, log, 1, cause=result.strip().splitlines()[-1])
+    pid, exit_code = result
+    return JobEnd(each.job, log, exit_code, pid, cause=_last_line(log))
 
 
 def _scancel(submitted: Sequence[_Submitted]) -> None:

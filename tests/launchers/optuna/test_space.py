@@ -14,8 +14,7 @@ from project.config.compose import quote
 from project.config.errors import ConfigurationError
 from project.launchers.optuna.settings import SearchSettings
 from project.launchers.optuna.space import probes, split
-from project.launchers.optuna.trials import require_optuna
-from project.launchers.settings import read_settings
+from project.launchers.settings import read_settings, require
 from tests.commands import ROOT
 
 
@@ -137,5 +136,5 @@ def test_a_setting_that_is_none_is_refused_in_a_line(changes: dict[str, Any], me
 
 def test_without_optuna_the_sweeper_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(ConfigurationError, match="needs Optuna: pip install"):
-        require_optuna()
+    with pytest.raises(ConfigurationError, match="needs optuna: pip install"):
+        require("optuna", "hydra/sweeper=optuna", "tuning")
