@@ -17,6 +17,8 @@ class JobFailedError(Exception):
 class Experiment(Protocol):
     """Protocol of a command whose jobs a launcher carries out.
 
+    Its methods raise exceptions with an `exit_code` that ends the command.
+
     Attributes:
         task: Module and name of the function that carries out one job, given its RunSpec.
     """
@@ -29,9 +31,6 @@ class Experiment(Protocol):
         Args:
             config: The resolved configuration as plain values.
             words: The overrides that lead to this configuration.
-
-        Raises:
-            Exception: With `exit_code`, if the configuration breaks a rule.
         """
         ...
 
@@ -41,17 +40,10 @@ class Experiment(Protocol):
         Args:
             waiting: Runs that are about to be executed.
             here: Whether they will run on this machine.
-
-        Raises:
-            Exception: With `exit_code`, if a run would fail.
         """
 
     def files_to_send(self, spec: RunSpec) -> dict[str, bytes]:
-        """Return the files that a run needs on another machine, by path in the data folder.
-
-        Raises:
-            Exception: With `exit_code`, if the files are not available.
-        """
+        """Return the files that a run needs on another machine, by path in the data folder."""
         ...
 
 

@@ -31,8 +31,7 @@ USES_SEED = re.compile(r"\$\{[^}]*\bseed\b")
 class GridSweeper(Sweeper):
     """Hydra sweeper that gives all combinations of the swept values to the launcher at once.
 
-    Unlike Hydra's basic sweeper it leaves the composition to the launcher, so that each job is
-    composed once, and writes no multirun.yaml.
+    Unlike Hydra's own, it leaves composition to the launcher, so that each job is composed once.
 
     Args:
         params: Overrides from a study's file, by key; None: none.
@@ -58,8 +57,7 @@ class GridSweeper(Sweeper):
 
         Raises:
             JobFailedError: A job failed.
-            ConfigurationError: A sweep has no value, or a range has the step 0.
-            Exception: What the `launch` of the launcher raises.
+            Exception: What `combinations` and the launcher's `launch` raise.
         """
         overrides = self.parser.parse_overrides(with_params(self.params, arguments))
         results = self._launcher.launch(combinations(overrides), initial_job_idx=0)
@@ -86,8 +84,7 @@ def with_params(params: dict[str, str], arguments: Sequence[str]) -> list[str]:
 
     Args:
         params: The study's overrides, by key; left out where the command line sets the same key.
-        arguments: The overrides of the command line. The last one of a key takes precedence, also
-            over a sweep of the key.
+        arguments: The overrides of the command line. The last one of a key takes precedence.
     """
     overrides = [*(f"{key}={value}" for key, value in params.items()), *arguments]
     last = {word.partition("=")[0].lstrip("+"): number for number, word in enumerate(overrides)}

@@ -16,8 +16,9 @@ from omegaconf import DictConfig
 from project.launchers.experiment import Experiment, Job, JobFailedError
 from project.launchers.grid import compose_grid
 from project.launchers.pool import JobEnd, Pool
+from project.launchers.progress import JobsView
 from project.launchers.settings import LauncherSettings, read_settings
-from project.launchers.view import JobsView, SweepView
+from project.launchers.view import SweepView
 from project.runs.atomic import write_text
 from project.runs.lock import holder
 from project.runs.origin import check_stored, check_variant, platform_notice
@@ -39,15 +40,12 @@ class JobResult:
 class GridLauncher(Launcher, Generic[Settings]):
     """Base class of launchers: skips completed runs and gives the other jobs to a pool.
 
-    A job that fails does not end the sweep.
-
     Args:
         **keys: Ignored; `setup` reads them from the configuration, because Hydra would wrap an
             error of the constructor in its own.
 
     Attributes:
-        settings_class: The class of `settings`.
-        settings: The keys of `hydra.launcher`; set by `setup`.
+        settings: The keys of `hydra.launcher`, of the type `settings_class`; set by `setup`.
         experiment: The command whose jobs are carried out; set by `plugins.register`.
     """
 
@@ -60,20 +58,12 @@ class GridLauncher(Launcher, Generic[Settings]):
 
     @abstractmethod
     def pool(self, waiting: list[Job]) -> AbstractContextManager[Pool]:
-        """Return a context manager that provides a pool for the waiting jobs, at least one.
-
-        Raises:
-            Exception: With `exit_code`, if the pool cannot be provided.
-        """
+        """Return a context manager that provides a pool for the waiting jobs, at least one."""
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Check the keys of `hydra.launcher` and keep the configuration; called by Hydra.
-
-        Raises:
-            ConfigurationError: A key or value is not allowed.
-        """
+        """Check the keys of `hydra.launcher` and keep the configuration; called by Hydra."""
         keys = config.hydra.launcher
         self.settings = read_settings(self.settings_class, keys, "hydra.launcher.")
         self.config = config
@@ -82,18 +72,7 @@ class GridLauncher(Launcher, Generic[Settings]):
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        """Carry out a grid; called by the sweeper.
-
-        Args:
-            job_overrides: The overrides of each job.
-            initial_job_idx: Ignored, because this project's sweepers pass all jobs in one call.
-
-        Returns:
-            Hydra's result of each job, in the grid's order.
-
-        Raises:
-            Exception: What `compose`, `launch_jobs` and `check_all_started` raise.
-        """
+        """Carry out a grid, given by the overrides of each job; called by the sweeper."""
         grid = self.compose(job_overrides)
         results = self.launch_jobs(grid, SweepView(grid))
         _note_sweep(grid)
@@ -224,5 +203,5 @@ def _as_hydra(result: JobResult) -> JobReturn:
     returned.return_value = result.metrics
     if result.metrics is None:
         returned.status = JobStatus.FAILED
-        returned.return_value = JobFailedError(result.failure)
+        returned.return_value = JobFailedError(f"job {result.job.number} failed: {result.failure}")
     return returned

@@ -11,11 +11,10 @@ from project.launchers.ray.launcher import RayLauncher
 from project.launchers.slurm.launcher import SlurmLauncher
 
 # Every command imports this module, so a launcher imports Ray and the like only when it is used.
-PLUGINS = (LocalLauncher, RayLauncher, SlurmLauncher, GridSweeper, OptunaSweeper)
 
 
 def register(experiment: Experiment) -> None:
     """Make this project's launchers and sweepers known to Hydra; they work for `experiment`."""
     GridLauncher.experiment = experiment
-    for plugin in PLUGINS:
+    for plugin in (LocalLauncher, RayLauncher, SlurmLauncher, GridSweeper, OptunaSweeper):
         Plugins.instance().register(plugin)

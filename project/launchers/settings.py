@@ -13,11 +13,7 @@ SomeSection = TypeVar("SomeSection", bound=Section)
 
 
 class LauncherSettings(Section):
-    """The keys that all launchers of this project have.
-
-    Attributes:
-        max_failures: Start no more jobs after this many failures; None: go on.
-    """
+    """The keys that all launchers of this project have."""
 
     max_failures: PositiveInt | None
 
@@ -31,7 +27,7 @@ def read_settings(kind: type[SomeSection], config: Any, prefix: str) -> SomeSect
     """Check a section of Hydra's configuration and return it as an object.
 
     Args:
-        kind: The class of the settings.
+        kind: The class of the object.
         config: The section.
         prefix: Its place in the configuration with a final dot, for messages.
 
@@ -47,16 +43,7 @@ def read_settings(kind: type[SomeSection], config: Any, prefix: str) -> SomeSect
 
 
 def require(package: str, choice: str, extra: str) -> None:
-    """Check that a package is installed.
-
-    Args:
-        package: The package.
-        choice: The choice that needs it, such as `hydra/launcher=ray`.
-        extra: The extra of this project that installs it.
-
-    Raises:
-        ConfigurationError: It is not installed.
-    """
+    """Raise ConfigurationError if a package is missing that `choice` needs and `extra` installs."""
     try:
         import_module(package)
     except ModuleNotFoundError:

@@ -14,14 +14,7 @@ from project.runs.provenance import available_cores
 
 
 class LocalSettings(LauncherSettings):
-    """The keys of `hydra/launcher=local`.
-
-    Attributes:
-        n_jobs: How many jobs run at a time. None: as many as the GPUs suffice for, or the number of
-            cores if no job uses a GPU. If it is higher than the GPUs suffice for, jobs share them.
-        timeout_minutes: Time limit for each job; None: none.
-        preload: Modules that the jobs need, imported once for all of them.
-    """
+    """The keys of `hydra/launcher=local`, as its file in `conf/` explains them."""
 
     n_jobs: PositiveInt | None
     timeout_minutes: PositiveFloat | None

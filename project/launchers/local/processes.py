@@ -20,9 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from project.launchers.experiment import Job
-from project.launchers.job import perform
 from project.launchers.local.gpus import VISIBLE
-from project.launchers.pool import SIGNALS, JobEnd, Pool, Waiting, ending
+from project.launchers.pool import SIGNALS, JobEnd, Pool, Waiting, ending, perform
 from project.runs.lock import log_path
 from project.runs.spec import RunSpec
 
@@ -35,7 +34,6 @@ class _Running:
     job: Job
     slot: int
     process: ForkServerProcess
-    alive: Connection
     log: Path
     log_start: int
     started: float = field(default_factory=time.monotonic)
@@ -47,8 +45,7 @@ class _Running:
 def _signals_held_back() -> Iterator[None]:
     """Block SIGINT and SIGTERM in the processes that are started inside the `with` block.
 
-    So the server survives a Ctrl-C, which goes to all processes of the terminal. A job that is
-    asked to stop before it can handle signals receives the signal once it unblocks it.
+    So the server survives Ctrl-C, and a job receives a signal once it can handle it.
     """
     resource_tracker.ensure_running()  # first, because starting it unblocks these signals
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
@@ -58,14 +55,14 @@ def _signals_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _die_with_launcher(alive: Connection) -> None:
-    """End this process as soon as the launcher's end of the pipe closes, for whatever reason."""
+def _die_with_launcher() -> None:
+    """End this process as soon as the launcher's process has ended, for whatever reason."""
+    launcher = multiprocessing.parent_process()
+    assert launcher is not None
 
     def watch() -> None:
-        try:
-            alive.recv()
-        except EOFError:
-            os._exit(1)
+        launcher.join()
+        os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
 
@@ -87,15 +84,13 @@ def _start_as_usual(method: str, main: Callable[..., None], *arguments: Any) -> 
     main(*arguments)
 
 
-def _job_main(
-    task: tuple[str, str], spec: RunSpec, log: Path, alive: Connection, devices: str | None
-) -> None:
+def _job_main(task: tuple[str, str], spec: RunSpec, log: Path, devices: str | None) -> None:
     """Carry out the job in its own process and write everything that it prints to `log`."""
     if devices is not None:
         os.environ[VISIBLE] = devices  # read when CUDA is first used, which is later
     # Own process group: Ctrl-C reaches only the launcher, which passes it on.
     os.setpgrp()
-    _die_with_launcher(alive)
+    _die_with_launcher()
     _print_to(log)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     sys.exit(perform(task, spec))
@@ -114,7 +109,7 @@ def _check_main(
     answer: Connection, function: Callable[..., None], arguments: tuple[Any, ...]
 ) -> None:
     """Call `function` in its own process and send what it raises, or None, to `answer`."""
-    _die_with_launcher(answer)
+    _die_with_launcher()
     raised: Exception | None = None
     try:
         function(*arguments)
@@ -137,8 +132,7 @@ class ProcessPool(Pool):
         jobs: How many jobs run at a time.
         timeout_minutes: Time limit for each job; None: none.
         preload: Modules that are imported once for all jobs.
-        devices: Values of CUDA_VISIBLE_DEVICES that jobs running at the same time get in turn; if
-            empty, jobs inherit the variable.
+        devices: Values of CUDA_VISIBLE_DEVICES, for one running job each; empty: not set.
     """
 
     def __init__(
@@ -162,10 +156,7 @@ class ProcessPool(Pool):
             forkserver.ensure_running()
 
     def check(self, function: Callable[..., None], *arguments: Any) -> None:
-        """Call `function` in a process forked from the server, before any job begins.
-
-        A call in this process would make the server's imports a second time, and user code that
-        `function` calls could end this process.
+        """Call `function` in a process of its own, because user code could end this one.
 
         Raises:
             CheckError: The process ended early, or its exception cannot be pickled.
@@ -237,7 +228,6 @@ class ProcessPool(Pool):
         return forked
 
     def _start(self, job: Job) -> _Running:
-        ours, theirs = self._context.Pipe()
         job.directory.parent.mkdir(parents=True, exist_ok=True)
         log = log_path(job.directory)
         log_start = log.stat().st_size if log.exists() else 0
@@ -245,9 +235,8 @@ class ProcessPool(Pool):
         devices = self._devices[slot % len(self._devices)] if self._devices else None
         with _signals_held_back():
             name = f"job-{job.number}"
-            process = self._fork(_job_main, self._task, job.spec, log, theirs, devices, name=name)
-        theirs.close()
-        return _Running(job, slot, process, ours, log, log_start)
+            process = self._fork(_job_main, self._task, job.spec, log, devices, name=name)
+        return _Running(job, slot, process, log, log_start)
 
     def _pass_on_signals(self) -> None:
         """Pass signals on to the jobs: the first asks them to stop, the second kills them."""
@@ -273,7 +262,6 @@ class ProcessPool(Pool):
         for running in [each for each in self._running if not each.process.is_alive()]:
             self._running.remove(running)
             running.process.join()
-            running.alive.close()
             pid, exit_code = running.process.pid, running.process.exitcode
             assert pid is not None
             assert exit_code is not None

@@ -35,22 +35,7 @@ def _without_test(objective: str) -> str:
 
 
 class SearchSettings(Section):
-    """The keys of `hydra/sweeper=optuna`.
-
-    Attributes:
-        study: The search's name, and its folder under `<outputs>/tuning`.
-        trials: The number of trials, over all sessions.
-        seeds: Each trial runs at these seeds, all of them FIRST_TUNING_SEED or above.
-        at_once: How many seeds of a trial run before the pruner decides whether it goes on.
-        objective: The metric whose mean over the seeds is optimised; None: the metric of the
-            configuration, at validation.
-        direction: Whether low or high values are better; None: the metric's own direction, or `min`
-            for another objective.
-        sampler: The `_target_` section of one of Optuna's samplers.
-        sampler_seed: The seed of each trial's sampler is this plus the number of trials before it.
-        pruner: The `_target_` section of one of Optuna's pruners.
-        params: Overrides from a study's file, by key; None: none.
-    """
+    """The keys of `hydra/sweeper=optuna`, as its file in `conf/` explains them."""
 
     study: Annotated[str, BeforeValidator(_plain_name)]
     trials: PositiveInt

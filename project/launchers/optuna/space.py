@@ -52,23 +52,19 @@ class Search:
 
 
 def split(overrides: Sequence[Override]) -> Search:
-    """Separate the overrides that all trials have in common from the searched ones.
-
-    If a key is given twice, the last override counts.
+    """Separate the overrides, of one key each, that all trials share from the searched ones.
 
     Raises:
-        ConfigurationError: `seed` or `seeds.*` is overridden, a range cannot be searched, or there
-            is nothing to search.
+        ConfigurationError: The overrides hold `seed`, `seeds.*`, a range that cannot be searched,
+            or nothing to search.
     """
-    words: dict[str, str] = {}
+    words: list[str] = []
     space: dict[str, BaseDistribution] = {}
     marks: dict[str, str] = {}
     for override in overrides:
         word = override.input_line or ""
         typed = override.get_key_element()
         key = typed.lstrip("+")
-        words.pop(key, None)
-        space.pop(key, None)
         if override.key_or_group == "seed":
             raise ConfigurationError(
                 "seed cannot be searched: every trial is the mean over the seeds of "
@@ -80,13 +76,13 @@ def split(overrides: Sequence[Override]) -> Search:
             space[key] = _distribution(key, override)
             marks[key] = typed.removesuffix(key)
         else:
-            words[key] = word
+            words.append(word)
     if not space:
         raise ConfigurationError(
             "there is nothing to search; name a range, as in "
             "'optimizer.lr=tag(log,interval(0.001,0.1))'"
         )
-    return Search(list(words.values()), space, marks)
+    return Search(words, space, marks)
 
 
 def _distribution(key: str, override: Override) -> "BaseDistribution":

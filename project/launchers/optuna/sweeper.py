@@ -1,9 +1,7 @@
 """The sweeper that searches with Optuna; after an interruption the same command resumes the search.
 
-Optuna stores the trials in SQLite, `<outputs>/tuning/<study>/study.db`; the trials' runs are stored
-under `runs/` beside it, like the runs of any sweep. A trial that was killed is tried again and
-reuses its completed runs. Each trial has a new sampler, seeded by the number of trials before it:
-what trial 7 tries depends on the six before it and on nothing else.
+Each trial has a new sampler, seeded by the number of trials before it: what trial 7 tries depends
+on the six before it and on nothing else.
 """
 
 import json
@@ -104,11 +102,7 @@ class OptunaSweeper(Sweeper):
         trials = self._settings.trials
         with alone(self._folder):
             study = open_study(
-                self._folder,
-                self._direction,
-                self._settings.pruner,
-                self._question(search),
-                search.space,
+                self._folder, self._question(search), self._settings.pruner, search.space
             )
             with SearchView(trials, len(done(study))) as view:
                 while len(done(study)) < trials:
@@ -161,7 +155,6 @@ class OptunaSweeper(Sweeper):
         """Run the trial's seeds, `at_once` at a time, until it is complete, pruned or failed."""
         from optuna.trial import TrialState
 
-        view.trial_begins()
         values: dict[str, float] = {}
         state, failure = TrialState.COMPLETE, ""
         seeds = self._settings.seeds

@@ -47,18 +47,16 @@ def alone(folder: Path) -> Iterator[None]:
 
 def open_study(
     folder: Path,
-    direction: str,
-    pruner: dict[str, Any],
     question: dict[str, Any],
+    pruner: dict[str, Any],
     space: dict[str, "BaseDistribution"],
 ) -> "Study":
     """Open a stored study and queue its interrupted trials again, or create a new study.
 
     Args:
         folder: The study's folder.
-        direction: `min` or `max`.
-        pruner: The `_target_` section of one of Optuna's pruners.
         question: What defines the search: overrides, space, seeds, objective, direction.
+        pruner: The `_target_` section of one of Optuna's pruners.
         space: The distribution of each searched key.
 
     Raises:
@@ -73,7 +71,7 @@ def open_study(
     study = optuna.create_study(
         study_name=folder.name,
         storage=f"sqlite:///{quote(str((folder / 'study.db').resolve()))}",
-        direction="minimize" if direction == "min" else "maximize",
+        direction="minimize" if question["direction"] == "min" else "maximize",
         pruner=build_optunas(pruner),
         load_if_exists=True,
     )
@@ -149,15 +147,7 @@ def proposals(study: "Study") -> int:
 def tell(
     study: "Study", trial: "OpenTrial", state: "TrialState", values: dict[str, float], failure: str
 ) -> None:
-    """Store how a trial ended.
-
-    Args:
-        study: The study.
-        trial: The trial.
-        state: Complete, pruned or failed.
-        values: The objective, by seed.
-        failure: Why the trial failed; empty if it did not.
-    """
+    """Store how a trial ended: the objective by seed, and why it failed if it did."""
     trial.set_user_attr(VALUES, values)
     trial.set_user_attr(FAILURE, failure)
     # Optuna accepts a value only for a complete trial.

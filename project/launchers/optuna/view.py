@@ -5,7 +5,7 @@ import time
 
 from rich.console import Console, Group
 
-from project.launchers.view import MAX_RUNNING_ROWS, JobsView
+from project.launchers.progress import MAX_RUNNING_ROWS, JobsView
 
 
 class SearchView(JobsView):
@@ -32,22 +32,14 @@ class SearchView(JobsView):
     def __exit__(self, *exception: object) -> None:
         super().stop()
 
-    def trial_begins(self) -> None:
-        """Note that a trial begins."""
-        self._began = time.monotonic()
-        self._trained = False
-
     def trial_ended(self, line: str, best: str) -> None:
-        """Count a trial that has ended and print a line about it.
-
-        Args:
-            line: The line.
-            best: Text about the best trial so far, shown beside the bar.
-        """
+        """Count a trial that has ended, print a line about it, and show the best one so far."""
         self._ended_trials += 1
         self._best = best
+        now = time.monotonic()
         if self._trained:
-            self._seconds.append(time.monotonic() - self._began)
+            self._seconds.append(now - self._began)
+        self._trained, self._began = False, now  # for the next trial, which begins
         self._say(line)
 
     def begin(self) -> None:
@@ -58,11 +50,7 @@ class SearchView(JobsView):
         """Do nothing: the display ends with the `with` block."""
 
     def seconds_left(self) -> float | None:
-        """Estimate the seconds until the search ends.
-
-        Returns:
-            None before a trial that executed runs has ended in this session.
-        """
+        """Estimate the seconds until the search ends, from the trials that executed runs."""
         if not self._seconds:
             return None
         whole = statistics.fmean(self._seconds) * (self._trials - self._ended_trials)
@@ -71,4 +59,4 @@ class SearchView(JobsView):
     def __rich__(self) -> Group:
         count = f"{self._ended_trials}/{self._trials} trials"
         head = self._head(self._trials, self._ended_trials, count, self._best)
-        return Group(head, self._running.table(min(self.side_by_side, MAX_RUNNING_ROWS)))
+        return Group(head, self._running_table(min(self.side_by_side, MAX_RUNNING_ROWS)))

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from project.launchers.local.processes import ProcessPool
 from project.launchers.ray.node import Assignment, carry_out
@@ -45,37 +44,14 @@ class Worker:
     def carry_out(self, assignment: Assignment, data: list[Any]) -> Iterator[Any]:
         """Carry out one job and yield its messages, as `node.carry_out` does.
 
-        Args:
-            assignment: The job.
-            data: A list with Ray's reference to the data files. The list keeps Ray from copying the
-                files to this node before they are needed.
+        `data` holds Ray's reference to the data files in a list, which keeps Ray from copying them
+        to this node before they are needed.
         """
 
         def asked_to_stop() -> bool:
             return bool(ray.wait([self._stopped], timeout=0)[0])
 
         yield from carry_out(self._pool, assignment, lambda: ray.get(data[0]), asked_to_stop)
-
-
-def new_stop_event() -> Any:
-    """Start a StopEvent actor on the driver's node and return its handle.
-
-    On another node, the loss of that node would look like a stop.
-    """
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    event: Any = ray.remote(StopEvent)
-    return event.options(num_cpus=0, max_concurrency=100_000, scheduling_strategy=here).remote()
-
-
-def new_worker(task: tuple[str, str], settings: RaySettings, stop: Any) -> Any:
-    """Start a Worker actor with these arguments and return its handle.
-
-    The actor begins once a node has the requested resources free.
-    """
-    worker: Any = ray.remote(Worker)
-    return worker.options(
-        num_cpus=settings.num_cpus, num_gpus=settings.num_gpus, memory=settings.needs.get("memory")
-    ).remote(task, settings, stop)
 
 
 def kill(worker: Any) -> None:

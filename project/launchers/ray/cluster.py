@@ -43,15 +43,14 @@ def joined(settings: RaySettings, code: Path) -> Iterator[None]:
     address = settings.address
     if address is not None and address != "auto":
         _check_answers(address)
+    handler = signal.getsignal(signal.SIGTERM)
+    # Ray never removes its logs. The name is short because a socket's path has at most 107 bytes.
+    own = tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
     options: dict[str, Any] = {"address": address or "local"}
     if address is None:
         # Normal priority, as the jobs of the local launcher have.
         os.environ.setdefault("RAY_worker_niceness", "0")
         options |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
-    handler = signal.getsignal(signal.SIGTERM)
-    # Ray never removes its logs. The name is short because a socket's path has at most 107 bytes.
-    own = tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
-    if address is None:
         options["_temp_dir"] = own.name
     try:
         ray.init(

@@ -31,12 +31,7 @@ class RayLauncher(GridLauncher[RaySettings]):
 
     @contextmanager
     def pool(self, waiting: list[Job]) -> Iterator["RayPool"]:
-        """Provide, inside a `with` block, the pool of Ray workers for the waiting jobs.
-
-        Raises:
-            ConfigurationError: Ray is not installed, or the cluster cannot run the jobs.
-            JobFailedError: As `RayPool`.
-        """
+        """Provide, inside a `with` block, the pool of Ray workers for the waiting jobs."""
         os.environ.update(QUIET)
         require("ray", "hydra/launcher=ray", "ray")
         from project.launchers.ray.cluster import joined

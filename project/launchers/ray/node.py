@@ -1,8 +1,4 @@
-"""What a Ray worker does on its node: run one job and send back its run directory.
-
-The job runs in its own process, in the same pool that the local launcher uses. The pool's server,
-which has made the slow imports, serves all jobs of the worker.
-"""
+"""What a Ray worker does on its node: run one job and send back its run directory."""
 
 import fcntl
 import os

@@ -15,11 +15,12 @@ from typing import Any
 
 import ray
 from ray.exceptions import RayError, RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from project.config.errors import ConflictError
 from project.launchers.experiment import Experiment, Job, JobFailedError
 from project.launchers.pool import LOCKED_EXIT_CODE, JobEnd, Pool, SweepInterrupted, Waiting
-from project.launchers.ray.actors import kill, new_stop_event, new_worker
+from project.launchers.ray.actors import StopEvent, Worker, kill
 from project.launchers.ray.cluster import living_nodes, slots
 from project.launchers.ray.node import Assignment, Begun, Finished, Snapshot
 from project.launchers.ray.settings import RaySettings
@@ -64,23 +65,20 @@ class RayPool(Pool):
         self._experiment = experiment
         self._in_flight: list[_InFlight] = []
         self._data: dict[str, tuple[str, Any]] = {}
-        self._moved_aside: set[int] = set()
         self.slots = 0  # on the present nodes
         self._last_look = self._last_seen = -math.inf
         self._look_at_nodes()
-        self._stop = new_stop_event()
+        # On this machine: on another node, the loss of that node would look like a stop.
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        event: Any = ray.remote(StopEvent)
+        self._stop = event.options(
+            num_cpus=0, max_concurrency=100_000, scheduling_strategy=here
+        ).remote()
         # Workers make the slow imports in parallel with the caller's further work.
         self._idle: list[Any] = [self._new_worker() for _ in range(min(jobs, self.slots))]
 
     def run(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[JobEnd]:
-        """Carry out the jobs and yield a JobEnd whenever one ends, as `Pool.run` specifies.
-
-        Raises:
-            JobFailedError: The cluster has had no node for a job for NODE_TIMEOUT seconds.
-            SweepInterrupted: After a signal.
-            ConflictError: As `pack`, when a job is sent again.
-            Exception: What `Experiment.files_to_send` raises.
-        """
+        """Carry out the jobs and yield a JobEnd whenever one ends, as `Pool.run` specifies."""
         waiting = Waiting(jobs)
         told = 0
         with self.stopped_by_signals():
@@ -115,14 +113,17 @@ class RayPool(Pool):
                 kill(flight.worker)
 
     def _new_worker(self) -> Any:
-        return new_worker(self._experiment.task, self._settings, self._stop)
+        """Start a worker, which begins once a node has the resources free."""
+        settings = self._settings
+        worker: Any = ray.remote(Worker)
+        return worker.options(
+            num_cpus=settings.num_cpus,
+            num_gpus=settings.num_gpus,
+            memory=settings.needs.get("memory"),
+        ).remote(self._experiment.task, settings, self._stop)
 
     def _use_idle_workers(self) -> None:
-        """Send jobs whose worker has no node yet to idle workers, which have one.
-
-        After a node was lost, an idle worker and the job's own worker would otherwise wait for each
-        other.
-        """
+        """Send jobs whose worker has no node yet to idle workers; else both would wait forever."""
         for flight in self._in_flight:
             if self._idle and self.starting and not flight.begun:
                 kill(flight.worker)
@@ -154,7 +155,9 @@ class RayPool(Pool):
         with ExitStack() as lock:
             try:
                 lock.enter_context(locked(job.directory))
-                if not job.spec.rerun and completed_record(job.directory) is not None:
+                if job.spec.rerun and job.directory.exists():
+                    move_to_trash(job.directory, job.spec.outputs)
+                elif completed_record(job.directory) is not None:
                     return JobEnd(job, log, 0)  # completed by another process meanwhile
                 flight = _InFlight(job)
                 self._send(flight)
@@ -194,14 +197,7 @@ class RayPool(Pool):
         return self._data[key]
 
     def _pack(self, job: Job) -> RunArchive:
-        """Return the run directory as an archive that also holds config.yaml.
-
-        For a rerun, the first call moves the old directory to the trash.
-        """
-        if job.spec.rerun and job.number not in self._moved_aside:
-            self._moved_aside.add(job.number)
-            if job.directory.exists():
-                move_to_trash(job.directory, job.spec.outputs)
+        """Return the run directory as an archive that also holds config.yaml."""
         archive = pack(job.directory) if job.directory.exists() else {}
         config = config_text(job.spec.config).encode()
         return {"config.yaml": ArchivedFile.of(config)} | archive

@@ -16,18 +16,7 @@ def _shareable(gpus: float) -> float:
 
 
 class RaySettings(LauncherSettings):
-    """The keys of `hydra/launcher=ray`.
-
-    Attributes:
-        address: `auto` or HOST:PORT of the cluster; None starts one on this machine for the sweep.
-        num_cpus: CPU cores for each job; above 0, to limit how many jobs run on a node.
-        num_gpus: GPUs for each job; a fraction shares one GPU.
-        memory_gb: Memory for each job, in GB; None: not counted.
-        retries: How often a job is sent again after its node was lost.
-        checkpoint_seconds: Seconds until the directory of an unfinished run is fetched again.
-        timeout_minutes: Time limit for each job; None: none.
-        preload: Modules that the jobs need, imported once by each worker.
-    """
+    """The keys of `hydra/launcher=ray`, as its file in `conf/` explains them."""
 
     address: str | None
     num_cpus: PositiveFloat

@@ -1,8 +1,6 @@
 """What runs on a Slurm node: one job, which stops when Slurm asks it to, and is queued again.
 
-submitit's own signal handler would end the process at any point. Here the signal asks the run to
-stop at its next batch boundary, and only then does submitit queue the job again. The run resumes
-from its checkpoint, with bit-identical results.
+submitit's own signal handler would end the process at any point, not at a batch boundary.
 """
 
 import faulthandler
@@ -16,7 +14,7 @@ from types import FrameType
 from submitit.core.job_environment import JobEnvironment
 from submitit.helpers import Checkpointable
 
-from project.launchers.job import perform
+from project.launchers.pool import perform
 from project.runs.spec import RunSpec
 
 # Announce preemption or the time limit: submitit sends SIGUSR2, sites send SIGUSR1 or SIGTERM.
@@ -33,11 +31,7 @@ class StoppedError(BaseException):
 
 
 class RunJob(Checkpointable):
-    """Function object that submitit calls on the node to carry out one job.
-
-    If the job is queued again, submitit calls it with the same arguments; all state is in the run
-    directory.
-    """
+    """Function object that submitit calls, with the same arguments if the job is queued again."""
 
     def __call__(self, task: tuple[str, str], spec: RunSpec) -> tuple[int, int]:
         """Carry out one run and return the process id and the exit code.
@@ -76,19 +70,18 @@ def _pass_on(number: int, frame: FrameType | None) -> None:
 def _cancelled() -> bool:
     """Return whether the job must not queue itself again.
 
-    That is so if the launcher or `scancel` cancelled it, or if Slurm queues it again by itself:
-    then squeue no longer shows the job as RUNNING. `scancel` sends SIGTERM like a preemption, and
-    a job that then queued itself again could not be cancelled.
+    That is so if it is being cancelled (`scancel` sends SIGTERM like a preemption), or if Slurm
+    itself queues it again: then squeue no longer shows the job as RUNNING.
     """
     if (Path(os.environ["SUBMITIT_FOLDER"]) / CANCELLED).exists():
         return True
     job = os.environ.get("SLURM_JOB_ID")
     if job is None:  # submitit's local executor
         return False
-    asked = subprocess.run(
-        ["squeue", "--noheader", "--format=%T", f"--jobs={job}"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    return asked.stdout.strip() not in ("RUNNING", "")
+    return squeue("--format=%T", f"--jobs={job}").stdout.strip() not in ("RUNNING", "")
+
+
+def squeue(*options: str) -> subprocess.CompletedProcess[str]:
+    """Ask Slurm about its jobs."""
+    command = ["squeue", "--noheader", *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)

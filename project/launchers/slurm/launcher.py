@@ -19,21 +19,13 @@ if TYPE_CHECKING:
 
 
 class SlurmLauncher(GridLauncher[SlurmSettings]):
-    """Launcher that submits jobs through submitit, to Slurm or as processes on this machine.
-
-    The nodes write to the run directories themselves, so they must share a file system with this
-    machine.
-    """
+    """Launcher that submits jobs through submitit, to Slurm or as processes on this machine."""
 
     settings_class = SlurmSettings
 
     @contextmanager
     def pool(self, waiting: list[Job]) -> Iterator["SubmititPool"]:
-        """Provide, inside a `with` block, the pool that submits the waiting jobs.
-
-        Raises:
-            ConfigurationError: submitit is not installed, or this machine has no sbatch.
-        """
+        """Provide, inside a `with` block, the pool that submits the waiting jobs."""
         require("submitit", "this launcher", "slurm")
         if not self.settings.here and not (shutil.which("sbatch") and shutil.which("srun")):
             raise ConfigurationError(

@@ -18,7 +18,7 @@ from submitit.core.utils import FailedSubmissionError
 from project.config.errors import ConfigurationError
 from project.launchers.experiment import Job
 from project.launchers.pool import JobEnd, Pool, Waiting
-from project.launchers.slurm.job import CANCELLED, RunJob
+from project.launchers.slurm.job import CANCELLED, RunJob, squeue
 from project.launchers.slurm.settings import SlurmSettings
 from project.runs.provenance import available_cores
 
@@ -43,8 +43,7 @@ class SubmititPool(Pool):
     Args:
         settings: The keys of the launcher.
         task: Module and name of the function that carries out a job.
-        folder: Where submitit's files go, in a subfolder for this sweep; `close` removes them,
-            except the logs of failed jobs.
+        folder: Where submitit's files go; `close` removes them, except the logs of failed jobs.
     """
 
     def __init__(self, settings: SlurmSettings, task: tuple[str, str], folder: Path) -> None:
@@ -80,24 +79,18 @@ class SubmititPool(Pool):
 
         A first signal cancels the jobs and waits until they have stopped; a second one stops
         waiting. Once `starting` is False, the jobs that Slurm has not begun are cancelled.
-
-        Raises:
-            ConfigurationError: sbatch does not accept the jobs.
-            SweepInterrupted: After a signal.
         """
         waiting = Waiting(jobs)
-        cancelled = False
         with self.stopped_by_signals():
             while (waiting and self.starting) or self._submitted:
-                self._submit(self._next(waiting))
+                self._submit(waiting)
                 time.sleep(POLL_SECONDS)
                 self._ask_slurm()
                 for each in self._submitted:
                     if not each.begun and each.submission.paths.stdout.exists():
                         each.begun = True
                         started(each.job)
-                if not self.starting and not cancelled:
-                    cancelled = True
+                if not self.starting:
                     self._take_back()
                 if len(self._signals) > 1:
                     break
@@ -106,19 +99,15 @@ class SubmititPool(Pool):
                         waiting.put_back(ended.job)
                     yield ended
 
-    def _next(self, waiting: Waiting) -> list[Job]:
-        """Take the jobs that can be submitted now from the waiting ones."""
+    def _submit(self, waiting: Waiting) -> None:
+        """Submit those of the waiting jobs that can be submitted now."""
         most = self.slots - len(self._submitted) if self._here else self._array_size
-        taken: list[Job] = []
-        while self.starting and len(taken) < most and (job := waiting.take()) is not None:
-            taken.append(job)
-        return taken
-
-    def _submit(self, jobs: Sequence[Job]) -> None:
+        jobs: list[Job] = []
+        while self.starting and len(jobs) < most and (job := waiting.take()) is not None:
+            job.directory.parent.mkdir(parents=True, exist_ok=True)
+            jobs.append(job)
         if not jobs:
             return
-        for job in jobs:
-            job.directory.parent.mkdir(parents=True, exist_ok=True)
         tasks, specs = [self._task] * len(jobs), [job.spec for job in jobs]
         # Local processes inherit the blocked SIGINT: a terminal's Ctrl-C reaches only the launcher.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -132,10 +121,7 @@ class SubmititPool(Pool):
         self._submitted += map(_Submitted, jobs, submissions)
 
     def _ask_slurm(self) -> None:
-        """Ask Slurm which jobs it still knows, with one command every STATE_SECONDS.
-
-        submitit would use sacct, which needs a database that not every site has.
-        """
+        """Ask Slurm which jobs it still knows; submitit would use sacct, which some sites lack."""
         pause = 2.0 if self._signals else STATE_SECONDS
         if self._here or not self._submitted or time.monotonic() - self._asked_slurm < pause:
             return
@@ -143,12 +129,7 @@ class SubmititPool(Pool):
         names = {each.submission.job_id for each in self._submitted}
         arrays = ",".join(sorted({name.split("_")[0] for name in names}))
         try:
-            asked = subprocess.run(
-                ["squeue", "--noheader", "--array", "--format=%i", f"--jobs={arrays}"],
-                capture_output=True,
-                text=True,
-                timeout=60,
-            )
+            asked = squeue("--array", "--format=%i", f"--jobs={arrays}")
         except subprocess.TimeoutExpired:
             return
         if asked.returncode and "Invalid job id" not in asked.stderr:
@@ -173,7 +154,7 @@ class SubmititPool(Pool):
 
     def _take_back(self) -> None:
         """Cancel the jobs that have not begun; after a signal, cancel all jobs."""
-        if self._signals:
+        if self._signals and not (self.folder / CANCELLED).exists():
             self._cancel_all()
         if not self._here:
             pending = [each for each in self._submitted if not each.begun]
@@ -214,10 +195,7 @@ def _scancel(submitted: Sequence[_Submitted]) -> None:
 
 
 def _last_line(log: Path) -> str:
-    """Return the line in which a job's log names a crash, else the last line that the job printed.
-
-    Lines that submitit printed do not count.
-    """
+    """Return the line of a job's log that names a crash, else the last line not by submitit."""
     try:
         lines = log.read_text(errors="replace").split("\n")
     except FileNotFoundError:

@@ -8,28 +8,7 @@ from project.launchers.settings import LauncherSettings
 
 
 class SlurmSettings(LauncherSettings):
-    """The keys of `hydra/launcher=slurm`; None: as the site has it.
-
-    Processes on this machine obey only the time limit and the number of GPUs.
-
-    Attributes:
-        cluster: `slurm`, or `local` for processes on this machine.
-        partition: Option of sbatch.
-        account: Option of sbatch.
-        qos: Option of sbatch.
-        constraint: Option of sbatch.
-        timeout_minutes: Time limit for each job; a job that needs longer is queued again.
-        cpus_per_task: CPU cores for each job.
-        gpus_per_node: GPUs for each job.
-        mem_gb: Memory for each job, in GB.
-        setup: Lines for the shell to run before each job.
-        additional_parameters: Further options of sbatch, by name.
-        array_parallelism: How many jobs run at a time; None: the number of this machine's cores, or
-            submitit's limit of 256 on Slurm.
-        array_size: The longest job array that the site allows.
-        max_num_timeout: How often a job that reached its time limit is queued again.
-        signal_delay_s: How many seconds before its time limit a job is asked to stop.
-    """
+    """The keys of `hydra/launcher=slurm`, as its file in `conf/` explains them."""
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
 

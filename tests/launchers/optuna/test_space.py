@@ -25,14 +25,13 @@ def overrides(*words: str) -> Any:
 def test_the_space_is_what_hydras_grammar_says() -> None:
     search = split(
         overrides(
-            "model=basic",
             "++data.size=1",
             "a=interval(1.0,2.0)",
             "++b.c=tag(log,interval(0.1,10))",
             "c=int(interval(1,9))",
             "d=range(1,7,2)",
             "+e=x,[1,2]",
-            "model=resnet",  # what is said last holds
+            "model=resnet",
         )
     )
     assert search.words == ["++data.size=1", "model=resnet"]

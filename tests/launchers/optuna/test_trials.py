@@ -37,7 +37,8 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 def opened(folder: Path, question: str = "which?", direction: str = "min") -> Study:
-    study = open_study(folder, direction, PRUNER, {"question": question}, SPACE)
+    asked = {"question": question, "direction": direction}
+    study = open_study(folder, asked, PRUNER, SPACE)
     study.sampler = optuna.samplers.RandomSampler(seed=proposals(study))
     return study
 
