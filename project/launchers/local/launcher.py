@@ -18,7 +18,6 @@ class LocalSettings(LauncherSettings):
 
     n_jobs: PositiveInt | None
     timeout_minutes: PositiveFloat | None
-    preload: list[str]
 
 
 class LocalLauncher(GridLauncher[LocalSettings]):

@@ -27,7 +27,6 @@ from project.launchers.optuna.trials import (
     DIVERGED,
     QUESTION,
     REPEATED,
-    alone,
     build_optunas,
     done,
     failures,
@@ -38,6 +37,7 @@ from project.launchers.optuna.trials import (
 )
 from project.launchers.optuna.view import SearchView
 from project.launchers.settings import read_settings, require
+from project.runs.lock import locked
 from project.runs.trials import FOLDER, History, Trial
 
 if TYPE_CHECKING:
@@ -93,14 +93,13 @@ class OptunaSweeper(Sweeper):
                 breaks a rule, runs do not log the objective, or no trial was completed.
             ConflictError: The study is another search, or another process works on it.
             JobFailedError: `max_failures` ended a trial, or trials failed but not by divergence.
-            Exception: What `GridLauncher.compose` and `GridLauncher.launch_jobs` raise.
         """
         require("optuna", "hydra/sweeper=optuna", "tuning")
         overrides = with_params(self._settings.params or {}, arguments)
         search = split(self._parser.parse_overrides(overrides))
         self._check_runs(search)
         trials = self._settings.trials
-        with alone(self._folder):
+        with locked(self._folder):
             study = open_study(
                 self._folder, self._question(search), self._settings.pruner, search.space
             )

@@ -2,8 +2,6 @@
 
 import json
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -23,26 +21,6 @@ QUESTION, VALUES, FAILURE = "question", "values", "failure"
 REPEATED = "tried before"
 KILLED, AGAIN = "interrupted", "asked again"
 DIVERGED = "DivergedError"  # begins the last line of a diverged job, whichever launcher ran it
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Hold the study's lock inside the `with` block.
-
-    Raises:
-        ConflictError: Another process holds the lock.
-    """
-    from filelock import FileLock, Timeout
-
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / ".lock", timeout=0):
-            yield
-    except Timeout:
-        raise ConflictError(
-            f"another process works on {folder}; wait for it, or name another study: "
-            "hydra.sweeper.study=NAME"
-        ) from None
 
 
 def open_study(
@@ -65,6 +43,7 @@ def open_study(
     """
     import optuna
 
+    folder.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     # Optuna warns of features that may change, but `.ci/constraints.txt` fixes its version.
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)

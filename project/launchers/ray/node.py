@@ -157,9 +157,6 @@ def place_data(name: str, fetch: Callable[[], dict[str, bytes]]) -> Path:
     Args:
         name: The folder's name.
         fetch: Returns the contents of its files, by path in the folder.
-
-    Raises:
-        OSError: The files cannot be written.
     """
     folder = _scratch() / f"data-{name}"
     if folder.exists():

@@ -25,7 +25,6 @@ class RaySettings(LauncherSettings):
     retries: NonNegativeInt
     checkpoint_seconds: PositiveFloat
     timeout_minutes: PositiveFloat | None
-    preload: list[str]
 
     @property
     def here(self) -> bool:

@@ -34,14 +34,10 @@ class RunJob(Checkpointable):
     """Function object that submitit calls, with the same arguments if the job is queued again."""
 
     def __call__(self, task: tuple[str, str], spec: RunSpec) -> tuple[int, int]:
-        """Carry out one run and return the process id and the exit code.
+        """Carry out one run as `perform` does, and return the process id and the exit code.
 
         If a signal stopped the run and the job is not cancelled, the job is queued again and the
         call does not return.
-
-        Args:
-            task: Module and name of the function to call with `spec`.
-            spec: The run.
         """
         faulthandler.enable()  # a crash leaves a line in the log
         sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]

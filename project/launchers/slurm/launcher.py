@@ -1,7 +1,4 @@
-"""The launcher `hydra/launcher=slurm`: jobs as a Slurm job array on a shared file system.
-
-`hydra/launcher=submitit_local` carries out the same jobs in the same way on this machine.
-"""
+"""The launchers `hydra/launcher=slurm` (a job array on a shared file system), `submitit_local`."""
 
 import shutil
 from collections.abc import Iterator

@@ -1,6 +1,5 @@
 """What was interrupted is asked again, once, whenever the kill came."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from optuna.trial import TrialState
 from project.config.errors import ConfigurationError, ConflictError
 from project.launchers.optuna import trials
 from project.launchers.optuna.trials import (
-    alone,
     build_optunas,
     done,
     failures,
@@ -31,9 +29,8 @@ PRUNER = {"_target_": "optuna.pruners.NopPruner"}
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    with alone(tmp_path / "a study"):
-        yield tmp_path / "a study"
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "a study"
 
 
 def opened(folder: Path, question: str = "which?", direction: str = "min") -> Study:
@@ -121,11 +118,6 @@ def test_another_question_under_the_same_name_is_refused(folder: Path) -> None:
         ConflictError, match="holds a study with other settings; name another study"
     ):
         opened(folder, "why?")
-
-
-def test_two_processes_at_one_study_are_refused(folder: Path) -> None:
-    with pytest.raises(ConflictError, match="another process works on"), alone(folder):
-        pass
 
 
 def test_the_direction_is_optunas(folder: Path) -> None:
