@@ -17,13 +17,13 @@ class JobFailedError(Exception):
 class Experiment(Protocol):
     """Protocol of a command whose jobs a launcher carries out.
 
+    Its methods raise exceptions with an `exit_code` that ends the command.
+
     Attributes:
         task: Module and name of the function that carries out one job, given its RunSpec.
-        config_name: Name of the command's configuration file in `conf/`.
     """
 
     task: tuple[str, str]
-    config_name: str
 
     def prepare(self, config: dict[str, Any], words: Sequence[str]) -> RunSpec:
         """Check a job's configuration and return its run; the launcher calls this once for a job.
@@ -31,9 +31,6 @@ class Experiment(Protocol):
         Args:
             config: The resolved configuration as plain values.
             words: The overrides that lead to this configuration.
-
-        Raises:
-            Exception: With `exit_code`, if the configuration breaks a rule.
         """
         ...
 
@@ -43,21 +40,10 @@ class Experiment(Protocol):
         Args:
             waiting: Runs that are about to be executed.
             here: Whether they will run on this machine.
-
-        Raises:
-            Exception: With `exit_code`, if a run would fail.
         """
-        ...
 
     def files_to_send(self, spec: RunSpec) -> dict[str, bytes]:
-        """Return the files that a run's data folder must hold on another machine.
-
-        Returns:
-            The content of each file, by its path in the data folder.
-
-        Raises:
-            Exception: With `exit_code`, if the files are not available.
-        """
+        """Return the files that a run needs on another machine, by path in the data folder."""
         ...
 
 
@@ -68,8 +54,7 @@ class Job:
     Attributes:
         number: Its index in the grid.
         overrides: The overrides that lead to its configuration.
-        label: Those overrides that distinguish its variant from the grid's others; empty if there
-            is only one variant.
+        label: Those overrides that distinguish its variant from the grid's others; may be empty.
         spec: The run.
     """
 

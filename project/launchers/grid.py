@@ -4,13 +4,14 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType
+from hydra.core.override_parser.types import OverrideType
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.sweeper import Sweeper
@@ -30,12 +31,10 @@ USES_SEED = re.compile(r"\$\{[^}]*\bseed\b")
 class GridSweeper(Sweeper):
     """Hydra sweeper that gives all combinations of the swept values to the launcher at once.
 
-    Unlike Hydra's basic sweeper it leaves the composition to the launcher, so that each job is
-    composed once, and writes no multirun.yaml.
+    Unlike Hydra's own, it leaves composition to the launcher, so that each job is composed once.
 
     Args:
-        params: Overrides from a study's file, by key; None: none. Those of the command line take
-            precedence.
+        params: Overrides from a study's file, by key; None: none.
     """
 
     def __init__(self, params: dict[str, str] | None) -> None:
@@ -51,27 +50,21 @@ class GridSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Any:
-        """Launch the grid of swept values.
-
-        Args:
-            arguments: The overrides of the command line.
+        """Launch the grid of swept values in the overrides of the command line.
 
         Returns:
             A list whose only item is the list of the jobs' results, as Hydra's sweepers return it.
 
         Raises:
             JobFailedError: A job failed.
-            ConfigurationError: A sweep has no value, or a range has the step 0.
-            HydraException: An override does not parse.
-            Exception: What the `launch` of the launcher raises.
+            Exception: What `combinations` and the launcher's `launch` raise.
         """
         overrides = self.parser.parse_overrides(with_params(self.params, arguments))
         results = self._launcher.launch(combinations(overrides), initial_job_idx=0)
         failed = [result for result in results if result.status is not JobStatus.COMPLETED]
+        for result in failed:
+            _say_failed(result)
         if failed:
-            if not getattr(self._launcher, "names_failures", False):
-                for result in failed:
-                    _say_failed(result)
             raise JobFailedError(f"{len(failed)} of {len(results)} jobs failed")
         return [results]
 
@@ -79,6 +72,8 @@ class GridSweeper(Sweeper):
 def _say_failed(result: JobReturn) -> None:
     try:
         _ = result.return_value  # raises what the job has raised
+    except JobFailedError:
+        pass  # from this project's launchers, which have said it
     except Exception as error:
         words = " ".join(_plain(result.overrides or ()))
         print(f"FAILED {words}: {type(error).__name__}: {error}", file=sys.stderr)
@@ -89,8 +84,7 @@ def with_params(params: dict[str, str], arguments: Sequence[str]) -> list[str]:
 
     Args:
         params: The study's overrides, by key; left out where the command line sets the same key.
-        arguments: The overrides of the command line. The last one of a key takes precedence, also
-            over a sweep of the key.
+        arguments: The overrides of the command line. The last one of a key takes precedence.
     """
     overrides = [*(f"{key}={value}" for key, value in params.items()), *arguments]
     last = {word.partition("=")[0].lstrip("+"): number for number, word in enumerate(overrides)}
@@ -99,48 +93,87 @@ def with_params(params: dict[str, str], arguments: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class _Composed:
-    """A configuration that Hydra composed for one choice of files.
-
-    Attributes:
-        task: The configuration without Hydra's section; values can be set in it.
-        hydra: Hydra's section, for `${hydra:...}`.
-        uses_seed: Whether a value is computed from the seed.
-    """
+    """What Hydra composed for one choice of files: the configuration and Hydra's own section."""
 
     task: DictConfig
     hydra: Any
-    uses_seed: bool
+    uses_seed: bool  # to compute another value
 
 
 class _Composer:
-    """Composes the configurations of a grid's jobs.
+    """Composes the configurations of a grid's jobs and prepares their runs.
 
     Hydra takes 50 ms or more for a composition, so jobs that choose the same files (`model=ws_al`)
     share one. The values in which they differ (`optimizer.lr=0.1`) are set in it for one job after
-    another; Hydra sets values in the same way.
+    another; Hydra sets values in the same way. Jobs that differ in nothing but their seed share one
+    preparation.
     """
 
     def __init__(
-        self, loader: ConfigLoader, config: DictConfig, grid: Sequence[Sequence[str]]
+        self,
+        loader: ConfigLoader,
+        config: DictConfig,
+        grid: Sequence[Sequence[str]],
+        experiment: Experiment,
     ) -> None:
         self._loader = loader
         self._config = config
-        self._parser = OverridesParser.create(config_loader=self._loader)
+        self._experiment = experiment
+        self._parse = cache(OverridesParser.create(config_loader=loader).parse_override)
+        self._group_options = cache(loader.get_group_options)
         self._shared = set(grid[0]).intersection(*grid)
-        self._parsed: dict[str, Override] = {}
-        self._groups: dict[str, bool] = {}
         self._composed: dict[tuple[str, ...], _Composed] = {}
+        self._specs: dict[tuple[str, ...], RunSpec] = {}
 
     def varying(self, overrides: Sequence[str]) -> list[str]:
         """Return the overrides that not all jobs of the grid have in common."""
         return [word for word in overrides if word not in self._shared]
 
-    def config(self, overrides: Sequence[str]) -> dict[str, Any]:
-        """Return the resolved configuration of the job with these overrides."""
-        values = self._values(overrides)
-        composed = self._of_choices(overrides, values)
-        changes = [self._parsed[word] for word in values]
-        if any(not self._is_leaf(composed.task, change.key_or_group) for change in changes):
+    def spec(self, overrides: Sequence[str]) -> RunSpec:
+        """Return the run of the job with these overrides."""
+        seeds = [found[1] for word in overrides if (found := SEED.fullmatch(word))]
+        others = tuple(word for word in overrides if not SEED.fullmatch(word))
+        words = _plain(overrides)
+        if len(seeds) == 1 and others in self._specs:
+            return self._specs[others].at_seed(int(seeds[0]), words)
+        values = [word for word in self.varying(overrides) if self._is_value(word)]
+        choices = tuple(word for word in overrides if word not in values)
+        if choices not in self._composed:
+            self._composed[choices] = self._compose(choices)
+        composed = self._composed[choices]
+        spec = self._experiment.prepare(self._resolved(composed, overrides, values), words)
+        uses_seed = composed.uses_seed or any(USES_SEED.search(word) for word in values)
+        # If `init_from` is a variant's directory, each seed starts from other weights.
+        if spec.config.get("init_from") is None and not uses_seed:
+            self._specs[others] = spec
+        return spec
+
+    def _is_value(self, word: str) -> bool:
+        """Return whether an override sets a value rather than choosing a file."""
+        override = self._parse(word)
+        key = override.key_or_group
+        return (
+            override.type in (OverrideType.CHANGE, OverrideType.FORCE_ADD)
+            and override.package is None
+            and not key.startswith("hydra.")
+            and not key.endswith("._target_")
+            and not isinstance(override.value(), dict)
+            and not self._group_options(key)
+        )
+
+    def _compose(self, words: Sequence[str]) -> _Composed:
+        composed = self._loader.load_sweep_config(self._config, list(words))
+        HydraConfig.instance().set_config(composed)
+        task = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+        uses_seed = USES_SEED.search(OmegaConf.to_yaml(task)) is not None
+        return _Composed(task, HydraConfig.instance().cfg, uses_seed)
+
+    def _resolved(
+        self, composed: _Composed, overrides: Sequence[str], values: Sequence[str]
+    ) -> dict[str, Any]:
+        """Return the configuration with the overrides of which `values` are still to be set."""
+        changes = [self._parse(word) for word in values]
+        if any(not _is_leaf(composed.task, change.key_or_group) for change in changes):
             # Hydra composes, or refuses, a missing key or a whole section.
             composed, changes = self._compose(overrides), []
         for change in changes:
@@ -149,54 +182,15 @@ class _Composer:
         resolved: Any = OmegaConf.to_container(composed.task, resolve=True, throw_on_missing=True)
         return settle(resolved, dict(composed.hydra.hydra.runtime.choices), overrides)
 
-    def uses_seed(self, overrides: Sequence[str]) -> bool:
-        """Return whether the job's configuration computes another value from its seed."""
-        values = self._values(overrides)
-        interpolated = any(USES_SEED.search(word) for word in values)
-        return interpolated or self._of_choices(overrides, values).uses_seed
 
-    def _values(self, overrides: Sequence[str]) -> list[str]:
-        return [word for word in self.varying(overrides) if self._is_value(word)]
-
-    def _of_choices(self, overrides: Sequence[str], values: Sequence[str]) -> _Composed:
-        choices = tuple(word for word in overrides if word not in values)
-        if choices not in self._composed:
-            self._composed[choices] = self._compose(choices)
-        return self._composed[choices]
-
-    def _is_value(self, word: str) -> bool:
-        """Return whether an override sets a value rather than choosing a file."""
-        if word not in self._parsed:
-            self._parsed[word] = self._parser.parse_override(word)
-        override = self._parsed[word]
-        key = override.key_or_group
-        if key not in self._groups:
-            self._groups[key] = bool(self._loader.get_group_options(key))
-        return not (
-            override.type not in (OverrideType.CHANGE, OverrideType.FORCE_ADD)
-            or override.package is not None
-            or self._groups[key]
-            or key.startswith("hydra.")
-            or key.endswith("._target_")
-            or isinstance(override.value(), dict)
-        )
-
-    @staticmethod
-    def _is_leaf(task: DictConfig, key: str) -> bool:
-        section, _, name = key.rpartition(".")
-        node = OmegaConf.select(task, section) if section else task
-        if not isinstance(node, DictConfig) or name not in node:
-            return False
-        if OmegaConf.is_interpolation(node, name) or OmegaConf.is_missing(node, name):
-            return True
-        return not isinstance(node[name], DictConfig)
-
-    def _compose(self, words: Sequence[str]) -> _Composed:
-        composed = self._loader.load_sweep_config(self._config, list(words))
-        HydraConfig.instance().set_config(composed)
-        task = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
-        uses_seed = USES_SEED.search(OmegaConf.to_yaml(task)) is not None
-        return _Composed(task, HydraConfig.instance().cfg, uses_seed)
+def _is_leaf(task: DictConfig, key: str) -> bool:
+    section, _, name = key.rpartition(".")
+    node = OmegaConf.select(task, section) if section else task
+    if not isinstance(node, DictConfig) or name not in node:
+        return False
+    if OmegaConf.is_interpolation(node, name) or OmegaConf.is_missing(node, name):
+        return True
+    return not isinstance(node[name], DictConfig)
 
 
 def compose_grid(
@@ -217,8 +211,7 @@ def compose_grid(
         The jobs, in the order of the grid.
 
     Raises:
-        ConfigurationError: Two jobs are the same run, a job's configuration breaks a rule, or the
-            grid is empty.
+        ConfigurationError: Two jobs are the same run, or the grid is empty.
         ConflictError: A run directory leads out of the output folder through a symbolic link.
         HydraException: Hydra cannot compose a job.
         Exception: What `Experiment.prepare` raises.
@@ -228,85 +221,50 @@ def compose_grid(
             "one of the swept keys lists no values, so the sweep has no jobs; give each at least "
             "one value"
         )
-    composer = _Composer(loader, config, grid)
-    specs = _Specs(composer, experiment)
+    composer = _Composer(loader, config, grid, experiment)
     jobs: dict[Path, Job] = {}
     refused: list[tuple[Sequence[str], KeysError]] = []
     before = HydraConfig.instance().cfg
     for number, overrides in enumerate(grid):
-        words = [word.lstrip("+") for word in composer.varying(overrides)]
-        label = " ".join(word for word in words if not word.startswith("seed="))
         try:
-            spec = specs.of(overrides)
+            spec = composer.spec(overrides)
         except KeysError as error:
             refused.append((overrides, error))
             continue
         spec.directory.refuse_links_outside()
+        words = [word.lstrip("+") for word in composer.varying(overrides)]
+        label = " ".join(word for word in words if not word.startswith("seed="))
         job = Job(number, _plain(overrides), label, spec)
-        _refuse_twice(jobs.setdefault(job.directory, job), job)
+        if (first := jobs.setdefault(job.directory, job)) is not job:
+            raise ConfigurationError(
+                f"jobs {first.number} ({' '.join(first.overrides)}) and {job.number} "
+                f"({' '.join(job.overrides)}) are the same run, {job.directory}; "
+                "name every seed and value once"
+            )
     HydraConfig.instance().cfg = before
     if refused:
-        raise _refusal(refused, list(jobs.values()))
+        raise _refusal(refused[0], list(jobs.values()))
     return list(jobs.values())
-
-
-class _Specs:
-    """Prepares the run of each job, only once for jobs that differ in nothing but their seed."""
-
-    def __init__(self, composer: _Composer, experiment: Experiment) -> None:
-        self._composer = composer
-        self._experiment = experiment
-        self._by_words: dict[tuple[str, ...], RunSpec] = {}
-
-    def of(self, overrides: Sequence[str]) -> RunSpec:
-        """Return the run of the job with these overrides."""
-        seeds = [found[1] for word in overrides if (found := SEED.fullmatch(word))]
-        others = tuple(word for word in overrides if not SEED.fullmatch(word))
-        words = _plain(overrides)
-        if len(seeds) == 1 and others in self._by_words:
-            return self._by_words[others].at_seed(int(seeds[0]), words)
-        spec = self._experiment.prepare(self._composer.config(overrides), words)
-        # If `init_from` is a variant's directory, each seed starts from other weights.
-        starts_alike = spec.config.get("init_from") is None
-        if starts_alike and not self._composer.uses_seed(overrides):
-            self._by_words[others] = spec
-        return spec
-
-
-def _refuse_twice(first: Job, job: Job) -> None:
-    if first is not job:
-        raise ConfigurationError(
-            f"jobs {first.number} ({' '.join(first.overrides)}) and {job.number} "
-            f"({' '.join(job.overrides)}) are the same run, {job.directory}; "
-            "name every seed and value once"
-        )
 
 
 def _plain(overrides: Sequence[str]) -> tuple[str, ...]:
     return tuple(word.removeprefix("++") for word in overrides)
 
 
-def _refusal(refused: list[tuple[Sequence[str], KeysError]], jobs: list[Job]) -> ConfigurationError:
-    """Return the error of the first refused job; it names the swept choices that have the key."""
-    overrides, error = refused[0]
-    section = error.section
-    choice = next((word for word in overrides if word.startswith(f"{section}=")), None)
-    having = sorted(
-        {
-            word
-            for job in jobs
-            for word in job.overrides
-            if word.startswith(f"{section}=") and f"{section}.{error.key}" in _keys(job, section)
-        }
-    )
+def _refusal(refused: tuple[Sequence[str], KeysError], jobs: list[Job]) -> ConfigurationError:
+    """Return the error of a refused job; it names the swept choices that have the key."""
+    overrides, error = refused
+    section = f"{error.section}="
+    choice = next((word for word in overrides if word.startswith(section)), None)
+    having = {
+        word.removeprefix(section)
+        for job in jobs
+        for word in job.overrides
+        if word.startswith(section) and error.key in (job.spec.config.get(error.section) or {})
+    }
     if choice is None or not having:
         return error
-    others = ", ".join(word.partition("=")[2] for word in having)
     return ConfigurationError(
-        f"{choice} has no key {error.key}; of the choices swept here {others} "
+        f"{choice} has no key {error.key}; of the choices swept here {', '.join(sorted(having))} "
         f"ha{'s' if len(having) == 1 else 've'} it"
     )
-
-
-def _keys(job: Job, section: str) -> set[str]:
-    return {f"{section}.{key}" for key in job.spec.config.get(section) or {}}

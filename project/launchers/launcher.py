@@ -1,164 +1,78 @@
-"""GridLauncher, the base class of this project's launchers.
-
-It skips completed runs and gives the other jobs to a pool; each subclass provides its own pool.
-"""
+"""GridLauncher, the base class of this project's launchers; each provides a pool of its own."""
 
 import json
-import math
 import sys
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from project.config.errors import ConfigurationError
 from project.launchers.experiment import Experiment, Job, JobFailedError
 from project.launchers.grid import compose_grid
 from project.launchers.pool import JobEnd, Pool
-from project.launchers.view import JobsView, SweepView
+from project.launchers.progress import JobsView
+from project.launchers.settings import LauncherSettings, read_settings
+from project.launchers.view import SweepView
 from project.runs.atomic import write_text
 from project.runs.lock import holder
 from project.runs.origin import check_stored, check_variant, platform_notice
 from project.runs.record import COMPLETED, CorruptRunError, completed_record
+from project.runs.spec import RunSpec
 
-
-@dataclass(frozen=True)
-class Number:
-    """Rule for the value of a key in `hydra.launcher`, which must be a number above 0.
-
-    Attributes:
-        null: What a null value means; empty if null is not allowed.
-        whole: Whether the number must be an integer.
-        zero: Whether 0 is allowed too.
-    """
-
-    null: str = ""
-    whole: bool = True
-    zero: bool = False
-
-    def allows(self, value: Any) -> bool:
-        """Return whether a value obeys the rule."""
-        if value is None:
-            return bool(self.null)
-        if type(value) is not int and (self.whole or type(value) is not float):
-            return False  # excludes bool as well
-        return 0 < value < math.inf or (self.zero and value == 0)
-
-    def __str__(self) -> str:
-        number = "a whole number" if self.whole else "a number"
-        least = "of at least 0" if self.zero else "above 0"
-        return f"{number} {least}" + (f", or null ({self.null})" if self.null else "")
-
-
-TIMEOUT = Number(null="none", whole=False)
-
-
-def check_numbers(values: Mapping[str, Any], numbers: Mapping[str, Number]) -> None:
-    """Check values of `hydra.launcher` against their rules.
-
-    Args:
-        values: The values, by key.
-        numbers: The rules, by key.
-
-    Raises:
-        ConfigurationError: With one line for each key whose value is not allowed.
-    """
-    lines = [
-        f"hydra.launcher.{key}={'null' if values[key] is None else values[key]}: must be {number}"
-        for key, number in numbers.items()
-        if not number.allows(values[key])
-    ]
-    if lines:
-        raise ConfigurationError("\n".join(lines))
+Settings = TypeVar("Settings", bound=LauncherSettings)
 
 
 @dataclass(frozen=True)
 class JobResult:
-    """Result of a job.
-
-    Attributes:
-        job: The job.
-        metrics: The metrics of its run; None if the job failed.
-        failure: Why the job failed; empty if it did not.
-    """
+    """Result of a job: the metrics of its run, or None and why the job failed."""
 
     job: Job
     metrics: dict[str, float] | None = None
     failure: str = ""
 
 
-class GridLauncher(Launcher):
+class GridLauncher(Launcher, Generic[Settings]):
     """Base class of launchers: skips completed runs and gives the other jobs to a pool.
 
-    A job that fails does not end the sweep.
-
     Args:
-        max_failures: Start no more jobs after this many failures; None: go on.
+        **keys: Ignored; `setup` reads them from the configuration, because Hydra would wrap an
+            error of the constructor in its own.
 
     Attributes:
-        here: Whether the jobs run on this machine and use its devices.
-        names_failures: Whether the launcher prints which jobs failed and why; the sweeper then
-            does not.
-        numbers: The rules for the launcher's numeric keys.
+        settings: The keys of `hydra.launcher`, of the type `settings_class`; set by `setup`.
         experiment: The command whose jobs are carried out; set by `plugins.register`.
     """
 
-    here = True
-    names_failures = True
-    numbers: ClassVar[dict[str, Number]] = {"max_failures": Number(null="go on")}
-
+    settings_class: type[Settings]
+    settings: Settings
     experiment: ClassVar[Experiment]
 
-    def __init__(self, max_failures: int | None) -> None:
-        self.max_failures = max_failures
+    def __init__(self, **keys: Any) -> None:
+        pass
 
     @abstractmethod
     def pool(self, waiting: list[Job]) -> AbstractContextManager[Pool]:
-        """Return a context manager that provides a pool for the waiting jobs.
-
-        Args:
-            waiting: At least one job.
-
-        Raises:
-            Exception: With `exit_code`, if the pool cannot be provided.
-        """
+        """Return a context manager that provides a pool for the waiting jobs, at least one."""
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Check the launcher's own keys and keep the configuration; Hydra calls it before `launch`.
-
-        Raises:
-            ConfigurationError: A value of `hydra.launcher` is not allowed.
-        """
-        # Not in the constructor: Hydra would wrap the message in its own.
-        check_numbers(config.hydra.launcher, self.numbers)
+        """Check the keys of `hydra.launcher` and keep the configuration; called by Hydra."""
+        keys = config.hydra.launcher
+        self.settings = read_settings(self.settings_class, keys, "hydra.launcher.")
         self.config = config
         self.config_loader = hydra_context.config_loader
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        """Carry out a grid; called by the sweeper.
-
-        Args:
-            job_overrides: The overrides of each job.
-            initial_job_idx: Ignored, because this project's sweepers pass all jobs in one call.
-
-        Returns:
-            Hydra's result of each job, in the grid's order.
-
-        Raises:
-            JobFailedError: `max_failures` ended the sweep before all jobs were started.
-            Exception: What `compose` and `launch_jobs` raise.
-        """
+        """Carry out a grid, given by the overrides of each job; called by the sweeper."""
         grid = self.compose(job_overrides)
         results = self.launch_jobs(grid, SweepView(grid))
         _note_sweep(grid)
@@ -166,22 +80,11 @@ class GridLauncher(Launcher):
         return [_as_hydra(result) for result in results]
 
     def compose(self, job_overrides: Sequence[Sequence[str]]) -> list[Job]:
-        """Compose and check all jobs of a grid.
-
-        Args:
-            job_overrides: The overrides of each job.
-
-        Raises:
-            Exception: What `grid.compose_grid` raises.
-        """
+        """Compose and check all jobs of a grid; raises what `grid.compose_grid` raises."""
         return compose_grid(self.config_loader, self.config, job_overrides, self.experiment)
 
     def launch_jobs(self, grid: Sequence[Job], view: JobsView) -> list[JobResult]:
-        """Carry out those jobs whose runs are not completed.
-
-        Args:
-            grid: The jobs.
-            view: The display of their progress.
+        """Carry out those jobs whose runs are not completed, and show their progress in `view`.
 
         Returns:
             A result for each job that was started or whose run was already completed, in the grid's
@@ -189,17 +92,24 @@ class GridLauncher(Launcher):
 
         Raises:
             ConflictError: Stored runs were made with other data or other code.
-            SweepInterrupted: A signal stopped the sweep.
             Exception: What `pool`, the pool's `check` and `run`, and `Experiment.check` raise.
         """
+        remade = {job.directory for job in grid if job.spec.rerun}
+        for spec in _variants(grid):
+            check_variant(spec, remade)
         results: dict[int, JobResult] = {}
-        waiting = []
-        for job, record in _stored(grid):
+        waiting, from_other_platform = [], []
+        for job in grid:
+            record = _stored(job)
             if record is None:
                 waiting.append(job)
-            else:
-                view.skipped(job, record)
-                results[job.number] = JobResult(job, record["metrics"])
+                continue
+            view.skipped(job, record)
+            results[job.number] = JobResult(job, record["metrics"])
+            if platform_notice(job.spec, [record]):
+                from_other_platform.append(record)
+        if from_other_platform:
+            print(platform_notice(grid[0].spec, from_other_platform), file=sys.stderr)
         if waiting:
             self._run(waiting, view, results)
         else:
@@ -211,30 +121,27 @@ class GridLauncher(Launcher):
             view.side_by_side = pool.slots
             view.begin()
             try:
-                # One run of each variant is enough: its runs differ only in their seeds.
-                specs = {job.directory.parent: job.spec for job in reversed(waiting)}
-                pool.check(self.experiment.check, list(specs.values())[::-1], self.here)
+                pool.check(self.experiment.check, _variants(waiting), self.settings.here)
             except BaseException:
                 view.stop()  # no job was begun, so there is nothing to summarise
                 raise
             try:
                 for end in pool.run(waiting, view.started):
-                    self._told(end, pool, view, results)
+                    if end.locked:
+                        view.locked(end.job, holder(end.job.directory))
+                    elif end.lost:
+                        view.lost(end.job, end.reason())
+                    else:
+                        self._ended(end, pool, view, results)
             finally:
                 view.finish()
-
-    def _told(self, end: JobEnd, pool: Pool, view: JobsView, results: dict[int, JobResult]) -> None:
-        if end.locked:
-            view.locked(end.job, holder(end.job.directory))
-        elif end.lost:
-            view.lost(end.job, end.reason())
-        else:
-            self._ended(end, pool, view, results)
 
     def _ended(
         self, end: JobEnd, pool: Pool, view: JobsView, results: dict[int, JobResult]
     ) -> None:
-        job, record = end.job, _completed(end.job)
+        job, record = end.job, None
+        with suppress(CorruptRunError):
+            record = completed_record(job.directory)
         if end.exit_code == 0 and record is not None:
             # Another process may have completed the run before this job could begin.
             made_here = record["process"]["pid"] == end.pid
@@ -248,57 +155,32 @@ class GridLauncher(Launcher):
             view.failed(job, reason, end.log)
             results[job.number] = JobResult(job, failure=reason)
             failures = sum(result.metrics is None for result in results.values())
-            if self.max_failures is not None and failures >= self.max_failures:
+            if failures == self.settings.max_failures:
                 pool.starting = False
 
 
 def check_all_started(grid: Sequence[Job], results: Sequence[JobResult]) -> None:
-    """Check that each job of a sweep has a result.
-
-    Raises:
-        JobFailedError: `max_failures` ended the sweep before all jobs were started.
-    """
+    """Raise JobFailedError if `max_failures` ended the sweep before all jobs were started."""
     if left := len(grid) - len(results):
         raise JobFailedError(
             f"{left} jobs were not started, because hydra.launcher.max_failures was reached"
         )
 
 
-def _stored(grid: Sequence[Job]) -> Iterator[tuple[Job, dict[str, Any] | None]]:
-    """Yield each job with the stored record of its completed run; None if the job must run.
-
-    Raises:
-        ConflictError: A stored run of a variant was made with other data or other code.
-    """
-    seen: set[Path] = set()
-    remade = {job.directory for job in grid if job.spec.rerun}
-    notices = []
-    for job in grid:
-        folder = job.directory.parent
-        if folder not in seen:
-            seen.add(folder)
-            check_variant(job.spec, remade)
-        record = None
-        if not job.spec.rerun:
-            # A damaged record makes only its own job fail.
-            try:
-                record = check_stored(job.spec)
-            except CorruptRunError:
-                record = None
-        if record is not None and record["status"] != COMPLETED:
-            record = None
-        if record is not None and platform_notice(job.spec, [record]):
-            notices.append(record)
-        yield job, record
-    if notices and (line := platform_notice(grid[0].spec, notices)):
-        print(line, file=sys.stderr)
+def _variants(jobs: Sequence[Job]) -> list[RunSpec]:
+    """Return the first run of each variant: its runs differ only in their seeds."""
+    return list({job.directory.parent: job.spec for job in reversed(jobs)}.values())[::-1]
 
 
-def _completed(job: Job) -> dict[str, Any] | None:
-    try:
-        return completed_record(job.directory)
-    except CorruptRunError:
+def _stored(job: Job) -> dict[str, Any] | None:
+    """Return the stored record of a job's completed run; None if the job must run."""
+    if job.spec.rerun:
         return None
+    try:
+        record = check_stored(job.spec)
+    except CorruptRunError:  # makes only its own job fail
+        return None
+    return record if record is not None and record["status"] == COMPLETED else None
 
 
 LAST_SWEEP = "last_sweep.json"
@@ -317,11 +199,9 @@ def _note_sweep(grid: Sequence[Job]) -> None:
 
 
 def _as_hydra(result: JobResult) -> JobReturn:
-    status = JobStatus.FAILED if result.metrics is None else JobStatus.COMPLETED
-    returned = JobReturn(overrides=result.job.overrides, status=status)
+    returned = JobReturn(overrides=result.job.overrides, status=JobStatus.COMPLETED)
+    returned.return_value = result.metrics
     if result.metrics is None:
-        number = result.job.number
-        returned.return_value = JobFailedError(f"job {number} failed: {result.failure}")
-    else:
-        returned.return_value = result.metrics
+        returned.status = JobStatus.FAILED
+        returned.return_value = JobFailedError(f"job {result.job.number} failed: {result.failure}")
     return returned

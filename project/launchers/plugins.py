@@ -10,17 +10,11 @@ from project.launchers.optuna.sweeper import OptunaSweeper
 from project.launchers.ray.launcher import RayLauncher
 from project.launchers.slurm.launcher import SlurmLauncher
 
-# Every command imports this module, so its imports must be fast. A launcher imports what it needs
-# beyond this project (Ray, for example) only when it is used.
-PLUGINS = (LocalLauncher, RayLauncher, SlurmLauncher, GridSweeper, OptunaSweeper)
+# Every command imports this module, so a launcher imports Ray and the like only when it is used.
 
 
 def register(experiment: Experiment) -> None:
-    """Make this project's launchers and sweepers (`hydra/launcher=local` etc.) known to Hydra.
-
-    Args:
-        experiment: The command whose jobs they carry out; stored in GridLauncher.
-    """
+    """Make this project's launchers and sweepers known to Hydra; they work for `experiment`."""
     GridLauncher.experiment = experiment
-    for plugin in PLUGINS:
+    for plugin in (LocalLauncher, RayLauncher, SlurmLauncher, GridSweeper, OptunaSweeper):
         Plugins.instance().register(plugin)

@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from project.launchers.suggestion import suggest_check
 from project.launchers.view import SweepView
 
 
-def job(number: int) -> Any:
+def job(number: int, command: str) -> Any:
     """A job of one variant, as far as a view looks at it."""
-    spec = SimpleNamespace(config={}, command="train")
+    spec = SimpleNamespace(config={}, command=command)
     return SimpleNamespace(
         number=number, label="", spec=spec, directory=Path(f"runs/ws_al-0/seed_{number}")
     )
@@ -22,30 +21,19 @@ def job(number: int) -> Any:
 
 @pytest.mark.parametrize(
     ("command", "seconds", "is_told"),
-    [
-        ("train", 3 * 3600.0, True),
-        ("train", 3599.0, False),
-        ("train", None, False),
-        ("disk", 1e6, False),
-    ],
+    [("train", 2700.0, True), ("train", 899.0, False), ("disk", 1e6, False)],
 )
-def test_only_long_sweeps_of_nets_are_told(
-    command: str, seconds: float | None, is_told: bool, capsys: pytest.CaptureFixture[str]
+def test_only_long_sweeps_of_nets_are_told_and_once(
+    command: str, seconds: float, is_told: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    suggest_check(command, seconds)
-    told = capsys.readouterr().err
-    assert (
-        told.startswith("the runs will take about 3.0 hours more: `python -m project.check`")
-        is is_told
-    )
-    assert bool(told) is is_told
-
-
-def test_a_sweep_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
-    jobs = [job(number) for number in range(5)]
+    jobs = [job(number, command) for number in range(5)]
     view = SweepView(jobs, Console(file=io.StringIO()))
-    record = {"metrics": {}, "seconds": {"training": 2000.0, "session": 2000.0}}
+    record = {"metrics": {}, "seconds": {"training": seconds, "session": seconds}}
     for each in jobs[:3]:
         view.started(each)
         view.done(each, record)
-    assert capsys.readouterr().err.count("project.check") == 1
+    told = capsys.readouterr().err
+    assert told.count("the runs will take about 3.0 hours more: `python -m project.check`") == (
+        is_told
+    )
+    assert bool(told) is is_told

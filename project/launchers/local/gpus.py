@@ -2,28 +2,24 @@
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 GPU_ACCELERATORS = ("auto", "cuda", "gpu")
 
 
-def visible_gpus(environment: Mapping[str, str] = os.environ) -> list[str]:
+def visible_gpus() -> list[str]:
     """Return the names of the GPUs that this process may use.
 
-    Args:
-        environment: Environment variables; CUDA_VISIBLE_DEVICES may restrict the GPUs.
-
-    Returns:
-        The names in CUDA_VISIBLE_DEVICES if it is set, else the indices that nvidia-smi lists.
-        Empty if there is no GPU or nvidia-smi fails.
+    They are the names in CUDA_VISIBLE_DEVICES if it is set, else the indices that nvidia-smi lists;
+    none if nvidia-smi fails.
     """
-    if VISIBLE in environment:
-        named = [name.strip() for name in environment[VISIBLE].split(",")]
+    if VISIBLE in os.environ:
+        named = [name.strip() for name in os.environ[VISIBLE].split(",")]
         # As in CUDA, an empty name or -1 ends the list.
-        ends = [number for number, name in enumerate(named) if name in ("", "-1")]
-        return named[: ends[0]] if ends else named
+        return list(takewhile(lambda name: name not in ("", "-1"), named))
     try:
         asked = subprocess.run(
             ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"],
@@ -37,12 +33,9 @@ def visible_gpus(environment: Mapping[str, str] = os.environ) -> list[str]:
 
 
 def gpus_of_a_job(configs: Sequence[dict[str, Any]]) -> int:
-    """Return the largest number of GPUs that any of the jobs needs; 0 if none uses a GPU.
+    """Return the largest number of GPUs that a job with any of these configurations needs.
 
     A job with `accelerator=auto` counts as one that uses GPUs, even on a machine without any.
-
-    Args:
-        configs: The configuration of each job.
     """
     needed = [
         trainer.get("devices", 1)
@@ -53,11 +46,7 @@ def gpus_of_a_job(configs: Sequence[dict[str, Any]]) -> int:
 
 
 def shares(gpus: Sequence[str], size: int) -> list[str]:
-    """Divide the GPUs into disjoint groups, each for one of the jobs that run at the same time.
-
-    Args:
-        gpus: The names of all GPUs.
-        size: How many GPUs a job needs; at least 1.
+    """Divide the GPUs into groups of `size`, each for one of the jobs that run at the same time.
 
     Returns:
         A value of CUDA_VISIBLE_DEVICES for each group; GPUs that fill no group are left out. One

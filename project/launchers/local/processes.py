@@ -1,8 +1,4 @@
-"""A pool of local processes, forked from a server that has already made the slow imports.
-
-A forked job starts in about 0.05 s; importing torch and Lightning would take seconds. A job that
-raises, exits, crashes, hangs or is killed affects no other job.
-"""
+"""A pool of local processes, forked from a server that has already made the slow imports."""
 
 import multiprocessing
 import multiprocessing.connection
@@ -24,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from project.launchers.experiment import Job
-from project.launchers.job import perform
 from project.launchers.local.gpus import VISIBLE
-from project.launchers.pool import SIGNALS, JobEnd, Pool, Waiting
+from project.launchers.pool import SIGNALS, JobEnd, Pool, Waiting, ending, perform
 from project.runs.lock import log_path
 from project.runs.spec import RunSpec
 
+TIMED_OUT = "ran past hydra.launcher.timeout_minutes"
 GRACE_SECONDS = 10.0  # between asking a timed-out job to stop and killing it
 
 
@@ -38,7 +34,6 @@ class _Running:
     job: Job
     slot: int
     process: ForkServerProcess
-    alive: Connection
     log: Path
     log_start: int
     started: float = field(default_factory=time.monotonic)
@@ -50,8 +45,7 @@ class _Running:
 def _signals_held_back() -> Iterator[None]:
     """Block SIGINT and SIGTERM in the processes that are started inside the `with` block.
 
-    So the server survives a Ctrl-C, which goes to all processes of the terminal. A job that is
-    asked to stop before it can handle signals receives the signal once it unblocks it.
+    So the server survives Ctrl-C, and a job receives a signal once it can handle it.
     """
     resource_tracker.ensure_running()  # first, because starting it unblocks these signals
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
@@ -61,14 +55,14 @@ def _signals_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _die_with_launcher(alive: Connection) -> None:
-    """End this process as soon as the launcher's end of the pipe closes, for whatever reason."""
+def _die_with_launcher() -> None:
+    """End this process as soon as the launcher's process has ended, for whatever reason."""
+    launcher = multiprocessing.parent_process()
+    assert launcher is not None
 
     def watch() -> None:
-        try:
-            alive.recv()
-        except EOFError:
-            os._exit(1)
+        launcher.join()
+        os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
 
@@ -84,82 +78,61 @@ def _print_to(log: Path) -> None:
 def _start_as_usual(method: str, main: Callable[..., None], *arguments: Any) -> None:
     """Run `main` in a forked process whose own child processes start by `method`.
 
-    Otherwise a job's child processes, such as DataLoader workers, would be forked from another
-    server, which would make all imports again.
+    Else DataLoader workers would be forked from another server, which would make all imports again.
     """
     multiprocessing.set_start_method(method, force=True)
     main(*arguments)
 
 
-def _job_main(
-    task: tuple[str, str], spec: RunSpec, log: Path, alive: Connection, devices: str | None
-) -> None:
+def _job_main(task: tuple[str, str], spec: RunSpec, log: Path, devices: str | None) -> None:
     """Carry out the job in its own process and write everything that it prints to `log`."""
     if devices is not None:
         os.environ[VISIBLE] = devices  # read when CUDA is first used, which is later
     # Own process group: Ctrl-C reaches only the launcher, which passes it on.
     os.setpgrp()
-    _die_with_launcher(alive)
+    _die_with_launcher()
     _print_to(log)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     sys.exit(perform(task, spec))
-
-
-def _check_main(
-    answer: Connection, function: Callable[..., None], arguments: tuple[Any, ...]
-) -> None:
-    """Call `function` in its own process and send what it raises, or None, to `answer`."""
-    _die_with_launcher(answer)
-    raised: Exception | None = None
-    try:
-        function(*arguments)
-    except Exception as error:
-        error.add_note(traceback.format_exc())
-        raised = error
-    answer.send_bytes(_pickled(raised))
-
-
-def _pickled(error: Exception | None) -> bytes:
-    """Pickle an error; one that could not be unpickled is replaced by a CheckError."""
-    try:
-        content = pickle.dumps(error)
-        pickle.loads(content)
-    except Exception:
-        told = CheckError(f"{type(error).__name__}: {error}", getattr(error, "exit_code", 1))
-        told.add_note(traceback.format_exc())
-        return pickle.dumps(told)
-    return content
 
 
 class CheckError(Exception):
     """The check before the first job failed, and its own exception is not available.
 
     The process that made the check ended early, or its exception cannot be pickled.
-
-    Args:
-        message: What happened.
-        exit_code: The exit code that the command should end with.
     """
 
-    def __init__(self, message: str, exit_code: int = 1) -> None:
-        super().__init__(message, exit_code)
-        self.message = message
-        self.exit_code = exit_code
+    exit_code = 1
 
-    def __str__(self) -> str:
-        return self.message
+
+def _check_main(
+    answer: Connection, function: Callable[..., None], arguments: tuple[Any, ...]
+) -> None:
+    """Call `function` in its own process and send what it raises, or None, to `answer`."""
+    _die_with_launcher()
+    raised: Exception | None = None
+    try:
+        function(*arguments)
+    except Exception as error:
+        raised = error
+        try:
+            pickle.loads(pickle.dumps(error))
+        except Exception:
+            raised = CheckError(f"{type(error).__name__}: {error}")
+            raised.exit_code = getattr(error, "exit_code", 1)
+        raised.add_note(traceback.format_exc())
+    answer.send(raised)
 
 
 class ProcessPool(Pool):
-    """Pool that runs each job in its own process on this machine.
+    """Pool that runs each job in its own process, so that its crash affects no other job.
 
     Args:
         task: Module and name of the function that carries out a job.
         jobs: How many jobs run at a time.
         timeout_minutes: Time limit for each job; None: none.
         preload: Modules that are imported once for all jobs.
-        devices: Values of CUDA_VISIBLE_DEVICES that jobs running at the same time get in turn; if
-            empty, jobs inherit the variable.
+        devices: Values of CUDA_VISIBLE_DEVICES, for one running job each; empty: not set.
     """
 
     def __init__(
@@ -183,11 +156,7 @@ class ProcessPool(Pool):
             forkserver.ensure_running()
 
     def check(self, function: Callable[..., None], *arguments: Any) -> None:
-        """Call `function` in a process forked from the server, before any job begins.
-
-        A call in this process would make the server's imports a second time, and user code that
-        `function` calls could end this process. The call waits until the server has made its
-        imports; Ctrl-C interrupts it.
+        """Call `function` in a process of its own, because user code could end this one.
 
         Raises:
             CheckError: The process ended early, or its exception cannot be pickled.
@@ -198,40 +167,32 @@ class ProcessPool(Pool):
         theirs.close()
         with ours:
             try:
-                raised = pickle.loads(ours.recv_bytes())
+                raised = ours.recv()
             except EOFError:
                 process.join()
                 assert process.exitcode is not None
                 raised = CheckError(
-                    f"the process that tried a batch of each variant {_ending(process.exitcode)} "
-                    "without a result; run one variant alone, without -m, to see more"
+                    "the process that tried a batch of each variant ended without a result "
+                    f"({ending(process.exitcode)}); run one variant alone, without -m, to see more"
                 )
         if raised is not None:
             raise raised
 
     def run(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[JobEnd]:
-        """Carry out the jobs and yield a JobEnd whenever one ends, as `Pool.run` specifies.
-
-        Raises:
-            SweepInterrupted: After a signal, once the running jobs have stopped.
-        """
+        """Carry out the jobs and yield a JobEnd whenever one ends, as `Pool.run` specifies."""
         for ended in self.watch(jobs, started):
             if ended is not None:
                 yield ended
 
     def watch(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[JobEnd | None]:
-        """Carry out the jobs as `run` does, but also yield None at least every 0.2 s.
-
-        The caller can do other work whenever None is yielded.
-
-        Raises:
-            SweepInterrupted: After a signal, once the running jobs have stopped.
-        """
+        """Do as `run`, but also yield None every 0.2 s, so that the caller can do other work."""
         waiting = Waiting(jobs)
         with self.stopped_by_signals():
             try:
                 while (waiting and self.starting) or self._running:
-                    while self._may_start() and (job := waiting.take()) is not None:
+                    while self.starting and len(self._running) < self.slots:
+                        if (job := waiting.take()) is None:
+                            break
                         self._running.append(self._start(job))
                         started(job)
                     sentinels = [running.process.sentinel for running in self._running]
@@ -252,44 +213,30 @@ class ProcessPool(Pool):
     ) -> ForkServerProcess:
         """Start and return a process; if the server has died, restart it, in up to 10 attempts."""
         method = multiprocessing.get_start_method()
-        attempts = 10
-        while True:
+        for left in reversed(range(10)):
             forked = self._context.Process(
                 target=_start_as_usual, args=(method, main, *arguments), name=name
             )
             try:
                 forked.start()
-                return forked
+                break
             except (ConnectionError, EOFError):
                 # The server was killed a moment ago, and the system still counts it as alive.
-                attempts -= 1
-                if not attempts:
+                if not left:
                     raise
                 time.sleep(0.5)
-
-    def _may_start(self) -> bool:
-        return self.starting and len(self._running) < self.slots
+        return forked
 
     def _start(self, job: Job) -> _Running:
-        ours, theirs = self._context.Pipe()
         job.directory.parent.mkdir(parents=True, exist_ok=True)
         log = log_path(job.directory)
         log_start = log.stat().st_size if log.exists() else 0
-        taken = {running.slot for running in self._running}
-        slot = next(number for number in range(self.slots) if number not in taken)
+        slot = min(set(range(self.slots)) - {running.slot for running in self._running})
         devices = self._devices[slot % len(self._devices)] if self._devices else None
         with _signals_held_back():
-            process = self._fork(
-                _job_main,
-                self._task,
-                job.spec,
-                log,
-                theirs,
-                devices,
-                name=f"job-{job.number}",
-            )
-        theirs.close()
-        return _Running(job, slot, process, ours, log, log_start)
+            name = f"job-{job.number}"
+            process = self._fork(_job_main, self._task, job.spec, log, devices, name=name)
+        return _Running(job, slot, process, log, log_start)
 
     def _pass_on_signals(self) -> None:
         """Pass signals on to the jobs: the first asks them to stop, the second kills them."""
@@ -315,15 +262,8 @@ class ProcessPool(Pool):
         for running in [each for each in self._running if not each.process.is_alive()]:
             self._running.remove(running)
             running.process.join()
-            running.alive.close()
             pid, exit_code = running.process.pid, running.process.exitcode
             assert pid is not None
             assert exit_code is not None
-            timed_out = running.timed_out is not None
-            yield JobEnd(running.job, pid, exit_code, timed_out, running.log, running.log_start)
-
-
-def _ending(exit_code: int) -> str:
-    if exit_code < 0:
-        return f"was killed by {signal.Signals(-exit_code).name}"
-    return f"ended with exit code {exit_code}"
+            cause = None if running.timed_out is None else TIMED_OUT
+            yield JobEnd(running.job, running.log, exit_code, pid, running.log_start, cause)

@@ -1,87 +1,49 @@
-"""Settings of a search (the keys of `hydra.sweeper`), and the rules for them."""
+"""The keys of `hydra/sweeper=optuna`."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from project.launchers.optuna.space import SpaceError
+from pydantic import AfterValidator, BeforeValidator, Field, NonNegativeInt, PositiveInt
+
+from project.config.schema import Section
 
 # Seeds below are for reports, whose results would be too good if a search had used them.
 FIRST_TUNING_SEED = 100
 
 
-class NoOptunaError(Exception):
-    """Optuna is not installed."""
+def _plain_name(study: Any) -> str:
+    name = str(study) if type(study) in (int, float) else study  # Hydra parses `2026` and `nan`
+    printable = isinstance(name, str) and name.isprintable() and name.strip()
+    if not printable or "/" in name or name.startswith("."):
+        raise ValueError("must be a plain name")
+    return name
 
-    exit_code = 2
+
+def _tuning_seeds(seeds: object) -> list[int]:
+    numbers = seeds if isinstance(seeds, list) else [seeds]
+    allowed = all(type(seed) is int and seed >= FIRST_TUNING_SEED for seed in numbers)
+    if not allowed or not numbers or len(set(numbers)) < len(numbers):
+        raise ValueError(
+            f"must be distinct numbers, at least {FIRST_TUNING_SEED} (lower ones are for reporting)"
+        )
+    return numbers
 
 
-@dataclass(frozen=True)
-class SearchSettings:
-    """Settings of a search, from the keys of `hydra.sweeper`; `check` validates them.
+def _without_test(objective: str) -> str:
+    if objective.startswith("test/"):
+        raise ValueError("a search must not use the test examples; use val/error or val/loss")
+    return objective
 
-    Attributes:
-        study: The search's name, and its folder under `<outputs>/tuning`.
-        trials: The number of trials, over all sessions.
-        seeds: Each trial runs at these seeds, all of them FIRST_TUNING_SEED or above.
-        at_once: How many seeds of a trial run before the pruner decides whether it goes on.
-        objective: The metric whose mean over the seeds is optimised, such as val/error.
-        direction: `min` or `max`: whether low or high values of the objective are better.
-        sampler: The `_target_` section of one of Optuna's samplers.
-        sampler_seed: The seed of each trial's sampler is this plus the number of trials before it.
-        pruner: The `_target_` section of one of Optuna's pruners.
-    """
 
-    study: Any
-    trials: Any
-    seeds: list[Any]
-    at_once: Any
-    objective: Any
-    direction: Any
+class SearchSettings(Section):
+    """The keys of `hydra/sweeper=optuna`, as its file in `conf/` explains them."""
+
+    study: Annotated[str, BeforeValidator(_plain_name)]
+    trials: PositiveInt
+    seeds: Annotated[list[int], BeforeValidator(_tuning_seeds)]
+    at_once: PositiveInt
+    objective: Annotated[str, Field(min_length=1), AfterValidator(_without_test)] | None
+    direction: Literal["min", "max"] | None
     sampler: dict[str, Any]
-    sampler_seed: Any
+    sampler_seed: NonNegativeInt
     pruner: dict[str, Any]
-
-    def check(self) -> None:
-        """Raise SpaceError if a setting breaks a rule."""
-        self._check_numbers()
-        name = self.study if isinstance(self.study, str) and self.study.isprintable() else ""
-        if not name.strip() or "/" in name or name.startswith("."):
-            raise SpaceError(f"hydra.sweeper.study must be a plain name, got {self.study!r}")
-        if not isinstance(self.objective, str) or not self.objective:
-            raise SpaceError(
-                f"hydra.sweeper.objective must be a name such as val/error, got {self.objective!r}"
-            )
-        if self.objective.startswith("test/"):
-            raise SpaceError(
-                f"hydra.sweeper.objective={self.objective}: a search must not use the test "
-                "examples; use val/error or val/loss"
-            )
-        if self.direction not in ("min", "max"):
-            raise SpaceError(f"hydra.sweeper.direction must be min or max, got {self.direction!r}")
-
-    def _check_numbers(self) -> None:
-        numbers = all(_is_whole(seed, FIRST_TUNING_SEED) for seed in self.seeds)
-        if not numbers or not self.seeds or len(set(self.seeds)) < len(self.seeds):
-            raise SpaceError(
-                f"hydra.sweeper.seeds must be distinct numbers, at least {FIRST_TUNING_SEED} "
-                f"(lower ones are for reporting), got {self.seeds}"
-            )
-        for key, least in (("trials", 1), ("at_once", 1), ("sampler_seed", 0)):
-            if not _is_whole(value := getattr(self, key), least):
-                raise SpaceError(
-                    f"hydra.sweeper.{key} must be a whole number, at least {least}, got {value!r}"
-                )
-
-
-def _is_whole(value: object, least: int) -> bool:
-    return type(value) is int and value >= least
-
-
-def require_optuna() -> None:
-    """Raise NoOptunaError unless Optuna is installed."""
-    try:
-        import optuna  # noqa: F401 - only whether it is there
-    except ModuleNotFoundError:
-        raise NoOptunaError(
-            "hydra/sweeper=optuna needs Optuna: pip install -c .ci/constraints.txt -e '.[tuning]'"
-        ) from None
+    params: dict[str, Any] | None

@@ -9,31 +9,19 @@ model=ws_al,ws_al_bn                           one of these
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra.core.override_parser.types import (
-    ChoiceSweep,
-    IntervalSweep,
-    Override,
-    Quote,
-    QuotedString,
-    RangeSweep,
-)
+from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
+
+from project.config.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 
-class SpaceError(Exception):
-    """The command's overrides or settings do not describe a search that can be made."""
-
-    exit_code = 2
-
-
-def held(word: str) -> SpaceError:
+def held(word: str) -> ConfigurationError:
     """Return the error for an override of `seeds.*`, which fixes the seed of a random stream."""
-    return SpaceError(
+    return ConfigurationError(
         f"{word}: would fix a source of randomness for all trials; leave seeds.* out of a "
         "search (hydra.sweeper.seeds sets the seeds)"
     )
@@ -45,8 +33,8 @@ class Search:
 
     Attributes:
         words: The common overrides, as passed to Hydra.
-        space: The distribution of each searched key, by key.
-        marks: The prefix (`++`, `+` or empty) that Hydra needs before each searched key, by key.
+        space: The distribution of each searched key.
+        marks: The prefix (`++`, `+` or empty) that Hydra needs before each searched key.
     """
 
     words: list[str]
@@ -59,35 +47,26 @@ class Search:
         return [word.lstrip("+") for word in self.words]
 
     def overrides(self, values: dict[str, Any]) -> list[str]:
-        """Return all overrides of a trial, as passed to Hydra.
-
-        Args:
-            values: The value of each searched key.
-        """
+        """Return all overrides of the trial with these values, as passed to Hydra."""
         return [*self.words, *(f"{self.marks[key]}{key}={value}" for key, value in values.items())]
 
 
 def split(overrides: Sequence[Override]) -> Search:
-    """Separate the overrides that all trials have in common from the searched ones.
-
-    If a key is given twice, the last override counts.
+    """Separate the overrides, of one key each, that all trials share from the searched ones.
 
     Raises:
-        SpaceError: `seed` or `seeds.*` is overridden, a range cannot be searched, or no key is
-            searched.
+        ConfigurationError: The overrides hold `seed`, `seeds.*`, a range that cannot be searched,
+            or nothing to search.
     """
-    words: dict[str, str] = {}
+    words: list[str] = []
     space: dict[str, BaseDistribution] = {}
     marks: dict[str, str] = {}
     for override in overrides:
         word = override.input_line or ""
         typed = override.get_key_element()
         key = typed.lstrip("+")
-        # As on Hydra's command line, the last override of a key counts.
-        words.pop(key, None)
-        space.pop(key, None)
         if override.key_or_group == "seed":
-            raise SpaceError(
+            raise ConfigurationError(
                 "seed cannot be searched: every trial is the mean over the seeds of "
                 "hydra.sweeper.seeds; leave seed out"
             )
@@ -97,21 +76,17 @@ def split(overrides: Sequence[Override]) -> Search:
             space[key] = _distribution(key, override)
             marks[key] = typed.removesuffix(key)
         else:
-            words[key] = word
+            words.append(word)
     if not space:
-        raise SpaceError(
+        raise ConfigurationError(
             "there is nothing to search; name a range, as in "
             "'optimizer.lr=tag(log,interval(0.001,0.1))'"
         )
-    return Search(list(words.values()), space, marks)
+    return Search(words, space, marks)
 
 
 def _distribution(key: str, override: Override) -> "BaseDistribution":
-    from optuna.distributions import (
-        CategoricalDistribution,
-        FloatDistribution,
-        IntDistribution,
-    )
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     sweep = override.value()
     try:
@@ -125,40 +100,21 @@ def _distribution(key: str, override: Override) -> "BaseDistribution":
             # As text: Optuna takes no lists, and `1` and `1.0` must stay distinct.
             return CategoricalDistribution(list(override.sweep_string_iterator()))
     except ValueError as error:
-        raise SpaceError(f"{key}: {error}") from None
-    raise SpaceError(f"{override.input_line}: cannot be searched; see project/launchers/README.md")
-
-
-def spelled(parameters: dict[str, object]) -> list[str]:
-    """Return the values that Optuna chose as KEY=VALUE overrides."""
-    return [f"{key}={value}" for key, value in parameters.items()]
-
-
-def quoted(path: Path) -> str:
-    """Return a path in quotes, which Hydra's grammar needs for characters such as `=` or `ü`."""
-    return QuotedString(str(path), Quote.single).with_quotes()
+        raise ConfigurationError(f"{key}: {error}") from None
+    raise ConfigurationError(f"{override.input_line}: cannot be searched")
 
 
 def probes(space: dict[str, "BaseDistribution"]) -> list[dict[str, object]]:
-    """Return the values of a few trials that cover every choice and the middle of every range.
-
-    Args:
-        space: The distribution of each searched key; at least one.
-    """
-    from optuna.distributions import (
-        CategoricalDistribution,
-        FloatDistribution,
-        IntDistribution,
-    )
+    """Return the values of a few trials that cover every choice and the middle of every range."""
+    from optuna.distributions import CategoricalDistribution, IntDistribution
 
     values: dict[str, Sequence[object]] = {}
     for key, each in space.items():
         if isinstance(each, CategoricalDistribution):
             values[key] = each.choices
-        elif isinstance(each, IntDistribution):
-            values[key] = [(each.low + each.high) // 2]
-        elif isinstance(each, FloatDistribution):
-            values[key] = [(each.low + each.high) / 2]
+        else:
+            middle = (each.low + each.high) / 2  # type: ignore[attr-defined]
+            values[key] = [int(middle) if isinstance(each, IntDistribution) else middle]
     most = max(map(len, values.values()))
     return [
         {key: each[min(number, len(each) - 1)] for key, each in values.items()}

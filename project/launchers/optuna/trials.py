@@ -1,13 +1,7 @@
-"""The trials of a search in Optuna's storage, `<outputs>/tuning/<study>/study.db`.
-
-A trial counts if it is finished, was not interrupted, and does not repeat an earlier one. Why it
-failed, and the objective at each seed, are stored in its attributes.
-"""
+"""The trials of a search in Optuna's storage, `<outputs>/tuning/<study>/study.db`."""
 
 import json
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -29,66 +23,41 @@ KILLED, AGAIN = "interrupted", "asked again"
 DIVERGED = "DivergedError"  # begins the last line of a diverged job, whichever launcher ran it
 
 
-class OtherStudyError(ConflictError):
-    """The study of that name is another search, or another process works on it."""
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Hold the study's lock inside the `with` block, so that no other process works on it.
-
-    Raises:
-        OtherStudyError: Another process holds the lock.
-    """
-    from filelock import FileLock, Timeout
-
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / ".lock", timeout=0):
-            yield
-    except Timeout:
-        raise OtherStudyError(
-            f"another process works on {folder}; wait for it, or name another study: "
-            "hydra.sweeper.study=NAME"
-        ) from None
-
-
 def open_study(
     folder: Path,
-    direction: str,
-    pruner: dict[str, Any],
     question: dict[str, Any],
+    pruner: dict[str, Any],
     space: dict[str, "BaseDistribution"],
 ) -> "Study":
     """Open a stored study and queue its interrupted trials again, or create a new study.
 
     Args:
         folder: The study's folder.
-        direction: `min` or `max`.
-        pruner: The `_target_` section of one of Optuna's pruners.
         question: What defines the search: overrides, space, seeds, objective, direction.
-        space: The distribution of each searched key, by key.
+        pruner: The `_target_` section of one of Optuna's pruners.
+        space: The distribution of each searched key.
 
     Raises:
-        OtherStudyError: The folder holds a study with another `question`.
+        ConflictError: The folder holds a study with another `question`.
         ConfigurationError: `pruner` does not describe a class of Optuna.
     """
     import optuna
 
+    folder.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     # Optuna warns of features that may change, but `.ci/constraints.txt` fixes its version.
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     study = optuna.create_study(
         study_name=folder.name,
         storage=f"sqlite:///{quote(str((folder / 'study.db').resolve()))}",
-        direction="minimize" if direction == "min" else "maximize",
+        direction="minimize" if question["direction"] == "min" else "maximize",
         pruner=build_optunas(pruner),
         load_if_exists=True,
     )
     asked = json.dumps(question)
     stored = study.user_attrs.get(QUESTION, asked)
     if stored != asked:
-        raise OtherStudyError(
+        raise ConflictError(
             f"{folder} holds a study with other settings; name another study "
             f"(hydra.sweeper.study=NAME), or repeat the stored settings:\n  stored    {stored}\n"
             f"  now       {asked}"
@@ -99,11 +68,7 @@ def open_study(
 
 
 def build_optunas(section: dict[str, Any], **given: Any) -> Any:
-    """Build one of Optuna's samplers or pruners.
-
-    Args:
-        section: The `_target_` section that describes it.
-        **given: Further arguments of its constructor.
+    """Build one of Optuna's samplers or pruners from its section and further arguments.
 
     Raises:
         ConfigurationError: `_target_` is not a class of Optuna.
@@ -161,15 +126,7 @@ def proposals(study: "Study") -> int:
 def tell(
     study: "Study", trial: "OpenTrial", state: "TrialState", values: dict[str, float], failure: str
 ) -> None:
-    """Store how a trial ended.
-
-    Args:
-        study: The study.
-        trial: The trial.
-        state: Its state: complete, pruned or failed.
-        values: The objective, by seed.
-        failure: Why the trial failed; empty if it did not.
-    """
+    """Store how a trial ended: the objective by seed, and why it failed if it did."""
     trial.set_user_attr(VALUES, values)
     trial.set_user_attr(FAILURE, failure)
     # Optuna accepts a value only for a complete trial.
@@ -181,16 +138,13 @@ def _mean(values: dict[str, float]) -> float | None:
 
 
 def failures(study: "Study") -> list[str]:
-    """Return one line for each trial that failed for another reason than divergence.
-
-    A diverged trial is a valid outcome of a search.
-    """
-    reasons = {
-        each.number: each.user_attrs.get(FAILURE, "")
+    """Return one line for each trial that failed, except for divergence, which is valid."""
+    return [
+        f"trial {each.number}: {reason}"
         for each in done(study)
         if each.state.name == "FAIL"
-    }
-    return [f"trial {key}: {text}" for key, text in reasons.items() if DIVERGED not in text]
+        and DIVERGED not in (reason := each.user_attrs.get(FAILURE, ""))
+    ]
 
 
 def read(trial: "FrozenTrial") -> Trial:

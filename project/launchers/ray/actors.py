@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from project.launchers.ray.node import Assignment, carry_out, make_pool
-from project.launchers.ray.request import RaySettings
+from project.launchers.local.processes import ProcessPool
+from project.launchers.ray.node import Assignment, carry_out
+from project.launchers.ray.settings import RaySettings
 
 
 class StopEvent:
@@ -31,65 +31,30 @@ class Worker:
 
     Args:
         task: Module and name of the function that carries out a job.
-        timeout_minutes: Time limit for each job; None: none.
-        preload: Modules that the jobs need, imported once.
+        settings: The keys of the launcher.
         stop: Handle of the StopEvent actor.
     """
 
-    def __init__(
-        self, task: tuple[str, str], timeout_minutes: float | None, preload: list[str], stop: Any
-    ) -> None:
-        self._pool = make_pool(task, timeout_minutes, preload)
+    def __init__(self, task: tuple[str, str], settings: RaySettings, stop: Any) -> None:
+        # Each job imports Ray, because multiprocessing runs the main script of Ray's process in it.
+        preload = ["ray", *settings.preload]
+        self._pool = ProcessPool(task, 1, settings.timeout_minutes, preload)
         self._stopped = stop.wait.remote()
 
     def carry_out(self, assignment: Assignment, data: list[Any]) -> Iterator[Any]:
         """Carry out one job and yield its messages, as `node.carry_out` does.
 
-        Args:
-            assignment: The job.
-            data: A list with Ray's reference to the data files. The list keeps Ray from copying the
-                files to this node before they are needed.
-
-        Raises:
-            CorruptArchiveError, ConflictError, OSError: As `node.carry_out`.
+        `data` holds Ray's reference to the data files in a list, which keeps Ray from copying them
+        to this node before they are needed.
         """
-        yield from carry_out(self._pool, assignment, lambda: ray.get(data[0]), self._asked_to_stop)
 
-    def _asked_to_stop(self) -> bool:
-        return bool(ray.wait([self._stopped], timeout=0)[0])
+        def asked_to_stop() -> bool:
+            return bool(ray.wait([self._stopped], timeout=0)[0])
 
-
-def new_stop_event() -> Any:
-    """Start a StopEvent actor on the driver's node and return its handle.
-
-    On another node, the loss of that node would look like a stop.
-    """
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    event: Any = ray.remote(StopEvent)
-    return event.options(num_cpus=0, max_concurrency=100_000, scheduling_strategy=here).remote()
-
-
-def new_worker(settings: RaySettings, stop: Any) -> Any:
-    """Start a Worker actor and return its handle.
-
-    The actor begins once a node has the requested resources free.
-
-    Args:
-        settings: The settings of the pool.
-        stop: Handle of the StopEvent actor.
-    """
-    request = settings.request
-    worker: Any = ray.remote(Worker)
-    return worker.options(
-        num_cpus=request.num_cpus, num_gpus=request.num_gpus, memory=request.memory or None
-    ).remote(settings.task, settings.timeout_minutes, list(settings.preload), stop)
+        yield from carry_out(self._pool, assignment, lambda: ray.get(data[0]), asked_to_stop)
 
 
 def kill(worker: Any) -> None:
-    """End a worker and its job; do nothing if Ray has been shut down.
-
-    Args:
-        worker: Handle of the Worker actor.
-    """
+    """End a worker, given by its handle, and its job; do nothing if Ray has been shut down."""
     if ray.is_initialized():  # else the worker has ended, and ray.kill would start a new Ray
         ray.kill(worker)

@@ -1,7 +1,4 @@
-"""Connection to a Ray cluster, or a new one on this machine, and checks that it can run the jobs.
-
-All checks are made here, within seconds, before a job is sent.
-"""
+"""Connection to a Ray cluster, or a new one on this machine, and checks that it can run jobs."""
 
 import logging
 import os
@@ -20,8 +17,9 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from project.config.errors import ConfigurationError
 from project.launchers.ray.probe import differences, installed
-from project.launchers.ray.request import ClusterError, Request
+from project.launchers.ray.settings import RaySettings
 from project.runs.provenance import PACKAGES
 
 CONNECT_TIMEOUT = 3.0
@@ -31,30 +29,28 @@ OBJECT_STORE_BYTES = 512 * 1024**2
 
 
 @contextmanager
-def joined(address: str | None, code: Path, request: Request) -> Iterator[None]:
+def joined(settings: RaySettings, code: Path) -> Iterator[None]:
     """Connect this process to a Ray cluster inside the `with` block.
 
     Args:
-        address: `auto` or HOST:PORT of a cluster; None starts a Ray cluster on this machine, which
-            ends with the block.
+        settings: The keys of the launcher. A cluster that is started for it ends with the block.
         code: Folder with the code that Ray copies to the nodes.
-        request: The resources that each job takes.
 
     Raises:
-        ClusterError: No cluster answers, it does not accept this process, none of its nodes has the
-            resources, or a node's packages differ from this machine's.
+        ConfigurationError: No cluster answers, it does not accept this process, none of its nodes
+            has the resources, or a node's packages differ from this machine's.
     """
+    address = settings.address
     if address is not None and address != "auto":
         _check_answers(address)
+    handler = signal.getsignal(signal.SIGTERM)
+    # Ray never removes its logs. The name is short because a socket's path has at most 107 bytes.
+    own = tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
     options: dict[str, Any] = {"address": address or "local"}
     if address is None:
         # Normal priority, as the jobs of the local launcher have.
         os.environ.setdefault("RAY_worker_niceness", "0")
         options |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
-    handler = signal.getsignal(signal.SIGTERM)
-    # Ray never removes its logs. The name is short because a socket's path has at most 107 bytes.
-    own = tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
-    if address is None:
         options["_temp_dir"] = own.name
     try:
         ray.init(
@@ -64,9 +60,9 @@ def joined(address: str | None, code: Path, request: Request) -> Iterator[None]:
             logging_level=logging.ERROR,
         )
         signal.signal(signal.SIGTERM, handler)  # which Ray has replaced by its own
-        nodes = fitting_nodes(request)
+        nodes = [node for node in living_nodes() if slots(node, settings)]
         if not nodes:
-            raise ClusterError(_too_much(request))
+            raise ConfigurationError(_too_much(settings))
         _check_nodes(nodes)
         yield
     except (OSError, RuntimeError, RayError) as error:
@@ -75,7 +71,7 @@ def joined(address: str | None, code: Path, request: Request) -> Iterator[None]:
         if ray.is_initialized():
             raise
         words = " ".join(str(error).split())
-        raise ClusterError(
+        raise ConfigurationError(
             f"hydra.launcher.address={address}: {words} (if the cluster asks for a token, set "
             "RAY_AUTH_TOKEN here)"
         ) from None
@@ -86,35 +82,27 @@ def joined(address: str | None, code: Path, request: Request) -> Iterator[None]:
 
 
 def _check_answers(address: str) -> None:
-    """Raise ClusterError if no Ray answers at `address`; `ray.init` would wait for minutes."""
-    match = re.fullmatch(r"([^:/]+|\[[0-9a-fA-F:]+\]):(\d{1,5})", str(address))
+    """Raise ConfigurationError if no Ray answers there; `ray.init` would wait for minutes."""
+    match = re.fullmatch(r"([^:/]+|\[[0-9a-fA-F:]+\]):(\d{1,5})", address)
     if match is None or int(match[2]) > 65535:
-        raise ClusterError(
+        raise ConfigurationError(
             f"hydra.launcher.address={address}: must be null, auto, or HOST:PORT of the cluster's "
             "head (the port is 6379 unless `ray start` was given another)"
         )
-    nobody = (
-        f"hydra.launcher.address={address}: no Ray answers there; is the cluster up "
-        "(`ray start --head` on its head, `ray status` there)?"
-    )
+    import grpc
+
     try:
         host = match[1].strip("[]")
         socket.create_connection((host, int(match[2])), timeout=CONNECT_TIMEOUT).close()
-    except OSError as error:
-        raise ClusterError(f"{nobody} ({error})") from None
-    if os.environ.get("RAY_USE_TLS") in (None, "", "0") and not _speaks_grpc(address):
-        raise ClusterError(f"{nobody} (something else does)")
-
-
-def _speaks_grpc(address: str) -> bool:
-    import grpc
-
-    with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
-        try:
-            grpc.channel_ready_future(channel).result(timeout=CONNECT_TIMEOUT)
-        except grpc.FutureTimeoutError:
-            return False
-    return True
+        if os.environ.get("RAY_USE_TLS") in (None, "", "0"):
+            no_proxy = [("grpc.enable_http_proxy", 0)]
+            with grpc.insecure_channel(address, options=no_proxy) as channel:
+                grpc.channel_ready_future(channel).result(timeout=CONNECT_TIMEOUT)
+    except (OSError, grpc.FutureTimeoutError) as error:
+        raise ConfigurationError(
+            f"hydra.launcher.address={address}: no Ray answers there; is the cluster up "
+            f"(`ray start --head` on its head, `ray status` there)? {error}".rstrip()
+        ) from None
 
 
 def living_nodes() -> list[dict[str, Any]]:
@@ -122,34 +110,24 @@ def living_nodes() -> list[dict[str, Any]]:
     return [node for node in ray.nodes() if node["Alive"]]
 
 
-def fitting_nodes(request: Request) -> list[dict[str, Any]]:
-    """Return Ray's description of each living node that has the resources for a job."""
-    return [node for node in living_nodes() if slots(node, request)]
-
-
-def slots(node: dict[str, Any], request: Request) -> int:
-    """Return how many jobs can run at the same time on a node.
-
-    Args:
-        node: Ray's description of the node.
-        request: The resources that each job takes.
-    """
+def slots(node: dict[str, Any], settings: RaySettings) -> int:
+    """Return how many jobs can run at the same time on a node, given Ray's description of it."""
     has = node["Resources"]
-    return min(int(has.get(name, 0) // amount) for name, amount in request.needs().items())
+    return min(int(has.get(name, 0) // amount) for name, amount in settings.needs.items())
 
 
-def _too_much(request: Request) -> str:
-    keys = {"CPU": "num_cpus", "GPU": "num_gpus", "memory": "memory_gb"}
+def _too_much(settings: RaySettings) -> str:
+    keys = {"CPU": ("num_cpus", 1), "GPU": ("num_gpus", 1), "memory": ("memory_gb", 1e9)}
 
     def spelled(amounts: dict[str, float]) -> str:
-        words = []
-        for name in request.needs():
-            amount = amounts.get(name, 0) / (1e9 if name == "memory" else 1)
-            words.append(f"{keys[name]}={amount:.4g}")
-        return ", ".join(words)
+        shown = []
+        for name in settings.needs:
+            key, unit = keys[name]
+            shown.append(f"{key}={amounts.get(name, 0) / unit:.4g}")
+        return ", ".join(shown)
 
     there = "\n  ".join(f"{_name(node)}: {spelled(node['Resources'])}" for node in living_nodes())
-    asked = spelled(request.needs())
+    asked = spelled(settings.needs)
     return f"no node of the cluster has what hydra.launcher asks for a job, {asked}:\n  {there}"
 
 
@@ -158,7 +136,7 @@ def _name(node: dict[str, Any]) -> str:
 
 
 def _check_nodes(nodes: list[dict[str, Any]]) -> None:
-    """Raise ClusterError if a node has other versions, lacks a package, or cannot start a task."""
+    """Raise ConfigurationError if a node has other versions or cannot start a task."""
     exact = ("python", "ray", *PACKAGES)
     packages = ("ray", *dict.fromkeys((*PACKAGES, *_required())))
     here = installed(packages)
@@ -180,7 +158,7 @@ def _check_nodes(nodes: list[dict[str, Any]]) -> None:
             found = [f"cannot start a task: {lines[-1].strip()}"]
         wrong += [f"{_name(node)}: {difference}" for difference in found]
     if wrong:
-        raise ClusterError(
+        raise ConfigurationError(
             "the cluster's nodes need the same versions as this machine "
             f"({sys.executable}), or results would not be comparable:\n  " + "\n  ".join(wrong)
         )

@@ -1,8 +1,4 @@
-"""What a Ray worker does on its node: run one job and send back its run directory.
-
-The job runs in its own process, in the same pool that the local launcher uses. The pool's server,
-which has made the slow imports, serves all jobs of the worker.
-"""
+"""What a Ray worker does on its node: run one job and send back its run directory."""
 
 import fcntl
 import os
@@ -30,7 +26,7 @@ class Assignment:
     Attributes:
         spec: The run, with the paths of the driver's machine.
         archive: The files that the run directory holds so far.
-        data: Name of the data folder (`DataFolder.name`); empty if the run needs no files.
+        data: Name of the data folder; empty if the run needs no files.
         checkpoint_seconds: Seconds until the directory of the unfinished run is sent again.
     """
 
@@ -54,35 +50,16 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Finished:
-    """Message that the job has ended.
+    """Message that the job has ended: the final run directory, and all that the job printed.
 
-    Attributes:
-        archive: The final run directory.
-        pid: As in `project.launchers.pool.JobEnd`.
-        exit_code: As in JobEnd.
-        timed_out: As in JobEnd.
-        log: Everything that the job printed.
+    `pid`, `exit_code` and `cause` are as in `project.launchers.pool.JobEnd`.
     """
 
     archive: RunArchive
     pid: int
     exit_code: int
-    timed_out: bool
+    cause: str | None
     log: bytes
-
-
-def make_pool(
-    task: tuple[str, str], timeout_minutes: float | None, preload: list[str]
-) -> ProcessPool:
-    """Return a pool that runs one job at a time and starts its slow imports at once.
-
-    Args:
-        task: Module and name of the function that carries out a job.
-        timeout_minutes: Time limit for each job; None: none.
-        preload: Modules that the jobs need.
-    """
-    # Each job imports Ray, because multiprocessing runs the main script of Ray's process in it.
-    return ProcessPool(task, 1, timeout_minutes, ["ray", *preload])
 
 
 def carry_out(
@@ -94,7 +71,7 @@ def carry_out(
     """Run a job and yield its messages; Begun is the first and Finished the last.
 
     Args:
-        pool: The pool of the worker, from `make_pool`.
+        pool: The pool of the worker.
         assignment: The job.
         fetch_data: Returns the contents of the data files, by path in the data folder; called only
             if this node lacks them.
@@ -108,24 +85,17 @@ def carry_out(
     yield Begun()
     spec = assignment.spec
     with _folder_of_run() as folder:
-        job = Job(0, (), "", _on_node(spec, folder, assignment.data, fetch_data))
+        data = str(place_data(assignment.data, fetch_data)) if assignment.data else None
+        # For a rerun, the driver has already moved the old run to the trash.
+        job = Job(0, (), "", replace(spec, outputs=folder, data_folder=data, rerun=False))
         job.directory.parent.mkdir(parents=True)
         unpack(assignment.archive, job.directory)
         for message in _watch(pool, job, assignment.checkpoint_seconds, asked_to_stop):
             if isinstance(message, Finished):
                 # Users read the log on the driver's machine, so it names the folder there.
                 log = message.log.replace(str(folder).encode(), str(spec.outputs).encode())
-                message = Finished(**vars(message) | {"log": log})
+                message = replace(message, log=log)
             yield message
-
-
-def _on_node(
-    spec: RunSpec, folder: Path, data: str, fetch_data: Callable[[], dict[str, bytes]]
-) -> RunSpec:
-    """Return the run with this node's folders; the configuration that it stores is unchanged."""
-    data_folder = str(place_data(data, fetch_data)) if data else None
-    # For a rerun, the driver has already moved the old run to the trash.
-    return replace(spec, outputs=folder, data_folder=data_folder, rerun=False)
 
 
 def _watch(
@@ -137,7 +107,7 @@ def _watch(
             if ended is not None:
                 log = ended.log.read_bytes() if ended.log.exists() else b""
                 archive = pack(job.directory)
-                yield Finished(archive, ended.pid, ended.exit_code, ended.timed_out, log)
+                yield Finished(archive, ended.pid, ended.exit_code, ended.cause, log)
             elif not pool.interrupted and asked_to_stop():
                 pool.stop()
             elif time.monotonic() > next_snapshot:
@@ -185,11 +155,8 @@ def place_data(name: str, fetch: Callable[[], dict[str, bytes]]) -> Path:
     All jobs on the node share it. It is written whole or not at all.
 
     Args:
-        name: The folder's name (`DataFolder.name`).
+        name: The folder's name.
         fetch: Returns the contents of its files, by path in the folder.
-
-    Raises:
-        OSError: The files cannot be written.
     """
     folder = _scratch() / f"data-{name}"
     if folder.exists():

@@ -1,36 +1,29 @@
 """The pool of jobs on a Ray cluster; runs in the driver, the process that the user started.
 
-Each worker on the cluster is an actor that takes one job after another, so that it makes the slow
-imports once. The driver sends a job with its run directory, and holds the run's lock until the job
-ends. The worker answers with a stream of messages (`project.launchers.ray.node`): snapshots of the
-run directory, and at last how the job ended. If a node is lost, the driver sends its job again,
-with the last snapshot that it received.
+The driver sends a job with its run directory, and holds the run's lock until the job ends. The
+worker answers with a stream of messages (`project.launchers.ray.node`).
 """
 
+import hashlib
+import json
 import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import ray
 from ray.exceptions import RayError, RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from project.config.errors import ConflictError
 from project.launchers.experiment import Experiment, Job, JobFailedError
-from project.launchers.pool import (
-    LOCKED_EXIT_CODE,
-    JobEnd,
-    Pool,
-    SweepInterrupted,
-    Waiting,
-)
-from project.launchers.ray.actors import kill, new_stop_event, new_worker
-from project.launchers.ray.cluster import fitting_nodes, slots
-from project.launchers.ray.data import SharedData
+from project.launchers.pool import LOCKED_EXIT_CODE, JobEnd, Pool, SweepInterrupted, Waiting
+from project.launchers.ray.actors import StopEvent, Worker, kill
+from project.launchers.ray.cluster import living_nodes, slots
 from project.launchers.ray.node import Assignment, Begun, Finished, Snapshot
-from project.launchers.ray.request import RaySettings
+from project.launchers.ray.settings import RaySettings
 from project.runs.archive import ArchivedFile, CorruptArchiveError, RunArchive, pack, unpack
 from project.runs.directory import config_text, move_to_trash
 from project.runs.lock import locked, log_path
@@ -45,7 +38,7 @@ class _InFlight:
     """A job that has been sent; the driver holds the lock of its run."""
 
     job: Job
-    lock: ExitStack
+    lock: ExitStack = field(default_factory=ExitStack)
     worker: Any = None
     messages: Any = None
     begun: bool = False
@@ -55,11 +48,10 @@ class _InFlight:
 class RayPool(Pool):
     """Pool that sends jobs to Ray workers, fetches their directories, and yields each as it ends.
 
-    Build it inside `project.launchers.ray.cluster.joined`, which connects this process to the
-    cluster.
+    Build it inside `project.launchers.ray.cluster.joined`.
 
     Args:
-        settings: The settings of the pool.
+        settings: The keys of the launcher.
         experiment: The command whose jobs they are.
         jobs: The number of jobs; no more workers are started.
 
@@ -70,25 +62,23 @@ class RayPool(Pool):
     def __init__(self, settings: RaySettings, experiment: Experiment, jobs: int) -> None:
         super().__init__()
         self._settings = settings
+        self._experiment = experiment
         self._in_flight: list[_InFlight] = []
-        self._data = SharedData(experiment)
-        self._moved_aside: set[int] = set()
+        self._data: dict[str, tuple[str, Any]] = {}
         self.slots = 0  # on the present nodes
         self._last_look = self._last_seen = -math.inf
         self._look_at_nodes()
-        self._stop = new_stop_event()
+        # On this machine: on another node, the loss of that node would look like a stop.
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        event: Any = ray.remote(StopEvent)
+        self._stop = event.options(
+            num_cpus=0, max_concurrency=100_000, scheduling_strategy=here
+        ).remote()
         # Workers make the slow imports in parallel with the caller's further work.
         self._idle: list[Any] = [self._new_worker() for _ in range(min(jobs, self.slots))]
 
     def run(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[JobEnd]:
-        """Carry out the jobs and yield a JobEnd whenever one ends, as `Pool.run` specifies.
-
-        Raises:
-            JobFailedError: The cluster has had no node for a job for NODE_TIMEOUT seconds.
-            SweepInterrupted: After a signal.
-            ConflictError: As `pack`, when a job is sent again.
-            Exception: What `Experiment.files_to_send` raises.
-        """
+        """Carry out the jobs and yield a JobEnd whenever one ends, as `Pool.run` specifies."""
         waiting = Waiting(jobs)
         told = 0
         with self.stopped_by_signals():
@@ -96,8 +86,11 @@ class RayPool(Pool):
                 while (waiting and self.starting) or self._in_flight:
                     self._look_at_nodes()
                     self._use_idle_workers()
-                    while self._may_send() and (job := waiting.take()) is not None:
-                        yield from self._send_first(job, waiting)
+                    while self.starting and len(self._in_flight) < self.slots:
+                        if (job := waiting.take()) is None:
+                            break
+                        if (end := self._send_first(job, waiting)) is not None:
+                            yield end
                     if not waiting:
                         self._dismiss_idle_workers()
                     yield from self._listen(started)
@@ -120,17 +113,17 @@ class RayPool(Pool):
                 kill(flight.worker)
 
     def _new_worker(self) -> Any:
-        return new_worker(self._settings, self._stop)
-
-    def _may_send(self) -> bool:
-        return self.starting and len(self._in_flight) < self.slots
+        """Start a worker, which begins once a node has the resources free."""
+        settings = self._settings
+        worker: Any = ray.remote(Worker)
+        return worker.options(
+            num_cpus=settings.num_cpus,
+            num_gpus=settings.num_gpus,
+            memory=settings.needs.get("memory"),
+        ).remote(self._experiment.task, settings, self._stop)
 
     def _use_idle_workers(self) -> None:
-        """Send jobs whose worker has no node yet to idle workers, which have one.
-
-        After a node was lost, an idle worker and the job's own worker would otherwise wait for each
-        other.
-        """
+        """Send jobs whose worker has no node yet to idle workers; else both would wait forever."""
         for flight in self._in_flight:
             if self._idle and self.starting and not flight.begun:
                 kill(flight.worker)
@@ -142,17 +135,12 @@ class RayPool(Pool):
             kill(self._idle.pop())
 
     def _look_at_nodes(self) -> None:
-        """Count the slots on the nodes that there are now, at most once every POLL_SECONDS.
-
-        Raises:
-            JobFailedError: No node could take a job for NODE_TIMEOUT seconds.
-        """
+        """Count the slots on the nodes that there are now, at most once every POLL_SECONDS."""
         now = time.monotonic()
         if now - self._last_look < POLL_SECONDS:
             return
         self._last_look = now
-        request = self._settings.request
-        self.slots = sum(slots(node, request) for node in fitting_nodes(request))
+        self.slots = sum(slots(node, self._settings) for node in living_nodes())
         if self.slots:
             self._last_seen = now
         elif now - self._last_seen > NODE_TIMEOUT:
@@ -161,56 +149,55 @@ class RayPool(Pool):
                 "command again for the remaining jobs"
             )
 
-    def _send_first(self, job: Job, waiting: Waiting) -> Iterator[JobEnd]:
-        """Lock a run and send its job; if it cannot or need not be sent, yield its end instead."""
+    def _send_first(self, job: Job, waiting: Waiting) -> JobEnd | None:
+        """Lock a run and send its job; if it cannot or need not be sent, return its end instead."""
         log = log_path(job.directory)
-        lock = ExitStack()
-        try:
-            lock.enter_context(locked(job.directory))
-        except RunLockedError:
-            waiting.put_back(job)
-            yield JobEnd(job, 0, LOCKED_EXIT_CODE, False, log, 0)
-            return
-        flight = _InFlight(job, lock)
-        try:
-            if not job.spec.rerun and completed_record(job.directory) is not None:
-                lock.close()  # completed by another process since the grid was composed
-                yield JobEnd(job, 0, 0, False, log, 0)
-                return
-            self._send(flight)
-        except (ConflictError, CorruptRunError) as error:
-            lock.close()
-            yield JobEnd(job, 0, error.exit_code, False, log, 0, cause=str(error))
-        except BaseException:
-            lock.close()
-            raise
-        else:
-            self._in_flight.append(flight)
+        with ExitStack() as lock:
+            try:
+                lock.enter_context(locked(job.directory))
+                if job.spec.rerun and job.directory.exists():
+                    move_to_trash(job.directory, job.spec.outputs)
+                elif completed_record(job.directory) is not None:
+                    return JobEnd(job, log, 0)  # completed by another process meanwhile
+                flight = _InFlight(job)
+                self._send(flight)
+            except RunLockedError:
+                waiting.put_back(job)
+                return JobEnd(job, log, LOCKED_EXIT_CODE)
+            except (ConflictError, CorruptRunError) as error:
+                return JobEnd(job, log, error.exit_code, cause=str(error))
+            flight.lock = lock.pop_all()
+        self._in_flight.append(flight)
+        return None
 
     def _send(self, flight: _InFlight) -> None:
         job = flight.job
-        data = self._data.of(job)
-        assignment = Assignment(
-            spec=job.spec,
-            archive=self._pack(job),
-            data=data.name,
-            checkpoint_seconds=self._settings.checkpoint_seconds,
-        )
+        name, reference = self._data_of(job)
+        seconds = self._settings.checkpoint_seconds
+        assignment = Assignment(job.spec, self._pack(job), name, seconds)
         flight.worker = self._idle.pop() if self._idle else self._new_worker()
         flight.begun = False
         flight.messages = flight.worker.carry_out.options(num_returns="streaming").remote(
-            assignment, [data.reference]
+            assignment, [reference]
         )
 
-    def _pack(self, job: Job) -> RunArchive:
-        """Return the run directory as an archive that also holds config.yaml.
+    def _data_of(self, job: Job) -> tuple[str, Any]:
+        """Return a name for the data files that a job needs, and Ray's reference to them.
 
-        For a rerun, the first call moves the old directory to the trash.
+        The name is a hash of the files' names and contents; empty if there are none. Most jobs of a
+        sweep share their files, which are put into Ray once.
         """
-        if job.spec.rerun and job.number not in self._moved_aside:
-            self._moved_aside.add(job.number)
-            if job.directory.exists():
-                move_to_trash(job.directory, job.spec.outputs)
+        config = job.spec.config
+        key = json.dumps([config["paths"].get("data", ""), config.get("data")], sort_keys=True)
+        if key not in self._data:
+            files = self._experiment.files_to_send(job.spec)
+            sums = (f"{name} {hashlib.sha256(files[name]).hexdigest()}\n" for name in sorted(files))
+            digest = hashlib.sha256("".join(sums).encode()).hexdigest()[:16]
+            self._data[key] = (digest if files else "", ray.put(files))
+        return self._data[key]
+
+    def _pack(self, job: Job) -> RunArchive:
+        """Return the run directory as an archive that also holds config.yaml."""
         archive = pack(job.directory) if job.directory.exists() else {}
         config = config_text(job.spec.config).encode()
         return {"config.yaml": ArchivedFile.of(config)} | archive
@@ -227,66 +214,65 @@ class RayPool(Pool):
             try:
                 message: Any = ray.get(next(flight.messages))
             except (RayError, StopIteration) as error:
-                yield from self._without_message(flight, error)
-                continue
-            if isinstance(message, Begun):
-                flight.begun = True
-                started(flight.job)
+                end = self._without_message(flight, error)
             else:
-                yield from self._receive(flight, message)
+                end = self._receive(flight, message, started)
+            if end is not None:
+                yield end
 
-    def _receive(self, flight: _InFlight, message: Snapshot | Finished) -> Iterator[JobEnd]:
+    def _receive(
+        self,
+        flight: _InFlight,
+        message: Begun | Snapshot | Finished,
+        started: Callable[[Job], None],
+    ) -> JobEnd | None:
+        if isinstance(message, Begun):
+            flight.begun = True
+            started(flight.job)
+            return None
         directory = flight.job.directory
         try:
             if RECORD in message.archive:
                 unpack(message.archive, directory)
         except CorruptArchiveError as error:
-            yield from self._lost(flight, str(error))
-            return
-        if isinstance(message, Finished):
-            log = log_path(directory)
-            with open(log, "ab") as file:
-                log_start = file.tell()
-                file.write(message.log)
-            self._back(flight)
-            self._idle.append(flight.worker)
-            yield JobEnd(
-                flight.job, message.pid, message.exit_code, message.timed_out, log, log_start
-            )
+            return self._lost(flight, str(error))
+        if isinstance(message, Snapshot):
+            return None
+        log = log_path(directory)
+        with open(log, "ab") as file:
+            log_start = file.tell()
+            file.write(message.log)
+        self._back(flight)
+        self._idle.append(flight.worker)
+        return JobEnd(flight.job, log, message.exit_code, message.pid, log_start, message.cause)
 
-    def _without_message(self, flight: _InFlight, error: Exception) -> Iterator[JobEnd]:
+    def _without_message(self, flight: _InFlight, error: Exception) -> JobEnd | None:
         """Handle a stream that ended early: sweep stopped, worker failed, or node lost."""
         if self.interrupted and not flight.begun:
             self._back(flight)
-        elif isinstance(error, RayTaskError):
+            return None
+        if isinstance(error, RayTaskError):
             self._back(flight)
             self._idle.append(flight.worker)
             words = " ".join(str(error.cause).split())
             cause = f"on its node: {type(error.cause).__name__}: {words}"
-            yield JobEnd(flight.job, 0, 1, False, log_path(flight.job.directory), 0, cause=cause)
-        else:
-            yield from self._lost(flight, _in_short(error))
+            return JobEnd(flight.job, log_path(flight.job.directory), 1, cause=cause)
+        if isinstance(error, StopIteration):
+            return self._lost(flight, "its worker was asked to stop, and not from here")
+        return self._lost(flight, f"{type(error).__name__}: {str(error).strip()}".splitlines()[0])
 
-    def _lost(self, flight: _InFlight, why: str) -> Iterator[JobEnd]:
-        """Send a lost job again; after `retries` losses or a signal, yield it as failed instead."""
+    def _lost(self, flight: _InFlight, why: str) -> JobEnd:
+        """Send a lost job again; after `retries` losses or a signal, let it fail instead."""
         job, log = flight.job, log_path(flight.job.directory)
         kill(flight.worker)  # it may still run, although it cannot be reached
         flight.losses += 1
         if flight.losses > self._settings.retries or self.interrupted:
             self._back(flight)
             cause = f"lost {flight.losses} times (hydra.launcher.retries), at last: {why}"
-            yield JobEnd(job, 0, 1, False, log, 0, cause=cause)
-        else:
-            self._send(flight)
-            yield JobEnd(job, 0, 1, False, log, 0, cause=f"lost ({why})", lost=True)
+            return JobEnd(job, log, 1, cause=cause)
+        self._send(flight)
+        return JobEnd(job, log, 1, cause=f"lost ({why})", lost=True)
 
     def _back(self, flight: _InFlight) -> None:
         self._in_flight.remove(flight)
         flight.lock.close()
-
-
-def _in_short(error: Exception) -> str:
-    if isinstance(error, StopIteration):
-        return "its worker was asked to stop, and not from here"
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -26,7 +26,6 @@ def differences(
     Args:
         there: The versions on the node, by package; None for a missing one.
         here: The versions on this machine; the node must have the same packages.
-            None for a missing one.
         exact: The packages that must also have the same version.
     """
     found = []

@@ -1,8 +1,6 @@
 """What runs on a Slurm node: one job, which stops when Slurm asks it to, and is queued again.
 
-submitit's own signal handler would end the process at any point. Here the signal asks the run to
-stop at its next batch boundary, and only then does submitit queue the job again. The run resumes
-from its checkpoint, with bit-identical results.
+submitit's own signal handler would end the process at any point, not at a batch boundary.
 """
 
 import faulthandler
@@ -10,14 +8,13 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 from submitit.core.job_environment import JobEnvironment
 from submitit.helpers import Checkpointable
 
-from project.launchers.job import perform
+from project.launchers.pool import perform
 from project.runs.spec import RunSpec
 
 # Announce preemption or the time limit: submitit sends SIGUSR2, sites send SIGUSR1 or SIGTERM.
@@ -28,62 +25,36 @@ CANCELLED = "cancelled"
 
 
 class StoppedError(BaseException):
-    """A signal stopped the job at a moment when it was not training.
+    """SIGTERM stopped the job at a moment when it was not training."""
 
-    Args:
-        number: The signal; `exit_code` is 128 plus this number.
-    """
-
-    def __init__(self, number: int) -> None:
-        super().__init__(f"stopped by {signal.Signals(number).name}")
-        self.exit_code = 128 + number
-
-
-@dataclass(frozen=True)
-class JobResult:
-    """Result that a job returns through submitit.
-
-    Attributes:
-        pid: The process id.
-        exit_code: The exit code; 0 if the run was completed.
-    """
-
-    pid: int
-    exit_code: int
+    exit_code = 128 + signal.SIGTERM
 
 
 class RunJob(Checkpointable):
-    """Function object that submitit calls on the node to carry out one job.
+    """Function object that submitit calls, with the same arguments if the job is queued again."""
 
-    If the job is queued again, submitit calls it with the same arguments; all state is in the run
-    directory.
-    """
-
-    def __call__(self, task: tuple[str, str], spec: RunSpec) -> JobResult:
-        """Carry out one run as a job of Slurm.
+    def __call__(self, task: tuple[str, str], spec: RunSpec) -> tuple[int, int]:
+        """Carry out one run as `perform` does, and return the process id and the exit code.
 
         If a signal stopped the run and the job is not cancelled, the job is queued again and the
         call does not return.
-
-        Args:
-            task: Module and name of the function to call with `spec`.
-            spec: The run.
         """
         faulthandler.enable()  # a crash leaves a line in the log
         sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-        queue_again = signal.getsignal(signal.Signals[f"SIG{JobEnvironment.USR_SIG}"])
+        submitits = signal.Signals[f"SIG{JobEnvironment.USR_SIG}"]
+        queue_again = signal.getsignal(submitits)
         signal.signal(signal.SIGTERM, _stop_now)
         for number in USER_SIGNALS:
             signal.signal(number, _pass_on)
         code = perform(task, spec)
         if code == 128 + signal.SIGTERM and not _cancelled():
             assert callable(queue_again)
-            queue_again(signal.Signals[f"SIG{JobEnvironment.USR_SIG}"], None)  # does not return
-        return JobResult(os.getpid(), code)
+            queue_again(submitits, None)  # does not return
+        return os.getpid(), code
 
 
 def _stop_now(number: int, frame: FrameType | None) -> None:
-    raise StoppedError(number)
+    raise StoppedError("stopped by SIGTERM")
 
 
 def _pass_on(number: int, frame: FrameType | None) -> None:
@@ -95,19 +66,18 @@ def _pass_on(number: int, frame: FrameType | None) -> None:
 def _cancelled() -> bool:
     """Return whether the job must not queue itself again.
 
-    That is so if the launcher or `scancel` cancelled it, or if Slurm queues it again by itself:
-    then squeue no longer shows the job as RUNNING. `scancel` sends SIGTERM like a preemption, and
-    a job that then queued itself again could not be cancelled.
+    That is so if it is being cancelled (`scancel` sends SIGTERM like a preemption), or if Slurm
+    itself queues it again: then squeue no longer shows the job as RUNNING.
     """
     if (Path(os.environ["SUBMITIT_FOLDER"]) / CANCELLED).exists():
         return True
     job = os.environ.get("SLURM_JOB_ID")
     if job is None:  # submitit's local executor
         return False
-    asked = subprocess.run(
-        ["squeue", "--noheader", "--format=%T", f"--jobs={job}"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    return asked.stdout.strip() not in ("RUNNING", "")
+    return squeue("--format=%T", f"--jobs={job}").stdout.strip() not in ("RUNNING", "")
+
+
+def squeue(*options: str) -> subprocess.CompletedProcess[str]:
+    """Ask Slurm about its jobs."""
+    command = ["squeue", "--noheader", *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)

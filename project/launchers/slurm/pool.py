@@ -15,10 +15,11 @@ from submitit import AutoExecutor
 from submitit import Job as Submission
 from submitit.core.utils import FailedSubmissionError
 
+from project.config.errors import ConfigurationError
 from project.launchers.experiment import Job
 from project.launchers.pool import JobEnd, Pool, Waiting
-from project.launchers.slurm.job import CANCELLED, JobResult, RunJob
-from project.launchers.slurm.settings import SlurmSettings, SubmissionError
+from project.launchers.slurm.job import CANCELLED, RunJob, squeue
+from project.launchers.slurm.settings import SlurmSettings
 from project.runs.provenance import available_cores
 
 POLL_SECONDS = 0.2  # between looks for results
@@ -29,7 +30,7 @@ SUBMITITS_PARALLELISM = 256
 @dataclass
 class _Submitted:
     job: Job
-    submission: "Submission[JobResult]"
+    submission: "Submission[tuple[int, int]]"
     begun: bool = False
 
 
@@ -40,21 +41,16 @@ class SubmititPool(Pool):
     machine only as many as may run at a time.
 
     Args:
-        settings: The settings of the pool.
-        folder: Where submitit's files go, in a subfolder for this sweep; `close` removes them,
-            except the logs of failed jobs.
-
-    Raises:
-        SubmissionError: submitit does not accept the settings.
+        settings: The keys of the launcher.
+        task: Module and name of the function that carries out a job.
+        folder: Where submitit's files go; `close` removes them, except the logs of failed jobs.
     """
 
-    def __init__(self, settings: SlurmSettings, folder: Path) -> None:
+    def __init__(self, settings: SlurmSettings, task: tuple[str, str], folder: Path) -> None:
         super().__init__()
         self._here = settings.here
-        cluster = "local" if self._here else "slurm"
-        max_num_timeout = settings.max_num_timeout
         self._array_size = settings.array_size
-        self._task = settings.task
+        self._task = task
         most = available_cores() if self._here else SUBMITITS_PARALLELISM
         self.slots = settings.array_parallelism or most
         self._submitted: list[_Submitted] = []
@@ -64,25 +60,17 @@ class SubmititPool(Pool):
         folder.mkdir(parents=True, exist_ok=True)
         began = time.strftime("%Y-%m-%d_%H-%M-%S_")
         self.folder = Path(tempfile.mkdtemp(prefix=began, dir=folder))
-        try:
-            self._executor = AutoExecutor(
-                self.folder, cluster=cluster, **{f"{cluster}_max_num_timeout": max_num_timeout}
-            )
-            self._executor.update_parameters(**settings.parameters)
-        except (AssertionError, TypeError, ValueError) as error:
-            self.folder.rmdir()
-            raise SubmissionError(f"hydra.launcher: {error}") from None
+        retries = {f"{settings.cluster}_max_num_timeout": settings.max_num_timeout}
+        self._executor = AutoExecutor(self.folder, cluster=settings.cluster, **retries)
+        self._executor.update_parameters(**settings.parameters)
 
     def close(self) -> None:
-        """Cancel the jobs that have not ended, and remove submitit's files.
-
-        The logs of failed jobs stay.
-        """
+        """Cancel the jobs that have not ended, and remove submitit's files but logs of failures."""
         self._cancel_all()
         for left in self.folder.iterdir():
             if not left.name.endswith("_log.out"):  # scripts, and jobs that never began
                 left.unlink(missing_ok=True)
-        with suppress(OSError):  # logs of jobs that failed
+        with suppress(OSError):  # not empty
             self.folder.rmdir()
             self.folder.parent.rmdir()
 
@@ -91,24 +79,18 @@ class SubmititPool(Pool):
 
         A first signal cancels the jobs and waits until they have stopped; a second one stops
         waiting. Once `starting` is False, the jobs that Slurm has not begun are cancelled.
-
-        Raises:
-            SubmissionError: sbatch does not accept the jobs.
-            SweepInterrupted: After a signal.
         """
         waiting = Waiting(jobs)
-        cancelled = False
         with self.stopped_by_signals():
             while (waiting and self.starting) or self._submitted:
-                self._submit(self._next(waiting))
+                self._submit(waiting)
                 time.sleep(POLL_SECONDS)
                 self._ask_slurm()
                 for each in self._submitted:
                     if not each.begun and each.submission.paths.stdout.exists():
                         each.begun = True
                         started(each.job)
-                if not self.starting and not cancelled:
-                    cancelled = True
+                if not self.starting:
                     self._take_back()
                 if len(self._signals) > 1:
                     break
@@ -117,19 +99,15 @@ class SubmititPool(Pool):
                         waiting.put_back(ended.job)
                     yield ended
 
-    def _next(self, waiting: Waiting) -> list[Job]:
-        """Take the jobs that can be submitted now from the waiting ones."""
+    def _submit(self, waiting: Waiting) -> None:
+        """Submit those of the waiting jobs that can be submitted now."""
         most = self.slots - len(self._submitted) if self._here else self._array_size
-        taken: list[Job] = []
-        while self.starting and len(taken) < most and (job := waiting.take()) is not None:
-            taken.append(job)
-        return taken
-
-    def _submit(self, jobs: Sequence[Job]) -> None:
+        jobs: list[Job] = []
+        while self.starting and len(jobs) < most and (job := waiting.take()) is not None:
+            job.directory.parent.mkdir(parents=True, exist_ok=True)
+            jobs.append(job)
         if not jobs:
             return
-        for job in jobs:
-            job.directory.parent.mkdir(parents=True, exist_ok=True)
         tasks, specs = [self._task] * len(jobs), [job.spec for job in jobs]
         # Local processes inherit the blocked SIGINT: a terminal's Ctrl-C reaches only the launcher.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -137,17 +115,13 @@ class SubmititPool(Pool):
             submissions = self._executor.map_array(RunJob(), tasks, specs)
         except FailedSubmissionError as error:
             lines = [line for line in str(error).splitlines() if line.strip()]
-            raise SubmissionError(f"sbatch refused the jobs: {lines[-1]}") from None
+            raise ConfigurationError(f"sbatch refused the jobs: {lines[-1]}") from None
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        pairs = zip(jobs, submissions, strict=True)
-        self._submitted += [_Submitted(job, submission) for job, submission in pairs]
+        self._submitted += map(_Submitted, jobs, submissions)
 
     def _ask_slurm(self) -> None:
-        """Ask Slurm which jobs it still knows, with one command every STATE_SECONDS.
-
-        submitit would use sacct, which needs a database that not every site has.
-        """
+        """Ask Slurm which jobs it still knows; submitit would use sacct, which some sites lack."""
         pause = 2.0 if self._signals else STATE_SECONDS
         if self._here or not self._submitted or time.monotonic() - self._asked_slurm < pause:
             return
@@ -155,12 +129,7 @@ class SubmititPool(Pool):
         names = {each.submission.job_id for each in self._submitted}
         arrays = ",".join(sorted({name.split("_")[0] for name in names}))
         try:
-            asked = subprocess.run(
-                ["squeue", "--noheader", "--array", "--format=%i", f"--jobs={arrays}"],
-                capture_output=True,
-                text=True,
-                timeout=60,
-            )
+            asked = squeue("--array", "--format=%i", f"--jobs={arrays}")
         except subprocess.TimeoutExpired:
             return
         if asked.returncode and "Invalid job id" not in asked.stderr:
@@ -169,7 +138,7 @@ class SubmititPool(Pool):
         # The file system may show the result of a job that has just ended only later.
         self._over_for_slurm, self._gone = gone & self._gone, gone
 
-    def _over(self, submission: "Submission[JobResult]") -> bool:
+    def _over(self, submission: "Submission[tuple[int, int]]") -> bool:
         if self._here:
             return submission.done()
         return submission.paths.result_pickle.exists() or submission.job_id in self._over_for_slurm
@@ -177,26 +146,15 @@ class SubmititPool(Pool):
     def _collect(self) -> Iterator[JobEnd]:
         for each in [each for each in self._submitted if self._over(each.submission)]:
             self._submitted.remove(each)
-            ended = self._ended(each)
+            ended = _end(each)
             paths = each.submission.paths
             for path in (paths.submitted_pickle, paths.result_pickle):
                 path.unlink(missing_ok=True)
             yield ended
 
-    def _ended(self, each: _Submitted) -> JobEnd:
-        paths = each.submission.paths
-        log = paths.stdout
-        try:
-            outcome, result = pickle.loads(paths.result_pickle.read_bytes())
-        except FileNotFoundError:  # killed, out of memory, out of time; or not seen from here
-            return JobEnd(each.job, 0, 0, False, log, 0, f"left no result: {_last_line(log)}")
-        if outcome == "error":
-            return JobEnd(each.job, 0, 1, False, log, 0, result.strip().splitlines()[-1])
-        return JobEnd(each.job, result.pid, result.exit_code, False, log, 0, _last_line(log))
-
     def _take_back(self) -> None:
         """Cancel the jobs that have not begun; after a signal, cancel all jobs."""
-        if self._signals:
+        if self._signals and not (self.folder / CANCELLED).exists():
             self._cancel_all()
         if not self._here:
             pending = [each for each in self._submitted if not each.begun]
@@ -217,6 +175,19 @@ class SubmititPool(Pool):
                 os.kill(int(each.submission.job_id), signal.SIGTERM)
 
 
+def _end(each: _Submitted) -> JobEnd:
+    paths = each.submission.paths
+    log = paths.stdout
+    try:
+        outcome, result = pickle.loads(paths.result_pickle.read_bytes())
+    except FileNotFoundError:  # killed, out of memory, out of time; or not seen from here
+        return JobEnd(each.job, log, 0, cause=f"left no result: {_last_line(log)}")
+    if outcome == "error":
+        return JobEnd(each.job, log, 1, cause=result.strip().splitlines()[-1])
+    pid, exit_code = result
+    return JobEnd(each.job, log, exit_code, pid, cause=_last_line(log))
+
+
 def _scancel(submitted: Sequence[_Submitted]) -> None:
     if submitted:
         names = [each.submission.job_id for each in submitted]
@@ -224,10 +195,7 @@ def _scancel(submitted: Sequence[_Submitted]) -> None:
 
 
 def _last_line(log: Path) -> str:
-    """Return the line in which a job's log names a crash, else the last line that the job printed.
-
-    Lines that submitit printed do not count.
-    """
+    """Return the line of a job's log that names a crash, else the last line not by submitit."""
     try:
         lines = log.read_text(errors="replace").split("\n")
     except FileNotFoundError:

@@ -1,32 +1,56 @@
-"""Settings of a sweep on Slurm, and the error for jobs that cannot be submitted."""
+"""The keys of `hydra/launcher=slurm` and `submitit_local`."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+from pydantic import ConfigDict, NonNegativeInt, PositiveFloat, PositiveInt
 
-class SubmissionError(Exception):
-    """The jobs cannot be submitted from this machine, or not with these settings."""
-
-    exit_code = 2
+from project.launchers.settings import LauncherSettings
 
 
-@dataclass(frozen=True)
-class SlurmSettings:
-    """Settings of a pool that submits jobs through submitit.
+class SlurmSettings(LauncherSettings):
+    """The keys of `hydra/launcher=slurm`, as its file in `conf/` explains them."""
 
-    Attributes:
-        here: Whether the jobs are processes on this machine rather than jobs of Slurm.
-        task: Module and name of the function that carries out a job.
-        array_parallelism: How many jobs run at a time. None: the number of cores on this machine,
-            submitit's limit of 256 on Slurm.
-        array_size: The longest job array that the site allows.
-        max_num_timeout: How often a job that reached its time limit is queued again.
-        parameters: Parameters of submitit's executor, by name.
-    """
+    model_config = ConfigDict(coerce_numbers_to_str=True)
 
-    here: bool
-    task: tuple[str, str]
-    array_parallelism: int | None
-    array_size: int
-    max_num_timeout: int
-    parameters: dict[str, Any]
+    cluster: Literal["slurm", "local"]
+    partition: str | None
+    account: str | None
+    qos: str | None
+    constraint: str | None
+    timeout_minutes: PositiveInt
+    cpus_per_task: PositiveInt | None
+    gpus_per_node: NonNegativeInt | None
+    mem_gb: PositiveFloat | None
+    setup: list[str] | None
+    additional_parameters: dict[str, Any] | None
+    array_parallelism: PositiveInt | None
+    array_size: PositiveInt
+    max_num_timeout: NonNegativeInt
+    signal_delay_s: NonNegativeInt
+
+    @property
+    def here(self) -> bool:
+        """Whether the jobs are processes on this machine rather than jobs of Slurm."""
+        return self.cluster == "local"
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of submitit's executor, by name."""
+        asked = {
+            "name": "ablation",
+            "timeout_min": self.timeout_minutes,
+            "cpus_per_task": self.cpus_per_task,
+            "gpus_per_node": self.gpus_per_node,
+            "mem_gb": self.mem_gb,
+            "stderr_to_stdout": True,
+            "slurm_signal_delay_s": self.signal_delay_s,
+            "slurm_setup": self.setup or None,
+            "slurm_partition": self.partition,
+            "slurm_account": self.account,
+            "slurm_qos": self.qos,
+            "slurm_constraint": self.constraint,
+            "slurm_array_parallelism": self.array_parallelism,
+            # Slurm queues a job again if its node fails.
+            "slurm_additional_parameters": {"requeue": True} | (self.additional_parameters or {}),
+        }
+        return {key: value for key, value in asked.items() if value is not None}

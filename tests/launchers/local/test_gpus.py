@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from project.launchers.local.gpus import gpus_of_a_job, shares, visible_gpus
-from project.launchers.local.launcher import LocalLauncher
+from project.launchers.local.launcher import LocalLauncher, LocalSettings
 from project.launchers.local.processes import ProcessPool
 from project.runs.provenance import available_cores
 from tests.launchers.odd_jobs import PRELOAD, TASK, odd_job
@@ -24,9 +24,10 @@ from tests.launchers.odd_jobs import PRELOAD, TASK, odd_job
     ],
 )
 def test_the_gpus_are_those_that_the_environment_leaves_visible(
-    variable: str, names: list[str]
+    monkeypatch: pytest.MonkeyPatch, variable: str, names: list[str]
 ) -> None:
-    assert visible_gpus({"CUDA_VISIBLE_DEVICES": variable}) == names
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", variable)
+    assert visible_gpus() == names
 
 
 @pytest.mark.parametrize(
@@ -39,12 +40,14 @@ def test_without_the_variable_the_driver_is_asked(
     command.write_text(f"#!/bin/sh\n{script}\n")
     command.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    assert visible_gpus({}) == names
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert visible_gpus() == names
 
 
 def test_without_a_driver_there_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert visible_gpus({}) == []
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert visible_gpus() == []
 
 
 def test_a_job_needs_as_many_gpus_as_devices_and_none_on_a_cpu() -> None:
@@ -73,7 +76,10 @@ def launcher(n_jobs: int | None) -> LocalLauncher:
     class Odd:
         task = TASK
 
-    made = LocalLauncher(n_jobs, timeout_minutes=None, max_failures=None, preload=PRELOAD)
+    made = LocalLauncher()
+    made.settings = LocalSettings(
+        n_jobs=n_jobs, timeout_minutes=None, max_failures=None, preload=PRELOAD
+    )
     made.experiment = Odd()  # type: ignore[misc, assignment]
     return made
 

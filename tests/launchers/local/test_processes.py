@@ -118,12 +118,15 @@ def test_a_check_is_made_where_the_jobs_are_and_raises_what_it_raises(tmp_path: 
     assert "in leave_pid" in refused.value.__notes__[0]
 
 
+WITHOUT_RESULT = "the process that tried a batch of each variant ended without a result"
+
+
 @pytest.mark.parametrize(
     ("then", "exit_code", "message"),
     [
         ("raise what cannot be sent", 3, "UnsendableError: a mistake"),
-        ("exit", 1, "the process that tried a batch of each variant ended with exit code 0 "),
-        ("kill", 1, "the process that tried a batch of each variant was killed by SIGKILL "),
+        ("exit", 1, f"{WITHOUT_RESULT} (exit code 0)"),
+        ("kill", 1, f"{WITHOUT_RESULT} (killed by SIGKILL)"),
     ],
 )
 def test_a_check_that_ends_its_process_is_an_error_and_no_more(

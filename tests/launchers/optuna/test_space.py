@@ -2,16 +2,19 @@
 
 import re
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from project.launchers.optuna.settings import NoOptunaError, SearchSettings, require_optuna
-from project.launchers.optuna.space import SpaceError, probes, quoted, split
+from project.config.compose import quote
+from project.config.errors import ConfigurationError
+from project.launchers.optuna.settings import SearchSettings
+from project.launchers.optuna.space import probes, split
+from project.launchers.settings import read_settings, require
 from tests.commands import ROOT
 
 
@@ -22,14 +25,13 @@ def overrides(*words: str) -> Any:
 def test_the_space_is_what_hydras_grammar_says() -> None:
     search = split(
         overrides(
-            "model=basic",
             "++data.size=1",
             "a=interval(1.0,2.0)",
             "++b.c=tag(log,interval(0.1,10))",
             "c=int(interval(1,9))",
             "d=range(1,7,2)",
             "+e=x,[1,2]",
-            "model=resnet",  # what is said last holds
+            "model=resnet",
         )
     )
     assert search.words == ["++data.size=1", "model=resnet"]
@@ -61,7 +63,7 @@ def test_the_space_is_what_hydras_grammar_says() -> None:
     ],
 )
 def test_what_is_no_search_is_refused(words: tuple[str, ...], message: str) -> None:
-    with pytest.raises(SpaceError, match=re.escape(message)):
+    with pytest.raises(ConfigurationError, match=re.escape(message)):
         split(overrides(*words))
 
 
@@ -82,23 +84,27 @@ def test_a_question_is_tried_out_at_every_choice_and_in_the_middle_of_ranges() -
     "path", ["/tmp/ü", "/tmp/a=b", "/it's \"a\\", "two\nlines", "$HOME {x} [1],%?"]
 )
 def test_a_folder_of_any_name_is_a_word_of_hydras(path: str) -> None:
-    (override,) = overrides(f"paths.outputs={quoted(Path(path))}")
+    (override,) = overrides(f"paths.outputs={quote(path)}")
     assert override.value() == path
 
 
 def settings(**changes: Any) -> SearchSettings:
     values = yaml.safe_load((ROOT / "conf/hydra/sweeper/optuna.yaml").read_text())
-    keys = SearchSettings.__dataclass_fields__
-    values |= {"objective": "val/error", "direction": "min"} | changes
-    return SearchSettings(**{key: values[key] for key in keys})
+    config = OmegaConf.create(values | changes)
+    return read_settings(SearchSettings, config, "hydra.sweeper.")
 
 
 def test_what_stands_in_the_file_is_allowed() -> None:
-    settings().check()
-    settings(objective="val/auc", direction="max", study="ü x").check()
+    settings()
+    settings(objective="val/auc", direction="max", study="ü x")
 
 
-WHOLE = "must be a whole number, at least"
+@pytest.mark.parametrize("name", [2026, float("nan")])
+def test_a_study_may_be_named_by_what_hydra_reads_as_a_number(name: float) -> None:
+    assert settings(study=name).study == str(name)
+
+
+WHOLE = "should be a valid integer"
 
 
 @pytest.mark.parametrize(
@@ -108,25 +114,26 @@ WHOLE = "must be a whole number, at least"
             ({"seeds": seeds}, "must be distinct numbers, at least 100")
             for seeds in ([0, 100], [100, 100], [], ["abc"], [100.5], [None])
         ],
-        *[({"trials": each}, f"trials {WHOLE} 1, got {each!r}") for each in (0, -1, "abc", True)],
-        ({"at_once": 1.5}, f"hydra.sweeper.at_once {WHOLE} 1"),
-        ({"sampler_seed": -1}, f"hydra.sweeper.sampler_seed {WHOLE} 0"),
+        *[({"trials": each}, f"trials={each}: {WHOLE}") for each in ("abc", True)],
+        *[({"trials": each}, f"trials={each}: should be greater than 0") for each in (0, -1)],
+        ({"at_once": 1.5}, f"hydra.sweeper.at_once=1.5: {WHOLE}"),
+        ({"sampler_seed": -1}, "hydra.sweeper.sampler_seed=-1: should be greater than or equal to"),
         *[
-            ({"study": name}, f"hydra.sweeper.study must be a plain name, got {name!r}")
+            ({"study": name}, f"hydra.sweeper.study={name}: must be a plain name")
             for name in ("", "../x", "a/b", "a\0b", None)
         ],
-        ({"objective": 3}, "hydra.sweeper.objective must be a name such as val/error, got 3"),
+        ({"objective": 3}, "hydra.sweeper.objective=3: should be a valid string"),
         ({"objective": "test/error"}, "a search must not use the test examples"),
-        ({"direction": "up"}, "hydra.sweeper.direction must be min or max, got 'up'"),
+        ({"direction": "up"}, "hydra.sweeper.direction=up: should be 'min' or 'max'"),
     ],
 )
 def test_a_setting_that_is_none_is_refused_in_a_line(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(SpaceError, match=re.escape(message)) as refused:
-        settings(**changes).check()
+    with pytest.raises(ConfigurationError, match=re.escape(message)) as refused:
+        settings(**changes)
     assert "\n" not in str(refused.value)
 
 
 def test_without_optuna_the_sweeper_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(NoOptunaError, match="needs Optuna: pip install"):
-        require_optuna()
+    with pytest.raises(ConfigurationError, match="needs optuna: pip install"):
+        require("optuna", "hydra/sweeper=optuna", "tuning")

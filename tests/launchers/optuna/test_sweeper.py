@@ -135,10 +135,10 @@ def test_more_trials_go_on_where_the_search_was_and_another_question_is_refused(
         "holds a study with other settings; name another study (hydra.sweeper.study=NAME)"
         in other.errors
     )
-    with FileLock(tmp_path / "tuning/tuning/.lock"):
+    with FileLock(tmp_path / "tuning/.tuning.lock"):
         locked = first(4)
     assert locked.exit_code == 4
-    assert "another process works on" in locked.errors
+    assert "is being worked on by" in locked.errors
 
 
 def test_no_values_are_tried_twice_and_a_small_space_comes_to_its_end(

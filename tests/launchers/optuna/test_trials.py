@@ -1,6 +1,5 @@
 """What was interrupted is asked again, once, whenever the kill came."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,9 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.study import Study
 from optuna.trial import TrialState
 
-from project.config.errors import ConfigurationError
+from project.config.errors import ConfigurationError, ConflictError
 from project.launchers.optuna import trials
 from project.launchers.optuna.trials import (
-    OtherStudyError,
-    alone,
     build_optunas,
     done,
     failures,
@@ -32,13 +29,13 @@ PRUNER = {"_target_": "optuna.pruners.NopPruner"}
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    with alone(tmp_path / "a study"):
-        yield tmp_path / "a study"
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "a study"
 
 
 def opened(folder: Path, question: str = "which?", direction: str = "min") -> Study:
-    study = open_study(folder, direction, PRUNER, {"question": question}, SPACE)
+    asked = {"question": question, "direction": direction}
+    study = open_study(folder, asked, PRUNER, SPACE)
     study.sampler = optuna.samplers.RandomSampler(seed=proposals(study))
     return study
 
@@ -118,14 +115,9 @@ def test_failures_are_named_and_divergence_is_none(folder: Path) -> None:
 def test_another_question_under_the_same_name_is_refused(folder: Path) -> None:
     opened(folder)
     with pytest.raises(
-        OtherStudyError, match="holds a study with other settings; name another study"
+        ConflictError, match="holds a study with other settings; name another study"
     ):
         opened(folder, "why?")
-
-
-def test_two_processes_at_one_study_are_refused(folder: Path) -> None:
-    with pytest.raises(OtherStudyError, match="another process works on"), alone(folder):
-        pass
 
 
 def test_the_direction_is_optunas(folder: Path) -> None:

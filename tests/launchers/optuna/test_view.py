@@ -31,7 +31,6 @@ def test_a_terminal_shows_trials_the_best_the_jobs_and_the_time_left(
     jobs = [odd_job(tmp_path, seed, "nothing", trainer={"max_epochs": 9}) for seed in (100, 101)]
     search = SearchView(trials=10, ended=4, console=console)
     search.side_by_side = 2
-    search.trial_begins()
     search.begin()
     search.started(jobs[0])
     lines = shown(search, console)
@@ -42,7 +41,6 @@ def test_a_terminal_shows_trials_the_best_the_jobs_and_the_time_left(
     now[0] = 30.0
     search.done(jobs[0], {})
     search.trial_ended("trial 4 complete", "best val/error 0.25000")
-    search.trial_begins()
     now[0] = 40.0
     lines = shown(search, console)
     assert lines[0].endswith("5/10 trials  best val/error 0.25000  about 2:20 left")
@@ -55,7 +53,6 @@ def test_off_a_terminal_there_is_a_line_for_each_trial_and_its_failed_jobs(
     job = odd_job(tmp_path, 100, "nothing")
     found: dict[str, Any] = {}
     with SearchView(trials=2, ended=0) as search:
-        search.trial_begins()
         search.begin()
         search.started(job)
         search.failed(job, "ValueError: no", Path("the.log"))

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
 from project.config.compose import compose_with_hydra
 from project.launchers.pool import JobEnd
+from project.launchers.settings import read_settings
 from project.launchers.slurm.launcher import SlurmLauncher
-from project.launchers.slurm.settings import SubmissionError
+from project.launchers.slurm.settings import SlurmSettings
 from tests.commands import ROOT
 from tests.faults.sweeps import Sweep, kill, results, until
 from tests.launchers.odd_jobs import TASK, odd_job
@@ -36,8 +38,10 @@ class Odd:
 def launcher(name: str, **changes: Any) -> SlurmLauncher:
     """As its file says, but for `changes`."""
     section = compose_with_hydra("train", [f"hydra/launcher={name}"]).hydra.launcher
-    values = {str(key): value for key, value in section.items() if key != "_target_"}
-    made = SlurmLauncher(**values | changes)
+    made = SlurmLauncher()
+    made.settings = read_settings(
+        SlurmSettings, OmegaConf.merge(section, changes), "hydra.launcher."
+    )
     made.experiment = Odd()  # type: ignore[misc, assignment]
     return made
 
@@ -86,15 +90,6 @@ def test_without_submitit_the_command_that_installs_it_is_named(
     assert refused.exit_code == 2
     assert "pip install -c .ci/constraints.txt -e '.[slurm]'" in refused.errors
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(
-    ("key", "value"), [("timeout_minutes", "soon"), ("cpus_per_task", "many"), ("mem_gb", "much")]
-)
-def test_a_value_that_submitit_refuses_is_bad_input(tmp_path: Path, key: str, value: str) -> None:
-    with pytest.raises(SubmissionError, match=rf"hydra\.launcher: .*{value}"):
-        ended(tmp_path, launcher("submitit_local", **{key: value}), "nothing")
-    assert not list(tmp_path.glob("submitit/*"))
 
 
 ENDS = {
