@@ -48,41 +48,29 @@ class Calibration(NamedTuple):
 
 
 def calibrate(net: nn.Module, data: DigitPairsData) -> Calibration:
-    """Fit the temperatures of `net` on the run's validation pairs; takes a tenth of a second.
-
-    Args:
-        net: The trained net.
-        data: The run's data module, set up.
-    """
-    pairs = data.val if len(data.val) else data.train  # either shows which outputs the net has
+    """Fit the temperatures of a trained net on the validation pairs of its data, set up."""
+    count = len(data.val)
+    pairs = data.val if count else data.train  # either shows which outputs the net has
     with torch.inference_mode():
         comparison, digits = net(pairs.images)
-    scores, as_logarithms = None, False
-    if digits:
-        scores = digits[-1].flatten(0, 1)
-        as_logarithms = are_probabilities(scores)
-        scores = logarithms(scores) if as_logarithms else scores
 
     def fitted(scores: Tensor, classes: Tensor) -> float:
-        return fit_temperature(scores, classes) if len(data.val) else 1.0
+        return fit_temperature(scores, classes) if count else 1.0
 
-    return Calibration(
-        pairs=len(data.val),
-        comparison=fitted(comparison, pairs.target),
-        digits=None if scores is None else fitted(scores, pairs.digits.flatten()),
-        digits_as_logarithms=as_logarithms,
-    )
+    temperature = fitted(comparison, pairs.target)
+    if not digits:
+        return Calibration(count, temperature, None, False)
+    scores = digits[-1].flatten(0, 1)
+    as_logarithms = are_probabilities(scores)
+    scores = logarithms(scores) if as_logarithms else scores
+    return Calibration(count, temperature, fitted(scores, pairs.digits.flatten()), as_logarithms)
 
 
 class CalibratedNet(nn.Module):
     """Net that maps pairs (N, 2, H, W) of plain pixels to scores and calibrated probabilities.
 
-    Pixels are in [0, 255], with ink as 255.
-
-    Args:
-        net: The trained net, which expects normalised pairs.
-        data: The run's data module, whose mean and std normalise the pairs.
-        calibration: The net's temperatures.
+    Pixels are in [0, 255], with ink as 255. The mean and std of the run's data module normalise
+    them for the trained net.
     """
 
     mean: Tensor
@@ -105,13 +93,7 @@ class CalibratedNet(nn.Module):
         return self.answers(self.net((pairs - self.mean) / self.std))
 
     def answers(self, prediction: Prediction) -> tuple[Tensor, ...]:
-        """Calibrate the net's prediction.
-
-        Returns:
-            The comparison scores (N, 2), unchanged; the probability that the first digit is less
-            than or equal to the second (N,); and, if the net has digit outputs, the probabilities
-            of the digits' classes (N, 2, 10).
-        """
+        """Return the comparison scores unchanged and the calibrated probabilities (`OUTPUTS`)."""
         comparison, temperatures = prediction.comparison, self.calibration
         ordered = (comparison / temperatures.comparison).softmax(1)[:, 1]
         if temperatures.digits is None:
@@ -124,9 +106,7 @@ class CalibratedNet(nn.Module):
 def pairs_exportable(net: nn.Module, data: DigitPairsData) -> Exportable:
     """Return a trained net, combined with its normalisation and calibration, for export.
 
-    Args:
-        net: The trained net, which expects normalised pairs.
-        data: The run's data module, set up.
+    The data module must have been set up.
 
     Raises:
         DataError: As `DigitPairsData.plain`.

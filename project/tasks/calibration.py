@@ -49,10 +49,7 @@ def fit_temperature(scores: Tensor, classes: Tensor) -> float:
 
 
 def are_probabilities(outputs: Tensor) -> bool:
-    """Return whether outputs (..., C) are probabilities: nonnegative, with sums of 1.
-
-    For such outputs (`auxiliary_input: probabilities`) the logarithms serve as scores.
-    """
+    """Return whether outputs (..., C) are probabilities: nonnegative, with sums of 1."""
     sums = outputs.sum(-1)
     return bool((outputs >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-4))
 
