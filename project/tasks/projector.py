@@ -39,8 +39,8 @@ def write_projector(run: Path, features: np.ndarray, pairs: Pairs) -> Path:
 
     Args:
         run: The run directory.
-        features: (2 N, 10), of the two digits of each of N pairs, in order.
-        pairs: The pairs.
+        features: (2 N, 10), as `digit_features` returns them.
+        pairs: The N pairs.
 
     Returns:
         The folder of the files.
