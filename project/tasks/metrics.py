@@ -40,7 +40,7 @@ class EpochMetrics:
             self._answers.setdefault(name, []).append((scores.detach(), right))
 
     def log(self, module: LightningModule, stage: str) -> None:
-        """Log `<stage>/<name>` for all that was added, then reset; called at the end of an epoch."""
+        """Log `<stage>/<name>` for all that was added, then reset; call it at an epoch's end."""
         reduced = stage == "train" and module.trainer.world_size > 1
         for name, (total, count) in self._sums().items():
             if reduced:
