@@ -29,6 +29,7 @@ from project.training.checkpoint import (
     AtomicCheckpointIO,
     CheckpointError,
     newest_readable,
+    read_weights,
 )
 from project.training.components import (
     Components,
@@ -316,8 +317,8 @@ class _Training:
 
 def fits(task: LightningModule, checkpoint: Path) -> bool:
     """Return whether a checkpoint's weights have the names and shapes of the task's."""
-    state = AtomicCheckpointIO().load_checkpoint(checkpoint)["state_dict"]
-    own = task.state_dict()
-    return own.keys() == state.keys() and all(
-        own[name].shape == value.shape for name, value in state.items()
-    )
+    shapes = [
+        {name: value.shape for name, value in state.items()}
+        for state in (task.state_dict(), read_weights(checkpoint))
+    ]
+    return shapes[0] == shapes[1]

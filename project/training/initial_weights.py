@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from project.config.errors import ConfigurationError
 from project.runs.initial import initial_checkpoint
-from project.training.checkpoint import AtomicCheckpointIO, CheckpointError
+from project.training.checkpoint import CheckpointError, read_weights
 from project.training.facts import weights_digest
 
 MAX_SHOWN = 3
@@ -17,7 +17,7 @@ def load_initial(
     config: dict[str, Any],
     net: nn.Module | None,
     task: LightningModule,
-    data_folder: str | None = None,
+    data_folder: str | None,
 ) -> None:
     """Load the weights of the run that `init_from` names into the net, in place.
 
@@ -25,8 +25,8 @@ def load_initial(
         config: The configuration; its `init_from` is as `project.runs.initial` returns it.
         net: The net; None if the task builds its own, which then gets all weights.
         task: The LightningModule around the net.
-        data_folder: The data folder on this machine to which a launcher copied the weights; None if
-            they are read from the other run's directory.
+        data_folder: The data folder on this machine, to which a launcher copied the weights; None
+            to read them from the other run's directory.
 
     Raises:
         CheckpointError: The weights cannot be read, or their SHA-256 is not the one on record.
@@ -37,7 +37,7 @@ def load_initial(
     path = initial_checkpoint(config, data_folder)
     try:
         digest = weights_digest(path)
-        state = AtomicCheckpointIO().load_checkpoint(path)["state_dict"]
+        state = read_weights(path, "" if net is None else "net.")
     except Exception as error:  # damaged bytes can raise anything
         raise CheckpointError(f"init_from={section['run']}: {path}: {error}") from None
     if digest != section["weights_sha256"]:
@@ -45,9 +45,6 @@ def load_initial(
             f"init_from={section['run']}: the weights in {path} (SHA-256 {digest}) are not those "
             f"on record ({section['weights_sha256']})"
         )
-    if net is not None:
-        prefix = "net."
-        state = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
     module = task if net is None else net
     misfits = _misfits(module.state_dict(), state)
     if misfits:

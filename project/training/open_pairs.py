@@ -1,6 +1,6 @@
 """Open the data of a completed run that compares pairs of MNIST digits."""
 
-from typing import Any, cast
+from typing import cast
 
 from project.config.errors import ConfigurationError
 from project.data.mnist_pairs import MnistPairs
@@ -10,17 +10,12 @@ TASK = "project.tasks.digit_pairs.DigitPairs"
 DATA = "project.data.mnist_pairs.MnistPairs"
 
 
-def open_pairs(loaded: LoadedRun, folder: str | None, **changes: Any) -> MnistPairs:
+def open_pairs(loaded: LoadedRun, folder: str | None) -> MnistPairs:
     """Return the data module of a run that compares pairs of MNIST digits, set up.
-
-    Args:
-        loaded: The run.
-        folder: The folder of the data files; None for the default (`LoadedRun.data`).
-        changes: Keys of the configuration's section `data` to replace.
 
     Raises:
         ConfigurationError: The run has another task or other data.
-        DataError: The data are not available or have changed.
+        DataError: As `LoadedRun.data`, also for `folder`.
     """
     targets = (loaded.config["task"]["_target_"], loaded.config["data"]["_target_"])
     if targets != (TASK, DATA):
@@ -28,4 +23,4 @@ def open_pairs(loaded: LoadedRun, folder: str | None, **changes: Any) -> MnistPa
             f"{loaded.directory} is a run of task={loaded.record['task']} on data="
             f"{loaded.record['data']}; this command is for task=digit_pairs on MNIST pairs"
         )
-    return cast(MnistPairs, loaded.data(folder, **changes))
+    return cast(MnistPairs, loaded.data(folder))
