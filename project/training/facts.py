@@ -28,6 +28,12 @@ def weights_digest(checkpoint: Path) -> str:
     return digest.hexdigest()
 
 
+def scalar_metrics(trainer: Trainer) -> dict[str, float]:
+    """Return the metrics with one value that a trainer's task has logged."""
+    logged = trainer.callback_metrics.items()
+    return {name: float(value) for name, value in logged if value.numel() == 1}
+
+
 def machine_facts(trainer: Trainer) -> dict[str, Any]:
     """Return the kind of device that was used and the CPU's vector capability, named by torch."""
     return {
