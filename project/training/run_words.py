@@ -19,8 +19,7 @@ class RunWords:
         run: The run directory; None for the best run under `outputs`.
         outputs: The output folder.
         data: The data folder; None for the run's own.
-        trust_code: Whether to allow any class that the run's configuration names.
-        accept_code: Whether to allow a run whose code has changed since it was trained.
+        trust_code, accept_code: As for `load_run`.
         others: The remaining words, in their order.
     """
 
@@ -32,19 +31,17 @@ class RunWords:
     others: list[str]
 
     def open(self) -> tuple[LoadedRun, str | None]:
-        """Load the run; without `run`, the best one under `outputs`.
-
-        Returns:
-            The run; and why it was chosen as the best, None if it was named.
+        """Return the run and, if it is the best one under `outputs`, why it was chosen.
 
         Raises:
-            NoRunError, CorruptRunError, ConflictError: As `load_run`.
-            NoRunError, ConfigurationError: As `find_best`, if no run is named.
+            NoRunError, CorruptRunError, ConflictError, ConfigurationError: As `load_run` and
+                `find_best`.
         """
-        if self.run is not None:
-            return load_run(self.run, self.trust_code, self.accept_code), None
-        best, why = find_best(self.outputs)
-        return load_run(best.directory, self.trust_code, self.accept_code), why
+        directory, why = self.run, None
+        if directory is None:
+            best, why = find_best(self.outputs)
+            directory = best.directory
+        return load_run(directory, self.trust_code, self.accept_code), why
 
 
 KEYS = ("run", "paths.outputs", "paths.data", "trust_code", "code")
@@ -72,12 +69,12 @@ def read_run_words(words: Sequence[str]) -> RunWords:
         else:
             others.append(word)
     best = others[:1] == ["best"]
-    if best == ("run" in values):
+    if best and "run" in values:
+        raise NoRunError("run= and best are two choices; leave one out")
+    if not best and "run" not in values:
         raise NoRunError(
-            "run= and best are two choices; leave one out"
-            if best
-            else "name a run first: run=outputs/runs/<variant>/seed_<k>, or `best` for the one of "
-            "the best validation metric"
+            "name a run first: run=outputs/runs/<variant>/seed_<k>, or `best` for the one of the "
+            "best validation metric"
         )
     for key, known in (("trust_code", ("true", "false")), ("code", ("accept",))):
         if key in values and values[key] not in known:
