@@ -1,16 +1,17 @@
 """Load the weights of another run, from which this one starts (`init_from`)."""
 
+from textwrap import shorten
 from typing import Any
 
 from pytorch_lightning import LightningModule
-from torch import Tensor, nn
+from torch import nn
 
 from project.config.errors import ConfigurationError
 from project.runs.initial import initial_checkpoint
 from project.training.checkpoint import CheckpointError, read_weights
 from project.training.facts import weights_digest
 
-MAX_SHOWN = 3
+MAX_SHOWN = 600  # characters of torch's list of misfits
 
 
 def load_initial(
@@ -45,25 +46,10 @@ def load_initial(
             f"init_from={section['run']}: the weights in {path} (SHA-256 {digest}) are not those "
             f"on record ({section['weights_sha256']})"
         )
-    module = task if net is None else net
-    misfits = _misfits(module.state_dict(), state)
-    if misfits:
-        more = f" and {len(misfits) - MAX_SHOWN} more" if len(misfits) > MAX_SHOWN else ""
+    try:
+        (task if net is None else net).load_state_dict(state)
+    except RuntimeError as error:
         raise ConfigurationError(
             f"init_from={section['run']}: its weights are of another net: "
-            f"{'; '.join(misfits[:MAX_SHOWN])}{more}"
-        )
-    module.load_state_dict(state)
-
-
-def _misfits(own: dict[str, Tensor], other: dict[str, Tensor]) -> list[str]:
-    """Describe each tensor that one of two states lacks or that has different shapes in them."""
-    misfits = []
-    for name in sorted(own.keys() | other.keys()):
-        here, there = (tuple(each[name].shape) if name in each else None for each in (own, other))
-        if here != there:
-            misfits.append(
-                f"{name} is {'missing' if there is None else there} there, "
-                f"{'missing' if here is None else here} here"
-            )
-    return misfits
+            f"{shorten(str(error), MAX_SHOWN)}"
+        ) from None

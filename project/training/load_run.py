@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from project.config.engine import with_engine
 from project.config.errors import ConfigurationError, ConflictError
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from pytorch_lightning import LightningDataModule, LightningModule
     from torch import nn
 
+    from project.data.mnist_pairs import MnistPairs
+
+PAIRS = ("project.tasks.digit_pairs.DigitPairs", "project.data.mnist_pairs.MnistPairs")
 SECTIONS = ("model", "task", "data", "optimizer", "scheduler", "augmentation")
 
 
@@ -121,6 +124,22 @@ class LoadedRun:
         data.setup("fit")
         data.setup("test")
         return data
+
+
+def open_pairs(loaded: LoadedRun, folder: str | None) -> "MnistPairs":
+    """Return the data module of a run that compares pairs of MNIST digits (`LoadedRun.data`).
+
+    Raises:
+        ConfigurationError: The run has another task or other data.
+        DataError: As `LoadedRun.data`.
+    """
+    targets = (loaded.config["task"]["_target_"], loaded.config["data"]["_target_"])
+    if targets != PAIRS:
+        raise ConfigurationError(
+            f"{loaded.directory} is a run of task={loaded.record['task']} on data="
+            f"{loaded.record['data']}; this command is for task=digit_pairs on MNIST pairs"
+        )
+    return cast("MnistPairs", loaded.data(folder))
 
 
 def data_folder(config: dict[str, Any], directory: Path) -> str:
