@@ -25,8 +25,11 @@ BEST = "best.ckpt"
 # Lightning adds these keys if a module calls `save_hyperparameters`. Their values may be arbitrary
 # objects, which torch.load(weights_only=True) refuses. run.json holds the configuration anyway.
 DROPPED = (
-    "hyper_parameters", "datamodule_hyper_parameters", "hparams_name", "datamodule_hparams_name",
-)  # fmt: skip
+    "hyper_parameters",
+    "datamodule_hyper_parameters",
+    "hparams_name",
+    "datamodule_hparams_name",
+)
 # Error numbers of file systems that do not support hard links.
 NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EMLINK)
 
@@ -40,20 +43,16 @@ class CheckpointError(Exception):
 class AtomicCheckpointIO(CheckpointIO):
     """Lightning plug-in that writes and reads checkpoints of tensors, plain values and containers.
 
-    The old file stays until the new one has been written to disk and read back. (Lightning saves
-    through the system's temporary folder: on another file system the file is not replaced
-    atomically, and a full disk can destroy the existing checkpoint.)
+    Lightning's own saves through the system's temporary folder: on another file system the file is
+    not replaced atomically, and a full disk can destroy the existing checkpoint.
     """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        """Write `checkpoint` to `path` atomically; an existing last.ckpt is kept as previous.ckpt.
+        """Write a checkpoint atomically; an existing last.ckpt is kept as previous.ckpt.
 
-        Args:
-            checkpoint: The content; the hyperparameters that Lightning adds are left out.
-            path: The file to write.
-            storage_options: Ignored.
+        The hyperparameters that Lightning adds are left out, `storage_options` are ignored.
 
         Raises:
             ConfigurationError: The content holds other objects.
@@ -75,20 +74,12 @@ class AtomicCheckpointIO(CheckpointIO):
         map_location: Callable[..., Any] | None = None,
         weights_only: bool | None = None,
     ) -> dict[str, Any]:
-        """Read a checkpoint without ever running code from it.
-
-        Args:
-            path: The file.
-            map_location: As for torch.load; None for the CPU.
-            weights_only: Ignored: always treated as True.
+        """Read a checkpoint; code in it never runs, whatever `weights_only` says.
 
         Raises:
-            zipfile.BadZipFile: The file is damaged. (torch.load would not notice: it ignores the
-                checksums that torch.save has written.)
-            ValueError: The file holds no dictionary with a `state_dict`.
-            pickle.UnpicklingError: It holds other objects.
-            OSError: The file cannot be read.
+            Exception: The file is damaged, holds other objects or no dictionary with `state_dict`.
         """
+        # torch.load would not notice all damage: it ignores the checksums that torch.save writes.
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
         if damaged is not None:
@@ -104,11 +95,7 @@ class AtomicCheckpointIO(CheckpointIO):
 
 
 def read_weights(path: Path, prefix: str = "") -> dict[str, Tensor]:
-    """Return the weights in a checkpoint whose names begin with `prefix`, by the names after it.
-
-    Raises:
-        Exception: As `AtomicCheckpointIO.load_checkpoint`.
-    """
+    """Return the weights in a checkpoint whose names begin with `prefix`, by the names after it."""
     state = AtomicCheckpointIO().load_checkpoint(path)["state_dict"]
     return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
 
@@ -149,8 +136,7 @@ def newest_readable(directory: Path) -> Path | None:
     Damaged checkpoints that are newer are logged and renamed to `<name>.damaged`.
 
     Raises:
-        CheckpointError: Checkpoints exist but none can be read. (Starting the run again would
-            silently discard its progress.)
+        CheckpointError: Checkpoints exist but none can be read.
     """
     damaged: list[Path] = []
     for path in (directory / LAST, directory / PREVIOUS):

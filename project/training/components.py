@@ -34,9 +34,7 @@ class Components:
 
 
 def build_components(config: dict[str, Any], data_folder: str | None = None) -> Components:
-    """Build net, task and data of a run.
-
-    Random numbers that the constructors draw come from the named random streams `init` and `data`.
+    """Build net, task and data of a run, whose constructors draw from named random streams.
 
     Args:
         config: The run's configuration.

@@ -1,6 +1,5 @@
 """Pass one real batch forward and backward before training, so that errors are found in seconds."""
 
-import json
 import traceback
 import warnings
 from collections.abc import Mapping, Sequence
@@ -46,12 +45,10 @@ def dry_run_variants(specs: Sequence[RunSpec], here: bool) -> None:
         ConflictError: Earlier runs of a variant had other data files.
         Exception: As `dry_run`.
     """
-    seen: set[str] = set()
+    variants: dict[str, RunSpec] = {}
     for spec in specs:
-        key = json.dumps([spec.run.model, spec.run.data, spec.run.settings], sort_keys=True)
-        if key in seen:
-            continue
-        seen.add(key)
+        variants.setdefault(spec.run.variant, spec)
+    for spec in variants.values():
         if here:
             check_devices(validate_train(spec.config).trainer)
         components = dry_run(spec.config)
@@ -59,7 +56,7 @@ def dry_run_variants(specs: Sequence[RunSpec], here: bool) -> None:
 
 
 def dry_run(config: dict[str, Any]) -> Components:
-    """Build a run's objects and pass one batch of each stage through them.
+    """Build a run's objects, pass one batch of each stage through them, and return the objects.
 
     Nothing is written to disk. The run itself builds new objects.
 
@@ -70,7 +67,8 @@ def dry_run(config: dict[str, Any]) -> Components:
         Interrupted: A signal arrived.
     """
     quiet_lightning()
-    torch.set_num_threads(validate_train(config).trainer.threads)
+    section = validate_train(config).trainer
+    torch.set_num_threads(section.threads)
     components = build_components(config)
     callbacks = build_callbacks(config)
     _check_objects(components, callbacks, config)
@@ -78,7 +76,7 @@ def dry_run(config: dict[str, Any]) -> Components:
         warnings.simplefilter("ignore")  # the run itself will show the warnings
         seeding.start(seeds_of(config)["data"], "data")
         try:
-            _check_trainer(config)
+            _check_trainer(section.arguments)
             _pass_batches(components, callbacks, config, stop)
             _try_last_batch(components, config, stop)
         except (Exception, SystemExit) as error:  # a net may call sys.exit
@@ -109,9 +107,8 @@ def _check_objects(
             )
 
 
-def _check_trainer(config: dict[str, Any]) -> None:
+def _check_trainer(arguments: dict[str, Any]) -> None:
     """Raise ConfigurationError for invalid arguments of Lightning's Trainer."""
-    arguments = dict(validate_train(config).trainer.arguments)
     if arguments.get("limit_train_batches") in (0, 0.0):
         raise ConfigurationError("trainer.limit_train_batches=0: there is nothing to train on")
     if isinstance(interval := arguments.get("val_check_interval"), str):

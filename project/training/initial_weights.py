@@ -26,11 +26,10 @@ def load_initial(
         config: The configuration; its `init_from` is as `project.runs.initial` returns it.
         net: The net; None if the task builds its own, which then gets all weights.
         task: The LightningModule around the net.
-        data_folder: The data folder on this machine, to which a launcher copied the weights; None
-            to read them from the other run's directory.
+        data_folder: The folder to which a launcher copied the weights; None for the other run's.
 
     Raises:
-        CheckpointError: The weights cannot be read, or their SHA-256 is not the one on record.
+        CheckpointError: The weights cannot be read, or are not those on record.
         ConfigurationError: The weights have other names or shapes than the net's.
         CorruptRunError: The record of the other run cannot be read.
     """

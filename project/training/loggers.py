@@ -4,7 +4,6 @@ The run directory stores the run's ids in wandb and MLflow (`wandb.id`, `mlflow.
 """
 
 import csv
-import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,8 +15,6 @@ from project.runs.atomic import write_text
 from project.training.recorder import table_csv
 
 METRICS = "metrics.csv"
-# Share of the time that writing metrics.csv may take.
-MAX_OVERHEAD = 0.01
 
 
 class RunCSVLogger(Logger):
@@ -31,7 +28,6 @@ class RunCSVLogger(Logger):
         super().__init__()
         self._path = Path(directory) / METRICS
         self._rows: dict[int, dict[str, Any]] = {}
-        self._next_time = 0.0
         if first_step and self._path.exists():
             with open(self._path, encoding="utf-8", newline="") as file:
                 for row in csv.DictReader(file):
@@ -58,18 +54,10 @@ class RunCSVLogger(Logger):
             {name: float(value) for name, value in metrics.items()}
         )
 
-    def save(self) -> None:
-        """Write metrics.csv unless that would exceed `MAX_OVERHEAD`; called at each logged step."""
-        if time.monotonic() >= self._next_time:
-            self.flush()
-
     def flush(self) -> None:
-        """Write metrics.csv now."""
-        began = time.monotonic()
+        """Write metrics.csv; called before each checkpoint."""
         rows = [{"step": step} | self._rows[step] for step in sorted(self._rows)]
         write_text(self._path, table_csv(rows, ["step"]))
-        ended = time.monotonic()
-        self._next_time = ended + (ended - began) / MAX_OVERHEAD
 
     def finalize(self, status: str) -> None:
         """Write metrics.csv."""
@@ -82,9 +70,7 @@ class RunWandbLogger(WandbLogger):
     Args:
         directory: The run directory.
         save_dir: wandb writes to `<save_dir>/wandb`.
-        project: The project in wandb.
-        offline: Whether to log to files only, which `wandb sync` uploads later.
-        settings: Further arguments of Lightning's WandbLogger and of `wandb.init`.
+        project, offline, settings: As for Lightning's WandbLogger.
     """
 
     def __init__(
@@ -131,11 +117,7 @@ class RunWandbLogger(WandbLogger):
 class RunMLFlowLogger(MLFlowLogger):
     """Logger for MLflow, by default to a SQLite file in the output folder.
 
-    Args:
-        directory: The run directory.
-        tracking_uri: The MLflow server, or `sqlite:///<file>`.
-        experiment_name: The experiment in MLflow.
-        settings: Further arguments of Lightning's MLFlowLogger.
+    `tracking_uri` is a server, or `sqlite:///<file>`; the other arguments are as for MLFlowLogger.
     """
 
     def __init__(
