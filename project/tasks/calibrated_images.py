@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from project.data.image_sets import Images, ImageSet
-from project.tasks.calibration import fit_temperature
+from project.tasks.calibration import Calibrated, fit_temperature
 from project.tasks.exportable import EXAMPLES, Card, Exportable, Output
 
 OUTPUTS = (
@@ -15,33 +15,16 @@ OUTPUTS = (
 )
 
 
-class CalibratedClassifier(nn.Module):
-    """Net that maps images (N, C, H, W) of plain pixels to scores and calibrated probabilities.
-
-    Args:
-        net: The trained net, which expects images normalised by the data module's mean and std.
-        data: The run's data module.
-        temperature: The scores are divided by it before the softmax.
-    """
-
-    mean: Tensor
-    std: Tensor
+class CalibratedClassifier(Calibrated):
+    """Classifier of images of plain pixels from 0 to `data.levels`, with a temperature."""
 
     def __init__(self, net: nn.Module, data: ImageSet, temperature: float) -> None:
-        super().__init__()
-        self.net = net
-        self.levels = data.levels
+        super().__init__(net, data, data.levels)
         self.temperature = temperature
-        self.register_buffer("mean", data.mean)
-        self.register_buffer("std", data.std)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Normalise images (N, C, H, W), pixels from 0 to `data.levels`; return their `answers`."""
-        return self.answers(self.net((images / self.levels - self.mean) / self.std))
-
-    def answers(self, scores: Tensor) -> tuple[Tensor, Tensor]:
+    def answers(self, output: Tensor) -> tuple[Tensor, Tensor]:
         """Return the net's scores (N, classes) unchanged, and the calibrated probabilities."""
-        return scores, (scores / self.temperature).softmax(1)
+        return output, (output / self.temperature).softmax(1)
 
 
 def images_exportable(net: nn.Module, data: ImageSet) -> Exportable:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from project.data.pairs import DigitPairsData
 from project.models.prediction import Prediction
-from project.tasks.calibration import are_probabilities, fit_temperature, logarithms
+from project.tasks.calibration import Calibrated, are_probabilities, fit_temperature, logarithms
 from project.tasks.exportable import EXAMPLES, Card, Exportable, Output
 
 OUTPUTS = (
@@ -66,39 +66,25 @@ def calibrate(net: nn.Module, data: DigitPairsData) -> Calibration:
     return Calibration(count, temperature, fitted(scores, pairs.digits.flatten()), as_logarithms)
 
 
-class CalibratedNet(nn.Module):
-    """Net that maps pairs (N, 2, H, W) of plain pixels to scores and calibrated probabilities.
-
-    Pixels are in [0, 255], with ink as 255. The mean and std of the run's data module normalise
-    them for the trained net.
-    """
-
-    mean: Tensor
-    std: Tensor
+class CalibratedNet(Calibrated):
+    """Net for pairs (N, 2, H, W) of plain pixels in [0, 255], with ink as 255."""
 
     def __init__(self, net: nn.Module, data: DigitPairsData, calibration: Calibration) -> None:
-        super().__init__()
-        self.net = net
+        super().__init__(net, data)
         self.calibration = calibration
-        self.register_buffer("mean", data.mean)
-        self.register_buffer("std", data.std)
 
     @property
     def outputs(self) -> tuple[Output, ...]:
         """The descriptions of the tensors that `forward` returns, in the same order."""
         return OUTPUTS[:2] if self.calibration.digits is None else OUTPUTS
 
-    def forward(self, pairs: Tensor) -> tuple[Tensor, ...]:
-        """Normalise plain pixels (N, 2, H, W); return the calibrated outputs of `answers`."""
-        return self.answers(self.net((pairs - self.mean) / self.std))
-
-    def answers(self, prediction: Prediction) -> tuple[Tensor, ...]:
+    def answers(self, output: Prediction) -> tuple[Tensor, ...]:
         """Return the comparison scores unchanged and the calibrated probabilities (`OUTPUTS`)."""
-        comparison, temperatures = prediction.comparison, self.calibration
+        comparison, temperatures = output.comparison, self.calibration
         ordered = (comparison / temperatures.comparison).softmax(1)[:, 1]
         if temperatures.digits is None:
             return comparison, ordered
-        digits = prediction.digits[-1]
+        digits = output.digits[-1]
         scores = logarithms(digits) if temperatures.digits_as_logarithms else digits
         return comparison, ordered, (scores / temperatures.digits).softmax(2)
 

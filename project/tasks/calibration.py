@@ -6,14 +6,43 @@ fitted on validation examples; never on test examples, which must stay independe
 """
 
 import math
+from typing import Any
 
 import torch
 from scipy.optimize import minimize_scalar
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 1e-3, 1e3
 EPS = 1e-12  # replaces a probability of 0 in a logarithm
+
+
+class Calibrated(nn.Module):
+    """Trained net that gets plain pixels; subclasses define `answers`, which calibrate its output.
+
+    Args:
+        net: The trained net, which expects inputs normalised by the data module's mean and std.
+        data: The run's data module.
+        levels: The pixels are divided by it before they are normalised.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, net: nn.Module, data: Any, levels: int = 1) -> None:
+        super().__init__()
+        self.net = net
+        self.levels = levels
+        self.register_buffer("mean", data.mean)
+        self.register_buffer("std", data.std)
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        """Return the `answers` to plain pixels (N, C, H, W)."""
+        return self.answers(self.net((pixels / self.levels - self.mean) / self.std))
+
+    def answers(self, output: Any) -> tuple[Tensor, ...]:
+        """Return the net's scores, unchanged, and calibrated probabilities."""
+        raise NotImplementedError
 
 
 def fit_temperature(scores: Tensor, classes: Tensor) -> float:

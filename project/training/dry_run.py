@@ -11,7 +11,6 @@ from lightning_utilities.core.apply_func import apply_to_collection
 from lightning_utilities.core.overrides import is_overridden
 from pytorch_lightning import LightningDataModule, Trainer
 from pytorch_lightning.callbacks import Callback, LearningRateMonitor
-from pytorch_lightning.plugins.environments import LightningEnvironment
 from torch.utils.data import DataLoader
 
 from project import seeding
@@ -24,7 +23,7 @@ from project.runs.spec import RunSpec
 from project.training.callbacks import StopAtBatchBoundary
 from project.training.components import Components, build_callbacks, build_components
 from project.training.devices import check_devices
-from project.training.lightning_messages import quiet_lightning
+from project.training.lightning_messages import quiet_lightning, quiet_trainer
 from project.training.origin import check_source_of_variant, source_digest
 from project.training.streams import SeededLoader, Streams
 
@@ -117,24 +116,9 @@ def _check_trainer(arguments: dict[str, Any]) -> None:
             "machine's speed; use a number of batches, or a share of an epoch"
         )
     try:
-        _quiet_trainer(**arguments)
+        quiet_trainer(accelerator="cpu", **arguments)
     except Exception as error:
         raise ConfigurationError(f"trainer: {_in_one_line(error)}") from error
-
-
-def _quiet_trainer(**arguments: Any) -> Trainer:
-    return Trainer(
-        **arguments,
-        accelerator="cpu",
-        devices=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        enable_progress_bar=False,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-        plugins=[LightningEnvironment()],
-    )
 
 
 def _trainer(config: dict[str, Any], stop: StopFlag, val_batches: int = 1) -> Trainer:
@@ -142,8 +126,9 @@ def _trainer(config: dict[str, Any], stop: StopFlag, val_batches: int = 1) -> Tr
     kept = {key: value for key, value in arguments.items() if key in OF_A_BATCH}
     if str(arguments.get("precision")) in CPU_PRECISIONS:
         kept["precision"] = arguments["precision"]
-    return _quiet_trainer(
+    return quiet_trainer(
         **kept,
+        accelerator="cpu",
         max_epochs=1,
         limit_train_batches=1,
         limit_val_batches=val_batches,

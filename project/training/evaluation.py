@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pytorch_lightning import LightningDataModule, Trainer
-from pytorch_lightning.plugins.environments import LightningEnvironment
+from pytorch_lightning import LightningDataModule
 
 from project import seeding
 from project.config.errors import ConfigurationError
@@ -22,7 +21,7 @@ from project.runs.provenance import PACKAGES, package_version
 from project.training.components import build_data
 from project.training.devices import check_devices
 from project.training.facts import machine_facts, scalar_metrics
-from project.training.lightning_messages import quiet_lightning
+from project.training.lightning_messages import quiet_lightning, quiet_trainer
 from project.training.load_run import LoadedRun
 from project.training.observed import DataDigests
 from project.training.origin import source_digest
@@ -91,18 +90,8 @@ def _test(
 ) -> tuple[dict[str, float], dict[str, Any]]:
     section, seeds = validate_train(config).trainer, seeds_of(config)
     precision = {key: each for key, each in section.arguments.items() if key == "precision"}
-    trainer = Trainer(
-        **precision,
-        accelerator=section.accelerator,
-        devices=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        enable_progress_bar=False,
-        use_distributed_sampler=False,
-        plugins=[LightningEnvironment()],
-        callbacks=[Streams(seeds["order"]), digests],
-    )
+    callbacks = [Streams(seeds["order"]), digests]
+    trainer = quiet_trainer(**precision, accelerator=section.accelerator, callbacks=callbacks)
     task = trained.task()
     seeding.start(seeds["data"], "data")
     try:

@@ -99,19 +99,19 @@ class LoadedRun:
         """Build the run's data module and set it up for training and testing.
 
         Args:
-            folder: The folder of the data files; None for `data_folder`.
+            folder: The folder of the data files; None for the one beside the runs.
             changes: Keys of the configuration's section `data` to replace.
 
         Raises:
             DataError: The data are not available, or the files have another SHA-256 than at
                 training.
-            ConfigurationError: As `data_folder`, or a value in `changes` is invalid.
+            ConfigurationError: As `find_data`, or a value in `changes` is invalid.
         """
         from project.data.mnist_files import DataError
         from project.training.components import build_data
 
-        folder = folder or data_folder(self.config, self.directory)
-        section = data_section(self.config, folder) | changes
+        _, section = find_data(self.config, self.directory, folder)
+        section |= changes
         config, facts = prepare_data(self.config | {"data": section})
         stored = self.record["provenance"]["data"].get("source")
         if None not in (stored, facts.get("source")) and stored != facts["source"]:
@@ -142,33 +142,34 @@ def open_pairs(loaded: LoadedRun, folder: str | None) -> "MnistPairs":
     return cast("MnistPairs", loaded.data(folder))
 
 
-def data_folder(config: dict[str, Any], directory: Path) -> str:
-    """Return the default folder of a run's data: `data` in the output folder of its run directory.
+def find_data(
+    config: dict[str, Any], directory: Path, folder: str | None
+) -> tuple[str, dict[str, Any]]:
+    """Return the folder of a stored run's data and its section `data` with `root` in that folder.
+
+    The stored path is never used for data that the platform downloads, because a run directory may
+    come from another machine. A `root` that belongs to the user's own data module is kept.
+
+    Args:
+        config: The run's configuration.
+        directory: The run directory.
+        folder: The folder; None for `data` in the output folder of the run directory.
 
     Raises:
         ConfigurationError: The run had its data in a folder of their own; the user must name it.
     """
-    root = config["data"].get("root")
-    if config["data"].get("prepare") and root not in (None, config["paths"]["data"]):
-        raise ConfigurationError(
-            f"{directory}: its data were in {root}; pass paths.data=FOLDER, the folder where they "
-            "are now"
-        )
-    parents = directory.absolute().parents
-    return str(parents[2] / "data" if len(parents) > 2 else Path("outputs", "data"))
-
-
-def data_section(config: dict[str, Any], folder: str) -> dict[str, Any]:
-    """Return the section `data` of a stored configuration with its `root` replaced by `folder`.
-
-    The stored path is never used for data that the platform downloads, because a run directory may
-    come from another machine. A `root` that belongs to the user's own data module is kept.
-    """
-    section = config["data"]
-    is_platforms = section.get("prepare") is not None
-    if "root" in section and (is_platforms or section["root"] == config["paths"]["data"]):
-        return section | {"root": folder}
-    return section
+    section, usual = config["data"], config["paths"]["data"]
+    root, is_platforms = section.get("root"), section.get("prepare") is not None
+    if folder is None:
+        if is_platforms and root not in (None, usual):
+            raise ConfigurationError(
+                f"{directory}: its data were in {root}; pass paths.data=FOLDER, the folder where "
+                "they are now"
+            )
+        parents = directory.absolute().parents
+        folder = str(parents[2] / "data" if len(parents) > 2 else Path("outputs", "data"))
+    is_moved = "root" in section and (is_platforms or root == usual)
+    return folder, section | ({"root": folder} if is_moved else {})
 
 
 def load_run(

@@ -19,7 +19,7 @@ from project.runs.prepare import prepare_run
 from project.runs.record import RECORD, CorruptRunError, completed_record
 from project.training.checkpoint import LAST, AtomicCheckpointIO
 from project.training.execute import execute
-from project.training.load_run import data_folder, data_section, load_run, output_folder
+from project.training.load_run import find_data, load_run, output_folder
 
 ALLOWED = ("verify=", "paths.", "trust_code=", "code=")
 
@@ -62,7 +62,7 @@ def reproduce(directory: Path, words: Sequence[str], trust_code: bool = False) -
         ConfigurationError: `words` has other overrides.
         CorruptRunError: A file of the run cannot be read.
         DifferentError: A bit differs. The message also says in what the environments differ.
-        Exception: As `load_run`, `data_folder`, `prepare_run` and `execute`.
+        Exception: As `load_run`, `find_data`, `prepare_run` and `execute`.
     """
     ignored = [word for word in words if not word.startswith(ALLOWED)]
     if ignored:
@@ -90,7 +90,7 @@ def _repeat(
     config: dict[str, Any], scratch: Path, data: str | None, directory: Path
 ) -> StoredResult:
     """Run a stored configuration in the folder `scratch`, without loggers and observers."""
-    folder = data or data_folder(config, directory)
+    folder, section = find_data(config, directory, data)
     initial = config.get("init_from")
     if initial is not None:  # looked up beside this run, not at the stored path
         source = output_folder(directory) / "runs" / initial["source"]
@@ -99,7 +99,7 @@ def _repeat(
         changed = {
             "init_from": initial,
             "paths": {"outputs": str(scratch), "data": folder},
-            "data": data_section(config, folder),
+            "data": section,
             "callbacks": deciding_callbacks(config["callbacks"]),
             "logger": {},
         }

@@ -41,7 +41,6 @@ class SeededLoader:
         self._passes: tuple[int, int, int] = (-1, 0, 0)  # epoch, its passes so far, its batches
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield the loader's batches; set the global generators before each of them."""
         epoch = self._epoch()
         of_epoch, passes, number = self._passes
         if of_epoch != epoch:
@@ -60,7 +59,6 @@ class SeededLoader:
             yield batch
 
     def __len__(self) -> int:
-        """Return the number of batches; raise TypeError if the loader has no length."""
         return len(self.loader)
 
     def at(self, epoch: int) -> "SeededLoader":
@@ -68,7 +66,6 @@ class SeededLoader:
         return SeededLoader(self.loader, self._seed, self._prefix, lambda: epoch)
 
     def __getattr__(self, name: str) -> Any:
-        """Return the attribute `name` of the wrapped loader."""
         if name == "loader":  # not set yet while this object is being copied
             raise AttributeError(name)
         return getattr(self.loader, name)
@@ -88,7 +85,6 @@ class FirstBatch:
         yield apply_to_collection(self._batch, torch.Tensor, torch.clone)
 
     def __len__(self) -> int:
-        """Return 1, the number of batches."""
         return 1
 
 
@@ -172,16 +168,11 @@ def with_streams(data_class: type[LightningDataModule]) -> type[LightningDataMod
 
 
 class StridedSampler(Sampler[Any]):
-    """Sampler that yields every n-th item of another sampler, for one of n processes.
+    """Sampler that yields every n-th item of another sampler, for one (`rank`) of n processes.
 
     The other sampler has the same order in all processes. So together they see in each step the
     items that one process would see in a batch n times as large. If the number of items is not a
     multiple of n, the first items are repeated, so that all processes make equally many steps.
-
-    Args:
-        sampler: Yields the items for all processes.
-        rank: The rank of this process.
-        ranks: The number of processes, n.
     """
 
     def __init__(self, sampler: Any, rank: int, ranks: int) -> None:
@@ -195,11 +186,9 @@ class StridedSampler(Sampler[Any]):
             set_epoch(epoch)
 
     def __len__(self) -> int:
-        """Return the number of items of each process."""
         return -(-len(self.sampler) // self.ranks)
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield the items of this process, from the item number `rank` on."""
         items = list(self.sampler)
         wanted = len(self) * self.ranks
         yield from itertools.islice(itertools.cycle(items), self.rank, wanted, self.ranks)
