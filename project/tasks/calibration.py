@@ -55,9 +55,6 @@ def fit_temperature(scores: Tensor, classes: Tensor) -> float:
     Args:
         scores: (N, C), N >= 1.
         classes: (N,), the true classes.
-
-    Raises:
-        ValueError: The shapes are wrong.
     """
     count, choices = scores.shape
     if count == 0 or classes.shape != (count,):

@@ -33,9 +33,6 @@ class DigitPairs(Supervised):
         optimizer, scheduler, augmentation: As for `Supervised`.
         auxiliary_weight: The weight of each digit's cross-entropy, at least 0.
         label_smoothing: As for `Supervised`; of the digits' targets, not of the comparison's.
-
-    Raises:
-        ValueError: `auxiliary_weight` is below 0.
     """
 
     def __init__(
@@ -53,11 +50,7 @@ class DigitPairs(Supervised):
         self.auxiliary_weight = auxiliary_weight
 
     def loss_of(self, batch: Batch, stage: str) -> tuple[Tensor, Prediction]:
-        """Return the batch's mean loss and the net's prediction; update the metrics.
-
-        Raises:
-            TypeError: The net does not return a `Prediction`.
-        """
+        """Return the batch's mean loss and the net's prediction; update the metrics."""
         images, target, digits = batch
         prediction = self.net(self.augmented(images, stage))
         if not isinstance(prediction, Prediction):

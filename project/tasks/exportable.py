@@ -24,9 +24,8 @@ class Output:
     Attributes:
         name: The output's name in the exported files.
         text: A description for the model card.
-        kind: `scores`, `probabilities` or `values`. For scores and probabilities with at least two
-            dimensions the predicted class is the largest along the last one. Scores and values have
-            no fixed range.
+        kind: For scores and probabilities with at least two dimensions the predicted class is the
+            largest along the last one. Scores and values have no fixed range.
     """
 
     name: str
@@ -107,10 +106,7 @@ def _tensors(output: Any, name: str) -> Iterator[tuple[str, Tensor]]:
 def net_exportable(net: nn.Module, data: LightningDataModule, metric: str) -> Exportable:
     """Return a net unchanged for export; its inputs are those of the data module's batches.
 
-    Args:
-        net: The net, with its weights.
-        data: The run's data module, set up.
-        metric: The metric that the task is judged by, without its stage.
+    `metric` is the one that the task is judged by, without its stage.
 
     Raises:
         ConfigurationError: A batch does not start with a tensor, or the net does not return tensors

@@ -114,10 +114,7 @@ class FrameworkOptimizer(torch.optim.Optimizer):
 class FrameworkPairs(DigitPairs):
     """The task `DigitPairs` with losses, backward passes and steps of the mini framework.
 
-    It logs the same metrics. There is no learning-rate schedule and no label smoothing.
-
-    Raises:
-        ValueError: `label_smoothing` is not 0.
+    It logs the same metrics. There is no learning-rate schedule; `label_smoothing` must be 0.
     """
 
     def __init__(

@@ -37,11 +37,7 @@ class ImageClassification(Supervised):
         super().__init__(net, optimizer, scheduler, augmentation, label_smoothing)
 
     def loss_of(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor]:
-        """Return the batch's mean loss and the net's scores; update the metrics.
-
-        Raises:
-            TypeError: The net does not return scores (N, K).
-        """
+        """Return the batch's mean loss and the net's scores; update the metrics."""
         images, classes = batch
         scores = self.net(self.augmented(images, stage))
         if not isinstance(scores, Tensor) or scores.dim() != 2 or len(scores) != len(images):

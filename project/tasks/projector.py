@@ -36,15 +36,12 @@ def digit_features(net: nn.Module, pairs: Pairs) -> np.ndarray:
 
 
 def write_projector(run: Path, features: np.ndarray, pairs: Pairs) -> Path:
-    """Write the files that TensorBoard's Projector tab needs into a run directory.
+    """Write the files of TensorBoard's Projector tab into a run directory; return their folder.
 
     Args:
         run: The run directory.
         features: (2 N, 10), as `digit_features` returns them.
         pairs: The N pairs.
-
-    Returns:
-        The folder of the files.
     """
     folder = run / "plugins" / PLUGIN_ASSETS_NAME
     folder.mkdir(parents=True, exist_ok=True)

@@ -32,9 +32,6 @@ class Supervised(LightningModule):
 
     Attributes:
         epoch_metrics: The metrics of the current epoch, by stage.
-
-    Raises:
-        ValueError: `label_smoothing` is not in [0, 1).
     """
 
     def __init__(

@@ -1,4 +1,7 @@
-"""Build the objects of a run (net, task, data, callbacks, loggers) from its configuration."""
+"""Build the objects of a run (net, task, data, callbacks, loggers) from its configuration.
+
+An invalid value is refused with a ConfigurationError that names the key and the broken rule.
+"""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -41,7 +44,6 @@ def build_components(config: dict[str, Any], data_folder: str | None = None) -> 
         data_folder: The folder of the data on this machine; None for the configuration's.
 
     Raises:
-        ConfigurationError: A value is invalid; names the key and the rule that is broken.
         CheckpointError, CorruptRunError: As `load_initial`, for `init_from`.
     """
     seeds = seeds_of(config)
@@ -54,11 +56,7 @@ def build_components(config: dict[str, Any], data_folder: str | None = None) -> 
 
 
 def build_net(config: dict[str, Any]) -> nn.Module | None:
-    """Build the net of the section `model` with its initial weights; None without a section.
-
-    Raises:
-        ConfigurationError: The section is invalid, or a module lacks `reset_parameters`.
-    """
+    """Build the net of the section `model` with its initial weights; None without a section."""
     if config.get("model") is None:
         return None
     config = with_engine(config)
@@ -108,10 +106,6 @@ def build_task(config: dict[str, Any], net: nn.Module | None) -> LightningModule
 
     Its constructor gets those of `net`, `optimizer`, `scheduler` (factories) and `augmentation`
     that it has parameters for.
-
-    Raises:
-        ConfigurationError: A section is given that the task takes no argument for, a required one
-            is missing, or a value is invalid.
     """
     config = with_engine(config)
     given: dict[str, Any] = dict.fromkeys(("net", "optimizer", "scheduler", "augmentation"))
@@ -154,9 +148,6 @@ def build_data(config: dict[str, Any], data_folder: str | None = None) -> Lightn
 
     Its constructor gets those of `seed` and `order_seed` (`seeds_of`) that it has parameters for.
     `data_folder` replaces `data.root`.
-
-    Raises:
-        ConfigurationError: The section is invalid.
     """
     seeds = seeds_of(config)
     seeding.start(seeds["data"], "data")
@@ -172,7 +163,7 @@ def build_data(config: dict[str, Any], data_folder: str | None = None) -> Lightn
 
 
 def build_callbacks(config: dict[str, Any]) -> list[Callback]:
-    """Build the callbacks of the configuration; raise ConfigurationError for an invalid section."""
+    """Build the callbacks of the configuration, in its order."""
     return [
         build("callbacks", f"callbacks.{name}", section, Callback, {})
         for name, section in (config.get("callbacks") or {}).items()
@@ -189,9 +180,6 @@ def build_loggers(config: dict[str, Any], directory: Path, first_step: int) -> l
         directory: The run directory.
         first_step: For a resumed run the first step that is logged again; what was logged from this
             step on before the interruption is discarded. 0 for a new run.
-
-    Raises:
-        ConfigurationError: A section is invalid.
     """
     given = {"save_dir": str(directory), "directory": directory, "first_step": first_step}
     loggers = []

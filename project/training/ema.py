@@ -8,10 +8,7 @@ class EMA(WeightAveraging):
     """Callback that averages weights: average = decay * average + (1 - decay) * weights per step.
 
     Validation and test use the average. A checkpoint stores the average as `state_dict` and the
-    weights that training continues with as `current_model_state`.
-
-    Raises:
-        ValueError: `decay` is outside [0, 1).
+    weights that training continues with as `current_model_state`. `decay` is in [0, 1).
     """
 
     def __init__(self, decay: float) -> None:

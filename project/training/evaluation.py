@@ -46,8 +46,7 @@ def evaluate(
 
     Raises:
         ConfigurationError: The data do not fit the run's task; the message says why.
-        DataError: The data are not available.
-        CheckpointError: The run's weights cannot be loaded.
+        DataError, CheckpointError: The data or the run's weights cannot be loaded.
     """
     quiet_lightning()
     config, facts = prepare_data(trained.config | {"data": section, "logger": {}, "callbacks": {}})

@@ -33,10 +33,6 @@ class OptimizerFactory:
 
         The kinds of parameters that `no_weight_decay` names (`bias`, `norm`: those of normalisation
         layers) form a group of their own without weight decay.
-
-        Raises:
-            ConfigurationError: A value is invalid, or `no_weight_decay` is used with parameter
-                groups.
         """
         if isinstance(parameters, nn.Module):
             self.module = parameters
@@ -75,11 +71,7 @@ class SchedulerFactory:
         self.default_monitor = default_monitor
 
     def __call__(self, optimizer: Optimizer, total_steps: int) -> dict[str, Any]:
-        """Return Lightning's `lr_scheduler` dictionary for an optimizer that makes `total_steps`.
-
-        Raises:
-            ConfigurationError: A value is invalid.
-        """
+        """Return Lightning's `lr_scheduler` dictionary; the optimizer makes `total_steps`."""
         given = {"optimizer": optimizer, "total_steps": total_steps}
         scheduler = build_by_function("scheduler", "scheduler", self.section, LRScheduler, given)
         config: dict[str, Any] = {

@@ -25,14 +25,17 @@ SECTIONS = ("model", "task", "data", "optimizer", "scheduler", "augmentation")
 
 @dataclass(frozen=True, eq=False)
 class LoadedRun:
-    """A completed run of project.train: its directory and its record (run.json)."""
+    """A completed run of project.train: its directory and its record (run.json).
+
+    Weights that cannot be read, or do not fit, are refused with a CheckpointError.
+    """
 
     directory: Path
     record: dict[str, Any]
 
     @property
     def config(self) -> dict[str, Any]:
-        """The run's resolved configuration, as stored in its record."""
+        """The run's resolved configuration."""
         return self.record["config"]
 
     @property
@@ -54,7 +57,6 @@ class LoadedRun:
         A net trained with `engine=framework` is returned as the equivalent net of torch.nn.
 
         Raises:
-            CheckpointError: The checkpoint cannot be read, or its weights do not fit the net.
             ConfigurationError: The task builds its own net (there is no section `model`; use
                 `task`), or the net cannot be built.
         """
@@ -74,7 +76,6 @@ class LoadedRun:
         """Build the LightningModule with the tested weights, in evaluation mode.
 
         Raises:
-            CheckpointError: The checkpoint cannot be read, or its weights do not fit.
             ConfigurationError: The net or the task cannot be built.
         """
         from project.training.components import build_net, build_task
@@ -127,11 +128,10 @@ class LoadedRun:
 
 
 def open_pairs(loaded: LoadedRun, folder: str | None) -> "MnistPairs":
-    """Return the data module of a run that compares pairs of MNIST digits (`LoadedRun.data`).
+    """Return `LoadedRun.data` of a run that compares pairs of MNIST digits.
 
     Raises:
         ConfigurationError: The run has another task or other data.
-        DataError: As `LoadedRun.data`.
     """
     targets = (loaded.config["task"]["_target_"], loaded.config["data"]["_target_"])
     if targets != PAIRS:

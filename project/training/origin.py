@@ -42,11 +42,7 @@ class OriginCheck(Callback):
         self._stored = state_dict
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Compare the facts with those of the checkpoint and of the variant (in the first process).
-
-        Raises:
-            ConflictError: A fact differs.
-        """
+        """Raise ConflictError if the checkpoint or the variant has other facts; in one process."""
         if not trainer.is_global_zero:
             return
         source = source_digest(trainer.datamodule)  # type: ignore[attr-defined]

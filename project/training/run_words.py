@@ -34,8 +34,7 @@ class RunWords:
         """Return the run and, if it is the best one under `outputs`, why it was chosen.
 
         Raises:
-            NoRunError, CorruptRunError, ConflictError, ConfigurationError: As `load_run` and
-                `find_best`.
+            Exception: As `load_run` and `find_best`.
         """
         directory, why = self.run, None
         if directory is None:
@@ -55,8 +54,7 @@ def read_run_words(words: Sequence[str]) -> RunWords:
             `paths.data=`, `trust_code=true`, `code=accept`; and the command's own words.
 
     Raises:
-        NoRunError: No run is named, both `best` and `run=` are given, or a key is given twice.
-        ConfigurationError: `trust_code` or `code` has another value.
+        NoRunError, ConfigurationError: Not one run is named, or a value is unknown.
     """
     values: dict[str, str] = {}
     others = []

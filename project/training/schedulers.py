@@ -24,9 +24,6 @@ def one_cycle(
         pct_start: The share of the steps in which the rate rises, in (0, 1).
         div_factor: The rate starts at lr / div_factor; at least 1.
         final_div_factor: The rate ends at lr / div_factor / final_div_factor; at least 1.
-
-    Raises:
-        ValueError: An argument is out of its range.
     """
     for name, value in (("div_factor", div_factor), ("final_div_factor", final_div_factor)):
         if value < 1:
@@ -57,9 +54,6 @@ def cosine(
         total_steps: The number of steps of the training.
         warmup_share: The share of the steps in which the rate rises linearly to lr, in [0, 1).
         min_share: The final rate as a share of lr, in [0, 1].
-
-    Raises:
-        ValueError: An argument is out of its range.
     """
     if not 0 <= warmup_share < 1:
         raise ValueError(f"warmup_share must be at least 0 and below 1, got {warmup_share}")

@@ -61,14 +61,7 @@ class RunTensorBoardLogger(TensorBoardLogger):
     def finish(
         self, title: str, params: Mapping[str, Any], metrics: Mapping[str, float], step: int
     ) -> None:
-        """Write a layout of charts, a text card and the end of session of a completed run.
-
-        Args:
-            title: The card's heading.
-            params: The run's settings.
-            metrics: Its final metrics, `<stage>/<name>`.
-            step: The number of training steps.
-        """
+        """Write a layout of charts, a text card and the end of session of a completed run."""
         names = sorted({metric.partition("/")[2] for metric in metrics if "/" in metric})
         charts = {  # train and val of each metric in one chart
             name.replace("_", " "): ["Multiline", [f"^{tag(f'{s}/{name}')}$" for s in STAGES[:2]]]
@@ -90,7 +83,7 @@ class RunTensorBoardLogger(TensorBoardLogger):
 
 
 def card(title: str, params: Mapping[str, Any], metrics: Mapping[str, float]) -> str:
-    """Return a run's final metrics and settings as two Markdown tables."""
+    """Return a run's final metrics (`<stage>/<name>`) and settings as two Markdown tables."""
     quantities = sorted({name.partition("/")[2] for name in metrics if name.startswith(STAGES)})
     lines = [f"### {title}", "", "| result | train | validation | test |", "|---|---|---|---|"]
     for quantity in quantities:
