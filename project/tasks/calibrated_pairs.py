@@ -37,8 +37,7 @@ class Calibration(NamedTuple):
         pairs: The number of validation pairs; if it is 0, all temperatures are 1.
         comparison: The temperature of the comparison scores.
         digits: The temperature of the digit scores; None for a net without digit outputs.
-        digits_as_logarithms: Whether the net's digit outputs are probabilities; their logarithms
-            are then used as scores.
+        digits_as_logarithms: Whether the digits' scores are logarithms of probabilities.
     """
 
     pairs: int
@@ -169,7 +168,5 @@ def _calibration_text(calibration: Calibration) -> str:
         return f"{silent}There were no validation pairs: the probabilities are not calibrated."
     temperatures = f"comparison {calibration.comparison:.3f}"
     temperatures += f", digits {calibration.digits:.3f}" if named else ""
-    return (
-        f"{silent}Temperatures ({temperatures}) were fitted on {calibration.pairs:,} validation "
-        "pairs."
-    )
+    pairs = f"{calibration.pairs:,} validation pairs"
+    return f"{silent}Temperatures ({temperatures}) were fitted on {pairs}."

@@ -1,8 +1,6 @@
 """The task digit_pairs with the mini framework instead of torch.nn, autograd and torch.optim.
 
-Lightning, data, random streams, checkpoints and records are the same as for every run. The tensors
-of the framework's net and optimizer are shared with torch modules and parameters, which Lightning
-can store.
+The framework's tensors are shared with torch modules and parameters, which Lightning can store.
 """
 
 from collections.abc import Callable
@@ -23,13 +21,8 @@ with torch.set_grad_enabled(torch.is_grad_enabled()):  # the import turns autogr
 class FrameworkNet(nn.Module):
     """torch module whose parameters and buffers are the tensors of a net of the mini framework.
 
-    Its state has the names of the equivalent net of torch.nn. Autograd is not used.
-
-    Args:
-        net: Maps pairs (N, 2, H, W) to a tuple: comparison (N, 2), then digits (N, 2, 10) each.
-
-    Attributes:
-        inner: The net of the mini framework.
+    Its state has the names of the equivalent net of torch.nn. Autograd is not used. The inner net
+    maps pairs (N, 2, H, W) to a tuple: comparison (N, 2), then digits (N, 2, 10) each.
     """
 
     def __init__(self, net: framework.Module) -> None:
@@ -61,11 +54,7 @@ class FrameworkNet(nn.Module):
 
     @torch.no_grad()
     def share(self) -> None:
-        """Make parameters, buffers and gradients refer to the framework's own tensors again.
-
-        Needed after building the framework's optimizer and after a change of memory layout, both of
-        which move tensors.
-        """
+        """Refer to the framework's own tensors again, after an optimizer or a layout moved them."""
         gradients = {id(parameter): gradient for parameter, gradient in self.inner.param()}
         for path, tensor in self.inner.tensors().items():
             owner, name = self._owner(path)

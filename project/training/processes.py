@@ -86,14 +86,13 @@ def launch_processes(spec: RunSpec, checkpoint: Path | None, follow: Follow) -> 
     Args:
         spec: The run; with `trainer.devices: 1` no process is started.
         checkpoint: The checkpoint to resume from; None for a new run.
-        follow: The function that each other rank runs; it must be picklable.
+        follow: What each other rank runs; picklable.
 
     Yields:
         The rank of this process, 0, and the number of processes.
 
     Raises:
-        ProcessError: Another rank failed or was killed.
-        DivergedError: The loss became NaN or infinite in another rank.
+        ProcessError, DivergedError: Another rank failed, was killed, or its loss diverged.
     """
     count = spec.config["trainer"].get("devices", 1)
     if count == 1:

@@ -56,7 +56,8 @@ class RunTensorBoardLogger(TensorBoardLogger):
         # A session summary alone: an experiment summary would fix the columns of all runs.
         if not self._is_described:
             self._is_described = True
-            self._add(_session_start(params, time.time()), 0)
+            start = HParamsPluginData(session_start_info=_session_start(params))
+            self._add(metadata.SESSION_START_INFO_TAG, start)
 
     def finish(
         self, title: str, params: Mapping[str, Any], metrics: Mapping[str, float], step: int
@@ -69,17 +70,22 @@ class RunTensorBoardLogger(TensorBoardLogger):
         }
         self.experiment.add_custom_scalars({"train and validation": charts})
         self.experiment.add_text("card", card(title, params, metrics), step)
-        self._add(_session_end(time.time()), 0)
+        # TensorBoard uses the first end of session only. A run that fails or is interrupted may be
+        # resumed, so only a completed run writes one.
+        end = SessionEndInfo(status=Status.STATUS_SUCCESS, end_time_secs=time.time())
+        self._add(metadata.SESSION_END_INFO_TAG, HParamsPluginData(session_end_info=end))
         self.experiment.flush()
 
     def save(self) -> None:
         """Flush the events; write no hparams.yaml, because config.yaml holds the settings."""
         self.experiment.flush()
 
-    def _add(self, summary: Summary, step: int) -> None:
+    def _add(self, name: str, data: HParamsPluginData) -> None:
+        description = metadata.create_summary_metadata(data)
+        value = Summary.Value(tag=name, metadata=description, tensor=metadata.NULL_TENSOR)
         writer = self.experiment.file_writer
         assert writer is not None
-        writer.add_summary(summary, step)
+        writer.add_summary(Summary(value=[value]), 0)
 
 
 def card(title: str, params: Mapping[str, Any], metrics: Mapping[str, float]) -> str:
@@ -95,9 +101,9 @@ def card(title: str, params: Mapping[str, Any], metrics: Mapping[str, float]) ->
     return "\n".join(lines)
 
 
-def _session_start(params: Mapping[str, Any], seconds: float) -> Summary:
+def _session_start(params: Mapping[str, Any]) -> SessionStartInfo:
     # Without a group name TensorBoard names the session by its directory.
-    info = SessionStartInfo(start_time_secs=seconds)
+    info = SessionStartInfo(start_time_secs=time.time())
     for name, value in params.items():
         if isinstance(value, bool):
             info.hparams[name].bool_value = value
@@ -105,17 +111,4 @@ def _session_start(params: Mapping[str, Any], seconds: float) -> Summary:
             info.hparams[name].number_value = value
         else:
             info.hparams[name].string_value = str(value)
-    return _summary(metadata.SESSION_START_INFO_TAG, HParamsPluginData(session_start_info=info))
-
-
-def _session_end(seconds: float) -> Summary:
-    # TensorBoard uses the first end of session only. A run that fails or is interrupted may be
-    # resumed, so only a completed run writes one.
-    info = SessionEndInfo(status=Status.STATUS_SUCCESS, end_time_secs=seconds)
-    return _summary(metadata.SESSION_END_INFO_TAG, HParamsPluginData(session_end_info=info))
-
-
-def _summary(name: str, data: HParamsPluginData) -> Summary:
-    description = metadata.create_summary_metadata(data)
-    value = Summary.Value(tag=name, metadata=description, tensor=metadata.NULL_TENSOR)
-    return Summary(value=[value])
+    return info
