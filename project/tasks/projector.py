@@ -23,7 +23,7 @@ def digit_features(net: nn.Module, pairs: Pairs) -> np.ndarray:
     """Return the net's digit outputs, (2 N, 10), for the two digits of each of N pairs, in order.
 
     Raises:
-        ValueError: The net has no digit outputs.
+        ValueError: The net has none.
     """
     net.eval()
     with torch.inference_mode():

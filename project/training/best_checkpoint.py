@@ -19,10 +19,6 @@ class BestCheckpoint(Checkpoint):
     Lightning's ModelCheckpoint stores absolute paths, which break when a run directory moves to
     another machine.
 
-    Args:
-        monitor: The name of a logged metric, such as `val/error`.
-        mode: Whether smaller (`min`) or larger (`max`) values are better.
-
     Attributes:
         best: The best value so far; None before the first one. A NaN never counts as the best.
     """
@@ -35,7 +31,7 @@ class BestCheckpoint(Checkpoint):
         self._has_validated = False
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the best value so far, for the checkpoint."""
+        """Return the best value so far."""
         return {"best": self.best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -53,19 +53,15 @@ class RunRecorder(Checkpoint):
     """Callback that writes last.ckpt and history.csv during training.
 
     It writes after the first epoch, after the last epoch, and in between as often as `max_overhead`
-    allows. A resumed run rewrites history.csv from the rows in the checkpoint, so that it never has
-    an epoch which the weights have not been trained on. It also repeats what Lightning does between
-    an epoch's checkpoint and the next epoch: it restores `should_stop` (early stopping), steps
-    ReduceLROnPlateau schedulers, and logs the epoch's metrics again at `step`. Loggers get
-    everything from that step on a second time and must drop what they have.
+    allows, the share of the training time that writing may take. A resumed run rewrites history.csv
+    from the rows in the checkpoint, so that it never has an epoch which the weights have not been
+    trained on. It also repeats what Lightning does between an epoch's checkpoint and the next
+    epoch: it restores `should_stop` (early stopping), steps ReduceLROnPlateau schedulers, and logs
+    the epoch's metrics again at `step`. Loggers get everything from that step on a second time and
+    must drop what they have.
 
     As a subclass of `Checkpoint` it is called after all other callbacks, when the metrics of the
     epoch are complete.
-
-    Args:
-        directory: The run directory.
-        max_overhead: The share of the training time that writing may take; 1 writes after every
-            epoch.
 
     Attributes:
         rows: A row of history.csv for each finished epoch.
@@ -90,7 +86,7 @@ class RunRecorder(Checkpoint):
         self._gradient_norm = math.nan
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the attributes that a resumed run needs, for the checkpoint."""
+        """Return the attributes that a resumed run needs."""
         return {name: getattr(self, name) for name in STATE}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -29,8 +29,8 @@ class SeededLoader:
     Args:
         loader: Any loader; its attributes are available on the wrapper.
         seed: The seed of the streams.
-        prefix: A prefix of the streams' names: empty for training, else the stage and a slash.
-        epoch: Function that returns the epoch whose streams a new pass uses.
+        prefix: Before the streams' names: empty for training, else the stage and a slash.
+        epoch: Returns the epoch whose streams a new pass uses.
     """
 
     def __init__(self, loader: Any, seed: int, prefix: str, epoch: Callable[[], int]) -> None:
@@ -95,8 +95,7 @@ class SeededLoaders(LightningDataModule):
 
     Attributes:
         stream_seed: The seed of the streams; set it before training.
-        repeats_first_batch: Whether to train on the first batch only, in every epoch
-            (debug=overfit).
+        repeats_first_batch: Whether to train on the first batch only (debug=overfit).
     """
 
     stream_seed: int = 0

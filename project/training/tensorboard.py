@@ -23,8 +23,7 @@ STAGES = ("train", "val", "test")
 class RunTensorBoardLogger(TensorBoardLogger):
     """Logger that writes a run's events to its directory and continues them after a resume.
 
-    TensorBoard hides events from before the resume from `first_step` on, the first step that is
-    logged again.
+    TensorBoard hides earlier events from `first_step` on, the first step that is logged again.
     """
 
     def __init__(self, directory: str | Path, first_step: int = 0) -> None:
