@@ -43,11 +43,7 @@ def machine_facts(trainer: Trainer) -> dict[str, Any]:
 
 
 def settings_of(run: Run, parameters: int) -> dict[str, bool | int | float | str]:
-    """Return a run's model, seed, parameter count and settings as plain values, for loggers.
-
-    The settings are named by their configuration keys (such as `optimizer.lr`); a class by its name
-    alone.
-    """
+    """Return a run's model, seed, parameter count and settings as plain values, for loggers."""
     named: dict[str, Any] = {"model": run.model, "seed": run.seed, "parameters": parameters}
     for key, value in flatten(run.settings).items():
         if key.endswith("._target_"):

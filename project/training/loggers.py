@@ -101,7 +101,7 @@ class RunWandbLogger(WandbLogger):
         )
 
     def finalize(self, status: str) -> None:
-        """Finish a failed wandb run, so that it can be resumed in the same process."""
+        """Finish the wandb run if it failed, so that it can be resumed in the same process."""
         super().finalize(status)
         if status != "success":
             self.experiment.finish(exit_code=1)

@@ -86,7 +86,7 @@ def run_onnx(content: bytes, batches: Sequence[Tensor]) -> list[Tensor]:
 
 
 def in_batches(examples: Tensor) -> list[Tensor]:
-    """Split examples into batches of the sizes 1, 2 and 7, the last batch holding the rest."""
+    """Split examples into batches of the sizes 1, 2 and 7 and a last one with the rest."""
     return [batch for batch in examples.tensor_split((1, 3, 10)) if len(batch)]
 
 

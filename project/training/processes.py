@@ -61,8 +61,7 @@ class Processes:
 
 
 SINGLE = Processes(rank=0, count=1)
-# The function that a rank other than 0 runs; its arguments are the run, the checkpoint to resume
-# from (None for none) and the rank's Processes.
+# What a rank other than 0 runs.
 Follow = Callable[[RunSpec, Path | None, Processes], None]
 Work = tuple[RunSpec, Path | None, Follow]
 
@@ -172,7 +171,7 @@ def _await(others: list[_Rank]) -> None:
 
 
 def _rank_main(work: Work, rank: int, environment: dict[str, str], answers: Connection) -> None:
-    """Run `follow` as a rank other than 0; report an exception to rank 0 and exit."""
+    """Run `follow`; report an exception to rank 0 and exit."""
     threading.Thread(target=_die_with_first_rank, daemon=True).start()
     logging.getLogger().handlers.clear()  # run.log is rank 0's
     os.environ.update(environment)

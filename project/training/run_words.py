@@ -78,14 +78,10 @@ def read_run_words(words: Sequence[str]) -> RunWords:
         if key in values and values[key] not in known:
             raise ConfigurationError(f"{key}={values[key]}: must be {' or '.join(known)}")
     return RunWords(
-        run=None if best else _expanded(values["run"]),
-        outputs=_expanded(values.get("paths.outputs", "outputs")),
-        data=str(_expanded(values["paths.data"])) if "paths.data" in values else None,
+        run=None if best else Path(expand_path(values["run"])),
+        outputs=Path(expand_path(values.get("paths.outputs", "outputs"))),
+        data=str(Path(expand_path(values["paths.data"]))) if "paths.data" in values else None,
         trust_code=values.get("trust_code") == "true",
         accept_code="code" in values,
         others=others[best:],
     )
-
-
-def _expanded(path: str) -> Path:
-    return Path(expand_path(path))
