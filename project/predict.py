@@ -96,7 +96,7 @@ def answer(
 
     from project.data.pairs import scaled
     from project.tasks.calibrated_pairs import CalibratedNet, calibrate
-    from project.training.open_pairs import open_pairs
+    from project.training.load_run import open_pairs
 
     data, net = open_pairs(trained, data_folder), trained.net()
     calibration = calibrate(net, data)

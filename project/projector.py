@@ -38,7 +38,7 @@ def show(words: Sequence[str]) -> Path:
         ProjectorError: The run's net does not classify digits.
     """
     from project.config.errors import ConfigurationError
-    from project.training.open_pairs import open_pairs
+    from project.training.load_run import open_pairs
     from project.training.run_words import read_run_words
 
     asked = read_run_words(words)

@@ -1,10 +1,7 @@
-"""The nets: plain `nn.Module`s that depend on neither Lightning nor Hydra.
+"""The nets: plain `nn.Module`s. Those that compare digits map pairs to a `Prediction`.
 
-Nets that compare digits map pairs (N, 2, 14, 14) to a `Prediction`; nets that classify images map
-(N, C, H, W) to scores (N, classes). To add one, write such a class, and a file in `conf/model/`
-that names it.
-
-Shape legend: N pairs or images, C channels, H = W pixels.
+Those that classify take the numbers of `classes`, of `channels` of an image and of its pixels along
+each axis (`image_size`), and map images (N, channels, H, W) to scores (N, classes).
 """
 
 from project.models.basic import Basic
@@ -16,13 +13,4 @@ from project.models.resnet import ResNet
 from project.models.siamese import Siamese
 from project.models.vit import ViT
 
-__all__ = [
-    "MLP",
-    "Basic",
-    "ConvNet",
-    "PosteriorNet",
-    "Prediction",
-    "ResNet",
-    "Siamese",
-    "ViT",
-]
+__all__ = ["MLP", "Basic", "ConvNet", "PosteriorNet", "Prediction", "ResNet", "Siamese", "ViT"]

@@ -14,9 +14,6 @@ class Basic(nn.Module):
     Args:
         channels: The output channels of the two convolutions.
         hidden: The width of the hidden linear layer.
-
-    Raises:
-        ValueError: `hidden` is below 1, or `channels` are not two positive numbers.
     """
 
     def __init__(self, channels: Sequence[int], hidden: int) -> None:

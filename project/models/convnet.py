@@ -12,14 +12,9 @@ class ConvNet(nn.Module):
     each axis, 2x2 max-pooling. The mean over the remaining pixels goes to a linear layer.
 
     Args:
-        classes: The number of classes.
-        channels: The channels of an image.
-        image_size: The pixels of an image along each axis.
-        widths: The output channels of each block.
-        dropout: The probability of dropping a feature before the linear layer.
-
-    Raises:
-        ValueError: `widths` are not positive numbers, or `dropout` is not in [0, 1).
+        classes, channels, image_size: As for all nets that classify.
+        widths: The output channels of each block, positive.
+        dropout: The probability of dropping a feature before the linear layer, in [0, 1).
     """
 
     def __init__(
@@ -48,5 +43,5 @@ class ConvNet(nn.Module):
         self.linear = nn.Linear(width, classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map images (N, C, H, W) to scores (N, classes)."""
+        """Return scores (N, classes)."""
         return self.linear(self.dropout(self.blocks(images).mean((2, 3))))

@@ -1,8 +1,4 @@
-"""The two convolutions that the basic net and the siamese nets share.
-
-Each is a 3x3 convolution, a 2x2 max-pooling, batch normalisation if asked for, ReLU and dropout of
-whole channels. 14 -> 12 -> 6 -> 4 -> 2 pixels: 64 channels end as the report's 256 features.
-"""
+"""The two convolutions that the basic net and the siamese nets share."""
 
 from collections.abc import Sequence
 
@@ -21,6 +17,9 @@ def check_pairs(pairs: Tensor) -> None:
 class Convolutions(nn.Module):
     """Two convolution stages: images (N, in_channels, 14, 14) to features (N, 4 * channels[1]).
 
+    Each is a 3x3 convolution, a 2x2 max-pooling, batch norm if asked for, ReLU and dropout of whole
+    channels. 14 -> 12 -> 6 -> 4 -> 2 pixels: 64 channels end as the report's 256 features.
+
     Args:
         in_channels: The channels of the images.
         channels: The output channels of the two convolutions.
@@ -29,9 +28,6 @@ class Convolutions(nn.Module):
 
     Attributes:
         features: The number of output features.
-
-    Raises:
-        ValueError: `channels` are not two positive numbers.
     """
 
     def __init__(

@@ -6,18 +6,13 @@ from torch import Tensor, nn
 
 
 class MLP(nn.Module):
-    """Multilayer perceptron: images (N, channels, image_size, image_size) to scores (N, classes).
+    """Multilayer perceptron that maps images (N, channels, H, W) to scores (N, classes).
 
     Args:
-        classes: The number of classes.
-        channels: The channels of an image.
-        image_size: The pixels of an image along each axis.
-        hidden: The width of each hidden layer; empty for a linear classifier.
+        classes, channels, image_size: As for all nets that classify.
+        hidden: The width of each hidden layer, positive; empty for a linear classifier.
         batch_norm: Whether each hidden layer is followed by batch norm.
-        dropout: The probability of dropping a hidden unit.
-
-    Raises:
-        ValueError: `hidden` are not positive numbers, or `dropout` is not in [0, 1).
+        dropout: The probability of dropping a hidden unit, in [0, 1).
     """
 
     def __init__(
@@ -45,5 +40,5 @@ class MLP(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Linear(width, classes))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map images (N, C, H, W) to scores (N, classes)."""
+        """Return scores (N, classes)."""
         return self.layers(images)

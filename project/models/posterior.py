@@ -1,12 +1,4 @@
-"""Nets that compute the comparison of two digits from the probabilities of the digits' classes.
-
-With the posterior head nothing is learned for the comparison. From the probabilities p and q of the
-two digits,
-
-    P(a <= b) = sum over i <= j of p_i q_j,
-
-which is exact if the digits are independent given their images, as they are in this data set.
-"""
+"""Nets that compute the comparison of two digits from the probabilities of the digits' classes."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -23,14 +15,8 @@ HEADS = ("posterior", "learned")
 class ConvolutionStage(nn.Module):
     """A 3x3 convolution, optional 2x2 max-pooling, batch norm and ReLU.
 
-    Maps (N, in_channels, H, W) to (N, out_channels, H', W'). Without padding the image first
-    shrinks by 2 pixels along each axis; pooling then halves it.
-
-    Args:
-        in_channels: The input channels.
-        out_channels: The output channels.
-        pool: Whether to pool.
-        pad: Whether to pad the convolution, so that it keeps the size.
+    Maps (N, in_channels, H, W) to (N, out_channels, H', W'). Without padding (`pad`) the image
+    first shrinks by 2 pixels along each axis; pooling then halves it.
     """
 
     def __init__(self, in_channels: int, out_channels: int, pool: bool, pad: bool) -> None:
@@ -41,7 +27,7 @@ class ConvolutionStage(nn.Module):
         self.norm = nn.BatchNorm2d(out_channels)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Map (N, in_channels, H, W) to (N, out_channels, H', W')."""
+        """Return maps (N, out_channels, H', W')."""
         # Pooling comes before batch norm and ReLU, which then process a quarter of the pixels.
         return self.norm(self.pool(self.conv(maps))).relu()
 
@@ -52,14 +38,12 @@ class PosteriorNet(nn.Module):
     Args:
         channels: The output channels of each convolution.
         pooled: The numbers, from 1, of the convolutions followed by 2x2 max-pooling.
-        head: `posterior` computes P(a <= b) from the digits' probabilities (module docstring).
-            `learned` applies two linear layers to these probabilities, as the report's nets do.
+        head: `posterior` computes P(a <= b), the sum over i <= j of p_i q_j, from the digits'
+            probabilities p and q, exact for independent digits. `learned` applies two linear layers
+            to these probabilities, as the report's nets do.
         hidden_comparison: The width between the two linear layers of the learned head.
         unpadded: The numbers, from 1, of the convolutions without padding, which shrink the image
             by 2.
-
-    Attributes:
-        digit_outputs: The kind of each tensor in `Prediction.digits`: one tensor of logits.
 
     Raises:
         ValueError: An argument is out of its range, or the convolutions leave nothing of the image.

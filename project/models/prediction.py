@@ -11,9 +11,7 @@ class Prediction(NamedTuple):
     Attributes:
         comparison: (N, 2) scores of "first > second" (0) and "first <= second" (1).
         digits: One (N, 2, 10) tensor for each place at which the net also classifies the two
-            digits: the inputs of the auxiliary cross-entropy. Empty for a net without auxiliary
-            outputs, whose auxiliary loss is therefore absent. The last tensor is the net's best
-            classification.
+            digits: the inputs of the auxiliary cross-entropy. The last one is its best.
 
     A net may have an attribute `digit_outputs`, which says for each tensor in `digits` whether it
     holds `probabilities` or `logits`; the task uses it to compute the lower bound of its loss.

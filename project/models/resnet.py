@@ -29,7 +29,7 @@ class ResidualBlock(nn.Module):
             )
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Return relu(shortcut(maps) + residual), (N, out_channels, H / stride, W / stride)."""
+        """Return maps (N, out_channels, H / stride, W / stride)."""
         residual = self.norm1(self.conv1(maps)).relu()
         residual = self.norm2(self.conv2(residual))
         return (self.shortcut(maps) + residual).relu()

@@ -10,10 +10,6 @@ class ResNet18(nn.Module):
     It is torchvision's net (He et al. 2015, arXiv 1512.03385) with another first layer, as is usual
     for 32x32 pixels: a 3x3 convolution of stride 1 and no max-pooling. The original first layers
     would reduce such an image to 8x8.
-
-    Args:
-        classes: The number of classes.
-        channels: The channels of an image.
     """
 
     def __init__(self, classes: int, channels: int) -> None:
@@ -24,5 +20,5 @@ class ResNet18(nn.Module):
         nn.init.kaiming_normal_(self.net.conv1.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map images (N, C, H, W) to scores (N, classes)."""
+        """Return scores (N, classes)."""
         return self.net(images)

@@ -52,9 +52,6 @@ class Siamese(nn.Module):
             `probabilities` are softmaxed, so that cross-entropy applies softmax a second time,
             which the EPFL report almost certainly did. The head gets probabilities in both cases.
 
-    Attributes:
-        digit_outputs: `probabilities` or `logits` for each tensor in `Prediction.digits`.
-
     Raises:
         ValueError: An argument is out of its range.
     """

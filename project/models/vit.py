@@ -5,24 +5,19 @@ from torch import Tensor, nn
 
 
 class ViT(nn.Module):
-    """Vision transformer: images (N, channels, image_size, image_size) to scores (N, classes).
+    """Vision transformer that maps images (N, channels, H, W) to scores (N, classes).
 
     Patches become tokens, transformer layers mix them, and the mean of all tokens goes to a linear
     layer (Dosovitskiy et al. 2020, arXiv 2010.11929; the mean instead of a class token as in Beyer
     et al. 2022, arXiv 2205.01580).
 
     Args:
-        classes: The number of classes.
-        channels: The channels of an image.
-        image_size: The pixels of an image along each axis.
+        classes, channels, image_size: As for all nets that classify.
         patch_size: The side of a patch in pixels; divides `image_size`.
         width: The size of a token.
         depth: The number of transformer layers.
         heads: The number of attention heads in each layer; divides `width`.
         dropout: The dropout probability in each layer.
-
-    Raises:
-        ValueError: `patch_size` does not divide `image_size`, or `heads` does not divide `width`.
     """
 
     def __init__(
@@ -58,6 +53,6 @@ class ViT(nn.Module):
         self.linear = nn.Linear(width, classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map images (N, C, H, W) to scores (N, classes)."""
+        """Return scores (N, classes)."""
         tokens = self.patches(images).flatten(2).transpose(1, 2) + self.positions
         return self.linear(self.layers(tokens).mean(1))

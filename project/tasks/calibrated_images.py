@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from project.data.image_sets import Images, ImageSet
-from project.tasks.calibration import fit_temperature
+from project.tasks.calibration import Calibrated, fit_temperature
 from project.tasks.exportable import EXAMPLES, Card, Exportable, Output
 
 OUTPUTS = (
@@ -15,57 +15,31 @@ OUTPUTS = (
 )
 
 
-class CalibratedClassifier(nn.Module):
-    """Net that maps images (N, C, H, W) of plain pixels to scores and calibrated probabilities.
-
-    Args:
-        net: The trained net, which expects normalised images.
-        data: The run's data module, whose mean and std normalise the images.
-        temperature: The scores are divided by it before the softmax.
-    """
-
-    mean: Tensor
-    std: Tensor
+class CalibratedClassifier(Calibrated):
+    """Classifier of images of plain pixels from 0 to `data.levels`, with a temperature."""
 
     def __init__(self, net: nn.Module, data: ImageSet, temperature: float) -> None:
-        super().__init__()
-        self.net = net
-        self.levels = data.levels
+        super().__init__(net, data, data.levels)
         self.temperature = temperature
-        self.register_buffer("mean", data.mean)
-        self.register_buffer("std", data.std)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the scores and the calibrated probabilities (N, classes) of images.
-
-        Args:
-            images: Plain pixels (N, C, H, W) from 0 to the data module's `levels` (mostly 255),
-                which are normalised here.
-        """
-        return self.answers(self.net((images / self.levels - self.mean) / self.std))
-
-    def answers(self, scores: Tensor) -> tuple[Tensor, Tensor]:
+    def answers(self, output: Tensor) -> tuple[Tensor, Tensor]:
         """Return the net's scores (N, classes) unchanged, and the calibrated probabilities."""
-        return scores, (scores / self.temperature).softmax(1)
+        return output, (output / self.temperature).softmax(1)
 
 
 def images_exportable(net: nn.Module, data: ImageSet) -> Exportable:
     """Return a trained classifier, combined with its normalisation and calibration, for export.
 
-    The temperature is fitted on the validation images; without any it is 1.
-
-    Args:
-        net: The trained net, which expects normalised images.
-        data: The run's data module, set up.
+    The temperature is fitted on the validation images; without any it is 1. The data module must
+    have been set up.
     """
     validation = len(data.val)
-    temperature = 1.0
     with torch.inference_mode():
-        if validation:
-            scores = torch.cat([net(data.val[part][0]) for part in _parts(validation)])
-            temperature = fit_temperature(scores, data.val.classes)
+        scores = _scores(net, data.val, validation)
+        temperature = fit_temperature(torch.cat(scores), data.val.classes) if scores else 1.0
         module = CalibratedClassifier(net, data, temperature).eval()
-        expected = module.answers(torch.cat([net(images) for images in _own(data)]))
+        scores += _scores(net, data.train, EXAMPLES)
+        expected = module.answers(torch.cat(scores)[:EXAMPLES])
     _, channels, height, width = data.train.images.shape
     return Exportable(
         module=module,
@@ -79,27 +53,16 @@ def images_exportable(net: nn.Module, data: ImageSet) -> Exportable:
     )
 
 
-def _parts(count: int) -> tuple[Tensor, ...]:
-    return torch.arange(count).split(250)
-
-
-def _own(data: ImageSet) -> list[Tensor]:
-    """Return batches of up to `EXAMPLES` normalised images: validation first, then training."""
-    left, batches = EXAMPLES, []
-    for images in (data.val, data.train):
-        count = min(left, len(images))
-        batches += [images[part][0] for part in _parts(count)] if count else []
-        left -= count
-    return batches
+def _scores(net: nn.Module, images: Images, count: int) -> list[Tensor]:
+    """Return the net's scores of the first `count` images, in batches."""
+    parts = torch.arange(min(count, len(images))).split(250)
+    return [net(images[part][0]) for part in parts if len(part)]
 
 
 def _card(data: ImageSet, temperature: float) -> Card:
-    def counted(images: Images) -> str:
-        return f"{len(images):,}"
-
     _, channels, height, width = data.train.images.shape
     fitted = (
-        f"A temperature ({temperature:.3f}) was fitted on {counted(data.val)} validation images."
+        f"A temperature ({temperature:.3f}) was fitted on {len(data.val):,} validation images."
         if len(data.val)
         else "There were no validation images: the probabilities are not calibrated."
     )
@@ -111,8 +74,8 @@ def _card(data: ImageSet, temperature: float) -> Card:
             "val/accuracy": "validation accuracy",
         },
         data=[
-            f"{counted(data.train)} training, {counted(data.val)} validation and "
-            f"{counted(data.test)} test images of {channels}x{height}x{width}; none in two of them"
+            f"{len(data.train):,} training, {len(data.val):,} validation and "
+            f"{len(data.test):,} test images of {channels}x{height}x{width}; none in two of them"
         ],
         use=["The run's normalisation is inside."],
         calibration=fitted,

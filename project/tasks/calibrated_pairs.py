@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from project.data.pairs import DigitPairsData
 from project.models.prediction import Prediction
-from project.tasks.calibration import are_probabilities, fit_temperature, logarithms
+from project.tasks.calibration import Calibrated, are_probabilities, fit_temperature, logarithms
 from project.tasks.exportable import EXAMPLES, Card, Exportable, Output
 
 OUTPUTS = (
@@ -37,8 +37,7 @@ class Calibration(NamedTuple):
         pairs: The number of validation pairs; if it is 0, all temperatures are 1.
         comparison: The temperature of the comparison scores.
         digits: The temperature of the digit scores; None for a net without digit outputs.
-        digits_as_logarithms: Whether the net's digit outputs are probabilities; their logarithms
-            are then used as scores.
+        digits_as_logarithms: Whether the digits' scores are logarithms of probabilities.
     """
 
     pairs: int
@@ -48,75 +47,43 @@ class Calibration(NamedTuple):
 
 
 def calibrate(net: nn.Module, data: DigitPairsData) -> Calibration:
-    """Fit the temperatures of `net` on the run's validation pairs; takes a tenth of a second.
-
-    Args:
-        net: The trained net.
-        data: The run's data module, set up.
-    """
-    pairs = data.val if len(data.val) else data.train  # either shows which outputs the net has
+    """Fit the temperatures of a trained net on the validation pairs of its data, set up."""
+    count = len(data.val)
+    pairs = data.val if count else data.train  # either shows which outputs the net has
     with torch.inference_mode():
         comparison, digits = net(pairs.images)
-    scores, as_logarithms = None, False
-    if digits:
-        scores = digits[-1].flatten(0, 1)
-        as_logarithms = are_probabilities(scores)
-        scores = logarithms(scores) if as_logarithms else scores
 
     def fitted(scores: Tensor, classes: Tensor) -> float:
-        return fit_temperature(scores, classes) if len(data.val) else 1.0
+        return fit_temperature(scores, classes) if count else 1.0
 
-    return Calibration(
-        pairs=len(data.val),
-        comparison=fitted(comparison, pairs.target),
-        digits=None if scores is None else fitted(scores, pairs.digits.flatten()),
-        digits_as_logarithms=as_logarithms,
-    )
+    temperature = fitted(comparison, pairs.target)
+    if not digits:
+        return Calibration(count, temperature, None, False)
+    scores = digits[-1].flatten(0, 1)
+    as_logarithms = are_probabilities(scores)
+    scores = logarithms(scores) if as_logarithms else scores
+    return Calibration(count, temperature, fitted(scores, pairs.digits.flatten()), as_logarithms)
 
 
-class CalibratedNet(nn.Module):
-    """Net that maps pairs (N, 2, H, W) of plain pixels to scores and calibrated probabilities.
-
-    Pixels are in [0, 255], with ink as 255.
-
-    Args:
-        net: The trained net, which expects normalised pairs.
-        data: The run's data module, whose mean and std normalise the pairs.
-        calibration: The net's temperatures.
-    """
-
-    mean: Tensor
-    std: Tensor
+class CalibratedNet(Calibrated):
+    """Net for pairs (N, 2, H, W) of plain pixels in [0, 255], with ink as 255."""
 
     def __init__(self, net: nn.Module, data: DigitPairsData, calibration: Calibration) -> None:
-        super().__init__()
-        self.net = net
+        super().__init__(net, data)
         self.calibration = calibration
-        self.register_buffer("mean", data.mean)
-        self.register_buffer("std", data.std)
 
     @property
     def outputs(self) -> tuple[Output, ...]:
         """The descriptions of the tensors that `forward` returns, in the same order."""
         return OUTPUTS[:2] if self.calibration.digits is None else OUTPUTS
 
-    def forward(self, pairs: Tensor) -> tuple[Tensor, ...]:
-        """Normalise plain pixels (N, 2, H, W); return the calibrated outputs of `answers`."""
-        return self.answers(self.net((pairs - self.mean) / self.std))
-
-    def answers(self, prediction: Prediction) -> tuple[Tensor, ...]:
-        """Calibrate the net's prediction.
-
-        Returns:
-            The comparison scores (N, 2), unchanged; the probability that the first digit is less
-            than or equal to the second (N,); and, if the net has digit outputs, the probabilities
-            of the digits' classes (N, 2, 10).
-        """
-        comparison, temperatures = prediction.comparison, self.calibration
+    def answers(self, output: Prediction) -> tuple[Tensor, ...]:
+        """Return the comparison scores unchanged and the calibrated probabilities (`OUTPUTS`)."""
+        comparison, temperatures = output.comparison, self.calibration
         ordered = (comparison / temperatures.comparison).softmax(1)[:, 1]
         if temperatures.digits is None:
             return comparison, ordered
-        digits = prediction.digits[-1]
+        digits = output.digits[-1]
         scores = logarithms(digits) if temperatures.digits_as_logarithms else digits
         return comparison, ordered, (scores / temperatures.digits).softmax(2)
 
@@ -124,9 +91,7 @@ class CalibratedNet(nn.Module):
 def pairs_exportable(net: nn.Module, data: DigitPairsData) -> Exportable:
     """Return a trained net, combined with its normalisation and calibration, for export.
 
-    Args:
-        net: The trained net, which expects normalised pairs.
-        data: The run's data module, set up.
+    The data module must have been set up.
 
     Raises:
         DataError: As `DigitPairsData.plain`.
@@ -203,7 +168,5 @@ def _calibration_text(calibration: Calibration) -> str:
         return f"{silent}There were no validation pairs: the probabilities are not calibrated."
     temperatures = f"comparison {calibration.comparison:.3f}"
     temperatures += f", digits {calibration.digits:.3f}" if named else ""
-    return (
-        f"{silent}Temperatures ({temperatures}) were fitted on {calibration.pairs:,} validation "
-        "pairs."
-    )
+    pairs = f"{calibration.pairs:,} validation pairs"
+    return f"{silent}Temperatures ({temperatures}) were fitted on {pairs}."

@@ -6,14 +6,43 @@ fitted on validation examples; never on test examples, which must stay independe
 """
 
 import math
+from typing import Any
 
 import torch
 from scipy.optimize import minimize_scalar
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 1e-3, 1e3
 EPS = 1e-12  # replaces a probability of 0 in a logarithm
+
+
+class Calibrated(nn.Module):
+    """Trained net that gets plain pixels; subclasses define `answers`, which calibrate its output.
+
+    Args:
+        net: The trained net, which expects inputs normalised by the data module's mean and std.
+        data: The run's data module.
+        levels: The pixels are divided by it before they are normalised.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, net: nn.Module, data: Any, levels: int = 1) -> None:
+        super().__init__()
+        self.net = net
+        self.levels = levels
+        self.register_buffer("mean", data.mean)
+        self.register_buffer("std", data.std)
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        """Return the `answers` to plain pixels (N, C, H, W)."""
+        return self.answers(self.net((pixels / self.levels - self.mean) / self.std))
+
+    def answers(self, output: Any) -> tuple[Tensor, ...]:
+        """Return the net's scores, unchanged, and calibrated probabilities."""
+        raise NotImplementedError
 
 
 def fit_temperature(scores: Tensor, classes: Tensor) -> float:
@@ -26,9 +55,6 @@ def fit_temperature(scores: Tensor, classes: Tensor) -> float:
     Args:
         scores: (N, C), N >= 1.
         classes: (N,), the true classes.
-
-    Raises:
-        ValueError: The shapes are wrong.
     """
     count, choices = scores.shape
     if count == 0 or classes.shape != (count,):
@@ -49,10 +75,7 @@ def fit_temperature(scores: Tensor, classes: Tensor) -> float:
 
 
 def are_probabilities(outputs: Tensor) -> bool:
-    """Return whether outputs (..., C) are probabilities: nonnegative, with sums of 1.
-
-    For such outputs (`auxiliary_input: probabilities`) the logarithms serve as scores.
-    """
+    """Return whether outputs (..., C) are probabilities: nonnegative, with sums of 1."""
     sums = outputs.sum(-1)
     return bool((outputs >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-4))
 

@@ -1,7 +1,6 @@
 """Task digit_pairs: compare two digits, with auxiliary losses on their classes (report, part 1)."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, nn
@@ -11,7 +10,7 @@ from project.data.pairs import DigitPairsData
 from project.models.prediction import Prediction
 from project.tasks.calibrated_pairs import pairs_exportable
 from project.tasks.exportable import Exportable
-from project.tasks.supervised import OptimizerFactory, SchedulerFactory, Supervised
+from project.tasks.supervised import Augmentation, OptimizerFactory, SchedulerFactory, Supervised
 
 DIGITS = 10
 
@@ -31,15 +30,9 @@ class DigitPairs(Supervised):
 
     Args:
         net: Maps pairs (N, 2, H, W) to a `Prediction`.
-        optimizer: Factory that builds the optimizer.
-        scheduler: Factory that builds the learning-rate schedule; None for a constant rate.
-        augmentation: Applied to the training pairs (N, 2, H, W) in every step; None for none.
+        optimizer, scheduler, augmentation: As for `Supervised`.
         auxiliary_weight: The weight of each digit's cross-entropy, at least 0.
-        label_smoothing: In training, the share of each digit's target that is spread evenly over
-            all ten classes; in [0, 1).
-
-    Raises:
-        ValueError: `auxiliary_weight` or `label_smoothing` is out of range.
+        label_smoothing: As for `Supervised`; of the digits' targets, not of the comparison's.
     """
 
     def __init__(
@@ -47,33 +40,19 @@ class DigitPairs(Supervised):
         net: nn.Module,
         optimizer: OptimizerFactory,
         scheduler: SchedulerFactory | None = None,
-        augmentation: Callable[[Tensor], Tensor] | None = None,
+        augmentation: Augmentation | None = None,
         auxiliary_weight: float = 1.0,
         label_smoothing: float = 0.0,
     ) -> None:
         if auxiliary_weight < 0:
             raise ValueError(f"auxiliary_weight must be at least 0, got {auxiliary_weight}")
-        if not 0 <= label_smoothing < 1:
-            raise ValueError(f"label_smoothing must be at least 0, below 1, got {label_smoothing}")
-        super().__init__(net, optimizer, scheduler)
-        self.augmentation = augmentation
+        super().__init__(net, optimizer, scheduler, augmentation, label_smoothing)
         self.auxiliary_weight = auxiliary_weight
-        self.label_smoothing = label_smoothing
 
     def loss_of(self, batch: Batch, stage: str) -> tuple[Tensor, Prediction]:
-        """Return the batch's mean loss, a scalar, and the net's prediction; update the metrics.
-
-        Args:
-            batch: Images (N, 2, H, W), targets (N,) and digit classes (N, 2).
-            stage: `train`, `val` or `test`; only `train` uses augmentation and label smoothing.
-
-        Raises:
-            TypeError: The net does not return a `Prediction`.
-        """
+        """Return the batch's mean loss and the net's prediction; update the metrics."""
         images, target, digits = batch
-        if stage == "train" and self.augmentation is not None:
-            images = self.augmentation(images)
-        prediction = self.net(images)
+        prediction = self.net(self.augmented(images, stage))
         if not isinstance(prediction, Prediction):
             raise TypeError(
                 "task=digit_pairs expects a net that returns project.models.Prediction("
@@ -85,9 +64,9 @@ class DigitPairs(Supervised):
         answers = {"error": (prediction.comparison, target)}
         if prediction.digits:
             # The sum over both digits, as in the report; a mean would halve the weight.
-            smoothing = self.label_smoothing if stage == "train" else 0.0
+            classes, smoothing = digits.flatten(), self.smoothing(stage)
             each_loss = [
-                cross_entropy(each.flatten(0, 1), digits.flatten(), label_smoothing=smoothing)
+                cross_entropy(each.flatten(0, 1), classes, label_smoothing=smoothing)
                 for each in prediction.digits
             ]
             auxiliary_loss = 2 * sum(each_loss[1:], each_loss[0])
@@ -116,19 +95,11 @@ class DigitPairs(Supervised):
         return self.auxiliary_weight * 2 * sum(floors)
 
     def exportable(self, data: DigitPairsData) -> Exportable:
-        """Return the net with its normalisation and calibration, for export.
-
-        Raises:
-            DataError: As `DigitPairsData.plain`.
-        """
+        """Return the net with its normalisation and calibration, for export."""
         return pairs_exportable(self.net, data)
 
     def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
-        """Measure a batch; return predictions, targets, and the net's output for the pictures.
-
-        Raises:
-            TypeError: The net does not return a `Prediction`.
-        """
+        """Measure a batch; return predictions, targets, and the net's output for the pictures."""
         prediction = self.loss_of(batch, "test")[1]
         return {
             "prediction": prediction.comparison.argmax(1),
@@ -146,10 +117,10 @@ def digit_floor(from_probabilities: bool, label_smoothing: float) -> float:
         from_probabilities: Whether the scores are probabilities, so that d is at most 1.
         label_smoothing: The share of the target that is spread evenly over all classes.
     """
-    right = 1 - label_smoothing + label_smoothing / DIGITS
     if label_smoothing == 0 and not from_probabilities:
         return 0.0
-    best = 1.0
+    right = 1 - label_smoothing + label_smoothing / DIGITS
+    best = math.inf
     if label_smoothing > 0:
         # The minimum: softmax then gives the true class the same probability as the target does.
         best = math.log(right / ((1 - right) / (DIGITS - 1)))

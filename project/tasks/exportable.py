@@ -1,12 +1,11 @@
-"""What a task provides to export its trained net with a model card.
+"""What a task provides to export its trained net: its method `exportable(data)`, if it has one.
 
-A task may have a method `exportable(data)` that returns an `Exportable`, given the run's data
-module, set up. For a task without this method the net itself is exported, with the inputs that the
-data module gives it.
+`data` is the run's data module, set up. Without the method the net itself is exported.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Literal
 
 import torch
@@ -15,8 +14,7 @@ from torch import Tensor, nn
 
 from project.config.errors import ConfigurationError
 
-# The number of examples on which an exported net is compared with the checkpoint.
-EXAMPLES = 1000
+EXAMPLES = 1000  # on which an exported net is compared with the checkpoint
 
 
 @dataclass(frozen=True)
@@ -26,9 +24,8 @@ class Output:
     Attributes:
         name: The output's name in the exported files.
         text: A description for the model card.
-        kind: `scores`, `probabilities` or `values`. For scores and probabilities with at least two
-            dimensions the predicted class is the largest along the last one. Scores and values have
-            no fixed range.
+        kind: For scores and probabilities with at least two dimensions the predicted class is the
+            largest along the last one. Scores and values have no fixed range.
     """
 
     name: str
@@ -109,10 +106,7 @@ def _tensors(output: Any, name: str) -> Iterator[tuple[str, Tensor]]:
 def net_exportable(net: nn.Module, data: LightningDataModule, metric: str) -> Exportable:
     """Return a net unchanged for export; its inputs are those of the data module's batches.
 
-    Args:
-        net: The net, with its weights.
-        data: The run's data module, set up.
-        metric: The name of the metric that the task is judged by.
+    `metric` is the one that the task is judged by, without its stage.
 
     Raises:
         ConfigurationError: A batch does not start with a tensor, or the net does not return tensors
@@ -151,17 +145,16 @@ def net_exportable(net: nn.Module, data: LightningDataModule, metric: str) -> Ex
 def _inputs(data: LightningDataModule) -> Tensor:
     """Return up to `EXAMPLES` inputs of validation batches, then of training batches."""
     batches: list[Tensor] = []
-    for loader in (data.val_dataloader(), data.train_dataloader()):
-        for batch in (
-            loader if not isinstance(loader, list) else [b for each in loader for b in each]
-        ):
-            inputs = batch[0] if isinstance(batch, list | tuple) and batch else batch
-            if not isinstance(inputs, Tensor) or inputs.dim() == 0:
-                raise ConfigurationError(
-                    "a batch does not begin with a tensor of inputs: give the task a method "
-                    "exportable(data), as project.tasks.exportable says"
-                )
-            batches.append(inputs)
-            if sum(map(len, batches)) >= EXAMPLES:
-                return torch.cat(batches)[:EXAMPLES]
-    return torch.cat(batches)
+    stages = [data.val_dataloader(), data.train_dataloader()]
+    loaders = [each for stage in stages for each in (stage if isinstance(stage, list) else [stage])]
+    for batch in chain.from_iterable(loaders):
+        inputs = batch[0] if isinstance(batch, list | tuple) and batch else batch
+        if not isinstance(inputs, Tensor) or inputs.dim() == 0:
+            raise ConfigurationError(
+                "a batch does not begin with a tensor of inputs: give the task a method "
+                "exportable(data), as project.tasks.exportable says"
+            )
+        batches.append(inputs)
+        if sum(map(len, batches)) >= EXAMPLES:
+            break
+    return torch.cat(batches)[:EXAMPLES]

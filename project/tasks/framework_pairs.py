@@ -1,8 +1,6 @@
 """The task digit_pairs with the mini framework instead of torch.nn, autograd and torch.optim.
 
-Lightning, data, random streams, checkpoints and records are the same as for every run. The tensors
-of the framework's net and optimizer are shared with torch modules and parameters, which Lightning
-can store.
+The framework's tensors are shared with torch modules and parameters, which Lightning can store.
 """
 
 from collections.abc import Callable
@@ -14,6 +12,7 @@ from torch import Tensor, nn
 from project import seeding
 from project.models.prediction import Prediction
 from project.tasks.digit_pairs import Batch, DigitPairs
+from project.tasks.supervised import Augmentation
 
 with torch.set_grad_enabled(torch.is_grad_enabled()):  # the import turns autograd off
     from project import framework
@@ -22,14 +21,8 @@ with torch.set_grad_enabled(torch.is_grad_enabled()):  # the import turns autogr
 class FrameworkNet(nn.Module):
     """torch module whose parameters and buffers are the tensors of a net of the mini framework.
 
-    Its state has the names of the equivalent net of torch.nn. Autograd is not used.
-
-    Args:
-        net: Maps pairs (N, 2, H, W) to a tuple: comparison (N, 2), then digits (N, 2, 10) each.
-
-    Attributes:
-        inner: The net of the mini framework.
-        digit_outputs: `probabilities` or `logits` for each digit output.
+    Its state has the names of the equivalent net of torch.nn. Autograd is not used. The inner net
+    maps pairs (N, 2, H, W) to a tuple: comparison (N, 2), then digits (N, 2, 10) each.
     """
 
     def __init__(self, net: framework.Module) -> None:
@@ -61,11 +54,7 @@ class FrameworkNet(nn.Module):
 
     @torch.no_grad()
     def share(self) -> None:
-        """Make parameters, buffers and gradients refer to the framework's own tensors again.
-
-        Needed after building the framework's optimizer and after a change of memory layout, both of
-        which move tensors.
-        """
+        """Refer to the framework's own tensors again, after an optimizer or a layout moved them."""
         gradients = {id(parameter): gradient for parameter, gradient in self.inner.param()}
         for path, tensor in self.inner.tensors().items():
             owner, name = self._owner(path)
@@ -83,12 +72,7 @@ class FrameworkNet(nn.Module):
 
 
 class FrameworkOptimizer(torch.optim.Optimizer):
-    """torch optimizer that delegates to an optimizer of the mini framework.
-
-    Args:
-        net: The net whose parameters it changes.
-        inner: The framework's optimizer of these parameters.
-    """
+    """torch optimizer that delegates to the mini framework's optimizer of a net's parameters."""
 
     def __init__(self, net: FrameworkNet, inner: framework.Optimizer) -> None:
         super().__init__(list(net.parameters()), {"lr": inner.lr})
@@ -96,11 +80,7 @@ class FrameworkOptimizer(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
-        """Update every parameter by its gradient, at the learning rate of the parameter group.
-
-        Args:
-            closure: Called first, if not None; its result is ignored.
-        """
+        """Update every parameter by its gradient, at the learning rate of the parameter group."""
         if closure is not None:
             closure()
         self.inner.lr = self.param_groups[0]["lr"]
@@ -123,28 +103,19 @@ class FrameworkOptimizer(torch.optim.Optimizer):
 class FrameworkPairs(DigitPairs):
     """The task `DigitPairs` with losses, backward passes and steps of the mini framework.
 
-    It logs the same metrics. There is no learning-rate schedule.
-
-    Args:
-        net: The net.
-        optimizer: Builds the optimizer for the net.
-        augmentation: Applied to the training pairs (N, 2, H, W) in every step; None for none.
-        auxiliary_weight: The weight of each digit's cross-entropy, at least 0.
-        label_smoothing: Must be 0, else ValueError.
+    It logs the same metrics. There is no learning-rate schedule; `label_smoothing` must be 0.
     """
 
     def __init__(
         self,
         net: FrameworkNet,
         optimizer: Callable[[FrameworkNet], FrameworkOptimizer],
-        augmentation: Callable[[Tensor], Tensor] | None = None,
+        augmentation: Augmentation | None = None,
         auxiliary_weight: float = 1.0,
         label_smoothing: float = 0.0,
     ) -> None:
         if label_smoothing != 0:
-            raise ValueError(
-                f"label_smoothing must be 0 with engine=framework, got {label_smoothing}"
-            )
+            raise ValueError(f"label_smoothing must be 0 with engine=framework: {label_smoothing}")
         super().__init__(net, optimizer, None, augmentation, auxiliary_weight)
         self.inner = net.inner
         self.automatic_optimization = False
@@ -152,11 +123,9 @@ class FrameworkPairs(DigitPairs):
         net.share()
 
     def loss_of(self, batch: Batch, stage: str) -> tuple[Tensor, Prediction]:
-        """Return the batch's mean loss, a scalar, and the net's prediction; update the metrics."""
+        """Return the batch's mean loss and the net's prediction; update the metrics."""
         images, target, digits = batch
-        if stage == "train" and self.augmentation is not None:
-            images = self.augmentation(images)
-        prediction = self.net(images)
+        prediction = self.net(self.augmented(images, stage))
         losses = self._losses(len(prediction.digits))
         outputs = (prediction.comparison, *prediction.digits)
         loss = losses.forward(outputs, (target, *[digits] * len(prediction.digits)))
@@ -174,9 +143,8 @@ class FrameworkPairs(DigitPairs):
         if self.losses is None:
             # The sum over both digits, as in the report; the framework's loss is their mean.
             weights = [1.0, *[2 * self.auxiliary_weight] * digit_outputs]
-            self.losses = framework.LossSum(
-                [framework.LossCrossEntropy() for _ in weights], weights
-            )
+            each = [framework.LossCrossEntropy() for _ in weights]
+            self.losses = framework.LossSum(each, weights)
         return self.losses
 
     @torch.no_grad()

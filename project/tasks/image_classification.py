@@ -1,6 +1,5 @@
 """Task image_classification: find which of K classes an image belongs to."""
 
-from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, nn
@@ -9,7 +8,7 @@ from torch.nn.functional import cross_entropy
 from project.data.image_sets import ImageSet
 from project.tasks.calibrated_images import images_exportable
 from project.tasks.exportable import Exportable
-from project.tasks.supervised import OptimizerFactory, SchedulerFactory, Supervised
+from project.tasks.supervised import Augmentation, OptimizerFactory, SchedulerFactory, Supervised
 
 # images (N, C, H, W) and classes (N,)
 Batch = tuple[Tensor, Tensor]
@@ -24,14 +23,7 @@ class ImageClassification(Supervised):
 
     Args:
         net: Maps images (N, C, H, W) to scores (N, K).
-        optimizer: Factory that builds the optimizer.
-        scheduler: Factory that builds the learning-rate schedule; None for a constant rate.
-        augmentation: Applied to the training images (N, C, H, W) in every step; None for none.
-        label_smoothing: In training, the share of the target that is spread evenly over all
-            classes; in [0, 1).
-
-    Raises:
-        ValueError: `label_smoothing` is not in [0, 1).
+        optimizer, scheduler, augmentation, label_smoothing: As for `Supervised`.
     """
 
     def __init__(
@@ -39,36 +31,21 @@ class ImageClassification(Supervised):
         net: nn.Module,
         optimizer: OptimizerFactory,
         scheduler: SchedulerFactory | None = None,
-        augmentation: Callable[[Tensor], Tensor] | None = None,
+        augmentation: Augmentation | None = None,
         label_smoothing: float = 0.0,
     ) -> None:
-        if not 0 <= label_smoothing < 1:
-            raise ValueError(f"label_smoothing must be at least 0, below 1, got {label_smoothing}")
-        super().__init__(net, optimizer, scheduler)
-        self.augmentation = augmentation
-        self.label_smoothing = label_smoothing
+        super().__init__(net, optimizer, scheduler, augmentation, label_smoothing)
 
     def loss_of(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor]:
-        """Return the batch's mean loss, a scalar, and the net's scores; update the metrics.
-
-        Args:
-            batch: Images (N, C, H, W) and classes (N,).
-            stage: `train`, `val` or `test`; only `train` uses augmentation and label smoothing.
-
-        Raises:
-            TypeError: The net does not return scores (N, K).
-        """
+        """Return the batch's mean loss and the net's scores; update the metrics."""
         images, classes = batch
-        if stage == "train" and self.augmentation is not None:
-            images = self.augmentation(images)
-        scores = self.net(images)
+        scores = self.net(self.augmented(images, stage))
         if not isinstance(scores, Tensor) or scores.dim() != 2 or len(scores) != len(images):
             raise TypeError(
                 "task=image_classification expects a net that returns scores (N, classes), a "
                 f"tensor ({len(images)}, K) for this batch, got {_described(scores)}"
             )
-        smoothing = self.label_smoothing if stage == "train" else 0.0
-        loss = cross_entropy(scores, classes, label_smoothing=smoothing)
+        loss = cross_entropy(scores, classes, label_smoothing=self.smoothing(stage))
         answers = {"error": (scores, classes), "accuracy": (scores, classes)}
         self.epoch_metrics[stage].add(len(classes), {"loss": loss}, answers)
         return loss, scores
@@ -78,11 +55,7 @@ class ImageClassification(Supervised):
         return images_exportable(self.net, data)
 
     def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
-        """Measure a batch; return predicted and true classes, for the run's predictions.
-
-        Raises:
-            TypeError: The net does not return scores (N, K).
-        """
+        """Measure a batch; return predicted and true classes, for the run's predictions."""
         scores = self.loss_of(batch, "test")[1]
         return {"prediction": scores.argmax(1), "target": batch[1]}
 

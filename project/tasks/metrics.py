@@ -8,8 +8,8 @@ from torch import Tensor
 class EpochMetrics:
     """Collector of an epoch's losses and predictions; at the end it logs their means over examples.
 
-    Computing the means once saves a dozen small operations in each step. In training on several
-    devices they are means over the examples of all devices.
+    In training these are the examples of all devices. Computing the means once saves a dozen small
+    operations in each step.
     """
 
     def __init__(self) -> None:
@@ -40,12 +40,7 @@ class EpochMetrics:
             self._answers.setdefault(name, []).append((scores.detach(), right))
 
     def log(self, module: LightningModule, stage: str) -> None:
-        """Log `<stage>/<name>` for every loss and every share of predictions, then reset.
-
-        Args:
-            module: The task, inside a hook at the end of an epoch.
-            stage: `train`, `val` or `test`.
-        """
+        """Log `<stage>/<name>` for all that was added, then reset; call it at an epoch's end."""
         reduced = stage == "train" and module.trainer.world_size > 1
         for name, (total, count) in self._sums().items():
             if reduced:

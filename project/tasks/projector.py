@@ -1,10 +1,11 @@
 """TensorBoard's Projector tab: the ten digit outputs of every test digit as labelled points."""
 
 import math
-from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from google.protobuf import text_format
 from PIL import Image
@@ -22,7 +23,7 @@ def digit_features(net: nn.Module, pairs: Pairs) -> np.ndarray:
     """Return the net's digit outputs, (2 N, 10), for the two digits of each of N pairs, in order.
 
     Raises:
-        ValueError: The net has no digit outputs.
+        ValueError: The net has none.
     """
     net.eval()
     with torch.inference_mode():
@@ -35,26 +36,26 @@ def digit_features(net: nn.Module, pairs: Pairs) -> np.ndarray:
 
 
 def write_projector(run: Path, features: np.ndarray, pairs: Pairs) -> Path:
-    """Write the files that TensorBoard's Projector tab needs into a run directory.
+    """Write the files of TensorBoard's Projector tab into a run directory; return their folder.
 
     Args:
         run: The run directory.
-        features: (2 N, 10), of the two digits of each of N pairs, in order.
-        pairs: The pairs.
-
-    Returns:
-        The folder of the files.
+        features: (2 N, 10), as `digit_features` returns them.
+        pairs: The N pairs.
     """
     folder = run / "plugins" / PLUGIN_ASSETS_NAME
     folder.mkdir(parents=True, exist_ok=True)
-    rows = ([f"{value:.6g}" for value in row] for row in features)
-    write_text(folder / "features.tsv", _tsv(rows))
-    true, read = pairs.digits.flatten().tolist(), features.argmax(1).tolist()
-    labels = (
-        (digit, number // 2, as_digit, "yes" if digit == as_digit else "no")
-        for number, (digit, as_digit) in enumerate(zip(true, read, strict=True))
-    )
-    write_text(folder / "labels.tsv", "digit\tpair\tread as\tright\n" + _tsv(labels))
+    table = pd.DataFrame(features)
+    tsv: dict[str, Any] = {"sep": "\t", "index": False, "lineterminator": "\n"}
+    write_text(folder / "features.tsv", table.to_csv(header=False, float_format="%.6g", **tsv))
+    true, read = pairs.digits.flatten().numpy(), features.argmax(1)
+    labels = {
+        "digit": true,
+        "pair": np.arange(len(true)) // 2,
+        "read as": read,
+        "right": np.where(true == read, "yes", "no"),
+    }
+    write_text(folder / "labels.tsv", pd.DataFrame(labels).to_csv(**tsv))
     with replacing(folder / "thumbnails.png") as file:
         images = pairs.images.reshape(-1, *pairs.images.shape[2:]).numpy()
         Image.fromarray(sprite(images)).save(file, format="PNG")
@@ -70,10 +71,6 @@ def write_projector(run: Path, features: np.ndarray, pairs: Pairs) -> Path:
     # Written last: TensorBoard shows an error if the configuration names missing files.
     write_text(folder / PROJECTOR_FILENAME, text_format.MessageToString(config))
     return folder
-
-
-def _tsv(rows: Iterable[Sequence[object]]) -> str:
-    return "".join("\t".join(str(value) for value in row) + "\n" for row in rows)
 
 
 def sprite(images: np.ndarray) -> np.ndarray:

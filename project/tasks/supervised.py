@@ -14,6 +14,7 @@ from project.tasks.metrics import EpochMetrics
 # optimizer and the total number of steps to Lightning's `lr_scheduler` dictionary.
 OptimizerFactory = Callable[[Any], Optimizer]
 SchedulerFactory = Callable[[Optimizer, int], dict[str, Any]]
+Augmentation = Callable[[Tensor], Tensor]
 
 STAGES = ("train", "val", "test")
 
@@ -25,19 +26,31 @@ class Supervised(LightningModule):
         net: Maps inputs to the outputs that `loss_of` expects.
         optimizer: Factory that builds the optimizer.
         scheduler: Factory that builds the learning-rate schedule; None for a constant rate.
+        augmentation: Applied to the inputs of a training batch in every step; None for none.
+        label_smoothing: In training, the share of a target that is spread evenly over all classes;
+            in [0, 1).
 
     Attributes:
         epoch_metrics: The metrics of the current epoch, by stage.
     """
 
     def __init__(
-        self, net: nn.Module, optimizer: OptimizerFactory, scheduler: SchedulerFactory | None
+        self,
+        net: nn.Module,
+        optimizer: OptimizerFactory,
+        scheduler: SchedulerFactory | None,
+        augmentation: Augmentation | None,
+        label_smoothing: float,
     ) -> None:
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(f"label_smoothing must be at least 0, below 1, got {label_smoothing}")
         super().__init__()
         # Max-pooling and convolutions are about 1.5 times faster on CPUs in this memory layout.
         self.net = net.to(memory_format=torch.channels_last)
         self.optimizer = optimizer
         self.scheduler = scheduler
+        self.augmentation = augmentation
+        self.label_smoothing = label_smoothing
         self.epoch_metrics = {stage: EpochMetrics() for stage in STAGES}
 
     def forward(self, inputs: Tensor) -> Any:
@@ -45,19 +58,27 @@ class Supervised(LightningModule):
         return self.net(inputs)
 
     def loss_of(self, batch: Any, stage: str) -> tuple[Tensor, Any]:
-        """Return a batch's mean loss and the net's output; update the stage's metrics.
+        """Return a batch's mean loss, a scalar, and the net's output; update the stage's metrics.
 
         Args:
             batch: What the data module's loader yields.
-            stage: `train`, `val` or `test`.
+            stage: `train`, `val` or `test`; only `train` uses augmentation and label smoothing.
         """
         raise NotImplementedError
+
+    def augmented(self, inputs: Tensor, stage: str) -> Tensor:
+        """Return the inputs of a training batch augmented, those of other stages unchanged."""
+        return self.augmentation(inputs) if self.augmentation and stage == "train" else inputs
+
+    def smoothing(self, stage: str) -> float:
+        """Return `label_smoothing` for training, 0 for other stages."""
+        return self.label_smoothing if stage == "train" else 0.0
 
     def shuffle_targets(self, batch: Any) -> Any:
         """Return the batch with its targets assigned to other examples; used by `project.check`.
 
-        The first part of the batch (the inputs) is unchanged. All other parts are shuffled with the
-        same permutation, drawn from torch's global generator.
+        All parts but the first (the inputs) get the same permutation, drawn from torch's global
+        generator.
         """
         inputs, *targets = batch
         order = torch.randperm(len(inputs))

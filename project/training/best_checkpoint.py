@@ -16,13 +16,8 @@ from project.training.checkpoint import BEST
 class BestCheckpoint(Checkpoint):
     """Callback that writes best.ckpt into the run directory whenever the metric `monitor` improves.
 
-    It replaces Lightning's ModelCheckpoint, whose state contains absolute paths: these break when a
-    run directory moves to another machine. The state of this callback is the best value alone, and
-    the file name never changes.
-
-    Args:
-        monitor: The name of a logged metric, such as `val/error`.
-        mode: Whether smaller (`min`) or larger (`max`) values are better.
+    Lightning's ModelCheckpoint stores absolute paths, which break when a run directory moves to
+    another machine.
 
     Attributes:
         best: The best value so far; None before the first one. A NaN never counts as the best.
@@ -36,7 +31,7 @@ class BestCheckpoint(Checkpoint):
         self._has_validated = False
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the best value so far, for the checkpoint."""
+        """Return the best value so far."""
         return {"best": self.best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -44,14 +39,11 @@ class BestCheckpoint(Checkpoint):
         self.best = state_dict["best"]
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Remember the metrics of earlier epochs, to tell them from those of this epoch.
-
-        Lightning keeps the metrics of all epochs in one dictionary, `trainer.callback_metrics`.
-        """
+        """Remember the metrics of earlier epochs, which Lightning keeps in the same dictionary."""
         self._before = dict(trainer.callback_metrics)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Record that validation has run: from now on its metrics must exist."""
+        """Remember that validation has run: from now on its metrics must exist."""
         self._has_validated = True
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -60,24 +52,20 @@ class BestCheckpoint(Checkpoint):
         Raises:
             ConfigurationError: The task does not log `monitor`. For a `val/` metric this is raised
                 only once validation has run.
-            ConfigurationError, OSError: As `AtomicCheckpointIO.save_checkpoint`.
         """
         metric = trainer.callback_metrics.get(self.monitor)
         if metric is None:
-            self._refuse_unknown(trainer)
+            if self._has_validated or not self.monitor.startswith("val/"):
+                known = ", ".join(sorted(trainer.callback_metrics))
+                raise ConfigurationError(
+                    f"callbacks: BestCheckpoint monitors {self.monitor}, but the task logs {known}"
+                )
         elif metric is not self._before.get(self.monitor):
             better = self._is_better(float(metric))
             # The first process decides: on GPUs the last digits may differ between processes.
             if trainer.strategy.broadcast(better):
                 self.best = float(metric)
                 trainer.save_checkpoint(Path(trainer.default_root_dir) / BEST)
-
-    def _refuse_unknown(self, trainer: Trainer) -> None:
-        if self._has_validated or not self.monitor.startswith("val/"):
-            known = ", ".join(sorted(trainer.callback_metrics))
-            raise ConfigurationError(
-                f"callbacks: BestCheckpoint monitors {self.monitor}, but the task logs {known}"
-            )
 
     def _is_better(self, value: float) -> bool:
         if math.isnan(value) or self.best is None:

@@ -14,11 +14,7 @@ from project.runs.lifecycle import DivergedError
 
 
 class StopAtBatchBoundary(Callback):
-    """Callback that ends training or testing between two batches after a signal (Ctrl-C, SIGTERM).
-
-    Args:
-        flag: Remembers whether a signal has arrived; its `check` raises Interrupted if so.
-    """
+    """Callback that ends training or testing between two batches once a signal has arrived."""
 
     def __init__(self, flag: StopFlag) -> None:
         self.flag = flag
@@ -58,11 +54,8 @@ class StopOnDivergence(Callback):
 class ProgressBar(Callback):
     """Callback that shows one progress bar for all epochs of a run.
 
-    Beside the bar stand the remaining time and the main metrics of the last epoch.
-
-    Args:
-        metric: The name of the metric that the task is judged by, without its stage.
-        console: The console that the bar is printed to; None for stderr.
+    Beside the bar stand the remaining time and the main metrics of the last epoch. `metric` is the
+    one that the task is judged by, without its stage.
     """
 
     def __init__(self, metric: str, console: Console | None = None) -> None:
@@ -76,7 +69,7 @@ class ProgressBar(Callback):
         )
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Show the bar; for a resumed run it starts at the epoch at which the run continues."""
+        """Show the bar, for a resumed run from the epoch at which it continues."""
         self._task = self._progress.add_task(
             "", total=trainer.max_epochs, completed=trainer.current_epoch, epoch="-", metrics=""
         )
@@ -99,7 +92,7 @@ class ProgressBar(Callback):
         self._show(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Show the metrics of the last epoch and stop updating the bar, which stays visible."""
+        """Show the metrics of the last epoch and leave the bar visible."""
         self._show(trainer)
         self._progress.stop()
 

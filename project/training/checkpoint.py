@@ -1,9 +1,4 @@
-"""Checkpoints that are written completely or not at all, and loaded without running code.
-
-Lightning saves through the system's temporary folder; if that is another file system, the file is
-not replaced atomically, and a full disk can destroy the existing checkpoint. Here the old file
-stays until the new one has been written to disk and read back. The previous checkpoint is kept too.
-"""
+"""Checkpoints that are written completely or not at all, and loaded without running code."""
 
 import errno
 import io
@@ -17,6 +12,7 @@ from typing import Any
 
 import torch
 from lightning_fabric.plugins.io.checkpoint_io import CheckpointIO
+from torch import Tensor
 
 from project.config.errors import ConfigurationError
 from project.runs.atomic import replacing
@@ -45,24 +41,21 @@ class CheckpointError(Exception):
 
 
 class AtomicCheckpointIO(CheckpointIO):
-    """Lightning plug-in that writes and reads checkpoints atomically.
+    """Lightning plug-in that writes and reads checkpoints of tensors, plain values and containers.
 
-    A checkpoint may hold only tensors, plain values and containers of them.
+    Lightning's own saves through the system's temporary folder: on another file system the file is
+    not replaced atomically, and a full disk can destroy the existing checkpoint.
     """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        """Write `checkpoint` to `path` atomically; an existing last.ckpt is kept as previous.ckpt.
+        """Write a checkpoint atomically; an existing last.ckpt is kept as previous.ckpt.
 
-        Args:
-            checkpoint: The content; the hyperparameters that Lightning adds are left out.
-            path: The file to write.
-            storage_options: Ignored.
+        The hyperparameters that Lightning adds are left out, `storage_options` are ignored.
 
         Raises:
-            ConfigurationError: The content includes objects that torch.load(weights_only=True)
-                refuses.
+            ConfigurationError: The content holds other objects.
             OSError: The file cannot be written or is not read back as written; names the path.
         """
         path = Path(path)
@@ -81,21 +74,12 @@ class AtomicCheckpointIO(CheckpointIO):
         map_location: Callable[..., Any] | None = None,
         weights_only: bool | None = None,
     ) -> dict[str, Any]:
-        """Read a checkpoint without ever running code from it.
-
-        Args:
-            path: The file.
-            map_location: As for torch.load; None for the CPU.
-            weights_only: Ignored: always treated as True.
+        """Read a checkpoint; code in it never runs, whatever `weights_only` says.
 
         Raises:
-            zipfile.BadZipFile: The file is damaged. (torch.load would not notice: it ignores the
-                checksums that torch.save has written.)
-            ValueError: The file holds no dictionary with a `state_dict`.
-            pickle.UnpicklingError: It holds other objects than tensors, plain values and
-                containers.
-            OSError: The file cannot be read.
+            Exception: The file is damaged, holds other objects or no dictionary with `state_dict`.
         """
+        # torch.load would not notice all damage: it ignores the checksums that torch.save writes.
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
         if damaged is not None:
@@ -108,6 +92,12 @@ class AtomicCheckpointIO(CheckpointIO):
     def remove_checkpoint(self, path: str | Path) -> None:
         """Delete a checkpoint; do nothing if it does not exist."""
         Path(path).unlink(missing_ok=True)
+
+
+def read_weights(path: Path, prefix: str = "") -> dict[str, Tensor]:
+    """Return the weights in a checkpoint whose names begin with `prefix`, by the names after it."""
+    state = AtomicCheckpointIO().load_checkpoint(path)["state_dict"]
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
 
 
 def _to_bytes(checkpoint: dict[str, Any]) -> bytes:
@@ -136,9 +126,8 @@ def _keep(path: Path) -> None:
                 raise
             shutil.copyfile(path, link)
         link.replace(path.with_name(PREVIOUS))
-    except OSError:
+    finally:
         link.unlink(missing_ok=True)
-        raise
 
 
 def newest_readable(directory: Path) -> Path | None:
@@ -147,16 +136,16 @@ def newest_readable(directory: Path) -> Path | None:
     Damaged checkpoints that are newer are logged and renamed to `<name>.damaged`.
 
     Raises:
-        CheckpointError: Checkpoints exist but none can be read. (Starting the run again would
-            silently discard its progress.)
+        CheckpointError: Checkpoints exist but none can be read.
     """
-    present = [path for name in (LAST, PREVIOUS) if (path := directory / name).exists()]
     damaged: list[Path] = []
-    for path in present:
+    for path in (directory / LAST, directory / PREVIOUS):
+        if not path.exists():
+            continue
         try:
             AtomicCheckpointIO().load_checkpoint(path)
         except Exception as error:  # damaged bytes can raise anything
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+            reason = (str(error).strip() or repr(error)).splitlines()[0]
             log.warning("checkpoint %s cannot be read (%s)", path, reason)
             damaged.append(path)
         else:
@@ -164,7 +153,7 @@ def newest_readable(directory: Path) -> Path | None:
             for each in damaged:
                 each.replace(each.with_name(f"{each.name}.damaged"))
             return path
-    if present:
+    if damaged:
         raise CheckpointError(
             f"no checkpoint in {directory} can be read; move that directory aside to begin the run "
             "again, or pass rerun=true"

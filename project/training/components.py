@@ -1,7 +1,10 @@
-"""Build the objects of a run (net, task, data, callbacks, loggers) from its configuration."""
+"""Build the objects of a run (net, task, data, callbacks, loggers) from its configuration.
+
+An invalid value is refused with a ConfigurationError that names the key and the broken rule.
+"""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,13 +29,7 @@ from project.training.streams import with_streams
 
 @dataclass(frozen=True)
 class Components:
-    """The net, the task and the data of a run.
-
-    Attributes:
-        net: The net of the section `model`; None for a task that builds its own net.
-        task: The LightningModule that trains the net.
-        data: The LightningDataModule; its loaders draw from named random streams.
-    """
+    """The net (None for a task that builds its own), the task and the data of a run."""
 
     net: nn.Module | None
     task: LightningModule
@@ -40,20 +37,14 @@ class Components:
 
 
 def build_components(config: dict[str, Any], data_folder: str | None = None) -> Components:
-    """Build net, task and data of a run.
-
-    Random numbers that the constructors draw come from the named random streams `init` and `data`.
-    With `init_from`, the net gets the weights of that run.
+    """Build net, task and data of a run, whose constructors draw from named random streams.
 
     Args:
         config: The run's configuration.
-        data_folder: The folder of the data on this machine; None for `data.root` of the
-            configuration.
+        data_folder: The folder of the data on this machine; None for the configuration's.
 
     Raises:
-        ConfigurationError: A value is invalid; names the key and the rule that is broken.
-        CheckpointError: The weights of `init_from` cannot be read or are not those on record.
-        CorruptRunError: The record of the run of `init_from` cannot be read.
+        CheckpointError, CorruptRunError: As `load_initial`, for `init_from`.
     """
     seeds = seeds_of(config)
     seeding.start(seeds["init"], "init")
@@ -65,14 +56,7 @@ def build_components(config: dict[str, Any], data_folder: str | None = None) -> 
 
 
 def build_net(config: dict[str, Any]) -> nn.Module | None:
-    """Build the net of the section `model` with its initial weights; return None without a section.
-
-    With `model.init: by_module` each module's `reset_parameters` draws from the stream
-    `init/<module path>`; otherwise the net keeps the weights that its constructor has drawn.
-
-    Raises:
-        ConfigurationError: The section is invalid, or a module lacks `reset_parameters`.
-    """
+    """Build the net of the section `model` with its initial weights; None without a section."""
     if config.get("model") is None:
         return None
     config = with_engine(config)
@@ -92,7 +76,6 @@ def build_net(config: dict[str, Any]) -> nn.Module | None:
 
 
 def _framework_net(config: dict[str, Any]) -> nn.Module:
-    """Build a net of the mini framework with its initial weights, wrapped as a torch module."""
     # This import comes first: it keeps autograd on, which importing the framework turns off.
     from project.tasks.framework_pairs import FrameworkNet, framework
 
@@ -104,7 +87,6 @@ def _framework_net(config: dict[str, Any]) -> nn.Module:
 
 
 def _optimizer_factory(config: dict[str, Any]) -> Callable[[Any], Optimizer]:
-    """Return the function that builds the optimizer of the section `optimizer`."""
     section = config["optimizer"]
     if not is_framework(config):
         return OptimizerFactory(section)
@@ -124,68 +106,48 @@ def build_task(config: dict[str, Any], net: nn.Module | None) -> LightningModule
 
     Its constructor gets those of `net`, `optimizer`, `scheduler` (factories) and `augmentation`
     that it has parameters for.
-
-    Args:
-        config: The run's configuration.
-        net: The net; None if the task builds its own.
-
-    Raises:
-        ConfigurationError: A section is given that the task takes no argument for, a required one
-            is missing, or a value is invalid.
     """
     config = with_engine(config)
-    given: dict[str, Any] = {"net": net, "optimizer": None, "scheduler": None}
+    given: dict[str, Any] = dict.fromkeys(("net", "optimizer", "scheduler", "augmentation"))
+    given["net"] = net
     if config.get("optimizer") is not None:
         given["optimizer"] = _optimizer_factory(config)
     if config.get("scheduler") is not None:
         monitor = f"val/{config['metric']['name']}"
         given["scheduler"] = SchedulerFactory(config["scheduler"], monitor)
-    if (augmentation := config.get("augmentation")) is not None:
+    if (section := config.get("augmentation")) is not None:
         given["augmentation"] = build_by_function(
-            "augmentation", "augmentation", augmentation, Callable, {}
+            "augmentation", "augmentation", section, Callable, {}
         )
-    else:
-        given["augmentation"] = None
-    _refuse_unused(config, given)
-    section = config["task"]
-    target = find_class("task", section, LightningModule)
-    task = call("task", "task", target, arguments("task", section), given)
+    target = find_class("task", config["task"], LightningModule)
+    _refuse_unused(config["task"]["name"], inspect.signature(target).parameters, given)
+    task = call("task", "task", target, arguments("task", config["task"]), given)
     if isinstance(given["optimizer"], OptimizerFactory):
         given["optimizer"].module = task
     return task
 
 
-def _refuse_unused(config: dict[str, Any], given: dict[str, Any]) -> None:
+def _refuse_unused(
+    task: str, parameters: Mapping[str, inspect.Parameter], given: dict[str, Any]
+) -> None:
     """Raise ConfigurationError for sections that the task ignores and for missing required ones."""
-    target = find_class("task", config["task"], LightningModule)
-    parameters = inspect.signature(target).parameters
-    groups = {"net": "model", "optimizer": "optimizer", "scheduler": "scheduler"}
-    for name, group in (groups | {"augmentation": "augmentation"}).items():
-        takes = name in parameters
-        if given[name] is not None and not takes:
+    for name, value in given.items():
+        group = "model" if name == "net" else name
+        if value is not None and name not in parameters:
             raise ConfigurationError(
-                f"{group} is given, but task={config['task']['name']} takes none: its file can say "
-                f"`override /{group}: none`"
+                f"{group} is given, but task={task} takes none: its file can say `override "
+                f"/{group}: none`"
             )
-        is_missing = takes and given[name] is None and name != "scheduler"
+        is_missing = value is None and name in parameters and name != "scheduler"
         if is_missing and parameters[name].default is inspect.Parameter.empty:
-            raise ConfigurationError(
-                f"task={config['task']['name']} needs {group}=NAME, a file of conf/{group}"
-            )
+            raise ConfigurationError(f"task={task} needs {group}=NAME, a file of conf/{group}")
 
 
 def build_data(config: dict[str, Any], data_folder: str | None = None) -> LightningDataModule:
     """Build the LightningDataModule of the section `data`; its loaders draw from random streams.
 
-    Its arguments `seed` and `order_seed` are the seeds of the sources of randomness `data` and
-    `order` (`project.config.identity.seeds_of`).
-
-    Args:
-        config: The run's configuration.
-        data_folder: Replaces `data.root`; None to keep it.
-
-    Raises:
-        ConfigurationError: The section is invalid.
+    Its constructor gets those of `seed` and `order_seed` (`seeds_of`) that it has parameters for.
+    `data_folder` replaces `data.root`.
     """
     seeds = seeds_of(config)
     seeding.start(seeds["data"], "data")
@@ -201,11 +163,7 @@ def build_data(config: dict[str, Any], data_folder: str | None = None) -> Lightn
 
 
 def build_callbacks(config: dict[str, Any]) -> list[Callback]:
-    """Build the callbacks of the configuration, in its order.
-
-    Raises:
-        ConfigurationError: A section is invalid.
-    """
+    """Build the callbacks of the configuration, in its order."""
     return [
         build("callbacks", f"callbacks.{name}", section, Callback, {})
         for name, section in (config.get("callbacks") or {}).items()
@@ -222,16 +180,12 @@ def build_loggers(config: dict[str, Any], directory: Path, first_step: int) -> l
         directory: The run directory.
         first_step: For a resumed run the first step that is logged again; what was logged from this
             step on before the interruption is discarded. 0 for a new run.
-
-    Raises:
-        ConfigurationError: A section is invalid.
     """
     given = {"save_dir": str(directory), "directory": directory, "first_step": first_step}
     loggers = []
     for name, section in (config.get("logger") or {}).items():
-        if section is None:
-            continue
-        target = guarded(find_class(f"logger.{name}", section, Logger))
-        keys = arguments("logger", section)
-        loggers.append(call("logger", f"logger.{name}", target, keys, given | keys))
+        if section is not None:
+            target = guarded(find_class(f"logger.{name}", section, Logger))
+            keys = arguments("logger", section)
+            loggers.append(call("logger", f"logger.{name}", target, keys, given | keys))
     return loggers

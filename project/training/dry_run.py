@@ -1,8 +1,8 @@
 """Pass one real batch forward and backward before training, so that errors are found in seconds."""
 
-import json
+import traceback
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ from lightning_utilities.core.apply_func import apply_to_collection
 from lightning_utilities.core.overrides import is_overridden
 from pytorch_lightning import LightningDataModule, Trainer
 from pytorch_lightning.callbacks import Callback, LearningRateMonitor
-from pytorch_lightning.plugins.environments import LightningEnvironment
 from torch.utils.data import DataLoader
 
 from project import seeding
@@ -24,7 +23,7 @@ from project.runs.spec import RunSpec
 from project.training.callbacks import StopAtBatchBoundary
 from project.training.components import Components, build_callbacks, build_components
 from project.training.devices import check_devices
-from project.training.lightning_messages import quiet_lightning
+from project.training.lightning_messages import quiet_lightning, quiet_trainer
 from project.training.origin import check_source_of_variant, source_digest
 from project.training.streams import SeededLoader, Streams
 
@@ -42,18 +41,13 @@ def dry_run_variants(specs: Sequence[RunSpec], here: bool) -> None:
         here: Whether they run on this machine; if so, its devices are checked too.
 
     Raises:
-        ConfigurationError: A variant does not work; the message says why.
         ConflictError: Earlier runs of a variant had other data files.
-        DataError: The data are not available.
-        CheckpointError, CorruptRunError: The weights of `init_from` cannot be used.
-        Interrupted: A signal arrived.
+        Exception: As `dry_run`.
     """
-    seen: set[str] = set()
+    variants: dict[str, RunSpec] = {}
     for spec in specs:
-        key = json.dumps([spec.run.model, spec.run.data, spec.run.settings], sort_keys=True)
-        if key in seen:
-            continue
-        seen.add(key)
+        variants.setdefault(spec.run.variant, spec)
+    for spec in variants.values():
         if here:
             check_devices(validate_train(spec.config).trainer)
         components = dry_run(spec.config)
@@ -61,13 +55,9 @@ def dry_run_variants(specs: Sequence[RunSpec], here: bool) -> None:
 
 
 def dry_run(config: dict[str, Any]) -> Components:
-    """Build a run's objects and pass one batch of each stage through them.
+    """Build a run's objects, pass one batch of each stage through them, and return the objects.
 
-    Nothing is written to disk. The run itself builds new objects, so the dry run does not affect
-    it.
-
-    Returns:
-        The objects that were built.
+    Nothing is written to disk. The run itself builds new objects.
 
     Raises:
         ConfigurationError: Something does not work; the message says what.
@@ -76,16 +66,16 @@ def dry_run(config: dict[str, Any]) -> Components:
         Interrupted: A signal arrived.
     """
     quiet_lightning()
-    torch.set_num_threads(validate_train(config).trainer.threads)
+    section = validate_train(config).trainer
+    torch.set_num_threads(section.threads)
     components = build_components(config)
     callbacks = build_callbacks(config)
-    _check_callbacks(callbacks, config)
-    _check_loaders(components, config)
+    _check_objects(components, callbacks, config)
     with StopFlag() as stop, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the run itself will show the warnings
         seeding.start(seeds_of(config)["data"], "data")
         try:
-            _check_trainer(config)
+            _check_trainer(section.arguments)
             _pass_batches(components, callbacks, config, stop)
             _try_last_batch(components, config, stop)
         except (Exception, SystemExit) as error:  # a net may call sys.exit
@@ -99,18 +89,16 @@ def dry_run(config: dict[str, Any]) -> Components:
     return components
 
 
-def _check_callbacks(callbacks: Sequence[Callback], config: dict[str, Any]) -> None:
-    """Raise ConfigurationError for a LearningRateMonitor without any logger."""
+def _check_objects(
+    components: Components, callbacks: Sequence[Callback], config: dict[str, Any]
+) -> None:
+    """Raise ConfigurationError if a loader or a logger is missing."""
     loggers = [each for each in config["logger"].values() if each is not None]
     if not loggers and any(isinstance(each, LearningRateMonitor) for each in callbacks):
         raise ConfigurationError(
             "callbacks.lr_monitor: there is no logger that could get the learning rate; leave it "
             "out, or choose logger=tensorboard"
         )
-
-
-def _check_loaders(components: Components, config: dict[str, Any]) -> None:
-    """Raise ConfigurationError if the data module lacks the training or the test loader."""
     for name in ("train_dataloader", "test_dataloader"):
         if not is_overridden(name, components.data, LightningDataModule):
             raise ConfigurationError(
@@ -118,9 +106,8 @@ def _check_loaders(components: Components, config: dict[str, Any]) -> None:
             )
 
 
-def _check_trainer(config: dict[str, Any]) -> None:
+def _check_trainer(arguments: dict[str, Any]) -> None:
     """Raise ConfigurationError for invalid arguments of Lightning's Trainer."""
-    arguments = dict(validate_train(config).trainer.arguments)
     if arguments.get("limit_train_batches") in (0, 0.0):
         raise ConfigurationError("trainer.limit_train_batches=0: there is nothing to train on")
     if isinstance(interval := arguments.get("val_check_interval"), str):
@@ -129,23 +116,9 @@ def _check_trainer(config: dict[str, Any]) -> None:
             "machine's speed; use a number of batches, or a share of an epoch"
         )
     try:
-        Trainer(**_quiet_arguments(), **arguments)
+        quiet_trainer(accelerator="cpu", **arguments)
     except Exception as error:
         raise ConfigurationError(f"trainer: {_in_one_line(error)}") from error
-
-
-def _quiet_arguments() -> dict[str, Any]:
-    return {
-        "accelerator": "cpu",
-        "devices": 1,
-        "logger": False,
-        "enable_checkpointing": False,
-        "enable_model_summary": False,
-        "enable_progress_bar": False,
-        "num_sanity_val_steps": 0,
-        "use_distributed_sampler": False,
-        "plugins": [LightningEnvironment()],
-    }
 
 
 def _trainer(config: dict[str, Any], stop: StopFlag, val_batches: int = 1) -> Trainer:
@@ -153,9 +126,9 @@ def _trainer(config: dict[str, Any], stop: StopFlag, val_batches: int = 1) -> Tr
     kept = {key: value for key, value in arguments.items() if key in OF_A_BATCH}
     if str(arguments.get("precision")) in CPU_PRECISIONS:
         kept["precision"] = arguments["precision"]
-    return Trainer(
-        **_quiet_arguments(),
+    return quiet_trainer(
         **kept,
+        accelerator="cpu",
         max_epochs=1,
         limit_train_batches=1,
         limit_val_batches=val_batches,
@@ -170,7 +143,7 @@ def _pass_batches(
     trainer = _trainer(config, stop)
     trainer.fit(components.task, datamodule=components.data)
     if trainer.fit_loop.total_batch_idx < 0:
-        raise _no_batch("train", config)
+        raise _no_batch("training", config)
     if trainer.num_val_batches:
         _require(trainer, "val", components, config)
     for callback in callbacks:
@@ -185,9 +158,8 @@ def _pass_batches(
 
 
 def _no_batch(stage: str, config: dict[str, Any]) -> ConfigurationError:
-    named = {"train": "training", "val": "validation", "test": "test"}[stage]
     return ConfigurationError(
-        f"data={config['data']['name']}: the {named} loader yields no batch; is the split empty?"
+        f"data={config['data']['name']}: the {stage} loader yields no batch; is the split empty?"
     )
 
 
@@ -198,8 +170,6 @@ def _require(trainer: Trainer, stage: str, components: Components, config: dict[
         return
     loaders = getattr(components.data, f"{stage}_dataloader")()
     each = loaders if isinstance(loaders, list) else [loaders]
-    if stage == "val" and not each:
-        return  # the data module has no validation data
     if not each or any(next(iter(loader), None) is None for loader in each):
         raise _no_batch(stage, config)
     raise ConfigurationError(
@@ -212,25 +182,8 @@ def _logged(metrics: Mapping[str, Any], config: dict[str, Any]) -> str:
     return f"task={config['task']['name']} logs {', '.join(sorted(metrics)) or 'nothing'}"
 
 
-class _OneBatch:
-    """Loader that yields a single batch."""
-
-    def __init__(self, batch: Any) -> None:
-        self.batch = batch
-
-    def __iter__(self) -> Iterator[Any]:
-        yield self.batch
-
-    def __len__(self) -> int:
-        return 1
-
-
 def _try_last_batch(components: Components, config: dict[str, Any], stop: StopFlag) -> None:
-    """Train on a batch as small as the last one of an epoch: batch norm may need more examples.
-
-    Raises:
-        ConfigurationError: Training on such a batch fails.
-    """
+    """Train on a batch as small as the last one of an epoch: batch norm may need more examples."""
     loader = components.data.train_dataloader()
     is_plain = isinstance(loader, SeededLoader) and isinstance(loader.loader, DataLoader)
     if not is_plain or "limit_train_batches" in config["trainer"]:
@@ -245,7 +198,9 @@ def _try_last_batch(components: Components, config: dict[str, Any], stop: StopFl
     batch = apply_to_collection(next(iter(loader)), torch.Tensor, cut)
     try:
         trainer = _trainer(config, stop, val_batches=0)
-        trainer.fit(components.task, train_dataloaders=_OneBatch(batch))
+        dataset: Any = [batch]
+        one_batch = DataLoader(dataset, batch_size=None, collate_fn=lambda batch: batch)
+        trainer.fit(components.task, train_dataloaders=one_batch)
     except Exception as error:
         raise ConfigurationError(
             f"the last training batch of an epoch has {last} example{'s' * (last != 1)} "
@@ -255,10 +210,7 @@ def _try_last_batch(components: Components, config: dict[str, Any], stop: StopFl
 
 
 def _batch_sizes(loader: DataLoader[Any]) -> tuple[int, int]:
-    """Return the sizes of an epoch's first and last batch.
-
-    The last size is 0 if no batch is smaller than the others or the sizes are unknown.
-    """
+    """Return the sizes of an epoch's first and last batch; (0, 0) if they are unknown."""
     try:
         if loader.batch_size is None:
             sizes = [len(indices) for indices in loader.sampler]
@@ -266,8 +218,8 @@ def _batch_sizes(loader: DataLoader[Any]) -> tuple[int, int]:
         count = len(loader.sampler)  # type: ignore[arg-type]
     except (TypeError, IndexError):
         return 0, 0
-    left = count % loader.batch_size
-    return loader.batch_size, 0 if loader.drop_last or count < loader.batch_size else left
+    size = loader.batch_size
+    return size, size if loader.drop_last or count < size else count % size
 
 
 def _what(config: dict[str, Any]) -> str:
@@ -280,15 +232,8 @@ def _in_one_line(error: BaseException) -> str:
 
 
 def _where(error: BaseException) -> str:
-    """Return ` (file, line N)` for the innermost line of own code in an error's traceback, or "".
-
-    Own code is the user's or the project's, except this module.
-    """
-    place = ""
-    trace = error.__traceback__
-    while trace is not None:
-        path = Path(trace.tb_frame.f_code.co_filename)
-        if is_own(path) and path.name != "dry_run.py":
-            place = f" ({path}, line {trace.tb_lineno})"
-        trace = trace.tb_next
-    return place
+    """Return ` (file, line N)` of the innermost line of own code in a traceback, or ""."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if is_own(path := Path(frame.filename)) and path != Path(__file__):
+            return f" ({path}, line {frame.lineno})"
+    return ""

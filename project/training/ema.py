@@ -7,15 +7,8 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 class EMA(WeightAveraging):
     """Callback that averages weights: average = decay * average + (1 - decay) * weights per step.
 
-    Batch norm's statistics are averaged too. Validation and test use the average. A checkpoint
-    stores the average as `state_dict` and the weights that training continues with as
-    `current_model_state`.
-
-    Args:
-        decay: The weight of the old average at each step, in [0, 1).
-
-    Raises:
-        ValueError: `decay` is outside [0, 1).
+    Validation and test use the average. A checkpoint stores the average as `state_dict` and the
+    weights that training continues with as `current_model_state`. `decay` is in [0, 1).
     """
 
     def __init__(self, decay: float) -> None:

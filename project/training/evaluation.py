@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pytorch_lightning import LightningDataModule, Trainer
-from pytorch_lightning.plugins.environments import LightningEnvironment
+from pytorch_lightning import LightningDataModule
 
 from project import seeding
 from project.config.errors import ConfigurationError
@@ -21,8 +20,8 @@ from project.runs.prepare import prepare_data
 from project.runs.provenance import PACKAGES, package_version
 from project.training.components import build_data
 from project.training.devices import check_devices
-from project.training.facts import machine_facts
-from project.training.lightning_messages import quiet_lightning
+from project.training.facts import machine_facts, scalar_metrics
+from project.training.lightning_messages import quiet_lightning, quiet_trainer
 from project.training.load_run import LoadedRun
 from project.training.observed import DataDigests
 from project.training.origin import source_digest
@@ -32,24 +31,22 @@ SCHEMA = 1
 
 
 def evaluate(
-    trained: LoadedRun, section: dict[str, Any], data_folder: str | None = None, typed: str = ""
+    trained: LoadedRun, section: dict[str, Any], data_folder: str | None, typed: str
 ) -> dict[str, Any]:
     """Test a run's net on other data and write the result to the run directory.
 
     Args:
         trained: The run.
         section: The section `data` of a configuration, naming the other data.
-        data_folder: The folder of the run's own data, used to normalise the other data in the same
-            way; None for the default.
-        typed: The command line, stored in the record.
+        data_folder: The folder of the run's own data, by which the other data are normalised.
+        typed: The command line, for the record.
 
     Returns:
         The record, as written to `<run>/evaluations/<data>-<hash>.json`, with that `path` added.
 
     Raises:
         ConfigurationError: The data do not fit the run's task; the message says why.
-        DataError: The data are not available.
-        CheckpointError: The run's weights cannot be loaded.
+        DataError, CheckpointError: The data or the run's weights cannot be loaded.
     """
     quiet_lightning()
     config, facts = prepare_data(trained.config | {"data": section, "logger": {}, "callbacks": {}})
@@ -60,10 +57,9 @@ def evaluate(
     data = build_data(config)
     if callable(like := getattr(data, "normalise_like", None)):
         like(trained.data(data_folder))  # the net expects the normalisation of its training
-    digests = DataDigests()
+    digests = DataDigests(data)
     metrics, machine = _test(trained, config, data, digests)
-    digest_of = getattr(data, "example_digest", None)
-    test = digest_of("test") if callable(digest_of) else digests.test.hexdigest()
+    test = digests.facts()["test"]
     source = facts.get("source") or source_digest(data)
     own = trained.record["provenance"]["data"]
     record = {
@@ -93,18 +89,8 @@ def _test(
 ) -> tuple[dict[str, float], dict[str, Any]]:
     section, seeds = validate_train(config).trainer, seeds_of(config)
     precision = {key: each for key, each in section.arguments.items() if key == "precision"}
-    trainer = Trainer(
-        **precision,
-        accelerator=section.accelerator,
-        devices=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        enable_progress_bar=False,
-        use_distributed_sampler=False,
-        plugins=[LightningEnvironment()],
-        callbacks=[Streams(seeds["order"]), digests],
-    )
+    callbacks = [Streams(seeds["order"]), digests]
+    trainer = quiet_trainer(**precision, accelerator=section.accelerator, callbacks=callbacks)
     task = trained.task()
     seeding.start(seeds["data"], "data")
     try:
@@ -117,9 +103,7 @@ def _test(
             f"{trained.directory} does not work on a batch of data={config['data']['name']}: "
             f"{type(error).__name__}: {reason}"
         ) from error
-    metrics = {
-        name: float(value) for name, value in trainer.callback_metrics.items() if value.numel() == 1
-    }
+    metrics = scalar_metrics(trainer)
     name = f"test/{trained.record['metric']['name']}"
     if name not in metrics:
         known = ", ".join(sorted(metrics)) or "nothing"

@@ -18,7 +18,6 @@ from project import seeding
 from project.config.errors import ConfigurationError
 from project.config.identity import seeds_of
 from project.config.schema import TrainConfig, validate_train
-from project.runs.directory import RunDirectory
 from project.runs.interruption import StopFlag
 from project.runs.spec import Result, RunSpec
 from project.training.best_checkpoint import BestCheckpoint
@@ -29,9 +28,9 @@ from project.training.checkpoint import (
     AtomicCheckpointIO,
     CheckpointError,
     newest_readable,
+    read_weights,
 )
 from project.training.components import (
-    Components,
     build_callbacks,
     build_components,
     build_loggers,
@@ -41,13 +40,14 @@ from project.training.facts import (
     check_converged,
     machine_facts,
     parameter_count,
+    scalar_metrics,
     settings_of,
     weights_digest,
 )
 from project.training.lightning_messages import quiet_lightning
 from project.training.observed import DataDigests, Predictions
 from project.training.origin import OriginCheck
-from project.training.processes import Processes, launch_processes
+from project.training.processes import SINGLE, Processes, launch_processes
 from project.training.recorder import RunRecorder, last_values
 from project.training.streams import Streams
 
@@ -73,9 +73,8 @@ def execute(spec: RunSpec, stop: StopFlag) -> Result:
         ConflictError: A resumed run had other data files or another kind of device, or runs of the
             variant had other data files.
         DataError: The data are not available.
-        CheckpointError: No checkpoint of the run can be read or fits the net, or the weights of
-            `init_from` cannot be used.
-        CorruptRunError: The record of the run of `init_from` cannot be read.
+        CheckpointError: No checkpoint of the run can be read or fits the net.
+        CheckpointError, CorruptRunError: The weights of `init_from` cannot be used.
         DivergedError: The loss or a weight became NaN or infinite.
         ProcessError: Another process of the run failed.
         Interrupted: A signal arrived.
@@ -90,19 +89,8 @@ def execute(spec: RunSpec, stop: StopFlag) -> Result:
 
 
 def follow(spec: RunSpec, checkpoint: Path | None, processes: Processes) -> None:
-    """Train as a process other than the first, which writes nothing and does not test.
-
-    Args:
-        spec: The run.
-        checkpoint: The checkpoint to resume from; None for a new run.
-        processes: The rank of this process and the number of processes.
-
-    Raises:
-        ConfigurationError, DataError, CheckpointError, CorruptRunError, DivergedError: As
-            `execute`.
-    """
-    config = validate_train(spec.config)
-    _Training(spec, config, checkpoint, processes, StopFlag()).fit()
+    """Train as a process other than the first, which writes nothing and does not test."""
+    _Training(spec, validate_train(spec.config), checkpoint, processes, StopFlag()).fit()
 
 
 class _Training:
@@ -122,37 +110,56 @@ class _Training:
         self.processes = processes
         self.stop = stop
         self.seeds = seeds_of(spec.config)
-        self.directory: RunDirectory = spec.directory
+        self.directory = spec.directory.path
         quiet_lightning()
         torch.set_num_threads(config.trainer.threads)
-        self.components: Components = build_components(spec.config, spec.data_folder)
-        self.recorder = RunRecorder(self.directory.path, config.checkpoints.max_overhead)
+        components = build_components(spec.config, spec.data_folder)
+        self.task, self.data = components.task, components.data
+        self.recorder = RunRecorder(self.directory, config.checkpoints.max_overhead)
         self.origin = OriginCheck(spec)
         self.own_callbacks = build_callbacks(spec.config)
         self.loggers: list[Logger] = []
 
     def run(self) -> Result:
         """Train and test the run; called in the first process only."""
-        parameters = parameter_count(self.components.task)
+        parameters = parameter_count(self.task)
         settings = settings_of(self.spec.run, parameters)
         self.loggers = self._loggers(settings)
         trainer = self.fit()
-        trained = last_values(self.recorder.rows)
-        check_converged(self.components.task, trained, len(self.recorder.rows))
-        digests, predictions = DataDigests(), Predictions()
-        tested = self._test([digests, predictions])
-        rows = self._tested_rows()
-        metrics = last_values(rows) | tested
-        self._check_metrics(metrics)
-        check_converged(self.components.task, metrics, len(rows))
+        recorder = self.recorder
+        check_converged(self.task, last_values(recorder.rows), len(recorder.rows))
+        checkpoint = self._tested_checkpoint()
+        tested_epoch = AtomicCheckpointIO().load_checkpoint(checkpoint)["epoch"] + 1
+        digests, predictions = DataDigests(self.data), Predictions()
+        tested = self._test(checkpoint, [digests, predictions])
+        metrics = last_values(recorder.rows[:tested_epoch]) | tested
+        if (name := f"test/{self.config.metric.name}") not in metrics:
+            known = ", ".join(sorted(metrics)) or "nothing"
+            raise ConfigurationError(
+                f"metric.name={self.config.metric.name}: task={self.config.task.name} does not log "
+                f"{name}; it logs {known}"
+            )
+        check_converged(self.task, metrics, tested_epoch)
         self._finish_loggers(settings, metrics)
-        predictions.write(self.directory.path)
+        predictions.write(self.directory)
+        epochs, limit = len(recorder.rows), trainer.limit_train_batches
+        facts = {
+            "epochs": epochs,
+            "steps": recorder.step + 1,
+            "stopped_early": recorder.should_stop and epochs < self.config.trainer.max_epochs,
+            "tested": checkpoint.name,
+            "tested_epoch": tested_epoch,
+            "weights_sha256": weights_digest(checkpoint),
+        }
+        if limit != 1.0 or isinstance(limit, int):  # 1 is a batch, 1.0 all of them
+            facts["limited"] = True
+        source = self.origin.facts["source"]
         return Result(
             parameters=parameters,
             metrics=metrics,
-            training_seconds=self.recorder.seconds,
-            facts=self._facts(trainer, len(rows)),
-            data=self._data_facts(digests),
+            training_seconds=recorder.seconds,
+            facts=facts,
+            data=digests.facts() | ({} if source is None else {"source": source}),
             machine=machine_facts(trainer),
         )
 
@@ -163,12 +170,13 @@ class _Training:
             CheckpointError: The checkpoint belongs to another net.
             ConfigurationError: The training loader yields no batch, or Lightning refuses a setting.
         """
-        data, task = self.components.data, self.components.task
         seeding.start(self.seeds["data"], "data")
         last = [self.origin, self.recorder, StopAtBatchBoundary(self.stop)]
         trainer = self._trainer([*self.own_callbacks, *last], self.processes)
         try:
-            trainer.fit(task, datamodule=data, ckpt_path=self.checkpoint, weights_only=True)
+            trainer.fit(
+                self.task, datamodule=self.data, ckpt_path=self.checkpoint, weights_only=True
+            )
         except SIGTERMException:
             # Lightning notices SIGTERM too, and would end the process with exit code 0.
             self.stop.check()
@@ -176,7 +184,7 @@ class _Training:
         except MisconfigurationException as error:
             raise ConfigurationError(str(error)) from error
         except (RuntimeError, KeyError, ValueError) as error:
-            if self.checkpoint is not None and not fits(task, self.checkpoint):
+            if self.checkpoint is not None and not _fits(self.task, self.checkpoint):
                 raise CheckpointError(
                     f"{self.checkpoint} does not fit this net: {error}; pass rerun=true to begin "
                     "again"
@@ -199,7 +207,7 @@ class _Training:
         own = section.arguments | processes.trainer_arguments(section)
         if (profiler := PROFILERS.get(str(own.get("profiler")))) is not None:
             # Lightning would print the profile to its own log.
-            own["profiler"] = profiler(dirpath=self.directory.path, filename="profile")
+            own["profiler"] = profiler(dirpath=self.directory, filename="profile")
         return Trainer(
             **own,
             max_epochs=section.max_epochs,
@@ -209,7 +217,7 @@ class _Training:
             enable_progress_bar=False,
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
-            default_root_dir=self.directory.path,
+            default_root_dir=self.directory,
             # LightningEnvironment: else Lightning would react to Slurm's environment variables.
             plugins=[AtomicCheckpointIO(), LightningEnvironment()],
             callbacks=[Streams(self.seeds["order"]), StopOnDivergence(), *callbacks, *bar],
@@ -221,62 +229,34 @@ class _Training:
         if self.checkpoint is not None:
             states = AtomicCheckpointIO().load_checkpoint(self.checkpoint)["callbacks"]
             first_step = int(states[self.recorder.state_key]["step"])
-        loggers = build_loggers(self.spec.config, self.directory.path, first_step)
+        loggers = build_loggers(self.spec.config, self.directory, first_step)
         for logger in loggers:
             logger.log_hyperparams(settings)
         return loggers
 
-    def _test(self, observers: list[Callback]) -> dict[str, float]:
-        """Test the weights of the best or last checkpoint on one device; return the metrics."""
+    def _tested_checkpoint(self) -> Path:
+        """Return best.ckpt if the configuration asks for it and it exists, else last.ckpt."""
+        best = self.directory / BEST
+        asked = any(isinstance(each, BestCheckpoint) for each in self.own_callbacks)
+        return best if asked and best.exists() else self.directory / LAST
+
+    def _test(self, checkpoint: Path, observers: list[Callback]) -> dict[str, float]:
+        """Test the weights of a checkpoint on one device; return the metrics."""
         seeding.start(self.seeds["data"], "data")
-        checkpoint = self._tested_checkpoint()
         # New callbacks, restored from the checkpoint: the same as in a run that was killed between
         # training and test and resumed.
         own = build_callbacks(self.spec.config)
-        tester = self._trainer(
-            [*own, *observers, StopAtBatchBoundary(self.stop)], Processes.single()
-        )
+        tester = self._trainer([*own, *observers, StopAtBatchBoundary(self.stop)], SINGLE)
         # With this state, loggers get the test's results at the last step of the training.
-        last = AtomicCheckpointIO().load_checkpoint(self.directory.path / LAST)
+        last = AtomicCheckpointIO().load_checkpoint(self.directory / LAST)
         tester.fit_loop.load_state_dict(last["loops"]["fit_loop"])
         tester.test(
-            self.components.task,
-            datamodule=self.components.data,
-            ckpt_path=checkpoint,
-            verbose=False,
-            weights_only=True,
+            self.task, datamodule=self.data, ckpt_path=checkpoint, verbose=False, weights_only=True
         )
-        return {
-            name: float(value)
-            for name, value in tester.callback_metrics.items()
-            if value.numel() == 1
-        }
-
-    def _tested_checkpoint(self) -> Path:
-        """Return best.ckpt if the configuration asks for it and it exists, else last.ckpt."""
-        best = self.directory.path / BEST
-        asked = any(isinstance(each, BestCheckpoint) for each in self.own_callbacks)
-        return best if asked and best.exists() else self.directory.path / LAST
-
-    def _tested_rows(self) -> list[dict[str, float]]:
-        """Return the rows of history.csv up to the epoch whose weights are tested."""
-        epoch = AtomicCheckpointIO().load_checkpoint(self._tested_checkpoint())["epoch"]
-        return self.recorder.rows[: epoch + 1]
-
-    def _check_metrics(self, metrics: dict[str, float]) -> None:
-        name = f"test/{self.config.metric.name}"
-        if name not in metrics:
-            known = ", ".join(sorted(metrics))
-            raise ConfigurationError(
-                f"metric.name={self.config.metric.name}: task={self.config.task.name} does not log "
-                f"{name}; it logs {known or 'nothing'}"
-            )
+        return scalar_metrics(tester)
 
     def _finish_loggers(self, settings: dict[str, Any], metrics: dict[str, float]) -> None:
-        """Call `finish`, where a logger has it, and `finalize` of each logger.
-
-        An exception in `finish` is logged as a warning.
-        """
+        """Finalize the loggers; call `finish` before, where a logger has it."""
         for logger in self.loggers:
             if callable(finish := getattr(logger, "finish", None)):
                 try:
@@ -285,39 +265,11 @@ class _Training:
                     log.warning("logger %s: finish failed", type(logger).__name__, exc_info=True)
             logger.finalize("success")
 
-    def _facts(self, trainer: Trainer, tested_epoch: int) -> dict[str, Any]:
-        """Return what the run record says about epochs, tested checkpoint and weights."""
-        epochs = len(self.recorder.rows)
-        tested = self._tested_checkpoint()
-        facts: dict[str, Any] = {
-            "epochs": epochs,
-            "steps": self.recorder.step + 1,
-            "stopped_early": self.recorder.should_stop and epochs < self.config.trainer.max_epochs,
-            "tested": tested.name,
-            "tested_epoch": tested_epoch,
-            "weights_sha256": weights_digest(tested),
-        }
-        limit = trainer.limit_train_batches  # 1 is a batch, 1.0 all of them
-        if limit != 1.0 or isinstance(limit, int):
-            facts["limited"] = True
-        return facts
 
-    def _data_facts(self, digests: DataDigests) -> dict[str, Any]:
-        """Return the SHA-256 digests of the data, known once the data have been read."""
-        digest_of = getattr(self.components.data, "example_digest", None)
-        if callable(digest_of):
-            facts: dict[str, Any] = {stage: digest_of(stage) for stage in ("train", "test")}
-        else:
-            facts = {"test": digests.test.hexdigest()}
-        if (source := self.origin.facts["source"]) is not None:
-            facts["source"] = source
-        return facts
-
-
-def fits(task: LightningModule, checkpoint: Path) -> bool:
+def _fits(task: LightningModule, checkpoint: Path) -> bool:
     """Return whether a checkpoint's weights have the names and shapes of the task's."""
-    state = AtomicCheckpointIO().load_checkpoint(checkpoint)["state_dict"]
-    own = task.state_dict()
-    return own.keys() == state.keys() and all(
-        own[name].shape == value.shape for name, value in state.items()
-    )
+    shapes = [
+        {name: value.shape for name, value in state.items()}
+        for state in (task.state_dict(), read_weights(checkpoint))
+    ]
+    return shapes[0] == shapes[1]

@@ -19,12 +19,9 @@ NORMS = (
 class OptimizerFactory:
     """Callable that builds the optimizer of the configuration's section `optimizer`.
 
-    Args:
-        section: The section.
-
     Attributes:
-        module: The module whose parameters are optimised; set by the platform (the task) and by
-            calls with a module. Used for `no_weight_decay` only.
+        module: The module whose parameters are optimised, for `no_weight_decay`: the task, set
+            after it is built, or the module of the last call with one.
     """
 
     def __init__(self, section: dict[str, Any]) -> None:
@@ -34,24 +31,18 @@ class OptimizerFactory:
     def __call__(self, parameters: nn.Module | Iterable[Any]) -> Optimizer:
         """Return the optimizer for a module, for parameters, or for parameter groups.
 
-        If the section has `no_weight_decay`, the named kinds of parameters (`bias`, `norm`: those
-        of normalisation layers) form a separate group without weight decay.
-
-        Raises:
-            ConfigurationError: A value is invalid, or `no_weight_decay` is used with parameter
-                groups; names the key and the rule that is broken.
+        The kinds of parameters that `no_weight_decay` names (`bias`, `norm`: those of normalisation
+        layers) form a group of their own without weight decay.
         """
         if isinstance(parameters, nn.Module):
             self.module = parameters
             parameters = parameters.parameters()
         params = list(parameters)
-        spared = self.section.get("no_weight_decay") or []
-        if spared:
-            params = self._groups(params, set(spared))
-        given = {"params": params}
-        return build("optimizer", "optimizer", self.section, Optimizer, given)
+        if kinds := self.section.get("no_weight_decay"):
+            params = self._groups(params, kinds)
+        return build("optimizer", "optimizer", self.section, Optimizer, {"params": params})
 
-    def _groups(self, params: list[Any], kinds: set[str]) -> list[Any]:
+    def _groups(self, params: list[Any], kinds: list[str]) -> list[Any]:
         if any(isinstance(each, dict) for each in params):
             raise ConfigurationError(
                 "optimizer.no_weight_decay: the task makes parameter groups itself; leave it out"
@@ -72,9 +63,7 @@ class OptimizerFactory:
 class SchedulerFactory:
     """Callable that builds the learning-rate schedule of the section `scheduler`, for Lightning.
 
-    Args:
-        section: The section.
-        default_monitor: The metric that ReduceLROnPlateau watches if the section names none.
+    `default_monitor` is the metric that ReduceLROnPlateau watches if the section names none.
     """
 
     def __init__(self, section: dict[str, Any], default_monitor: str) -> None:
@@ -82,15 +71,7 @@ class SchedulerFactory:
         self.default_monitor = default_monitor
 
     def __call__(self, optimizer: Optimizer, total_steps: int) -> dict[str, Any]:
-        """Return Lightning's `lr_scheduler` dictionary for `configure_optimizers`.
-
-        Args:
-            optimizer: The optimizer whose learning rate is scheduled.
-            total_steps: The number of steps that the optimizer will make.
-
-        Raises:
-            ConfigurationError: A value is invalid; names the key and the rule that is broken.
-        """
+        """Return Lightning's `lr_scheduler` dictionary; the optimizer makes `total_steps`."""
         given = {"optimizer": optimizer, "total_steps": total_steps}
         scheduler = build_by_function("scheduler", "scheduler", self.section, LRScheduler, given)
         config: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Facts for the record of a trained run: parameter count, weights digest, settings, machine."""
+"""Facts for the record of a trained run."""
 
 import hashlib
 import math
@@ -11,7 +11,7 @@ from pytorch_lightning import Trainer
 
 from project.config.identity import Run, flatten
 from project.runs.lifecycle import DivergedError
-from project.training.checkpoint import AtomicCheckpointIO
+from project.training.checkpoint import read_weights
 
 
 def parameter_count(module: torch.nn.Module) -> int:
@@ -21,13 +21,17 @@ def parameter_count(module: torch.nn.Module) -> int:
 
 def weights_digest(checkpoint: Path) -> str:
     """Return the SHA-256 of a checkpoint's weights, independent of the file's other contents."""
-    state = AtomicCheckpointIO().load_checkpoint(checkpoint)["state_dict"]
     digest = hashlib.sha256()
-    for name in sorted(state):
-        value = state[name]
+    for name, value in sorted(read_weights(checkpoint).items()):
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
         digest.update(value.contiguous().view(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def scalar_metrics(trainer: Trainer) -> dict[str, float]:
+    """Return the metrics with one value that a trainer's task has logged."""
+    logged = trainer.callback_metrics.items()
+    return {name: float(value) for name, value in logged if value.numel() == 1}
 
 
 def machine_facts(trainer: Trainer) -> dict[str, Any]:
@@ -39,15 +43,7 @@ def machine_facts(trainer: Trainer) -> dict[str, Any]:
 
 
 def settings_of(run: Run, parameters: int) -> dict[str, bool | int | float | str]:
-    """Return a run's model, seed, parameter count and settings as flat plain values, for loggers.
-
-    Args:
-        run: The run.
-        parameters: The number of trainable parameters.
-
-    Returns:
-        Values by configuration key (such as `optimizer.lr`); classes by their names alone.
-    """
+    """Return a run's model, seed, parameter count and settings as plain values, for loggers."""
     named: dict[str, Any] = {"model": run.model, "seed": run.seed, "parameters": parameters}
     for key, value in flatten(run.settings).items():
         if key.endswith("._target_"):
@@ -59,13 +55,7 @@ def settings_of(run: Run, parameters: int) -> dict[str, bool | int | float | str
 def check_converged(module: torch.nn.Module, metrics: Mapping[str, float], epochs: int) -> None:
     """Raise DivergedError if a loss or a weight is NaN or infinite after the last epoch.
 
-    During training each loss is checked before its step; this check covers the effect of the last
-    step.
-
-    Args:
-        module: The task, whose state is checked.
-        metrics: The last metrics; only names ending in `/loss` are checked.
-        epochs: The number of epochs trained, for the message.
+    During training each loss is checked before its step; this covers the effect of the last step.
     """
     wrong = [
         f"{name} is {value}"
@@ -73,7 +63,7 @@ def check_converged(module: torch.nn.Module, metrics: Mapping[str, float], epoch
         if name.endswith("/loss") and not math.isfinite(value)
     ]
     wrong += [
-        f"{name} holds {_first_wrong(value)}"
+        f"{name} holds {value[~torch.isfinite(value)][0].item()}"
         for name, value in module.state_dict().items()
         if value.is_floating_point() and not torch.isfinite(value).all()
     ]
@@ -81,7 +71,3 @@ def check_converged(module: torch.nn.Module, metrics: Mapping[str, float], epoch
         raise DivergedError(
             f"after epoch {epochs} {wrong[0]}; a smaller optimizer.lr usually helps"
         )
-
-
-def _first_wrong(values: torch.Tensor) -> float:
-    return float(values[~torch.isfinite(values)][0])

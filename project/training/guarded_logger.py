@@ -1,7 +1,7 @@
 """Loggers whose exceptions do not end a run, and that remember the metrics they got last."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pytorch_lightning.loggers import Logger
@@ -24,32 +24,29 @@ class GuardedLogger(Logger):
         """Log the metrics of a step and remember them in `last_step` and `last_metrics`."""
         earlier = self.last_metrics if step == self.last_step else {}
         self.last_step, self.last_metrics = step, {**earlier, **metrics}
-        self._attempt("log_metrics", lambda: super(GuardedLogger, self).log_metrics(metrics, step))  # type: ignore[safe-super]
+        self._attempt("log_metrics", metrics, step)
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
         """Log a run's settings."""
-        method = super().log_hyperparams  # type: ignore[safe-super]
-        self._attempt("log_hyperparams", lambda: method(params, *args, **kwargs))
+        self._attempt("log_hyperparams", params, *args, **kwargs)
 
     def log_graph(self, *args: Any, **kwargs: Any) -> None:
         """Log a net's graph; loggers without graphs do nothing."""
-        method = super().log_graph
-        self._attempt("log_graph", lambda: method(*args, **kwargs))
+        self._attempt("log_graph", *args, **kwargs)
 
     def save(self) -> None:
         """Write buffered data."""
-        self._attempt("save", super().save)
+        self._attempt("save")
 
     def finalize(self, status: str) -> None:
         """Close the logger; `status` says how the run ended, such as "success"."""
-        method = super().finalize
-        self._attempt("finalize", lambda: method(status))
+        self._attempt("finalize", status)
 
-    def _attempt(self, what: str, method: Callable[[], Any]) -> None:
+    def _attempt(self, method: str, *args: Any, **kwargs: Any) -> None:
         try:
-            method()
+            getattr(super(), method)(*args, **kwargs)
         except Exception:
-            log.warning("logger %s: %s failed", type(self).__name__, what, exc_info=True)
+            log.warning("logger %s: %s failed", type(self).__name__, method, exc_info=True)
 
 
 def guarded(logger_class: type[Logger]) -> type[Logger]:

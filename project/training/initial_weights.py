@@ -1,23 +1,24 @@
 """Load the weights of another run, from which this one starts (`init_from`)."""
 
+from textwrap import shorten
 from typing import Any
 
 from pytorch_lightning import LightningModule
-from torch import Tensor, nn
+from torch import nn
 
 from project.config.errors import ConfigurationError
 from project.runs.initial import initial_checkpoint
-from project.training.checkpoint import AtomicCheckpointIO, CheckpointError
+from project.training.checkpoint import CheckpointError, read_weights
 from project.training.facts import weights_digest
 
-MAX_SHOWN = 3
+MAX_SHOWN = 600  # characters of torch's list of misfits
 
 
 def load_initial(
     config: dict[str, Any],
     net: nn.Module | None,
     task: LightningModule,
-    data_folder: str | None = None,
+    data_folder: str | None,
 ) -> None:
     """Load the weights of the run that `init_from` names into the net, in place.
 
@@ -25,11 +26,10 @@ def load_initial(
         config: The configuration; its `init_from` is as `project.runs.initial` returns it.
         net: The net; None if the task builds its own, which then gets all weights.
         task: The LightningModule around the net.
-        data_folder: The data folder on this machine to which a launcher copied the weights; None if
-            they are read from the other run's directory.
+        data_folder: The folder to which a launcher copied the weights; None for the other run's.
 
     Raises:
-        CheckpointError: The weights cannot be read, or their SHA-256 is not the one on record.
+        CheckpointError: The weights cannot be read, or are not those on record.
         ConfigurationError: The weights have other names or shapes than the net's.
         CorruptRunError: The record of the other run cannot be read.
     """
@@ -37,7 +37,7 @@ def load_initial(
     path = initial_checkpoint(config, data_folder)
     try:
         digest = weights_digest(path)
-        state = AtomicCheckpointIO().load_checkpoint(path)["state_dict"]
+        state = read_weights(path, "" if net is None else "net.")
     except Exception as error:  # damaged bytes can raise anything
         raise CheckpointError(f"init_from={section['run']}: {path}: {error}") from None
     if digest != section["weights_sha256"]:
@@ -45,28 +45,10 @@ def load_initial(
             f"init_from={section['run']}: the weights in {path} (SHA-256 {digest}) are not those "
             f"on record ({section['weights_sha256']})"
         )
-    if net is not None:
-        prefix = "net."
-        state = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-    module = task if net is None else net
-    misfits = _misfits(module.state_dict(), state)
-    if misfits:
-        more = f" and {len(misfits) - MAX_SHOWN} more" if len(misfits) > MAX_SHOWN else ""
+    try:
+        (task if net is None else net).load_state_dict(state)
+    except RuntimeError as error:
         raise ConfigurationError(
             f"init_from={section['run']}: its weights are of another net: "
-            f"{'; '.join(misfits[:MAX_SHOWN])}{more}"
-        )
-    module.load_state_dict(state)
-
-
-def _misfits(own: dict[str, Tensor], other: dict[str, Tensor]) -> list[str]:
-    """Describe each tensor that one of two states lacks or that has different shapes in them."""
-    misfits = []
-    for name in sorted(own.keys() | other.keys()):
-        here, there = (tuple(each[name].shape) if name in each else None for each in (own, other))
-        if here != there:
-            misfits.append(
-                f"{name} is {'missing' if there is None else there} there, "
-                f"{'missing' if here is None else here} here"
-            )
-    return misfits
+            f"{shorten(str(error), MAX_SHOWN)}"
+        ) from None

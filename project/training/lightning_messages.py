@@ -1,7 +1,11 @@
-"""Silence Lightning's messages about things that are intended in this project."""
+"""Lightning without its messages about things that are intended in this project."""
 
 import logging
 import warnings
+from typing import Any
+
+from pytorch_lightning import Trainer
+from pytorch_lightning.plugins.environments import LightningEnvironment
 
 IGNORED = (
     ".*does not have many workers.*",
@@ -26,3 +30,18 @@ def quiet_lightning() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in IGNORED:
         warnings.filterwarnings("ignore", message=message)
+
+
+def quiet_trainer(**arguments: Any) -> Trainer:
+    """Return a trainer on one device that logs nothing and writes no files."""
+    return Trainer(
+        **arguments,
+        devices=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        plugins=[LightningEnvironment()],
+    )

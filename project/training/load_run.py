@@ -1,12 +1,8 @@
-"""Load a completed run: its configuration, its net with the trained weights, its data.
+"""Load a completed run: its configuration, its net with the trained weights, its data."""
 
-The commands that use a trained net (predict, export, projector, evaluate) load it here.
-"""
-
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from project.config.engine import with_engine
 from project.config.errors import ConfigurationError, ConflictError
@@ -15,27 +11,23 @@ from project.config.schema import validate_train
 from project.config.trust import CodeOnRecord, check_trusted
 from project.runs.code import changed_definitions, fingerprint
 from project.runs.prepare import deciding_targets, prepare_data
-from project.runs.record import (
-    COMPLETED,
-    CorruptRunError,
-    NoRunError,
-    read_record,
-)
+from project.runs.record import COMPLETED, CorruptRunError, NoRunError, read_record
 
 if TYPE_CHECKING:
     from pytorch_lightning import LightningDataModule, LightningModule
     from torch import nn
 
+    from project.data.mnist_pairs import MnistPairs
+
+PAIRS = ("project.tasks.digit_pairs.DigitPairs", "project.data.mnist_pairs.MnistPairs")
 SECTIONS = ("model", "task", "data", "optimizer", "scheduler", "augmentation")
 
 
 @dataclass(frozen=True, eq=False)
 class LoadedRun:
-    """A completed run of project.train.
+    """A completed run of project.train: its directory and its record (run.json).
 
-    Attributes:
-        directory: The run directory.
-        record: The run record (run.json).
+    Weights that cannot be read, or do not fit, are refused with a CheckpointError.
     """
 
     directory: Path
@@ -43,7 +35,7 @@ class LoadedRun:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The run's resolved configuration, as stored in its record."""
+        """The run's resolved configuration."""
         return self.record["config"]
 
     @property
@@ -53,19 +45,18 @@ class LoadedRun:
 
     @property
     def checkpoint(self) -> Path:
-        """The path of the checkpoint whose weights were tested: best.ckpt or last.ckpt."""
+        """The checkpoint whose weights were tested: best.ckpt or last.ckpt."""
         from project.training.checkpoint import BEST, LAST
 
         # Never previous.ckpt: the recorded metrics are not those of its weights.
         return self.directory / (BEST if self.record.get("tested") == BEST else LAST)
 
     def net(self) -> "nn.Module":
-        """Build the net, load the tested weights and switch it to evaluation mode.
+        """Build the net with the tested weights, in evaluation mode.
 
         A net trained with `engine=framework` is returned as the equivalent net of torch.nn.
 
         Raises:
-            CheckpointError: The checkpoint cannot be read, or its weights do not fit the net.
             ConfigurationError: The task builds its own net (there is no section `model`; use
                 `task`), or the net cannot be built.
         """
@@ -78,70 +69,50 @@ class LoadedRun:
                 f"{self.directory}: task={self.record['task']} brings its own net, which is not a "
                 "torch.nn.Module by itself"
             )
-        prefix = "net."
-        state = {
-            name.removeprefix(prefix): value
-            for name, value in self._state().items()
-            if name.startswith(prefix)
-        }
-        self._load(net, state)
+        self._load(net, "net.")
         return net.eval()
 
     def task(self) -> "LightningModule":
         """Build the LightningModule with the tested weights, in evaluation mode.
 
         Raises:
-            CheckpointError: The checkpoint cannot be read, or its weights do not fit.
             ConfigurationError: The net or the task cannot be built.
         """
         from project.training.components import build_net, build_task
 
         task = build_task(self.config, build_net(self.config))
-        self._load(task, self._state())
+        self._load(task)
         return task.eval()
 
-    def _state(self) -> dict[str, Any]:
-        from project.training.checkpoint import AtomicCheckpointIO
+    def _load(self, module: "nn.Module", prefix: str = "") -> None:
+        from project.training.checkpoint import CheckpointError, read_weights
 
         try:
-            return AtomicCheckpointIO().load_checkpoint(self.checkpoint)["state_dict"]
+            module.load_state_dict(read_weights(self.checkpoint, prefix))
         except Exception as error:  # damaged bytes can raise anything
-            raise self._unusable(self.checkpoint, error) from None
-
-    def _load(self, module: "nn.Module", state: dict[str, Any]) -> None:
-        try:
-            module.load_state_dict(state)
-        except Exception as error:
-            raise self._unusable(self.checkpoint, error) from None
-
-    def _unusable(self, path: Path, error: Exception) -> Exception:
-        from project.training.checkpoint import CheckpointError
-
-        reason = (str(error).strip() or repr(error)).splitlines()[0]
-        return CheckpointError(
-            f"{path} cannot be loaded into the run's net ({reason}); repeat the command that made "
-            "the run, with rerun=true"
-        )
+            reason = (str(error).strip() or repr(error)).splitlines()[0]
+            raise CheckpointError(
+                f"{self.checkpoint} cannot be loaded into the run's net ({reason}); repeat the "
+                "command that made the run, with rerun=true"
+            ) from None
 
     def data(self, folder: str | None = None, **changes: Any) -> "LightningDataModule":
         """Build the run's data module and set it up for training and testing.
 
         Args:
-            folder: The folder of the data files; None for `<outputs>/data`, where the run directory
-                is under `<outputs>/runs`.
+            folder: The folder of the data files; None for the one beside the runs.
             changes: Keys of the configuration's section `data` to replace.
 
         Raises:
             DataError: The data are not available, or the files have another SHA-256 than at
                 training.
-            ConfigurationError: The default folder is unknown (see `data_folder`), or a value in
-                `changes` is invalid.
+            ConfigurationError: As `find_data`, or a value in `changes` is invalid.
         """
         from project.data.mnist_files import DataError
         from project.training.components import build_data
 
-        folder = folder or data_folder(self.config, self.directory)
-        section = data_section(self.config, folder) | changes
+        _, section = find_data(self.config, self.directory, folder)
+        section |= changes
         config, facts = prepare_data(self.config | {"data": section})
         stored = self.record["provenance"]["data"].get("source")
         if None not in (stored, facts.get("source")) and stored != facts["source"]:
@@ -156,33 +127,49 @@ class LoadedRun:
         return data
 
 
-def data_folder(config: dict[str, Any], directory: Path) -> str:
-    """Return the default folder of a run's data: `data` in the output folder of its run directory.
+def open_pairs(loaded: LoadedRun, folder: str | None) -> "MnistPairs":
+    """Return `LoadedRun.data` of a run that compares pairs of MNIST digits.
+
+    Raises:
+        ConfigurationError: The run has another task or other data.
+    """
+    targets = (loaded.config["task"]["_target_"], loaded.config["data"]["_target_"])
+    if targets != PAIRS:
+        raise ConfigurationError(
+            f"{loaded.directory} is a run of task={loaded.record['task']} on data="
+            f"{loaded.record['data']}; this command is for task=digit_pairs on MNIST pairs"
+        )
+    return cast("MnistPairs", loaded.data(folder))
+
+
+def find_data(
+    config: dict[str, Any], directory: Path, folder: str | None
+) -> tuple[str, dict[str, Any]]:
+    """Return the folder of a stored run's data and its section `data` with `root` in that folder.
+
+    The stored path is never used for data that the platform downloads, because a run directory may
+    come from another machine. A `root` that belongs to the user's own data module is kept.
+
+    Args:
+        config: The run's configuration.
+        directory: The run directory.
+        folder: The folder; None for `data` in the output folder of the run directory.
 
     Raises:
         ConfigurationError: The run had its data in a folder of their own; the user must name it.
     """
-    root = config["data"].get("root")
-    if config["data"].get("prepare") and root not in (None, config["paths"]["data"]):
-        raise ConfigurationError(
-            f"{directory}: its data were in {root}; pass paths.data=FOLDER, the folder where they "
-            "are now"
-        )
-    parents = directory.absolute().parents
-    return str(parents[2] / "data" if len(parents) > 2 else Path("outputs", "data"))
-
-
-def data_section(config: dict[str, Any], folder: str) -> dict[str, Any]:
-    """Return the section `data` of a stored configuration with its `root` replaced by `folder`.
-
-    The stored path is never used for data that the platform downloads, because a run directory may
-    come from another machine. A `root` that belongs to the user's own data module is kept.
-    """
-    section = config["data"]
-    is_platforms = section.get("prepare") is not None
-    if "root" in section and (is_platforms or section["root"] == config["paths"]["data"]):
-        return section | {"root": folder}
-    return section
+    section, usual = config["data"], config["paths"]["data"]
+    root, is_platforms = section.get("root"), section.get("prepare") is not None
+    if folder is None:
+        if is_platforms and root not in (None, usual):
+            raise ConfigurationError(
+                f"{directory}: its data were in {root}; pass paths.data=FOLDER, the folder where "
+                "they are now"
+            )
+        parents = directory.absolute().parents
+        folder = str(parents[2] / "data" if len(parents) > 2 else Path("outputs", "data"))
+    is_moved = "root" in section and (is_platforms or root == usual)
+    return folder, section | ({"root": folder} if is_moved else {})
 
 
 def load_run(
@@ -194,9 +181,9 @@ def load_run(
     """Load the completed run in `directory`.
 
     Args:
-        directory: A run directory.
-        trust_code: Allow any class that the configuration names. Otherwise only the project's,
-            known libraries' and recorded user code may be imported.
+        directory: The run directory.
+        trust_code: Allow any class that the configuration names, not only those of this project,
+            of known libraries, and of recorded user code.
         accept_code: Allow a run whose code has changed since it was trained.
         with_callbacks: Also check the callbacks that affect the result; pass True if they will be
             built.
@@ -228,80 +215,38 @@ def load_run(
         raise CorruptRunError(
             f"{directory}: its configuration is not valid in this version of the code:\n{error}"
         ) from None
+    recorded = record["provenance"].get("code") or {}
     now = fingerprint(deciding_targets(record["config"]))
-    is_same_code = check_same_code(directory, record, now, accept_code)
+    is_same_code = recorded.get("digest") == now["digest"]
+    if not (is_same_code or accept_code):
+        changed = changed_definitions(recorded, now)
+        names = ", ".join(name.replace(":", ".") for name in changed[:5])
+        more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
+        raise ConflictError(
+            f"{directory} was trained with code that has changed since ({names}{more}); check out "
+            "the commit that its run.json names, or pass code=accept to use its weights anyway"
+        )
     if not trust_code:
         sections = (*SECTIONS, "callbacks") if with_callbacks else SECTIONS
-        check_sections(directory, record, now["definitions"], sections)
-    if is_same_code:  # changed code may have other defaults, which would change the run's name
-        check_name(directory, record)
+        definitions = recorded.get("definitions") or {}
+        code = CodeOnRecord(definitions, now["definitions"], output_folder(directory))
+        _check_sections(record["config"], sections, code)
+    # Changed code may have other defaults, which would change the run's name.
+    if is_same_code and (described := identify(record["config"]).name) != record["name"]:
+        raise CorruptRunError(
+            f"{directory}: its configuration describes {described}, but its record is of "
+            f"{record['name']}: one of them was changed"
+        )
     return LoadedRun(directory, record)
 
 
-def check_name(directory: Path, record: dict[str, Any]) -> None:
-    """Raise CorruptRunError unless a record's configuration leads to the record's name."""
-    run = identify(record["config"])
-    if run.name != record["name"]:
-        raise CorruptRunError(
-            f"{directory}: its configuration describes {run.name}, but its record is of "
-            f"{record['name']}: one of them was changed"
-        )
-
-
-def check_sections(
-    directory: Path, record: dict[str, Any], now: dict[str, str], sections: Sequence[str]
-) -> None:
-    """Raise ConflictError if a section of a record names code that must not be trusted.
-
-    Args:
-        directory: The run directory.
-        record: Its record.
-        now: Fingerprints of the present definitions, by their names.
-        sections: The names of the sections that will be built.
-
-    Raises:
-        ConfigurationError: As `with_engine`.
-    """
-    config = record["config"]
+def _check_sections(config: dict[str, Any], sections: tuple[str, ...], code: CodeOnRecord) -> None:
+    """Raise ConflictError if a section names code that must not be trusted."""
     callbacks = deciding_callbacks(config["callbacks"])
-    recorded = (record["provenance"].get("code") or {}).get("definitions") or {}
-    code = CodeOnRecord(recorded, now, output_folder(directory))
     # Both engines' classes are checked: a net of the mini framework is loaded as one of torch.nn.
     for each in (with_engine(config), config):
-        check_trusted(
-            {name: (each | {"callbacks": callbacks}).get(name) for name in sections}, code
-        )
-
-
-def check_same_code(
-    directory: Path, record: dict[str, Any], now: dict[str, Any], accept_code: bool
-) -> bool:
-    """Compare the code that trained a run with the present code.
-
-    Args:
-        directory: The run directory, for the message.
-        record: The run record.
-        now: The fingerprint of the present code (`project.runs.code.fingerprint`).
-        accept_code: Whether different code is accepted.
-
-    Returns:
-        True if the code is the same, False if it differs and `accept_code` is set.
-
-    Raises:
-        ConflictError: The code differs and `accept_code` is not set.
-    """
-    stored = record["provenance"].get("code") or {}
-    if stored.get("digest") == now["digest"]:
-        return True
-    if accept_code:
-        return False
-    changed = changed_definitions(stored, now)
-    names = ", ".join(name.replace(":", ".") for name in changed[:5])
-    more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
-    raise ConflictError(
-        f"{directory} was trained with code that has changed since ({names}{more}); check out the "
-        "commit that its run.json names, or pass code=accept to use its weights anyway"
-    )
+        named = each | {"callbacks": callbacks}
+        check_trusted({name: named.get(name) for name in sections}, code)
 
 
 def output_folder(directory: Path) -> Path:

@@ -1,11 +1,9 @@
 """Loggers for CSV, wandb and MLflow that continue the existing log when a run is resumed.
 
-The run directory stores the ids that wandb and MLflow gave the run (`wandb.id`, `mlflow.id`). With
-`rerun=true` the run gets new ids.
+The run directory stores the run's ids in wandb and MLflow (`wandb.id`, `mlflow.id`).
 """
 
 import csv
-import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,26 +15,19 @@ from project.runs.atomic import write_text
 from project.training.recorder import table_csv
 
 METRICS = "metrics.csv"
-# Share of the time that writing metrics.csv may take.
-MAX_OVERHEAD = 0.01
 
 
 class RunCSVLogger(Logger):
     """Logger that writes metrics.csv into the run directory, one row for each logged step.
 
-    The file is replaced atomically, so it is always complete.
-
-    Args:
-        directory: The run directory.
-        first_step: The first step that a resumed run logs again; rows from this step on are
-            dropped. 0 drops all rows.
+    The file is replaced atomically. A resumed run drops the rows from `first_step` on, the first
+    step that it logs again.
     """
 
     def __init__(self, directory: str | Path, first_step: int = 0) -> None:
         super().__init__()
         self._path = Path(directory) / METRICS
         self._rows: dict[int, dict[str, Any]] = {}
-        self._next_time = 0.0
         if first_step and self._path.exists():
             with open(self._path, encoding="utf-8", newline="") as file:
                 for row in csv.DictReader(file):
@@ -46,12 +37,12 @@ class RunCSVLogger(Logger):
 
     @property
     def name(self) -> str:
-        """An empty string: metrics.csv lies directly in the run directory."""
+        """Empty: metrics.csv lies directly in the run directory."""
         return ""
 
     @property
     def version(self) -> str:
-        """An empty string: metrics.csv lies directly in the run directory."""
+        """Empty, like the name."""
         return ""
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
@@ -63,21 +54,10 @@ class RunCSVLogger(Logger):
             {name: float(value) for name, value in metrics.items()}
         )
 
-    def save(self) -> None:
-        """Write metrics.csv unless that would exceed `MAX_OVERHEAD` of the time.
-
-        Lightning calls this after every call of `log_metrics`.
-        """
-        if time.monotonic() >= self._next_time:
-            self.flush()
-
     def flush(self) -> None:
-        """Write metrics.csv now."""
-        began = time.monotonic()
+        """Write metrics.csv; called before each checkpoint."""
         rows = [{"step": step} | self._rows[step] for step in sorted(self._rows)]
         write_text(self._path, table_csv(rows, ["step"]))
-        ended = time.monotonic()
-        self._next_time = ended + (ended - began) / MAX_OVERHEAD
 
     def finalize(self, status: str) -> None:
         """Write metrics.csv."""
@@ -90,9 +70,7 @@ class RunWandbLogger(WandbLogger):
     Args:
         directory: The run directory.
         save_dir: wandb writes to `<save_dir>/wandb`.
-        project: The project in wandb.
-        offline: Whether to log to files only, which `wandb sync` uploads later.
-        settings: Further arguments of Lightning's WandbLogger, which passes them to `wandb.init`.
+        project, offline, settings: As for Lightning's WandbLogger.
     """
 
     def __init__(
@@ -107,24 +85,23 @@ class RunWandbLogger(WandbLogger):
 
         # Each run of a process becomes a run of its own in wandb.
         options: dict[str, Any] = {"reinit": "create_new"} | settings
-
-        directory = Path(directory)
+        file = Path(directory) / "wandb.id"
+        if (stored := _stored_id(file)) is None:
+            stored = uuid.uuid4().hex
+            write_text(file, stored + "\n")
         super().__init__(
-            name=_run_name(directory),
+            name=_run_name(file.parent),
             save_dir=save_dir,
             project=project,
             offline=offline,
-            id=_stored_id(directory / "wandb.id") or _store_id(directory / "wandb.id", _new_id()),
+            id=stored,
             **options,
             # wandb prints nothing to the console; its own log files hold the same text.
             settings=wandb.Settings(silent=True, console="off"),
         )
 
     def finalize(self, status: str) -> None:
-        """Finish the wandb run as failed unless `status` is "success".
-
-        Otherwise a run that is resumed in the same process could not continue it.
-        """
+        """Finish the wandb run if it failed, so that it can be resumed in the same process."""
         super().finalize(status)
         if status != "success":
             self.experiment.finish(exit_code=1)
@@ -132,14 +109,7 @@ class RunWandbLogger(WandbLogger):
     def finish(
         self, title: str, params: Mapping[str, Any], metrics: Mapping[str, float], step: int
     ) -> None:
-        """Write the run's final metrics to the wandb summary and finish the wandb run.
-
-        Args:
-            title: Ignored.
-            params: Ignored.
-            metrics: The final metrics.
-            step: Ignored.
-        """
+        """Write the run's final metrics to the wandb summary and finish the wandb run."""
         self.experiment.summary.update(dict(metrics))
         self.experiment.finish()
 
@@ -147,11 +117,7 @@ class RunWandbLogger(WandbLogger):
 class RunMLFlowLogger(MLFlowLogger):
     """Logger for MLflow, by default to a SQLite file in the output folder.
 
-    Args:
-        directory: The run directory.
-        tracking_uri: The MLflow server, or `sqlite:///<file>`.
-        experiment_name: The experiment in MLflow.
-        settings: Further arguments of Lightning's MLFlowLogger.
+    `tracking_uri` is a server, or `sqlite:///<file>`; the other arguments are as for MLFlowLogger.
     """
 
     def __init__(
@@ -177,7 +143,7 @@ class RunMLFlowLogger(MLFlowLogger):
             )
             run_id = self.run_id
         if run_id is not None and stored is None:
-            _store_id(file, run_id)
+            write_text(file, run_id + "\n")
         elif run_id is not None:
             self.experiment.update_run(run_id, status="RUNNING")
 
@@ -186,14 +152,5 @@ def _run_name(directory: Path) -> str:
     return f"{directory.parent.name}/{directory.name}"
 
 
-def _new_id() -> str:
-    return uuid.uuid4().hex
-
-
 def _stored_id(file: Path) -> str | None:
     return file.read_text(encoding="utf-8").strip() if file.exists() else None
-
-
-def _store_id(file: Path, text: str) -> str:
-    write_text(file, text + "\n")
-    return text

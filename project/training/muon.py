@@ -11,15 +11,8 @@ class MuonWithAdamW(Optimizer):
     """torch's Muon for all parameters with two dimensions, torch's AdamW for the others.
 
     Muon's updates are scaled to the size of AdamW's, so that one learning rate and one weight decay
-    suit both (Liu et al. 2025, arXiv 2502.16982).
-
-    Args:
-        params: Parameters, or parameter groups.
-        lr: The learning rate of both optimizers.
-        weight_decay: The weight decay of both optimizers.
-        momentum: Muon's momentum.
-        betas: AdamW's coefficients of the running averages.
-        eps: AdamW's term for numerical stability.
+    suit both (Liu et al. 2025, arXiv 2502.16982). `momentum` is Muon's, `betas` and `eps` are
+    AdamW's.
     """
 
     def __init__(
@@ -32,19 +25,14 @@ class MuonWithAdamW(Optimizer):
         eps: float = 1e-8,
     ) -> None:
         super().__init__(list(_split(params)), {"lr": lr, "weight_decay": weight_decay})
+        shared: dict[str, Any] = {"lr": lr, "weight_decay": weight_decay}
         self._parts: dict[str, Optimizer] = {}
         if matrices := self._groups("matrices"):
             self._parts["matrices"] = Muon(
-                matrices,
-                lr=lr,
-                weight_decay=weight_decay,
-                momentum=momentum,
-                adjust_lr_fn="match_rms_adamw",
+                matrices, **shared, momentum=momentum, adjust_lr_fn="match_rms_adamw"
             )
         if others := self._groups("others"):
-            self._parts["others"] = AdamW(
-                others, lr=lr, weight_decay=weight_decay, betas=tuple(betas), eps=eps
-            )
+            self._parts["others"] = AdamW(others, **shared, betas=tuple(betas), eps=eps)
         self._share()
 
     def _groups(self, kind: str) -> list[dict[str, Any]]:
@@ -63,19 +51,9 @@ class MuonWithAdamW(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
-        """Make one step with both optimizers.
-
-        Args:
-            closure: Recomputes the loss and its gradients before the step; None to use the
-                gradients as they are.
-
-        Returns:
-            The result of `closure`; None without it.
-        """
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+        """Make one step with both optimizers; return the loss of `closure`, if it is given."""
+        with torch.enable_grad():
+            loss = None if closure is None else closure()
         for part in self._parts.values():
             part.step()
         return loss

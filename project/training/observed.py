@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning import LightningDataModule, LightningModule, Trainer
 from pytorch_lightning.callbacks import Callback
 
 from project.data.digests import ExampleDigest
@@ -20,13 +20,12 @@ PREDICTIONS = "predictions.npz"
 class DataDigests(Callback):
     """Callback that computes a digest of the test examples during the test.
 
-    Attributes:
-        test: The digest of the examples in the loader's batches; empty if the data module has its
-            own `example_digest`.
+    A data module that has a method `example_digest(stage)` computes its digests itself.
     """
 
-    def __init__(self) -> None:
-        self.test = ExampleDigest()
+    def __init__(self, data: LightningDataModule) -> None:
+        self._own = getattr(data, "example_digest", None)
+        self._test = ExampleDigest()
 
     def on_test_batch_start(
         self,
@@ -36,9 +35,15 @@ class DataDigests(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Add the batch to the digest, unless the data module has its own `example_digest`."""
-        if not callable(getattr(getattr(trainer, "datamodule", None), "example_digest", None)):
-            self.test.add_batch(batch)
+        """Add the batch to the digest."""
+        if self._own is None:
+            self._test.add_batch(batch)
+
+    def facts(self) -> dict[str, str | None]:
+        """Return the SHA-256 of the `test` examples and, if the data module has it, of `train`."""
+        if self._own is not None:
+            return {stage: self._own(stage) for stage in ("train", "test")}
+        return {"test": self._test.hexdigest()}
 
 
 class Predictions(Callback):
@@ -64,10 +69,7 @@ class Predictions(Callback):
                 values.append(outputs[key].detach().cpu())
 
     def write(self, directory: Path) -> None:
-        """Write predictions.npz into `directory`; do nothing if no predictions were collected.
-
-        If the batches' tensors cannot be joined, log a warning and write nothing.
-        """
+        """Write predictions.npz into `directory`, if there are predictions that can be joined."""
         if not self._kept["prediction"]:
             return
         try:

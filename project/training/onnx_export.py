@@ -1,7 +1,6 @@
 """Convert a trained net to ONNX and to torch.export's .pt2: files that do not need this project.
 
-Both accept batches of any size and contain no paths of the machine that made them. Converting the
-same net twice gives the same bytes.
+They accept batches of any size. Converting the same net twice gives the same bytes.
 """
 
 import copy
@@ -20,8 +19,6 @@ from project.tasks.exportable import Exportable, Output
 # Largest allowed difference of outputs, relative to the largest output if that is above 1: other
 # runtimes add float32 numbers in another order.
 TOLERANCE = 1e-4
-# Batch sizes to try; the remaining examples form the last batch.
-BATCHES = (1, 2, 7)
 
 
 def exported(net: Exportable) -> ExportedProgram:
@@ -72,7 +69,8 @@ def run_pt2(content: bytes, batches: Sequence[Tensor]) -> list[Tensor]:
     """Run a .pt2 net on each batch; return each output, concatenated over the batches."""
     module = torch.export.load(io.BytesIO(content)).module()
     with torch.inference_mode():
-        return _joined([module(batch) for batch in batches])
+        results = [module(batch) for batch in batches]
+    return [torch.cat(parts) for parts in zip(*results, strict=True)]
 
 
 def run_onnx(content: bytes, batches: Sequence[Tensor]) -> list[Tensor]:
@@ -83,26 +81,13 @@ def run_onnx(content: bytes, batches: Sequence[Tensor]) -> list[Tensor]:
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     (name,) = (each.name for each in session.get_inputs())
-    return _joined(
-        [
-            [torch.from_numpy(np.asarray(each)) for each in session.run(None, {name: b.numpy()})]
-            for b in batches
-        ]
-    )
-
-
-def _joined(parts: Sequence[Sequence[Tensor]]) -> list[Tensor]:
-    return [torch.cat(part) for part in zip(*parts, strict=True)]
+    results = [session.run(None, {name: batch.numpy()}) for batch in batches]
+    return [torch.from_numpy(np.concatenate(parts)) for parts in zip(*results, strict=True)]
 
 
 def in_batches(examples: Tensor) -> list[Tensor]:
-    """Split examples into batches of the sizes 1, 2 and 7, the last batch holding the rest."""
-    sizes, left = [], len(examples)
-    for size in (*BATCHES, left):
-        if min(size, left):
-            sizes.append(min(size, left))
-            left -= sizes[-1]
-    return list(examples.split(sizes))
+    """Split examples into batches of the sizes 1, 2 and 7 and a last one with the rest."""
+    return [batch for batch in examples.tensor_split((1, 3, 10)) if len(batch)]
 
 
 @dataclass(frozen=True)
@@ -110,10 +95,9 @@ class Parity:
     """The agreement between the outputs of an exported net and those of the checkpoint's net.
 
     Attributes:
-        examples: The number of examples compared.
+        examples: Their number.
         differences: The largest absolute difference of each output, by the output's name.
-        differing_answers: The number of examples for which the predicted class of an output
-            differs.
+        differing_answers: The number of examples with another predicted class in an output.
         passed: Whether all differences are within `TOLERANCE` and no predicted class differs.
     """
 
@@ -124,12 +108,7 @@ class Parity:
 
 
 def parity(outputs: Sequence[Output], expected: Sequence[Tensor], got: Sequence[Tensor]) -> Parity:
-    """Compare the outputs of an exported net with those of the checkpoint's net.
-
-    Args:
-        outputs: Names and kinds of the outputs.
-        expected: The outputs of the checkpoint's net, (N, ...) each.
-        got: The outputs of the exported net.
+    """Compare the outputs of an exported net with those of the checkpoint's net, (N, ...) each.
 
     Raises:
         ValueError: The shapes differ.

@@ -1,7 +1,4 @@
-"""Check that a run continues with the same data files and kind of device as before.
-
-The data files must also be those of the variant's other runs.
-"""
+"""Check that a run continues with the data files and kind of device with which it was begun."""
 
 from dataclasses import replace
 from typing import Any
@@ -27,12 +24,8 @@ class OriginCheck(Callback):
     the configuration: `accelerator=auto` leaves the device open, and a data module lists its
     `files` only when it has been set up.
 
-    Args:
-        spec: The run.
-
     Attributes:
-        facts: `device` (such as "cpu") and `source`, the SHA-256 of the data files; None if the
-            data module lists no files.
+        facts: `device` (such as "cpu") and `source` (`source_digest`).
     """
 
     def __init__(self, spec: RunSpec) -> None:
@@ -45,15 +38,11 @@ class OriginCheck(Callback):
         return self.facts
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Remember the facts that the checkpoint has stored."""
+        """Remember the stored facts."""
         self._stored = state_dict
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Compare the facts with those of the checkpoint and of the variant (in the first process).
-
-        Raises:
-            ConflictError: A fact differs.
-        """
+        """Raise ConflictError if the checkpoint or the variant has other facts; in one process."""
         if not trainer.is_global_zero:
             return
         source = source_digest(trainer.datamodule)  # type: ignore[attr-defined]
@@ -74,11 +63,6 @@ def source_digest(data: Any) -> str | None:
 
 
 def check_source_of_variant(spec: RunSpec, source: str | None) -> None:
-    """Raise ConflictError if a run of the same variant, at any seed, had other data files.
-
-    Args:
-        spec: The run.
-        source: The SHA-256 of its data files; None to check nothing.
-    """
+    """Raise ConflictError if a run of the variant, at any seed, had other data files (`source`)."""
     if source is not None:
         check_variant(replace(spec, data=spec.data | {"source": source}))

@@ -1,9 +1,7 @@
 """The processes of a run on several devices: this process is rank 0 and starts the other ranks.
 
-Lightning's own launcher would run the command line again. Here the job starts the other ranks
-itself, with the environment variables that Lightning's `ddp` reads. Only rank 0 holds the run's
-lock, reacts to signals and writes files. The other ranks write nothing and are killed as soon as
-rank 0 has finished or failed; if rank 0 dies, they exit by themselves.
+Only rank 0 holds the run's lock, reacts to signals and writes files. The others end with it.
+(Lightning's own launcher would run the command line again.)
 """
 
 import logging
@@ -19,7 +17,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from pytorch_lightning.strategies import DDPStrategy
@@ -45,20 +43,10 @@ class ProcessError(Exception):
 
 @dataclass(frozen=True)
 class Processes:
-    """The rank of this process and the number of processes of its run.
-
-    Attributes:
-        rank: The rank, counted from 0.
-        count: The number of processes.
-    """
+    """The rank of this process, counted from 0, and the number of processes of its run."""
 
     rank: int
     count: int
-
-    @classmethod
-    def single(cls) -> "Processes":
-        """Return the values for a run with one process."""
-        return cls(0, 1)
 
     def trainer_arguments(self, section: TrainerSection) -> dict[str, Any]:
         """Return the arguments of Lightning's Trainer that concern devices and processes."""
@@ -72,21 +60,19 @@ class Processes:
         return arguments
 
 
-# The function that a rank other than 0 runs; its arguments are the run, the checkpoint to resume
-# from (None for none) and the rank's Processes.
+SINGLE = Processes(rank=0, count=1)
+# What a rank other than 0 runs.
 Follow = Callable[[RunSpec, Path | None, Processes], None]
 Work = tuple[RunSpec, Path | None, Follow]
 
 
-@dataclass(frozen=True)
-class _Rank:
+class _Rank(NamedTuple):
     rank: int
     process: BaseProcess
     answers: Connection
 
 
-@dataclass(frozen=True)
-class _Failure:
+class _Failure(NamedTuple):
     kind: str
     text: str
     trace: str
@@ -96,29 +82,26 @@ class _Failure:
 def launch_processes(spec: RunSpec, checkpoint: Path | None, follow: Follow) -> Iterator[Processes]:
     """Context manager that starts the other processes of a run and kills them at the end.
 
-    Inside it this process is rank 0. If `trainer.devices` is 1, no process is started.
-
     Args:
-        spec: The run.
+        spec: The run; with `trainer.devices: 1` no process is started.
         checkpoint: The checkpoint to resume from; None for a new run.
-        follow: The function that each other rank runs; it must be picklable.
+        follow: What each other rank runs; picklable.
 
     Yields:
-        The rank (0) and the number of processes.
+        The rank of this process, 0, and the number of processes.
 
     Raises:
-        ProcessError: Another rank failed or was killed.
-        DivergedError: The loss became NaN or infinite in another rank.
+        ProcessError, DivergedError: Another rank failed, was killed, or its loss diverged.
     """
     count = spec.config["trainer"].get("devices", 1)
     if count == 1:
-        yield Processes.single()
+        yield SINGLE
         return
     environment = _environment(count)
     before = {name: os.environ.get(name) for name in environment}
     others: list[_Rank] = []
     try:
-        os.environ.update(environment | {"LOCAL_RANK": "0"})
+        os.environ.update(environment)
         for rank in range(1, count):
             others.append(_start((spec, checkpoint, follow), rank, environment))
         _await(others)
@@ -133,20 +116,13 @@ def launch_processes(spec: RunSpec, checkpoint: Path | None, follow: Follow) -> 
             other.process.kill()
             other.process.join()
             other.answers.close()
-        _leave_group()
+        # So that this process can join another group. NCCL's could wait for ranks that are gone.
+        if torch.distributed.is_initialized() and torch.distributed.get_backend() == "gloo":
+            torch.distributed.destroy_process_group()
         for name, value in before.items():
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
-
-
-def _leave_group() -> None:
-    """Destroy gloo's process group, so that this process can join another.
-
-    NCCL's group is left alone: destroying it could wait for ranks that are gone.
-    """
-    if torch.distributed.is_initialized() and torch.distributed.get_backend() == "gloo":
-        torch.distributed.destroy_process_group()
 
 
 def _environment(count: int) -> dict[str, str]:
@@ -184,21 +160,18 @@ def _start(work: Work, rank: int, environment: dict[str, str]) -> _Rank:
 
 
 def _await(others: list[_Rank]) -> None:
-    """Wait until all other ranks have started; raise their error if one has failed.
-
-    Without this check, rank 0 would wait for a dead rank in torch's rendezvous.
-    """
+    """Wait until all other ranks have started; raise the error of one that failed."""
+    # Else rank 0 would wait for a dead rank in torch's rendezvous.
     for other in others:
-        try:
+        answer = None
+        with suppress(EOFError):
             answer = other.answers.recv()
-        except EOFError:
-            answer = None
         if answer != READY:
             raise _ending(other, answer)
 
 
 def _rank_main(work: Work, rank: int, environment: dict[str, str], answers: Connection) -> None:
-    """Run `follow` as a rank other than 0; report an exception to rank 0 and exit."""
+    """Run `follow`; report an exception to rank 0 and exit."""
     threading.Thread(target=_die_with_first_rank, daemon=True).start()
     logging.getLogger().handlers.clear()  # run.log is rank 0's
     os.environ.update(environment)

@@ -21,19 +21,21 @@ from project.training.guarded_logger import GuardedLogger
 log = logging.getLogger(__name__)
 
 Row = dict[str, float]
+# The attributes of the recorder that a checkpoint holds.
+STATE = ("rows", "step", "logged", "should_stop", "seconds")
 
 
 def history_csv(rows: list[Row]) -> str:
-    """Return the text of history.csv: a line for each epoch, metrics in alphabetical order.
-
-    Floats are written as the shortest text that reads back to the same number, so equal runs give
-    equal bytes. The cell of a metric that was not logged in an epoch is empty.
-    """
+    """Return the text of history.csv, a line for each epoch."""
     return table_csv(rows, ["epoch", "lr"])
 
 
 def table_csv(rows: list[Row], first: list[str]) -> str:
-    """Return rows as CSV text: first the columns `first`, then all others in alphabetical order."""
+    """Return rows as CSV text: first the columns `first`, then all others in alphabetical order.
+
+    Floats are written as the shortest text that reads back to the same number, so equal runs give
+    equal bytes.
+    """
     text = io.StringIO()
     names = [*first, *sorted({name for row in rows for name in row} - set(first))]
     writer = csv.DictWriter(text, fieldnames=names, lineterminator="\n")
@@ -51,21 +53,15 @@ class RunRecorder(Checkpoint):
     """Callback that writes last.ckpt and history.csv during training.
 
     It writes after the first epoch, after the last epoch, and in between as often as `max_overhead`
-    allows. The checkpoint holds the rows of history.csv: a resumed run rewrites the file from them,
-    so that history.csv never has an epoch which the weights have not been trained on.
-
-    When a run is resumed, the callback repeats what Lightning does between an epoch's checkpoint
-    and the next epoch: it restores `should_stop` (early stopping), steps ReduceLROnPlateau
-    schedulers, and logs the epoch's metrics again at `step`. Loggers get everything from that step
-    on a second time and must drop what they have.
+    allows, the share of the training time that writing may take. A resumed run rewrites history.csv
+    from the rows in the checkpoint, so that it never has an epoch which the weights have not been
+    trained on. It also repeats what Lightning does between an epoch's checkpoint and the next
+    epoch: it restores `should_stop` (early stopping), steps ReduceLROnPlateau schedulers, and logs
+    the epoch's metrics again at `step`. Loggers get everything from that step on a second time and
+    must drop what they have.
 
     As a subclass of `Checkpoint` it is called after all other callbacks, when the metrics of the
     epoch are complete.
-
-    Args:
-        directory: The run directory.
-        max_overhead: The share of the training time that writing may take; 1 writes after every
-            epoch.
 
     Attributes:
         rows: A row of history.csv for each finished epoch.
@@ -90,22 +86,13 @@ class RunRecorder(Checkpoint):
         self._gradient_norm = math.nan
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the attributes that a resumed run needs, for the checkpoint."""
-        return {
-            "rows": self.rows,
-            "step": self.step,
-            "logged": self.logged,
-            "should_stop": self.should_stop,
-            "seconds": self.seconds,
-        }
+        """Return the attributes that a resumed run needs."""
+        return {name: getattr(self, name) for name in STATE}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the attributes from a checkpoint."""
-        self.rows = state_dict["rows"]
-        self.step = state_dict["step"]
-        self.logged = state_dict["logged"]
-        self.should_stop = state_dict["should_stop"]
-        self.seconds = state_dict["seconds"]
+        for name in STATE:
+            setattr(self, name, state_dict[name])
         self._resumed = True
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -120,33 +107,20 @@ class RunRecorder(Checkpoint):
                 logger.log_metrics(self.logged, step=self.step)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """If the run is resumed, repeat the step of ReduceLROnPlateau schedulers.
-
-        Lightning makes this step after the checkpoint has been written.
-        """
+        """If resumed, repeat the step of ReduceLROnPlateau that followed the checkpoint."""
         self._last_time = time.monotonic()
-        if self._resumed:
-            self._replay_plateau_steps(trainer, pl_module)
-            self._resumed = False
-
-    def _replay_plateau_steps(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not self._resumed:
+            return
+        self._resumed = False
         known = last_values(self.rows)
         for config in trainer.lr_scheduler_configs:
-            due = trainer.current_epoch % config.frequency == 0
             value = known.get(str(config.monitor))
-            if (
-                config.reduce_on_plateau
-                and config.interval == "epoch"
-                and due
-                and value is not None
-            ):
+            is_due = config.interval == "epoch" and trainer.current_epoch % config.frequency == 0
+            if config.reduce_on_plateau and is_due and value is not None:
                 pl_module.lr_scheduler_step(config.scheduler, torch.tensor(value))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Remember the metrics of earlier epochs, to tell them from those of this epoch.
-
-        Lightning keeps the metrics of all epochs in one dictionary, `trainer.callback_metrics`.
-        """
+        """Remember the metrics of earlier epochs, which Lightning keeps in the same dictionary."""
         self._before = dict(trainer.callback_metrics)
 
     def on_train_batch_start(
@@ -166,11 +140,7 @@ class RunRecorder(Checkpoint):
             self._gradient_norm = float(torch.nn.utils.get_total_norm(gradients))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Append the epoch's row, write last.ckpt and history.csv if due, log training curves.
-
-        Raises:
-            ConfigurationError, OSError: As `AtomicCheckpointIO.save_checkpoint`.
-        """
+        """Append the epoch's row, write last.ckpt and history.csv if due, log training curves."""
         now = time.monotonic()
         elapsed, self._last_time = now - self._last_time, now
         self.seconds += elapsed
@@ -189,8 +159,9 @@ class RunRecorder(Checkpoint):
         }
         self.logged = self._of_step(trainer) | _for_loggers(metrics, trainer) | curves
         self.should_stop = trainer.should_stop
+        is_last = self.should_stop or epoch == trainer.max_epochs
         # The first process decides, because the processes' clocks may differ.
-        if trainer.strategy.broadcast(now >= self._next_time or self._is_last(trainer)):
+        if trainer.strategy.broadcast(now >= self._next_time or is_last):
             self._save(trainer)
         for logger in trainer.loggers:
             logger.log_metrics(curves, step=self.step)
@@ -207,10 +178,6 @@ class RunRecorder(Checkpoint):
             self._write_history()
         written = time.monotonic()
         self._next_time = written + (written - began) * (1 / self.max_overhead - 1)
-
-    def _is_last(self, trainer: Trainer) -> bool:
-        """Return whether training may end with this epoch."""
-        return self.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
 
     def _of_step(self, trainer: Trainer) -> Row:
         """Return what loggers already got at this step: validation metrics, batch metrics."""

@@ -1,8 +1,4 @@
-"""`verify=RUN_DIRECTORY`: repeat a completed run and compare the results bit by bit.
-
-The run is repeated from its stored configuration in a temporary folder. Its metrics, history.csv
-and all tensors of last.ckpt are compared with the stored ones.
-"""
+"""`verify=RUN_DIRECTORY`: repeat a completed run and compare the results bit by bit."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -16,14 +12,14 @@ import torch
 from torch import Tensor
 
 from project.config.errors import ConfigurationError
-from project.config.identity import deciding_callbacks
+from project.config.identity import deciding_callbacks, flatten
 from project.runs.directory import HISTORY
 from project.runs.lifecycle import run
 from project.runs.prepare import prepare_run
 from project.runs.record import RECORD, CorruptRunError, completed_record
 from project.training.checkpoint import LAST, AtomicCheckpointIO
 from project.training.execute import execute
-from project.training.load_run import data_folder, data_section, load_run, output_folder
+from project.training.load_run import find_data, load_run, output_folder
 
 ALLOWED = ("verify=", "paths.", "trust_code=", "code=")
 
@@ -39,10 +35,9 @@ class StoredResult:
     """The results of a completed run.
 
     Attributes:
-        metrics: The metrics in its record.
+        metrics, provenance: Those of its record.
         history: The text of history.csv.
         tensors: The tensors in last.ckpt, by their dotted paths.
-        provenance: The provenance in its record: versions, machine, code, data.
     """
 
     metrics: dict[str, float]
@@ -52,7 +47,7 @@ class StoredResult:
 
 
 def reproduce(directory: Path, words: Sequence[str], trust_code: bool = False) -> dict[str, float]:
-    """Repeat the completed run in `directory` and compare the results bit by bit.
+    """Repeat a completed run in a temporary folder and compare the results bit by bit.
 
     Args:
         directory: The run directory.
@@ -64,18 +59,10 @@ def reproduce(directory: Path, words: Sequence[str], trust_code: bool = False) -
         The run's metrics, if no bit differs.
 
     Raises:
-        ConfigurationError: `words` has other overrides, or the folder of the data is unknown
-            (`data_folder`).
-        NoRunError: The directory holds no completed run of project.train, or the run of `init_from`
-            is gone.
-        CorruptRunError: A file of the run cannot be read, or its configuration is not valid in this
-            version.
-        ConflictError: The configuration names code that is not trusted, or the code changed
-            meanwhile.
-        DataError: The data are not available.
+        ConfigurationError: `words` has other overrides.
+        CorruptRunError: A file of the run cannot be read.
         DifferentError: A bit differs. The message also says in what the environments differ.
-        Interrupted: A signal arrived.
-        Exception: What `execute` raises when the run is repeated.
+        Exception: As `load_run`, `find_data`, `prepare_run` and `execute`.
     """
     ignored = [word for word in words if not word.startswith(ALLOWED)]
     if ignored:
@@ -103,33 +90,28 @@ def _repeat(
     config: dict[str, Any], scratch: Path, data: str | None, directory: Path
 ) -> StoredResult:
     """Run a stored configuration in the folder `scratch`, without loggers and observers."""
-    folder = data or data_folder(config, directory)
-    paths = {"outputs": str(scratch), "data": folder}
+    folder, section = find_data(config, directory, data)
+    initial = config.get("init_from")
+    if initial is not None:  # looked up beside this run, not at the stored path
+        source = output_folder(directory) / "runs" / initial["source"]
+        initial = initial | {"run": str(source if initial["variant"] is None else source.parent)}
     try:
         changed = {
-            "init_from": _initial(config, directory),
-            "paths": paths,
-            "data": data_section(config, folder),
+            "init_from": initial,
+            "paths": {"outputs": str(scratch), "data": folder},
+            "data": section,
             "callbacks": deciding_callbacks(config["callbacks"]),
             "logger": {},
         }
         spec = prepare_run(config | changed)
     except ConfigurationError as error:
-        path = directory / RECORD
-        raise CorruptRunError(f"{path} is not for this version of the code: {error}") from None
+        raise CorruptRunError(
+            f"{directory / RECORD} is not for this version of the code: {error}"
+        ) from None
     spec = replace(spec, outputs=scratch)
     with spec.directory.locked():
         run(spec, execute)
     return read_result(spec.directory.path)
-
-
-def _initial(config: dict[str, Any], directory: Path) -> dict[str, Any] | None:
-    """Return `init_from` with its run looked up beside this run, instead of at the stored path."""
-    section = config.get("init_from")
-    if section is None:
-        return None
-    source = output_folder(directory) / "runs" / section["source"]
-    return section | {"run": str(source if section["variant"] is None else source.parent)}
 
 
 def read_result(directory: Path) -> StoredResult:
@@ -208,13 +190,7 @@ def _tensor_difference(was: Tensor | None, now: Tensor | None) -> str | None:
 
 def _environment(stored: dict[str, Any], repeated: dict[str, Any]) -> list[str]:
     """Return a line for each provenance fact that differs; a single line if all are the same."""
-
-    def facts(node: Any, name: str = "") -> dict[str, Any]:
-        if not isinstance(node, dict):
-            return {name.removeprefix("."): node}
-        return {key: v for k, each in node.items() for key, v in facts(each, f"{name}.{k}").items()}
-
-    was, now = facts(stored), facts(repeated)
+    was, now = flatten(stored), flatten(repeated)
     names = dict.fromkeys([*was, *now])
     names.pop("data.fetched_from", None)  # irrelevant: the checksum is compared
     lines = [

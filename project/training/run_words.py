@@ -19,8 +19,7 @@ class RunWords:
         run: The run directory; None for the best run under `outputs`.
         outputs: The output folder.
         data: The data folder; None for the run's own.
-        trust_code: Whether to allow any class that the run's configuration names.
-        accept_code: Whether to allow a run whose code has changed since it was trained.
+        trust_code, accept_code: As for `load_run`.
         others: The remaining words, in their order.
     """
 
@@ -32,19 +31,16 @@ class RunWords:
     others: list[str]
 
     def open(self) -> tuple[LoadedRun, str | None]:
-        """Load the run; without `run`, the best one under `outputs`.
-
-        Returns:
-            The run; and why it was chosen as the best, None if it was named.
+        """Return the run and, if it is the best one under `outputs`, why it was chosen.
 
         Raises:
-            NoRunError, CorruptRunError, ConflictError: As `load_run`.
-            NoRunError, ConfigurationError: As `find_best`, if no run is named.
+            Exception: As `load_run` and `find_best`.
         """
-        if self.run is not None:
-            return load_run(self.run, self.trust_code, self.accept_code), None
-        best, why = find_best(self.outputs)
-        return load_run(best.directory, self.trust_code, self.accept_code), why
+        directory, why = self.run, None
+        if directory is None:
+            best, why = find_best(self.outputs)
+            directory = best.directory
+        return load_run(directory, self.trust_code, self.accept_code), why
 
 
 KEYS = ("run", "paths.outputs", "paths.data", "trust_code", "code")
@@ -58,8 +54,7 @@ def read_run_words(words: Sequence[str]) -> RunWords:
             `paths.data=`, `trust_code=true`, `code=accept`; and the command's own words.
 
     Raises:
-        NoRunError: No run is named, both `best` and `run=` are given, or a key is given twice.
-        ConfigurationError: `trust_code` or `code` has another value.
+        NoRunError, ConfigurationError: Not one run is named, or a value is unknown.
     """
     values: dict[str, str] = {}
     others = []
@@ -72,25 +67,21 @@ def read_run_words(words: Sequence[str]) -> RunWords:
         else:
             others.append(word)
     best = others[:1] == ["best"]
-    if best == ("run" in values):
+    if best and "run" in values:
+        raise NoRunError("run= and best are two choices; leave one out")
+    if not best and "run" not in values:
         raise NoRunError(
-            "run= and best are two choices; leave one out"
-            if best
-            else "name a run first: run=outputs/runs/<variant>/seed_<k>, or `best` for the one of "
-            "the best validation metric"
+            "name a run first: run=outputs/runs/<variant>/seed_<k>, or `best` for the one of the "
+            "best validation metric"
         )
     for key, known in (("trust_code", ("true", "false")), ("code", ("accept",))):
         if key in values and values[key] not in known:
             raise ConfigurationError(f"{key}={values[key]}: must be {' or '.join(known)}")
     return RunWords(
-        run=None if best else _expanded(values["run"]),
-        outputs=_expanded(values.get("paths.outputs", "outputs")),
-        data=str(_expanded(values["paths.data"])) if "paths.data" in values else None,
+        run=None if best else Path(expand_path(values["run"])),
+        outputs=Path(expand_path(values.get("paths.outputs", "outputs"))),
+        data=str(Path(expand_path(values["paths.data"]))) if "paths.data" in values else None,
         trust_code=values.get("trust_code") == "true",
         accept_code="code" in values,
         others=others[best:],
     )
-
-
-def _expanded(path: str) -> Path:
-    return Path(expand_path(path))

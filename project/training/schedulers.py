@@ -19,14 +19,11 @@ def one_cycle(
     2018, arXiv 1708.07120). Momentum does not change. Any number of steps works.
 
     Args:
-        optimizer: The optimizer whose learning rate is scheduled.
+        optimizer: The optimizer.
         total_steps: The number of steps of the training.
         pct_start: The share of the steps in which the rate rises, in (0, 1).
         div_factor: The rate starts at lr / div_factor; at least 1.
         final_div_factor: The rate ends at lr / div_factor / final_div_factor; at least 1.
-
-    Raises:
-        ValueError: An argument is out of its range.
     """
     for name, value in (("div_factor", div_factor), ("final_div_factor", final_div_factor)):
         if value < 1:
@@ -53,13 +50,10 @@ def cosine(
     """Return a schedule that falls along half a cosine, optionally after a linear warm-up.
 
     Args:
-        optimizer: The optimizer whose learning rate is scheduled.
+        optimizer: The optimizer.
         total_steps: The number of steps of the training.
         warmup_share: The share of the steps in which the rate rises linearly to lr, in [0, 1).
         min_share: The final rate as a share of lr, in [0, 1].
-
-    Raises:
-        ValueError: An argument is out of its range.
     """
     if not 0 <= warmup_share < 1:
         raise ValueError(f"warmup_share must be at least 0 and below 1, got {warmup_share}")

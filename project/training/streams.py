@@ -1,8 +1,6 @@
-"""Named random streams under Lightning: random numbers depend on seed, epoch and batch only.
+"""Named random streams under Lightning, so that a resumed run equals an uninterrupted one.
 
-Code that draws from the global generators (a shuffling DataLoader, worker processes, augmentation
-in a dataset, dropout) draws from a named stream here, so that a resumed run is bit-identical to an
-uninterrupted one.
+Random numbers of code that draws from the global generators depend on seed, epoch and batch only.
 """
 
 import itertools
@@ -31,8 +29,8 @@ class SeededLoader:
     Args:
         loader: Any loader; its attributes are available on the wrapper.
         seed: The seed of the streams.
-        prefix: A prefix of the streams' names: empty for training, else the stage and a slash.
-        epoch: Function that returns the epoch whose streams a new pass uses.
+        prefix: Before the streams' names: empty for training, else the stage and a slash.
+        epoch: Returns the epoch whose streams a new pass uses.
     """
 
     def __init__(self, loader: Any, seed: int, prefix: str, epoch: Callable[[], int]) -> None:
@@ -43,7 +41,6 @@ class SeededLoader:
         self._passes: tuple[int, int, int] = (-1, 0, 0)  # epoch, its passes so far, its batches
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield the loader's batches; sets the global generators before each of them."""
         epoch = self._epoch()
         of_epoch, passes, number = self._passes
         if of_epoch != epoch:
@@ -62,7 +59,6 @@ class SeededLoader:
             yield batch
 
     def __len__(self) -> int:
-        """Return the number of batches; raise TypeError if the loader has no length."""
         return len(self.loader)
 
     def at(self, epoch: int) -> "SeededLoader":
@@ -70,18 +66,13 @@ class SeededLoader:
         return SeededLoader(self.loader, self._seed, self._prefix, lambda: epoch)
 
     def __getattr__(self, name: str) -> Any:
-        """Return the attribute `name` of the wrapped loader."""
         if name == "loader":  # not set yet while this object is being copied
             raise AttributeError(name)
         return getattr(self.loader, name)
 
 
 class FirstBatch:
-    """Loader that yields the first batch of another loader, the same in every epoch.
-
-    Args:
-        loader: The other loader.
-    """
+    """Loader that yields the first batch of another loader, the same in every epoch."""
 
     def __init__(self, loader: SeededLoader) -> None:
         self.loader = loader
@@ -94,44 +85,32 @@ class FirstBatch:
         yield apply_to_collection(self._batch, torch.Tensor, torch.clone)
 
     def __len__(self) -> int:
-        """Return 1, the number of batches."""
         return 1
 
 
 class SeededLoaders(LightningDataModule):
     """Mix-in that wraps the loaders of a data module so that they draw from named streams.
 
+    A data module that returns None in place of a loader is refused with a ConfigurationError.
+
     Attributes:
         stream_seed: The seed of the streams; set it before training.
-        repeats_first_batch: Whether to train on the first batch only, in every epoch
-            (debug=overfit).
+        repeats_first_batch: Whether to train on the first batch only (debug=overfit).
     """
 
     stream_seed: int = 0
     repeats_first_batch: bool = False
 
     def train_dataloader(self) -> Any:
-        """Return the training loaders; each of several processes gets a part of the batches.
-
-        Raises:
-            ConfigurationError: The data module returns None in place of a loader.
-        """
+        """Return the training loaders; each of several processes gets a part of the batches."""
         return self._seeded(super().train_dataloader(), "", self._current_epoch)
 
     def val_dataloader(self) -> Any:
-        """Return the validation loaders; every process validates on all examples.
-
-        Raises:
-            ConfigurationError: The data module returns None in place of a loader.
-        """
+        """Return the validation loaders; every process validates on all examples."""
         return self._seeded(super().val_dataloader(), "val/", self._current_epoch)
 
     def test_dataloader(self) -> Any:
-        """Return the test loaders; their streams do not depend on the number of epochs trained.
-
-        Raises:
-            ConfigurationError: The data module returns None in place of a loader.
-        """
+        """Return the test loaders; their streams do not depend on the number of epochs trained."""
         return self._seeded(super().test_dataloader(), "test/", lambda: 0)
 
     def _seeded(self, loaders: Any, prefix: str, epoch: Callable[[], int]) -> Any:
@@ -159,11 +138,7 @@ class SeededLoaders(LightningDataModule):
         return wrap(loaders)
 
     def _own_part(self, loader: Any, prefix: str) -> Any:
-        """Return this process's part of a training loader; other loaders are returned unchanged.
-
-        Raises:
-            ConfigurationError: The loader has persistent workers, or cannot be split.
-        """
+        """Return this process's part of a training loader; other loaders unchanged."""
         if getattr(loader, "persistent_workers", False):
             raise ConfigurationError(
                 f"{type(self).__name__}: a loader keeps its workers between epochs, and a resumed "
@@ -192,16 +167,11 @@ def with_streams(data_class: type[LightningDataModule]) -> type[LightningDataMod
 
 
 class StridedSampler(Sampler[Any]):
-    """Sampler that yields every n-th item of another sampler, for one of n processes.
+    """Sampler that yields every n-th item of another sampler, for one (`rank`) of n processes.
 
-    All processes iterate in the same order. So the n processes together see in each step the items
-    that one process would see in a batch n times as large. If the number of items is not a multiple
-    of n, the first items are repeated, so that all processes make the same number of steps.
-
-    Args:
-        sampler: Yields the items for all processes, in the same order in each process.
-        rank: The rank of this process.
-        ranks: The number of processes.
+    The other sampler has the same order in all processes. So together they see in each step the
+    items that one process would see in a batch n times as large. If the number of items is not a
+    multiple of n, the first items are repeated, so that all processes make equally many steps.
     """
 
     def __init__(self, sampler: Any, rank: int, ranks: int) -> None:
@@ -215,23 +185,16 @@ class StridedSampler(Sampler[Any]):
             set_epoch(epoch)
 
     def __len__(self) -> int:
-        """Return the number of items of this process, the same for all processes."""
         return -(-len(self.sampler) // self.ranks)
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield the items of this process, every `ranks`-th one from the item number `rank` on."""
         items = list(self.sampler)
         wanted = len(self) * self.ranks
         yield from itertools.islice(itertools.cycle(items), self.rank, wanted, self.ranks)
 
 
 def strided(loader: Any, rank: int, ranks: int) -> DataLoader[Any]:
-    """Return a loader that yields the part of one process of another loader's batches.
-
-    Args:
-        loader: A DataLoader.
-        rank: The rank of the process.
-        ranks: The number of processes.
+    """Return a loader that yields one process's part of a loader's batches (`StridedSampler`).
 
     Raises:
         ConfigurationError: The loader is no DataLoader, or its dataset is an IterableDataset.
@@ -243,47 +206,34 @@ def strided(loader: Any, rank: int, ranks: int) -> DataLoader[Any]:
             "trainer.devices: only a torch DataLoader over a map-style data set can be split among "
             f"processes, not {type(loader).__name__}; use trainer.devices=1"
         )
-    options: dict[str, Any] = {
-        name: getattr(loader, name)
-        for name in (
-            "num_workers", "collate_fn", "pin_memory", "timeout", "worker_init_fn", "generator",
-            "prefetch_factor", "multiprocessing_context",
-        )
-    }  # fmt: skip
-    if loader.batch_size is None and loader.batch_sampler is None:
-        # The sampler yields the indices of whole batches.
-        options |= {"batch_size": None, "sampler": StridedSampler(loader.sampler, rank, ranks)}
-    elif loader.batch_size is None:
-        options |= {"batch_sampler": StridedSampler(loader.batch_sampler, rank, ranks)}
-    else:
-        options |= {
-            "batch_size": loader.batch_size,
-            "drop_last": loader.drop_last,
-            "sampler": StridedSampler(loader.sampler, rank, ranks),
-        }
+    names = [
+        "num_workers", "collate_fn", "pin_memory", "timeout", "worker_init_fn", "generator",
+        "prefetch_factor", "multiprocessing_context",
+    ]  # fmt: skip
+    if loader.batch_size is None and loader.batch_sampler is not None:
+        kind, sampler = "batch_sampler", loader.batch_sampler
+    else:  # without a batch size the sampler yields the indices of whole batches
+        kind, sampler = "sampler", loader.sampler
+        names += ["batch_size", "drop_last"]
+    options: dict[str, Any] = {name: getattr(loader, name) for name in names}
+    options[kind] = StridedSampler(sampler, rank, ranks)
     return DataLoader(loader.dataset, **options)
 
 
 class Streams(Callback):
     """Callback that sets the global generators to named streams during training.
 
-    It must be the first callback. The n of `noise/<n>` counts batches, not optimizer steps.
-    Processes other than the first append their rank to the streams' names, as in
-    `noise/<n>/<rank>`.
-
-    Args:
-        seed: The seed of the streams.
+    It must be the first callback. Processes other than the first append their rank to the streams'
+    names, as in `noise/<n>/<rank>`.
     """
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
     def _start(self, trainer: Trainer, name: str, index: int) -> None:
-        rank = trainer.global_rank
-        if rank:
-            seeding.start(self.seed, f"{name}/{index}", rank)
-        else:
-            seeding.start(self.seed, name, index)
+        if rank := trainer.global_rank:
+            name, index = f"{name}/{index}", rank
+        seeding.start(self.seed, name, index)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Set the generators to `train_start/0`, for hooks that a resumed run calls again."""
@@ -296,7 +246,7 @@ class Streams(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Set the generators to `noise/<n>`, for the training step of the n-th batch."""
+        """Set the generators to `noise/<n>`, for the n-th batch (not optimizer step)."""
         self._start(trainer, "noise", trainer.fit_loop.total_batch_idx)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

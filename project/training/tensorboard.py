@@ -1,9 +1,4 @@
-"""Logger for TensorBoard that groups a metric's stages and shows each run in the HParams tab.
-
-TensorBoard builds the columns of the HParams tab from the session summaries of all runs, unless a
-run writes an experiment summary, which would fix the columns. Therefore `log_hyperparams` writes a
-session summary only.
-"""
+"""Logger for TensorBoard that groups a metric's stages and shows each run in the HParams tab."""
 
 import time
 from collections.abc import Mapping
@@ -28,10 +23,7 @@ STAGES = ("train", "val", "test")
 class RunTensorBoardLogger(TensorBoardLogger):
     """Logger that writes a run's events to its directory and continues them after a resume.
 
-    Args:
-        directory: The run directory.
-        first_step: The first step that a resumed run logs again; TensorBoard hides earlier events
-            from this step on.
+    TensorBoard hides earlier events from `first_step` on, the first step that is logged again.
     """
 
     def __init__(self, directory: str | Path, first_step: int = 0) -> None:
@@ -46,10 +38,7 @@ class RunTensorBoardLogger(TensorBoardLogger):
         self._epoch_step: int | None = None
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Write scalars and flush them, so that TensorBoard and a resumed run see them at once.
-
-        They are named by `project.runs.tags.tag`. `epoch` is written only once for a step.
-        """
+        """Write scalars and flush them, so that TensorBoard and a resumed run see them at once."""
         scalars = {tag(name): value for name, value in metrics.items()}
         if "epoch" in scalars:  # Lightning adds it to each call; a step may have several calls
             if step == self._epoch_step:
@@ -61,54 +50,45 @@ class RunTensorBoardLogger(TensorBoardLogger):
     def log_hyperparams(self, params: Any, metrics: Any = None, step: int | None = None) -> None:
         """Write the run's row of the HParams tab at the first call; ignore later calls.
 
-        Lightning also calls this, with the arguments that a module has saved by
-        `save_hyperparameters`.
+        Lightning makes later ones, for modules that call `save_hyperparameters`.
         """
+        # A session summary alone: an experiment summary would fix the columns of all runs.
         if not self._is_described:
             self._is_described = True
-            self._add(_session_start(params, time.time()), 0)
-
-    def log_layout(self, metrics: list[str]) -> None:
-        """Write the layout of the Custom Scalars tab: train and val of each metric in one chart.
-
-        Args:
-            metrics: The names of the logged metrics: `train/loss`, `val/loss`, ...
-        """
-        names = sorted({metric.partition("/")[2] for metric in metrics if "/" in metric})
-        charts = {
-            name.replace("_", " "): ["Multiline", [f"^{tag(f'{s}/{name}')}$" for s in STAGES[:2]]]
-            for name in names
-        }
-        self.experiment.add_custom_scalars({"train and validation": charts})
+            start = HParamsPluginData(session_start_info=_session_start(params))
+            self._add(metadata.SESSION_START_INFO_TAG, start)
 
     def finish(
         self, title: str, params: Mapping[str, Any], metrics: Mapping[str, float], step: int
     ) -> None:
-        """Write the layout, a text card and the end of session of a completed run.
-
-        Args:
-            title: The card's heading.
-            params: The run's settings.
-            metrics: Its final metrics, `<stage>/<name>`.
-            step: The number of training steps.
-        """
-        self.log_layout(sorted(metrics))
+        """Write a layout of charts, a text card and the end of session of a completed run."""
+        names = sorted({metric.partition("/")[2] for metric in metrics if "/" in metric})
+        charts = {  # train and val of each metric in one chart
+            name.replace("_", " "): ["Multiline", [f"^{tag(f'{s}/{name}')}$" for s in STAGES[:2]]]
+            for name in names
+        }
+        self.experiment.add_custom_scalars({"train and validation": charts})
         self.experiment.add_text("card", card(title, params, metrics), step)
-        self._add(_session_end(time.time()), 0)
+        # TensorBoard uses the first end of session only. A run that fails or is interrupted may be
+        # resumed, so only a completed run writes one.
+        end = SessionEndInfo(status=Status.STATUS_SUCCESS, end_time_secs=time.time())
+        self._add(metadata.SESSION_END_INFO_TAG, HParamsPluginData(session_end_info=end))
         self.experiment.flush()
 
     def save(self) -> None:
         """Flush the events; write no hparams.yaml, because config.yaml holds the settings."""
         self.experiment.flush()
 
-    def _add(self, summary: Summary, step: int) -> None:
+    def _add(self, name: str, data: HParamsPluginData) -> None:
+        description = metadata.create_summary_metadata(data)
+        value = Summary.Value(tag=name, metadata=description, tensor=metadata.NULL_TENSOR)
         writer = self.experiment.file_writer
         assert writer is not None
-        writer.add_summary(summary, step)
+        writer.add_summary(Summary(value=[value]), 0)
 
 
 def card(title: str, params: Mapping[str, Any], metrics: Mapping[str, float]) -> str:
-    """Return a run's final metrics and settings as two Markdown tables."""
+    """Return a run's final metrics (`<stage>/<name>`) and settings as two Markdown tables."""
     quantities = sorted({name.partition("/")[2] for name in metrics if name.startswith(STAGES)})
     lines = [f"### {title}", "", "| result | train | validation | test |", "|---|---|---|---|"]
     for quantity in quantities:
@@ -120,9 +100,9 @@ def card(title: str, params: Mapping[str, Any], metrics: Mapping[str, float]) ->
     return "\n".join(lines)
 
 
-def _session_start(params: Mapping[str, Any], seconds: float) -> Summary:
+def _session_start(params: Mapping[str, Any]) -> SessionStartInfo:
     # Without a group name TensorBoard names the session by its directory.
-    info = SessionStartInfo(start_time_secs=seconds)
+    info = SessionStartInfo(start_time_secs=time.time())
     for name, value in params.items():
         if isinstance(value, bool):
             info.hparams[name].bool_value = value
@@ -130,17 +110,4 @@ def _session_start(params: Mapping[str, Any], seconds: float) -> Summary:
             info.hparams[name].number_value = value
         else:
             info.hparams[name].string_value = str(value)
-    return _summary(metadata.SESSION_START_INFO_TAG, HParamsPluginData(session_start_info=info))
-
-
-def _session_end(seconds: float) -> Summary:
-    # TensorBoard uses the first end of session only. A run that fails or is interrupted may be
-    # resumed, so only a completed run writes one.
-    info = SessionEndInfo(status=Status.STATUS_SUCCESS, end_time_secs=seconds)
-    return _summary(metadata.SESSION_END_INFO_TAG, HParamsPluginData(session_end_info=info))
-
-
-def _summary(name: str, data: HParamsPluginData) -> Summary:
-    description = metadata.create_summary_metadata(data)
-    value = Summary.Value(tag=name, metadata=description, tensor=metadata.NULL_TENSOR)
-    return Summary(value=[value])
+    return info

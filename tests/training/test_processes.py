@@ -22,7 +22,7 @@ from project.runs import lifecycle
 from project.runs.interruption import Interrupted
 from project.runs.lifecycle import DivergedError
 from project.training import execute
-from project.training.processes import ProcessError, Processes
+from project.training.processes import SINGLE, ProcessError, Processes
 from tests.small_runs import only_run, record, run_small
 from tests.training import strangers
 from tests.training.runs import (
@@ -43,7 +43,7 @@ ROUNDING = 1e-5
 
 def test_one_device_is_lightnings_default_strategy() -> None:
     section = TrainerSection(max_epochs=1)
-    assert Processes.single().trainer_arguments(section) == {"accelerator": "cpu", "devices": 1}
+    assert SINGLE.trainer_arguments(section) == {"accelerator": "cpu", "devices": 1}
 
 
 def test_several_devices_are_lightnings_ddp_and_further_arguments_reach_its_trainer(

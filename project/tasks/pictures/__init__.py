@@ -1,8 +1,4 @@
-"""Pictures of a finished run of task=digit_pairs, for dashboards such as TensorBoard.
-
-They show the wrong test pairs, the digits' confusion matrix, the calibration of the probabilities,
-and the filters of the first convolution.
-"""
+"""Pictures of a finished run of task=digit_pairs, for dashboards such as TensorBoard."""
 
 import logging
 from typing import Any
@@ -69,9 +65,8 @@ def pictures(answers: Answers, net: nn.Module) -> dict[str, np.ndarray]:
     }
     if answers.digits_read is not None:
         drawn["test/digit_confusion"] = draw_confusion(answers.digits, answers.digits_read)
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d):
-            weights = module.weight.detach().float().cpu().contiguous().numpy()
-            drawn["weights/first_layer"] = draw_filters(weights)
-            break
+    first = next((each for each in net.modules() if isinstance(each, nn.Conv2d)), None)
+    if first is not None:
+        weights = first.weight.detach().float().cpu().contiguous().numpy()
+        drawn["weights/first_layer"] = draw_filters(weights)
     return drawn

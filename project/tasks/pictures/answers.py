@@ -30,7 +30,7 @@ class Answers:
 
     @property
     def ordered(self) -> np.ndarray:
-        """(N,) bool: whether the first digit is in truth less than or equal to the second."""
+        """(N,) bool: whether the first digit is in truth at most the second."""
         return self.digits[:, 0] <= self.digits[:, 1]
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from project.tasks.pictures.canvas import BLACK, GREY, LIGHT, Canvas
+from project.tasks.pictures.canvas import BLACK, BLUE, GREY, LIGHT, Canvas
 
 CELL, LEFT, TOP = 28, 50, 60
 
@@ -13,11 +13,9 @@ def confusion(true: np.ndarray, read: np.ndarray) -> np.ndarray:
 
 
 def draw_confusion(true: np.ndarray, read: np.ndarray) -> np.ndarray:
-    """Draw the confusion matrix as uint8 (H, W, 3); a cell's shade is its share of the row.
+    """Draw the confusion matrix of equally shaped arrays of classes as uint8 (H, W, 3).
 
-    Args:
-        true: The true classes, of any shape.
-        read: The predicted classes, in the same shape.
+    A cell's shade is its share of the row.
     """
     counts = confusion(true, read)
     shares = counts / counts.sum(axis=1, keepdims=True).clip(1)
@@ -33,7 +31,7 @@ def draw_confusion(true: np.ndarray, read: np.ndarray) -> np.ndarray:
         for column in range(10):
             left, top = LEFT + column * CELL, TOP + row * CELL
             fill = _shade(float(shares[row, column]), right=row == column)
-            canvas.box(left, top, left + CELL, top + CELL, fill, LIGHT)
+            canvas.draw.rectangle((left, top, left + CELL, top + CELL), fill, LIGHT)
             if counts[row, column]:
                 ink = BLACK if shares[row, column] < 0.6 else (255, 255, 255)
                 place = (left + CELL // 2, top + CELL // 2)
@@ -42,11 +40,8 @@ def draw_confusion(true: np.ndarray, read: np.ndarray) -> np.ndarray:
 
 
 def _shade(share: float, right: bool) -> tuple[int, int, int]:
-    """Return a colour between white and blue for right predictions, white and red for wrong ones.
-
-    For wrong ones the square root of the share is used, so that rare errors are visible.
-    """
-    strength = share if right else share**0.5
-    target = (33, 102, 172) if right else (214, 47, 39)
+    """Return a shade of blue for right predictions, of red for wrong ones; white for none."""
+    strength = share if right else share**0.5  # the root makes rare errors visible
+    target = BLUE if right else (214, 47, 39)
     red, green, blue = (round(255 + strength * (value - 255)) for value in target)
     return red, green, blue

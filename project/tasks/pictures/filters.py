@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from project.tasks.pictures.canvas import LIGHT, Canvas
+from project.tasks.pictures.canvas import BLUE, LIGHT, RED, Canvas
 
 COLUMNS, CELL, TOP = 8, 36, 28
 
@@ -21,19 +21,14 @@ def draw_filters(weights: np.ndarray) -> np.ndarray:
     canvas = Canvas(max(COLUMNS * cell_width + 16, 300), TOP + rows * cell_height + 8)
     title = f"{filters} filters; blue {-largest:.2f}, white 0, red {largest:.2f}"
     canvas.text(8, 6, title, size=13)
-    colours = _colours(weights / (largest or 1))
+    values = (weights / (largest or 1))[..., None]
+    colours = (255 + np.abs(values) * (np.where(values > 0, RED, BLUE) - 255)).round()
     for number in range(filters):
         row, column = divmod(number, COLUMNS)
         top = TOP + row * cell_height
         for channel in range(channels):
             left = 8 + column * cell_width + channel * (zoom * width + 2)
-            canvas.paste(left, top, colours[number, channel], zoom)
-            canvas.box(left - 1, top - 1, left + zoom * width, top + zoom * height, None, LIGHT)
+            canvas.paste(left, top, colours[number, channel].astype(np.uint8), zoom)
+            corners = (left - 1, top - 1, left + zoom * width, top + zoom * height)
+            canvas.draw.rectangle(corners, None, LIGHT)
     return canvas.array()
-
-
-def _colours(values: np.ndarray) -> np.ndarray:
-    """Return colours, uint8 (..., 3), for values (...) in [-1, 1]."""
-    strength = np.abs(values)[..., None]
-    target = np.where(values[..., None] > 0, (178, 24, 43), (33, 102, 172))
-    return (255 + strength * (target - 255)).round().astype(np.uint8)

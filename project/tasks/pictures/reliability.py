@@ -28,12 +28,7 @@ class Reliability:
 
 
 def reliability(probability: np.ndarray, ordered: np.ndarray) -> Reliability:
-    """Group predictions into bins and compare them with the truth.
-
-    Args:
-        probability: (N,) in [0, 1], the predicted probability of first <= second.
-        ordered: (N,) bool, whether first <= second.
-    """
+    """Group predicted probabilities (N,) into bins; compare them with the truth (N,), booleans."""
     index = np.minimum((BINS * probability).astype(int), BINS - 1)
     counts = np.bincount(index, minlength=BINS)
     # An empty bin gets NaN: 0 would look like a measured value.
@@ -45,14 +40,10 @@ def reliability(probability: np.ndarray, ordered: np.ndarray) -> Reliability:
 
 
 def draw_reliability(probability: np.ndarray, ordered: np.ndarray) -> np.ndarray:
-    """Draw the reliability diagram as uint8 (H, W, 3).
+    """Draw the diagram of predicted probabilities (N,) and the truth (N,) as uint8 (H, W, 3).
 
     Each bin has a bar for the observed share, a red mark at the mean predicted probability, and the
     number of pairs below.
-
-    Args:
-        probability: (N,) in [0, 1], the predicted probability of first <= second.
-        ordered: (N,) bool, whether first <= second.
     """
     bins = reliability(probability, ordered)
     canvas = Canvas(LEFT + SIZE + 14, TOP + SIZE + 58)
@@ -64,16 +55,18 @@ def draw_reliability(probability: np.ndarray, ordered: np.ndarray) -> np.ndarray
         left = LEFT + number * width
         if bins.counts[number]:
             height, mark = bins.true[number] * SIZE, bins.said[number] * SIZE
-            canvas.box(left + 2, bottom - height, left + width - 2, bottom, (146, 197, 222), BLUE)
-            canvas.box(left + 2, bottom - mark - 1, left + width - 2, bottom - mark, RED)
+            right = left + width - 2
+            bar = (left + 2, bottom - height, right, bottom)
+            canvas.draw.rectangle(bar, (146, 197, 222), BLUE)
+            canvas.draw.rectangle((left + 2, bottom - mark - 1, right, bottom - mark), RED)
         middle = left + width / 2
         canvas.text(middle, bottom + 18, str(bins.counts[number]), GREY, 10, "ma")
     for tick in range(0, 11, 2):
         place = tick * SIZE // 10
         canvas.text(LEFT - 6, bottom - place, f"{tick / 10:.1f}", anchor="rm")
         canvas.text(LEFT + place, bottom + 3, f"{tick / 10:.1f}", anchor="ma")
-    canvas.line(LEFT, bottom, LEFT + SIZE, TOP, LIGHT)
-    canvas.box(LEFT, TOP, LEFT + SIZE, bottom, outline=GREY)
+    canvas.draw.line((LEFT, bottom, LEFT + SIZE, TOP), fill=LIGHT)
+    canvas.draw.rectangle((LEFT, TOP, LEFT + SIZE, bottom), outline=GREY)
     canvas.text(8, bottom + 18, "pairs", GREY, 10)
     canvas.text(8, bottom + 36, "probability that the net gives it (red: the bin's mean)", GREY)
     return canvas.array()
