@@ -1,17 +1,10 @@
 """Batch normalisation: scale each feature to mean 0 and variance 1 (Ioffe and Szegedy 2015)."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from torch import empty
 
-from project.framework.maps import maps_of, pixels_of
 from project.framework.module import Module
-
-if TYPE_CHECKING:
-    from torch import Generator, Tensor
-    from torch import dtype as torch_dtype
+from project.framework.torch_types import Generator, Tensor, torch_dtype
+from project.framework.windows import maps_of, pixels_of
 
 
 class BatchNorm(Module):
@@ -52,11 +45,11 @@ class BatchNorm(Module):
         self.momentum = momentum
         self.weight = empty(num_features, dtype=dtype)
         self.check_float(self.weight)
-        self.bias = empty(num_features, dtype=dtype)
-        self.weight_gradient = empty(num_features, dtype=dtype).zero_()
-        self.bias_gradient = empty(num_features, dtype=dtype).zero_()
-        self.running_mean = empty(num_features, dtype=dtype)
-        self.running_var = empty(num_features, dtype=dtype)
+        self.bias = self.weight.clone()
+        self.weight_gradient = self.weight.clone().zero_()
+        self.bias_gradient = self.weight_gradient.clone()
+        self.running_mean = self.weight.clone()
+        self.running_var = self.weight.clone()
         self.num_batches_tracked = empty(()).zero_().long()
         self.reset_parameters()
 
@@ -101,11 +94,7 @@ class BatchNorm(Module):
         return gradient.mul_(scale)
 
     def _centre_on_batch(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return x - mean (N, C) and the biased variance (C,); update the running statistics.
-
-        Raises:
-            ValueError: x has fewer than 2 rows.
-        """
+        """Return x - mean (N, C) and the biased variance (C,); update the running statistics."""
         count = x.shape[0]
         if count < 2:
             raise ValueError(f"{type(self).__name__}: training needs at least 2 rows, got {count}")

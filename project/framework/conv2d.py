@@ -1,18 +1,10 @@
 """Two-dimensional convolution, computed as one matrix product of all windows and the kernels."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from torch import empty
 
 from project.framework.initialisation import INITIALISATIONS, check_initialisation
-from project.framework.maps import maps_of, pixels_of
-from project.framework.windows import Windowed
-
-if TYPE_CHECKING:
-    from torch import Generator, Tensor
-    from torch import dtype as torch_dtype
+from project.framework.torch_types import Generator, Tensor, torch_dtype
+from project.framework.windows import Windowed, maps_of, pixels_of
 
 
 class Conv2d(Windowed):
@@ -64,7 +56,7 @@ class Conv2d(Windowed):
         shape = (out_channels, in_channels, kernel_size, kernel_size)
         self.weight = empty(shape, dtype=dtype)
         self.check_float(self.weight)
-        self.weight_gradient = empty(shape, dtype=dtype).zero_()
+        self.weight_gradient = self.weight.clone().zero_()
         self.bias = empty(out_channels, dtype=dtype) if bias else None
         self.bias_gradient = empty(out_channels, dtype=dtype).zero_()
         self.reset_parameters(generator)

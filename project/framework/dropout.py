@@ -1,15 +1,9 @@
 """Dropout: random noise in training against overfitting (Srivastava et al. 2014)."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from torch import empty
 
 from project.framework.module import Module
-
-if TYPE_CHECKING:
-    from torch import Generator, Tensor
+from project.framework.torch_types import Generator, Tensor
 
 
 class Dropout(Module):

@@ -8,13 +8,9 @@ Each function fills, in place, a weight (fan_out, ...) and the bias (fan_out,) i
 fan_in is the number of elements of weight[o]. `generator` None stands for torch's default one.
 """
 
-from __future__ import annotations
-
 from math import sqrt
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from torch import Generator, Tensor
+from project.framework.torch_types import Generator, Tensor
 
 
 def normal(weight: Tensor, bias: Tensor | None, generator: Generator | None = None) -> None:

@@ -1,17 +1,10 @@
 """The fully connected (linear) layer."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from torch import empty
 
 from project.framework.initialisation import INITIALISATIONS, check_initialisation
 from project.framework.module import Module
-
-if TYPE_CHECKING:
-    from torch import Generator, Tensor
-    from torch import dtype as torch_dtype
+from project.framework.torch_types import Generator, Tensor, torch_dtype
 
 
 class Linear(Module):
@@ -45,7 +38,7 @@ class Linear(Module):
         self.weight = empty(out_features, in_features, dtype=dtype)
         self.check_float(self.weight)
         self.bias = empty(out_features, dtype=dtype)
-        self.weight_gradient = empty(out_features, in_features, dtype=dtype).zero_()
+        self.weight_gradient = self.weight.clone().zero_()
         self.bias_gradient = empty(out_features, dtype=dtype).zero_()
         self._kept_ones = empty(0, dtype=dtype)
         self.reset_parameters(generator)

@@ -6,19 +6,15 @@ needs only a few tensor operations, however many layers there are. With weight d
 g + weight_decay * p (the gradient of an L2 penalty), except in AdamW.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable
 from math import inf, sqrt
-from typing import TYPE_CHECKING
 
 from torch import empty
 
 from project.framework.state import Stateful
+from project.framework.torch_types import Tensor
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from torch import Tensor
+Parameters = Iterable[tuple[Tensor, Tensor]]
 
 
 class Optimizer(Stateful):
@@ -29,11 +25,12 @@ class Optimizer(Stateful):
             views of the optimizer's vectors.
         lr: The learning rate, at least 0.
         weight_decay: The factor of the L2 penalty, at least 0.
+
+    Raises:
+        RuntimeError: From its methods, once another optimizer has taken over the parameters.
     """
 
-    def __init__(
-        self, parameters: Iterable[tuple[Tensor, Tensor]], lr: float, weight_decay: float
-    ) -> None:
+    def __init__(self, parameters: Parameters, lr: float, weight_decay: float) -> None:
         _require(0 <= lr < inf, "lr must be at least 0 and finite", lr)
         _require(0 <= weight_decay < inf, "weight_decay must be at least 0, finite", weight_decay)
         self.lr = lr
@@ -56,11 +53,7 @@ class Optimizer(Stateful):
         raise NotImplementedError(f"{type(self).__name__} has no step")
 
     def gradient_reset(self) -> None:
-        """Set the accumulated gradients to zero.
-
-        Raises:
-            RuntimeError: Another optimizer has taken over the parameters.
-        """
+        """Set the accumulated gradients to zero."""
         self._check_ownership()
         self._gradient.zero_()
 
@@ -74,11 +67,7 @@ class Optimizer(Stateful):
         return self._memory[quantity]
 
     def _vectors(self) -> tuple[Tensor, Tensor]:
-        """Return the parameters p, to be changed in place, and the gradient g, read-only.
-
-        Raises:
-            RuntimeError: Another optimizer has taken over the parameters.
-        """
+        """Return the parameters p, to be changed in place, and the gradient g, read-only."""
         self._check_ownership()
         if self.weight_decay == 0:
             return self._parameter, self._gradient
@@ -96,8 +85,7 @@ class Optimizer(Stateful):
 def _gather(tensors: list[Tensor]) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
     """Copy tensors of any shapes into one new vector and turn them, in place, into views of it.
 
-    Returns:
-        The vector, and for each tensor the pair of the tensor and its view of the vector.
+    Returns the vector, and for each tensor the pair of the tensor and its view of the vector.
     """
     dtypes = {tensor.dtype for tensor in tensors}
     if len(dtypes) > 1:
@@ -120,7 +108,7 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[tuple[Tensor, Tensor]],
+        parameters: Parameters,
         lr: float,
         *,
         momentum: float = 0.0,
@@ -151,7 +139,7 @@ class Adadelta(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[tuple[Tensor, Tensor]],
+        parameters: Parameters,
         lr: float = 1.0,
         *,
         rho: float = 0.9,
@@ -184,7 +172,7 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[tuple[Tensor, Tensor]],
+        parameters: Parameters,
         lr: float = 1e-3,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
@@ -219,7 +207,7 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        parameters: Iterable[tuple[Tensor, Tensor]],
+        parameters: Parameters,
         lr: float = 1e-3,
         *,
         betas: tuple[float, float] = (0.9, 0.999),

@@ -1,13 +1,7 @@
 """The residual connection, which adds a body's output to its input (He et al. 2015)."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from project.framework.module import Module
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from project.framework.torch_types import Tensor
 
 
 class Residual(Module):

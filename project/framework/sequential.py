@@ -1,21 +1,14 @@
 """A chain of modules, whose backward pass is the chain rule."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from project.framework.module import Module
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from project.framework.torch_types import Tensor
 
 
 class Sequential(Module):
     """Chain of modules y = f_k(... f_2(f_1(x))).
 
     Tensors are named by the position of their module, as in "0.weight", or by its keyword, as in
-    "conv1.weight" after `Sequential(conv1=Conv2d(1, 32, 3))`. Each module may occur only once,
-    because it stores one forward only.
+    "conv1.weight" after `Sequential(conv1=Conv2d(1, 32, 3))`.
 
     Raises:
         ValueError: There is no module, or one occurs twice.

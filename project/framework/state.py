@@ -5,19 +5,17 @@ the same float, and every float32 is also a float64, so saving and loading chang
 number (except that the bits of a NaN are not kept).
 """
 
-from __future__ import annotations
-
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from torch import empty
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from project.framework.torch_types import Tensor
 
-    from torch import Tensor
+# An empty tensor of each dtype that a state may hold: the source of new tensors of that dtype.
+_EMPTY = {"float32": empty(0).float(), "float64": empty(0).double(), "int64": empty(0).long()}
 
 
 class Stateful:
@@ -99,7 +97,3 @@ def load(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         }
     except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise ValueError(f"{path} is not a state written by save: {error!r}") from error
-
-
-# An empty tensor of each dtype that a state may hold: the source of new tensors of that dtype.
-_EMPTY = {"float32": empty(0).float(), "float64": empty(0).double(), "int64": empty(0).long()}

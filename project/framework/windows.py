@@ -1,15 +1,22 @@
-"""Square sliding windows over maps, the common base of convolution and pooling."""
-
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+"""Maps (N, C, H, W): square sliding windows over them, and their pixels as rows of a matrix."""
 
 from torch import empty
 
 from project.framework.module import Module
+from project.framework.torch_types import Tensor
 
-if TYPE_CHECKING:
-    from torch import Tensor
+
+def pixels_of(maps: Tensor) -> Tensor:
+    """Return maps (N, C, H, W) as pixels (N * H * W, C): a view of maps that are channels_last.
+
+    The modules that compute maps return them in this memory format.
+    """
+    return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
+
+
+def maps_of(pixels: Tensor, images: int, height: int, width: int) -> Tensor:
+    """Return pixels (N * H * W, C), N = images, as maps (N, C, H, W): a view."""
+    return pixels.view(images, height, width, pixels.shape[1]).permute(0, 3, 1, 2)
 
 
 class Windowed(Module):

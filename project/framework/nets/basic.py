@@ -1,20 +1,12 @@
 """The report's basic convnet, which reads a pair as one image with two channels."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from project.framework.activations import ReLU
 from project.framework.nets.comparison import ComparisonNet
-from project.framework.nets.convolutions import Convolutions
-from project.framework.nets.layers import Layers
+from project.framework.nets.layers import Convolutions, Layers
 from project.framework.sequential import Sequential
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from torch import Generator
-    from torch import dtype as torch_dtype
+from project.framework.torch_types import Generator, torch_dtype
 
 
 class Basic(ComparisonNet):
@@ -23,8 +15,7 @@ class Basic(ComparisonNet):
     Args:
         channels: The output channels of the two convolutions.
         hidden: The width of the hidden linear layer.
-        generator: What the weights are drawn from; None for torch's default generator.
-        dtype: The dtype of the parameters; None for torch's default.
+        generator, dtype: As for `Layers`.
 
     Raises:
         ValueError: `hidden` is below 1, or `channels` are not two positive numbers.

@@ -1,16 +1,17 @@
 """The base class of nets that compare the digits without classifying them."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from project.framework.module import Module
-from project.framework.nets.convolutions import check_pairs
+from project.framework.torch_types import Tensor
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+IMAGE_SIZE = 14
 
-    from torch import Tensor
+
+def check_pairs(pairs: Tensor) -> None:
+    """Raise ValueError unless `pairs` is (N, 2, 14, 14)."""
+    if pairs.dim() != 4 or pairs.shape[1:] != (2, IMAGE_SIZE, IMAGE_SIZE):
+        raise ValueError(f"pairs must be (N, 2, 14, 14), got {tuple(pairs.shape)}")
 
 
 class ComparisonNet(Module):
@@ -23,16 +24,14 @@ class ComparisonNet(Module):
     def __init__(self, chain: Module) -> None:
         self.chain = chain
 
-    def forward(self, pairs: Tensor) -> tuple[Tensor]:
+    def forward(self, pairs: Tensor) -> tuple[Tensor, ...]:
         """Return the comparison logits (N, 2) of pairs (N, 2, 14, 14), as a tuple of one tensor."""
         check_pairs(pairs)
-        logits = self.chain.forward(pairs)
-        self.remember_all((logits,))
-        return (logits,)
+        return self.remember((self.chain.forward(pairs),))
 
     def backward(self, output_gradients: Sequence[Tensor]) -> Tensor:
         """Return dL/dpairs (N, 2, 14, 14) from a tuple of one tensor, dL/dlogits (N, 2)."""
-        self.recall_all(output_gradients)
+        self.recall(output_gradients)
         return self.chain.backward(output_gradients[0])
 
     def children(self) -> list[tuple[str, Module]]:
