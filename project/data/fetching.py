@@ -7,7 +7,6 @@ UnavailableError if it cannot get them. The caller must hold the lock (`locked`)
 import errno
 import gzip
 import logging
-import os
 import shutil
 import zlib
 from collections.abc import Callable, Generator
@@ -15,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from project.data.mnist_files import ORIGINALS, UnavailableError, checksum, unpack
+from project.runs.atomic import replacing
 
 log = logging.getLogger(__name__)
 
@@ -51,21 +51,11 @@ def store(name: str, content: bytes, raw: Path) -> None:
     expected, found = ORIGINALS[name].sha256, checksum(content)
     if found != expected:
         raise UnavailableError(f"sent a wrong {name}: SHA-256 expected {expected}, found {found}")
-    part = raw / f".{name}.part"  # a fixed name suffices under the lock; leftovers are overwritten
-    with part.open("wb") as file:
+    with replacing(raw / name) as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    if (raw / name).exists():
-        part.unlink()
-        reason = "another process created it during the download"
-        raise FileExistsError(errno.EEXIST, reason, str(raw / name))
-    part.replace(raw / name)
-    folder = os.open(raw, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        if (raw / name).exists():
+            reason = "another process created it during the download"
+            raise FileExistsError(errno.EEXIST, reason, str(raw / name))
 
 
 def from_torchvision(names: list[str], raw: Path) -> None:

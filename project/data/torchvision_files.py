@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from project.data.mnist_files import DataError
+from project.data.mnist_files import DataError, present
 
 log = logging.getLogger(__name__)
 
@@ -56,14 +56,6 @@ def _is_complete(folder: Path, files: list[str]) -> bool:
             "all of it is downloaded"
         )
     return not missing
-
-
-def present(folder: Path, name: str) -> Path | None:
-    """Return the path of a file in a folder, plain or as .gz; None if neither exists."""
-    for path in (folder / name, folder / f"{name}.gz"):
-        if path.is_file():
-            return path
-    return None
 
 
 def _download(dataset: str, root: Path, folder: str, files: list[str]) -> None:
