@@ -22,16 +22,11 @@ SIZE, CLASSES, LEVELS = 8, 10, 16  # pixels are 0 to 16
 def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Find the file with the digits.
 
-    Args:
-        section: The configuration's section `data`, with `root`.
-
     Returns:
-        The section with `classes`, `channels` and `image_size`; and facts for the run record.
+        The configuration's section `data` with the images' shape; and facts for the run record.
 
     Raises:
-        ConfigurationError: scikit-learn is not installed, or the section contradicts the data's
-            size.
-        DataError: scikit-learn is installed without the file.
+        ConfigurationError, DataError: As `find`, or the section contradicts the data's size.
     """
     path = find(Path(section["root"]))
     settled = with_shape(section, CLASSES, channels=1, image_size=SIZE)
@@ -61,20 +56,15 @@ def find(root: Path) -> Path:
 
 
 def files_to_send(section: dict[str, Any]) -> dict[str, bytes]:
-    """Return the files that another machine's data folder needs: contents by relative path.
-
-    Raises:
-        ConfigurationError, DataError: As `find`.
-    """
+    """Return the file that another machine's data folder needs: its content by its name."""
     return {NAME: find(Path(section["root"])).read_bytes()}
 
 
 def read(root: Path) -> "tuple[np.ndarray, np.ndarray]":
-    """Return images, uint8 (1797, 1, 8, 8) in 0 .. 16, and classes, int64 (1797,).
+    """Return images, uint8 (N, 1, 8, 8) from 0 to 16, and classes, int64 (N,).
 
     Raises:
-        ConfigurationError: scikit-learn is not installed.
-        DataError: The file is missing or cannot be read.
+        ConfigurationError, DataError: As `find`, or the file cannot be read.
     """
     import numpy as np
 

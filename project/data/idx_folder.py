@@ -5,9 +5,8 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from project.config.compose import expand_path
 from project.config.errors import ConfigurationError
-from project.data.file_digest import file_digest
+from project.data.file_digest import contents, file_digest
 from project.data.mnist_files import DataError
 from project.data.torchvision_files import fetch
 
@@ -33,7 +32,7 @@ def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
             torchvision.
 
     Returns:
-        The section with `root` expanded; and facts for the run record.
+        The section; and facts for the run record.
 
     Raises:
         ConfigurationError: `root` is missing or `dataset` is unknown.
@@ -45,28 +44,22 @@ def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
             f"data.root: is missing; data={section['name']} takes data.root=FOLDER, the folder of "
             "four IDX files"
         )
-    if dataset is not None and dataset not in DATASETS:
-        raise ConfigurationError(f"data.dataset={dataset}: must be one of {', '.join(DATASETS)}")
-    section = section | {"root": expand_path(section["root"])}
     if dataset is not None:
-        fetched_from = fetch(dataset, Path(section["root"]), _raw(dataset), FILES)
-    files = find(folder_of(section))
-    facts = {
+        if dataset not in DATASETS:
+            known = ", ".join(DATASETS)
+            raise ConfigurationError(f"data.dataset={dataset}: must be one of {known}")
+        fetched_from = fetch(dataset, Path(section["root"]), f"{dataset}/raw", FILES)
+    return section, {
         "dataset": dataset or section["name"],
         "fetched_from": fetched_from,
-        "source": file_digest(files.values()),
+        "source": file_digest(find(folder_of(section)).values()),
     }
-    return section, facts
 
 
 def folder_of(section: dict[str, Any]) -> Path:
     """Return the folder of the four files: `root`, or `<root>/<dataset>/raw` with a `dataset`."""
     dataset = section.get("dataset")
-    return Path(section["root"]) / (_raw(dataset) if dataset else "")
-
-
-def _raw(dataset: str) -> str:
-    return f"{dataset}/raw"
+    return Path(section["root"], f"{dataset}/raw" if dataset else "")
 
 
 def files_to_send(section: dict[str, Any]) -> dict[str, bytes]:
@@ -75,9 +68,7 @@ def files_to_send(section: dict[str, Any]) -> dict[str, bytes]:
     Raises:
         DataError: As `find`.
     """
-    root = Path(section["root"])
-    files = find(folder_of(section)).values()
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
+    return contents(find(folder_of(section)).values(), Path(section["root"]))
 
 
 def find(folder: Path) -> dict[str, Path]:
@@ -88,26 +79,20 @@ def find(folder: Path) -> dict[str, Path]:
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder; name the one that holds the four IDX files")
-    names = sorted(path.name for path in folder.iterdir())
+    # A plain file and its .gz count as one file, and the plain one is read.
+    files = {path.name.removesuffix(".gz"): path for path in sorted(folder.iterdir(), reverse=True)}
     found = {}
     for split, parts in PARTS.items():
         for kind, ending in KINDS.items():
-            wanted = [f"{part}-{ending}" for part in parts]
-            # A plain file and its .gz count as one file.
-            matching = {
-                name.removesuffix(".gz")
-                for name in names
-                if name.removesuffix(".gz").endswith(tuple(wanted))
-            }
+            wanted = tuple(f"{part}-{ending}" for part in parts)
+            matching = sorted(name for name in files if name.endswith(wanted))
             if len(matching) != 1:
-                several = f"several files ({', '.join(sorted(matching))})"
-                what = several if matching else "no file"
+                what = f"several files ({', '.join(matching)})" if matching else "no file"
                 raise DataError(
                     f"{folder} holds {what} named *{' or *'.join(wanted)}[.gz]; it must hold "
                     "exactly one"
                 )
-            name = matching.pop()
-            found[f"{split} {kind}"] = folder / (name if name in names else f"{name}.gz")
+            found[f"{split} {kind}"] = files[matching[0]]
     return found
 
 

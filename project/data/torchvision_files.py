@@ -68,22 +68,15 @@ def _download(dataset: str, root: Path, folder: str, files: list[str]) -> None:
         with TemporaryDirectory(prefix=f".{dataset}-", dir=root) as scratch:
             getattr(torchvision.datasets, dataset)(scratch, download=True)
             (root / folder).parent.mkdir(parents=True, exist_ok=True)
-            if (root / folder).is_dir():
-                (root / folder).rmdir()  # it is empty: `_is_complete` refuses other folders
+            # An empty folder may be there; `_is_complete` refuses others, and so does rename.
             Path(scratch, folder).rename(root / folder)
-    except RuntimeError as error:
-        raise _unavailable(dataset, root / folder, files, error) from None
-    except OSError as error:
-        if error.filename is not None:
+    except (RuntimeError, OSError) as error:
+        if getattr(error, "filename", None) is not None:
             raise
-        raise _unavailable(dataset, root / folder, files, error) from None
+        reason = (str(error) or repr(error)).strip().splitlines()[-1]
+        raise DataError(
+            f"{dataset} is not in {root / folder} and torchvision cannot download it ({reason}); "
+            f"put {', '.join(files)} into that folder"
+        ) from None
     finally:
         socket.setdefaulttimeout(before)
-
-
-def _unavailable(dataset: str, folder: Path, files: list[str], error: Exception) -> DataError:
-    reason = (str(error) or repr(error)).strip().splitlines()[-1]
-    return DataError(
-        f"{dataset} is not in {folder} and torchvision cannot download it ({reason}); put "
-        f"{', '.join(files)} into that folder"
-    )
