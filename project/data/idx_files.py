@@ -35,7 +35,7 @@ def parse_digits(images: bytes, labels: bytes) -> tuple[np.ndarray, np.ndarray]:
     """Return images, uint8 (N, 28, 28), and labels, int64 (N,), from the content of two IDX files.
 
     Raises:
-        DataError: A file is invalid, or the numbers of images and labels differ.
+        DataError: A file is invalid, or there are more images than labels or fewer.
     """
     pixels, classes = parse_idx(images, (28, 28)), parse_idx(labels, ())
     if len(pixels) != len(classes):
