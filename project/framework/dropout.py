@@ -3,6 +3,7 @@
 from torch import empty
 
 from project.framework.module import Module
+from project.framework.state import require
 from project.framework.torch_types import Generator, Tensor
 
 
@@ -21,8 +22,7 @@ class Dropout(Module):
     _mask: Tensor | None
 
     def __init__(self, p: float = 0.5, *, generator: Generator | None = None) -> None:
-        if not 0 <= p <= 1:
-            raise ValueError(f"p must be a probability, in [0, 1], got {p}")
+        require(0 <= p <= 1, "p must be a probability, in [0, 1]", p)
         self.p = p
         self.generator = generator
 

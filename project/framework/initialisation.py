@@ -10,6 +10,7 @@ fan_in is the number of elements of weight[o]. `generator` None stands for torch
 
 from math import sqrt
 
+from project.framework.state import require
 from project.framework.torch_types import Generator, Tensor
 
 
@@ -49,6 +50,5 @@ INITIALISATIONS = {"normal": normal, "uniform": uniform, "kaiming_uniform": kaim
 
 def check_initialisation(name: str) -> None:
     """Raise ValueError if `name` is not in INITIALISATIONS."""
-    if name not in INITIALISATIONS:
-        known = ", ".join(INITIALISATIONS)
-        raise ValueError(f"initialisation must be one of {known}, got {name!r}")
+    known = ", ".join(INITIALISATIONS)
+    require(name in INITIALISATIONS, f"initialisation must be one of {known}", repr(name))

@@ -4,6 +4,7 @@ from torch import empty
 
 from project.framework.initialisation import INITIALISATIONS, check_initialisation
 from project.framework.module import Module
+from project.framework.state import require
 from project.framework.torch_types import Generator, Tensor, torch_dtype
 
 
@@ -29,10 +30,9 @@ class Linear(Module):
         generator: Generator | None = None,
         dtype: torch_dtype | None = None,
     ) -> None:
-        if in_features < 1 or out_features < 1:
-            raise ValueError(
-                f"Linear needs at least 1 feature on each side, got {in_features} to {out_features}"
-            )
+        features = f"{in_features} to {out_features}"
+        enough = in_features >= 1 and out_features >= 1
+        require(enough, "Linear needs at least 1 feature on each side", features)
         check_initialisation(initialisation)
         self.initialisation = initialisation
         self.weight = empty(out_features, in_features, dtype=dtype)

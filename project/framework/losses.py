@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from math import isfinite
 
 from project.framework.module import Module
+from project.framework.state import require
 from project.framework.torch_types import Tensor
 
 
@@ -114,13 +115,10 @@ class LossSum(Module):
     """
 
     def __init__(self, losses: Sequence[Module], weights: Sequence[float]) -> None:
-        if not losses or len(losses) != len(weights):
-            raise ValueError(
-                "LossSum needs at least 1 loss and a weight for each, "
-                f"got {len(losses)} losses and {len(weights)} weights"
-            )
-        if not all(isfinite(weight) for weight in weights):
-            raise ValueError(f"LossSum: weights must be finite, got {list(weights)}")
+        enough = 0 < len(losses) == len(weights)
+        given = f"{len(losses)} losses and {len(weights)} weights"
+        require(enough, "LossSum needs at least 1 loss and a weight for each", given)
+        require(all(map(isfinite, weights)), "LossSum: weights must be finite", list(weights))
         self.losses = tuple(losses)
         self.weights = tuple(weights)
         self.values: tuple[Tensor, ...] = ()

@@ -49,8 +49,7 @@ class Module(Stateful):
         """Return dL/dx, in x's shape, from dL/dy, in y's shape; accumulate parameter gradients.
 
         Raises:
-            RuntimeError: There was no forward.
-            ValueError, TypeError: The shape or the dtype of the gradient is not that of y.
+            RuntimeError, ValueError, TypeError: As `recall`.
         """
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
@@ -189,12 +188,7 @@ class Module(Stateful):
             )
 
     def check_columns(self, x: Tensor, like: Tensor) -> None:
-        """Check that x is a batch (N, C) for a parameter (..., C), and of its dtype.
-
-        Raises:
-            ValueError: x is not (N, C).
-            TypeError: The dtypes differ.
-        """
+        """Raise an error unless x is a batch (N, C) for a parameter (..., C), and of its dtype."""
         if x.dim() != 2 or x.shape[1] != like.shape[-1]:
             raise ValueError(
                 f"{type(self).__name__}: the input must be (N, {like.shape[-1]}), "
@@ -205,16 +199,9 @@ class Module(Stateful):
     def check_maps(
         self, x: Tensor, channels: int | None = None, like: Tensor | None = None
     ) -> None:
-        """Check that x is a batch of maps (N, C, H, W).
+        """Raise an error unless x is a batch of maps (N, C, H, W), of a C and a parameter's dtype.
 
-        Args:
-            x: The input.
-            channels: The required C; None for any.
-            like: A parameter whose dtype x must have; None for any floating-point dtype.
-
-        Raises:
-            ValueError: x is not (N, C, H, W).
-            TypeError: The dtype is wrong.
+        With None, any number of channels and any floating-point dtype will do.
         """
         if x.dim() != 4 or channels not in (None, x.shape[1]):
             raise ValueError(

@@ -11,7 +11,7 @@ from math import inf, sqrt
 
 from torch import empty
 
-from project.framework.state import Stateful
+from project.framework.state import Stateful, require
 from project.framework.torch_types import Tensor
 
 Parameters = Iterable[tuple[Tensor, Tensor]]
@@ -31,19 +31,19 @@ class Optimizer(Stateful):
     """
 
     def __init__(self, parameters: Parameters, lr: float, weight_decay: float) -> None:
-        _require(0 <= lr < inf, "lr must be at least 0 and finite", lr)
-        _require(0 <= weight_decay < inf, "weight_decay must be at least 0, finite", weight_decay)
+        require(0 <= lr < inf, "lr must be at least 0 and finite", lr)
+        require(0 <= weight_decay < inf, "weight_decay must be at least 0, finite", weight_decay)
         self.lr = lr
         self.weight_decay = weight_decay
         pairs = list(parameters)
         for parameter, gradient in pairs:
-            _require(
+            require(
                 parameter.shape == gradient.shape,
                 "a parameter and its gradient must have one shape",
                 f"{tuple(parameter.shape)} and {tuple(gradient.shape)}",
             )
         distinct = len({id(parameter) for parameter, _ in pairs})
-        _require(0 < distinct == len(pairs), "parameters must be given, each once", len(pairs))
+        require(0 < distinct == len(pairs), "parameters must be given, each once", len(pairs))
         self._parameter, self._parameter_views = _gather([parameter for parameter, _ in pairs])
         self._gradient, _ = _gather([gradient for _, gradient in pairs])
         self._memory: dict[str, Tensor] = {}
@@ -116,8 +116,8 @@ class SGD(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(parameters, lr, weight_decay)
-        _require(0 <= momentum < inf, "momentum must be at least 0 and finite", momentum)
-        _require(not nesterov or momentum > 0, "nesterov needs a momentum above 0", momentum)
+        require(0 <= momentum < inf, "momentum must be at least 0 and finite", momentum)
+        require(not nesterov or momentum > 0, "nesterov needs a momentum above 0", momentum)
         self.momentum = momentum
         self.nesterov = nesterov
         self._velocity = self._remember("velocity")
@@ -147,8 +147,8 @@ class Adadelta(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(parameters, lr, weight_decay)
-        _require(0 <= rho <= 1, "rho must be in [0, 1]", rho)
-        _require(0 < eps < inf, "eps must be greater than 0 and finite", eps)
+        require(0 <= rho <= 1, "rho must be in [0, 1]", rho)
+        require(0 < eps < inf, "eps must be greater than 0 and finite", eps)
         self.rho = rho
         self.eps = eps
         self._square_gradient = self._remember("square_gradient")
@@ -180,8 +180,8 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(parameters, lr, weight_decay)
-        _require(all(0 <= beta < 1 for beta in betas), "betas must be in [0, 1)", betas)
-        _require(0 < eps < inf, "eps must be greater than 0 and finite", eps)
+        require(all(0 <= beta < 1 for beta in betas), "betas must be in [0, 1)", betas)
+        require(0 < eps < inf, "eps must be greater than 0 and finite", eps)
         self.betas = betas
         self.eps = eps
         self._mean = self._remember("mean")
@@ -219,8 +219,3 @@ class AdamW(Adam):
     def _vectors(self) -> tuple[Tensor, Tensor]:
         self._check_ownership()
         return self._parameter.mul_(1 - self.lr * self.weight_decay), self._gradient
-
-
-def _require(condition: bool, rule: str, value: object) -> None:
-    if not condition:
-        raise ValueError(f"{rule}, got {value}")

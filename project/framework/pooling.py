@@ -12,9 +12,6 @@ class Pooling(Windowed):
         stride: The distance between windows; None for `kernel_size`.
     """
 
-    _input: Tensor
-    _counts: tuple[int, int]
-
     def __init__(self, kernel_size: int, *, stride: int | None = None) -> None:
         super().__init__(kernel_size, kernel_size if stride is None else stride)
 
@@ -26,8 +23,8 @@ class Pooling(Windowed):
             TypeError: x is not floating-point.
         """
         self.check_maps(x)
-        self._input, self._counts = x, self.window_counts(x)
-        return self.taps(x, self._counts)
+        self.remember_windows(x)
+        return self.taps(x)
 
 
 class MaxPool2d(Pooling):
@@ -55,8 +52,8 @@ class MaxPool2d(Pooling):
         """
         self.recall(output_gradient)
         input_gradient = self.zeros(self._input)
-        pixels = self.taps(self._input, self._counts)
-        gradients = self.taps(input_gradient, self._counts)
+        pixels = self.taps(self._input)
+        gradients = self.taps(input_gradient)
         passed_on = output_gradient
         for k in range(len(pixels) - 1, 0, -1):
             taken = pixels[k].clone().gt_(self._maxima[k - 1]).mul_(passed_on)
@@ -86,6 +83,6 @@ class AvgPool2d(Pooling):
         self.recall(output_gradient)
         share = output_gradient / self.kernel_size**2
         input_gradient = self.zeros(self._input)
-        for tap in self.taps(input_gradient, self._counts):
+        for tap in self.taps(input_gradient):
             tap.add_(share)
         return input_gradient

@@ -1,6 +1,7 @@
 """A chain of modules, whose backward pass is the chain rule."""
 
 from project.framework.module import Module
+from project.framework.state import require
 from project.framework.torch_types import Tensor
 
 
@@ -18,8 +19,7 @@ class Sequential(Module):
     def __init__(self, *modules: Module, **named: Module) -> None:
         self.modules = (*modules, *named.values())
         self.names = (*map(str, range(len(modules))), *named)
-        if not self.modules:
-            raise ValueError("Sequential needs at least 1 module, got none")
+        require(bool(self.modules), "Sequential needs at least 1 module", "none")
         for module in self.modules:
             if not isinstance(module, Module):
                 raise TypeError(f"Sequential chains modules, got {module!r}")

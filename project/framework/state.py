@@ -18,6 +18,12 @@ from project.framework.torch_types import Tensor
 _EMPTY = {"float32": empty(0).float(), "float64": empty(0).double(), "int64": empty(0).long()}
 
 
+def require(holds: bool, rule: str, value: object) -> None:
+    """Raise ValueError unless a rule holds for a value."""
+    if not holds:
+        raise ValueError(f"{rule}, got {value}")
+
+
 class Stateful:
     """Base class of objects whose state is a set of named tensors."""
 
@@ -41,11 +47,9 @@ class Stateful:
             missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
             raise ValueError(f"the state's names must match: missing {missing}, unknown {unknown}")
         for name, tensor in own.items():
-            given = state[name]
-            if given.shape != tensor.shape:
-                raise ValueError(
-                    f"{name} must be {tuple(tensor.shape)}, got {tuple(given.shape)} in the state"
-                )
+            given, shape = state[name], tuple(tensor.shape)
+            if given.shape != shape:
+                raise ValueError(f"{name} must be {shape}, got {tuple(given.shape)} in the state")
             if given.dtype != tensor.dtype:
                 raise TypeError(f"{name} must be {tensor.dtype}, got {given.dtype} in the state")
         for name, tensor in own.items():

@@ -6,6 +6,7 @@ from project.framework.activations import ReLU
 from project.framework.nets.comparison import ComparisonNet
 from project.framework.nets.layers import Convolutions, Layers
 from project.framework.sequential import Sequential
+from project.framework.state import require
 from project.framework.torch_types import Generator, torch_dtype
 
 
@@ -29,8 +30,7 @@ class Basic(ComparisonNet):
         generator: Generator | None = None,
         dtype: torch_dtype | None = None,
     ) -> None:
-        if hidden < 1:
-            raise ValueError(f"hidden must be at least 1, got {hidden}")
+        require(hidden >= 1, "hidden must be at least 1", hidden)
         layers = Layers(generator, dtype)
         convolutions = Convolutions(layers, 2, channels, batch_norm=False)
         super().__init__(

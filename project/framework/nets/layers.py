@@ -12,6 +12,7 @@ from project.framework.linear import Linear
 from project.framework.module import Module
 from project.framework.pooling import MaxPool2d
 from project.framework.sequential import Sequential
+from project.framework.state import require
 from project.framework.torch_types import Generator, torch_dtype
 
 PIXELS_LEFT = 2 * 2
@@ -21,8 +22,7 @@ class Layers:
     """The constructors of layers that are initialised as torch's and share generator and dtype.
 
     Args:
-        generator: What weights and dropout masks are drawn from; None for torch's default
-            generator.
+        generator: What weights and dropout masks are drawn from; None for torch's default one.
         dtype: The dtype of the parameters; None for torch's default.
     """
 
@@ -64,8 +64,8 @@ class Convolutions(Sequential):
         batch_norm: bool,
         dropout: tuple[float, float] = (0.0, 0.0),
     ) -> None:
-        if len(channels) != 2 or min(channels) < 1:
-            raise ValueError(f"channels must be two positive numbers, got {list(channels)}")
+        are_two = len(channels) == 2 and min(channels) >= 1
+        require(are_two, "channels must be two positive numbers", list(channels))
         self.features = PIXELS_LEFT * channels[1]
         modules: dict[str, Module] = {}
         widths = (in_channels, *channels)

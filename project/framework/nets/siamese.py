@@ -10,6 +10,7 @@ from project.framework.nets.comparison import check_pairs
 from project.framework.nets.layers import Convolutions, Layers
 from project.framework.sequential import Sequential
 from project.framework.shared import Shared
+from project.framework.state import require
 from project.framework.torch_types import Generator, Tensor, torch_dtype
 
 AUXILIARY_POSITIONS = ("early", "late", "both", "none")
@@ -128,14 +129,14 @@ class Siamese(Module):
         generator: Generator | None = None,
         dtype: torch_dtype | None = None,
     ) -> None:
-        _check(hidden_digit >= 1, "hidden_digit must be at least 1", hidden_digit)
-        _check(hidden_comparison >= 1, "hidden_comparison must be at least 1", hidden_comparison)
-        _check(0 <= dropout_linear < 1, "dropout_linear must be in [0, 1)", dropout_linear)
+        require(hidden_digit >= 1, "hidden_digit must be at least 1", hidden_digit)
+        require(hidden_comparison >= 1, "hidden_comparison must be at least 1", hidden_comparison)
+        require(0 <= dropout_linear < 1, "dropout_linear must be in [0, 1)", dropout_linear)
         for name, value, known in (
             ("auxiliary", auxiliary, AUXILIARY_POSITIONS),
             ("auxiliary_input", auxiliary_input, AUXILIARY_INPUTS),
         ):
-            _check(value in known, f"{name} must be one of {known}", repr(value))
+            require(value in known, f"{name} must be one of {known}", repr(value))
         places = {"none": 0, "both": 2}.get(auxiliary, 1)
         self.digit_outputs = (auxiliary_input,) * places
         dropouts = _one_each(dropout_conv)
@@ -169,15 +170,10 @@ class Siamese(Module):
         return [("", self.branch), ("", self.head)]
 
 
-def _check(holds: bool, rule: str, value: object) -> None:
-    if not holds:
-        raise ValueError(f"{rule}, got {value}")
-
-
 def _one_each(given: float | Sequence[float]) -> tuple[float, float]:
     """Return the dropout probabilities of both convolutions."""
     values = (given, given) if isinstance(given, int | float) else tuple(given)
-    _check(len(values) == 2, "dropout_conv must be one number or two", list(values))
+    require(len(values) == 2, "dropout_conv must be one number or two", list(values))
     for value in values:
-        _check(0 <= value < 1, "dropout_conv must be in [0, 1)", value)
+        require(0 <= value < 1, "dropout_conv must be in [0, 1)", value)
     return values[0], values[1]
