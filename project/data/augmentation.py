@@ -17,9 +17,8 @@ KNOTS = 4
 class Deformation:
     """Random deformation of a batch, different for each image: affine, elastic, stroke thickness.
 
-    Each amount is drawn uniformly from [-limit, limit], where the limits are the attributes. Pixels
-    from outside an image take the value of the nearest border pixel. Random numbers come from
-    torch's global generator (in training the stream `noise/<n>`).
+    Each amount is drawn from U(-limit, limit); the attributes are the limits. Pixels from outside
+    an image are those of the nearest border. Random numbers come from torch's global generator.
 
     Attributes:
         rotation: The limit in degrees.

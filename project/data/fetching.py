@@ -79,13 +79,10 @@ def from_torchvision(names: list[str], raw: Path) -> None:
 
 
 def download(url: str, limit: int) -> bytes:
-    """Return up to `limit` bytes from `url`, waiting at most `MIRROR_TIMEOUT` for a connection.
+    """Return up to `limit` bytes from `url`, or raise UnavailableError.
 
     urlopen's own timeout starts again for each address of a host and does not cover the name
     lookup, so urlopen runs in a thread that this one stops waiting for.
-
-    Raises:
-        UnavailableError: The server does not answer in time or cannot be reached.
     """
     from queue import Empty, SimpleQueue
     from threading import Thread

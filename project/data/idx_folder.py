@@ -59,11 +59,7 @@ def folder_of(section: dict[str, Any]) -> Path:
 
 
 def files_to_send(section: dict[str, Any]) -> dict[str, bytes]:
-    """Return the files that another machine's data folder needs: contents by relative path.
-
-    Raises:
-        DataError: As `find`.
-    """
+    """Return the files that another machine's data folder needs: contents by relative path."""
     return contents(find(folder_of(section)).values(), Path(section["root"]))
 
 

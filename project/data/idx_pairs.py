@@ -24,11 +24,7 @@ class IdxPairs(DigitPairsData):
     dataset: str | None = None
 
     def load_digits(self) -> tuple[str, Digits, Digits]:
-        """Return the folder's path as a name, and the training and test images.
-
-        Raises:
-            DataError: A file is missing or invalid.
-        """
+        """Return the folder's path as a name, and the training and test images."""
         folder = folder_of({"root": self.root, "dataset": self.dataset})
         splits = read(folder)
         return str(folder), as_digits(*splits["train"]), as_digits(*splits["test"])

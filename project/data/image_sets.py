@@ -22,12 +22,7 @@ class Pool(NamedTuple):
 
 
 class Images(Split):
-    """N images in memory, normalised when they are served.
-
-    Args:
-        pool: The images.
-        levels: The value of a white pixel.
-    """
+    """N images in memory, normalised when they are served; `levels` is the value of white."""
 
     def __init__(self, pool: Pool, levels: int) -> None:
         self.images, self.classes = pool
@@ -96,11 +91,7 @@ class ImageSet(DrawnData[Images]):
         raise NotImplementedError
 
     def draw(self) -> tuple[Images, Images, Images]:
-        """Read and split the images.
-
-        Raises:
-            DataError: There are too few images, or they cannot be read.
-        """
+        """Read and split the images; raise DataError as `setup`."""
         pools = self.load()
         test, left = self._draw("test", self.test_images, pools)
         val, left = self._draw("val", self.val_images, pools | {"train": left})

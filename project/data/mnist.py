@@ -81,8 +81,7 @@ def settle(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         for the run record.
 
     Raises:
-        ConfigurationError: `source` is unknown.
-        DataError: The digits are not available.
+        ConfigurationError, DataError: As `prepare`.
     """
     _check_source(section["source"])
     prepared = prepare(Path(section["root"]), section["source"])
@@ -185,11 +184,7 @@ def as_digits(images: "np.ndarray", labels: "np.ndarray") -> Digits:
 
 
 def files_to_send(section: dict[str, Any]) -> dict[str, bytes]:
-    """Return the verified files that another machine's data folder needs: contents by path.
-
-    Raises:
-        DataError: The data are not available, or a checksum is wrong.
-    """
+    """Return the verified files that another machine's data folder needs: contents by path."""
     root = Path(section["root"])
     if prepare(root, section["source"]).dataset == "mnist_5k":
         return {mnist_5k.NAME: mnist_5k.read(root)}

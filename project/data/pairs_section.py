@@ -15,14 +15,7 @@ DEFAULT_PAIRS = {
 
 
 def prepare_pairs(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Make sure that the digits are present, and complete the section `data`.
-
-    Args:
-        section: The section, with `root`, `source` and the numbers of pairs; null or missing
-            numbers get their defaults.
-
-    Returns:
-        The section with the numbers of pairs, and facts, as `mnist.settle`.
+    """Settle the section `data` as `mnist.settle` does; null numbers of pairs get their defaults.
 
     Raises:
         ConfigurationError: A value is invalid.

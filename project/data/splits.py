@@ -30,16 +30,11 @@ class Split(Dataset[Any]):
 
 
 class BatchIndexSampler(Sampler[Tensor]):
-    """Sampler that yields index tensors of at most `batch_size`, in order or shuffled.
+    """Sampler that yields index tensors of at most `batch_size` of `count` items.
 
-    The order of an epoch depends on (seed, epoch) only, so a run that is resumed in epoch 7 sees
-    the same order as an uninterrupted one. Lightning calls `set_epoch`.
-
-    Args:
-        count: The number of items.
-        batch_size: The number of items in a batch; the last batch may be smaller.
-        seed: The seed of the streams `order/<epoch>`.
-        shuffle: Whether each epoch has its own order.
+    They are in order or, with `shuffle`, in the order of the stream `order/<epoch>` of `seed`: so a
+    run that is resumed in epoch 7 sees the same as an uninterrupted one. Lightning calls
+    `set_epoch`.
     """
 
     def __init__(self, count: int, batch_size: int, seed: int, shuffle: bool) -> None:
@@ -76,12 +71,11 @@ class DrawnData(LightningDataModule, Generic[SplitT]):
     Args:
         seed: The seed of the streams that draw the splits.
         order_seed: The seed of the streams that order the training examples.
-        batch_size: The batch size of training.
+        batch_size: The batch size of training; `evaluation_batch` is that of validation and test.
         shuffle: Whether each epoch has a new order.
         normalise: Whether to normalise pixels by the mean and std of the training examples.
 
     Attributes:
-        evaluation_batch: The batch size of validation and test.
         train, val, test: The splits; available after `setup`.
         mean, std: Used to normalise pixels; 0 and 1 without normalisation.
     """

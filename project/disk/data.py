@@ -51,24 +51,7 @@ def digest(points: Points) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-@dataclass(frozen=True)
-class Normalisation:
-    """The function x -> (x - mean) / std for points; mean and std are (2,)."""
-
-    mean: Tensor
-    std: Tensor
-
-    @classmethod
-    def of(cls, coordinates: Tensor, normalise: bool) -> "Normalisation":
-        """Return the normalisation by training points (N, 2), or by mean 0 and std 1.
-
-        The std of a coordinate that does not vary is 1.
-        """
-        mean, std = coordinates.mean(0), coordinates.std(0, correction=0)
-        if not normalise:
-            return cls(torch.zeros_like(mean), torch.ones_like(std))
-        return cls(mean, std.where(std > 0, torch.ones_like(std)))
-
-    def __call__(self, coordinates: Tensor) -> Tensor:
-        """Return normalised points (N, 2), the inputs of the net."""
-        return (coordinates - self.mean) / self.std
+def mean_and_std(coordinates: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean (2,) and std (2,) of points (N, 2); 1 for the std of what does not vary."""
+    std = coordinates.std(0, correction=0)
+    return coordinates.mean(0), std.where(std > 0, torch.ones_like(std))

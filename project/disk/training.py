@@ -13,7 +13,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from project.disk.data import STAGES, Normalisation, Points
+from project.disk.data import Points, mean_and_std
 from project.framework import (
     SGD,
     Adadelta,
@@ -43,8 +43,7 @@ class Outcome:
 
     Attributes:
         parameters: The number of trainable parameters.
-        metrics: `<stage>/accuracy`, `<stage>/error` and `<stage>/loss`: of the last epoch for
-            `train` and `val`, of the final test for `test`.
+        metrics: Those of the last epoch and of the final test, `<stage>/accuracy` and so on.
         history: A row for each epoch.
         predictions: The predicted classes of the test points, (N,).
         state: The weights and the normalisation, by name.
@@ -62,14 +61,8 @@ class Outcome:
 def build_net(hidden: list[int], activation: str, initialisation: str, seed: int) -> Sequential:
     """Build a net (N, 2) to (N, 2): linear layers with an activation between them.
 
-    The layer at position k draws its weights from the stream `init/<k>`. So nets with different
-    activations start from the same weights at one seed.
-
-    Args:
-        hidden: The widths of the hidden layers.
-        activation: `tanh` or `relu`.
-        initialisation: A name in `project.framework.INITIALISATIONS`.
-        seed: The seed of the streams.
+    The layer at position k draws its weights from the stream `init/<k>` of `seed`. So nets with
+    different activations start from the same weights.
     """
     modules: list[Module] = []
     for fan_in, fan_out in pairwise([INPUTS, *hidden, CLASSES]):
@@ -94,26 +87,12 @@ def build_optimizer(
 
 @dataclass(frozen=True)
 class Stage:
-    """The N points of a stage as net and loss take them.
-
-    Attributes:
-        name: `train`, `val` or `test`.
-        inputs: (N, 2), normalised.
-        labels: (N,).
-        targets: The labels, one-hot (N, 2) for the loss `mse`.
-    """
+    """The N points of a stage as net and loss take them."""
 
     name: str
-    inputs: Tensor
-    labels: Tensor
-    targets: Tensor
-
-    @classmethod
-    def of(cls, name: str, points: Points, normalisation: Normalisation, loss: str) -> "Stage":
-        """Return the normalised points of a stage, with the targets of a loss."""
-        labels = points.labels
-        targets = torch.eye(CLASSES)[labels] if loss == "mse" else labels
-        return cls(name, normalisation(points.coordinates), labels, targets)
+    inputs: Tensor  # (N, 2), normalised
+    labels: Tensor  # (N,)
+    targets: Tensor  # the labels, one-hot (N, 2) for the loss mse
 
     def ordered(self, order: Tensor) -> "Stage":
         """Return the same points in the order of indices (N,)."""
@@ -158,7 +137,7 @@ def fit(
         net: The net.
         optimizer: The optimizer of its parameters.
         loss: `mse` (on one-hot targets) or `cross_entropy`.
-        stages: The points of the stages `train`, `val` and `test`.
+        stages: The points of `train`, `val` and `test`, in this order.
         normalise: Whether to normalise by the mean and std of the training points.
         seed: The seed of the streams that order the training points.
         max_epochs: The number of epochs.
@@ -169,8 +148,19 @@ def fit(
         DivergedError: A loss became NaN or infinite.
     """
     torch.set_num_threads(1)  # enough for small tensors, and independent of the number of cores
-    normalisation = Normalisation.of(stages["train"].coordinates, normalise)
-    train, val, test = (Stage.of(name, stages[name], normalisation, loss) for name in STAGES)
+    mean, std = mean_and_std(stages["train"].coordinates)
+    if not normalise:
+        mean, std = torch.zeros(INPUTS), torch.ones(INPUTS)
+    one_hot = torch.eye(CLASSES)
+    train, val, test = (
+        Stage(
+            name,
+            (points.coordinates - mean) / std,
+            points.labels,
+            one_hot[points.labels] if loss == "mse" else points.labels,
+        )
+        for name, points in stages.items()
+    )
     criterion = LOSSES[loss]()
     started = time.monotonic()
     history: list[Row] = []
@@ -202,6 +192,6 @@ def fit(
         history=history,
         predictions=outputs.argmax(1),
         state={f"net.{name}": tensor for name, tensor in net.state().items()}
-        | {f"normalisation.{name}": tensor for name, tensor in vars(normalisation).items()},
+        | {"normalisation.mean": mean, "normalisation.std": std},
         training_seconds=training_seconds,
     )

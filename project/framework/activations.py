@@ -57,9 +57,6 @@ class Softmax(Module):
         """Return the probabilities (N, C) of scores x (N, C).
 
         The maximum of each row is subtracted first; this does not change y but prevents overflow.
-
-        Raises:
-            ValueError: x is not (N, C) with C >= 1.
         """
         self.check_float(x)
         if x.dim() != 2 or x.shape[1] == 0:

@@ -18,7 +18,7 @@ class BatchNorm(Module):
     `num_batches_tracked`, the number of training batches.
 
     Args:
-        num_features: C, the number of columns.
+        num_features: C.
         eps: Added to the variance, above 0.
         momentum: The share of the batch in the running statistics, in [0, 1].
         dtype: The dtype of the tensors (C,); None for torch's default.
@@ -41,13 +41,10 @@ class BatchNorm(Module):
         require(0 <= momentum <= 1, "momentum must be in [0, 1]", momentum)
         self.eps = eps
         self.momentum = momentum
-        self.weight = empty(num_features, dtype=dtype)
+        vectors = [empty(num_features, dtype=dtype).zero_() for _ in range(6)]
+        self.weight, self.bias, self.weight_gradient, self.bias_gradient = vectors[:4]
+        self.running_mean, self.running_var = vectors[4:]
         self.check_float(self.weight)
-        self.bias = self.weight.clone()
-        self.weight_gradient = self.weight.clone().zero_()
-        self.bias_gradient = self.weight_gradient.clone()
-        self.running_mean = self.weight.clone()
-        self.running_var = self.weight.clone()
         self.num_batches_tracked = empty(()).zero_().long()
         self.reset_parameters()
 

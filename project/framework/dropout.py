@@ -11,12 +11,8 @@ class Dropout(Module):
     """Dropout: in training each element is 0 with probability p, else x / (1 - p).
 
     In evaluation y = x. Because of the division ("inverted" dropout) the expected output equals x,
-    so evaluation needs no correction. Any shape.
-
-    Args:
-        p: The probability of dropping an element, in [0, 1].
-        generator: What the masks are drawn from; None for torch's default generator. `draw_from`
-            changes it.
+    so evaluation needs no correction. Any shape. Masks are drawn from `generator`, None for
+    torch's default one; `draw_from` changes it.
     """
 
     _mask: Tensor | None

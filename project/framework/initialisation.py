@@ -34,8 +34,8 @@ def kaiming_uniform(
 ) -> None:
     """Fill weight and bias from U(-a, a), a = 1 / sqrt(fan_in), as torch's layers do.
 
-    The weight's variance is 1 / (3 fan_in). Its bound is computed in the same steps as in torch (a
-    gain of sqrt(2 / (1 + 5)), then a std), so that the numbers agree to the last bit.
+    The weight's bound is computed in the same steps as in torch (a gain of sqrt(2 / (1 + 5)), then
+    a std), so that the numbers agree to the last bit.
     """
     fan_in = weight[0].numel()
     std = sqrt(2 / (1 + sqrt(5) ** 2)) / sqrt(fan_in)

@@ -17,7 +17,7 @@ class LossMSE(Module):
     _difference: Tensor | None = None
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Return the loss, a 0-dimensional tensor, of prediction and target of one shape.
+        """Return the loss, a 0-dimensional tensor.
 
         Raises:
             ValueError: The shapes differ, or the tensors are empty.
@@ -102,16 +102,11 @@ class LossSum(Module):
     It combines the main loss of a net with auxiliary losses. The net adds each gradient to that
     from the later layers at the point where the output leaves.
 
-    Args:
-        losses: The losses L_k.
-        weights: Their weights, finite numbers.
-
     Attributes:
         values: The unweighted losses L_k of the last forward; empty before the first.
 
     Raises:
-        ValueError: There is no loss, not one weight for each, or a loss occurs twice; or a weight
-            is not finite.
+        ValueError: There is no loss, not one finite weight for each, or a loss occurs twice.
     """
 
     def __init__(self, losses: Sequence[Module], weights: Sequence[float]) -> None:
@@ -125,11 +120,7 @@ class LossSum(Module):
         self.check_each_once()
 
     def forward(self, outputs: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
-        """Return L, a 0-dimensional tensor, of one output and one target for each loss.
-
-        Raises:
-            ValueError: The number of outputs or targets is wrong.
-        """
+        """Return L, a 0-dimensional tensor, of one output and one target for each loss."""
         if len(outputs) != len(self.losses) or len(targets) != len(self.losses):
             raise ValueError(
                 f"LossSum: {len(self.losses)} losses need as many outputs and targets, "

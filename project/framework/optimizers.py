@@ -23,8 +23,8 @@ class Optimizer(Stateful):
     Args:
         parameters: (parameter, gradient) pairs, as `Module.param` returns them; the tensors become
             views of the optimizer's vectors.
-        lr: The learning rate, at least 0.
-        weight_decay: The factor of the L2 penalty, at least 0.
+        lr: The learning rate.
+        weight_decay: The factor of the L2 penalty.
 
     Raises:
         RuntimeError: From its methods, once another optimizer has taken over the parameters.
@@ -83,10 +83,7 @@ class Optimizer(Stateful):
 
 
 def _gather(tensors: list[Tensor]) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-    """Copy tensors of any shapes into one new vector and turn them, in place, into views of it.
-
-    Returns the vector, and for each tensor the pair of the tensor and its view of the vector.
-    """
+    """Turn tensors, in place, into views of one new vector; return it and (tensor, view) pairs."""
     dtypes = {tensor.dtype for tensor in tensors}
     if len(dtypes) > 1:
         raise TypeError(f"parameters and gradients must have one dtype, got {dtypes}")

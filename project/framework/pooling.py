@@ -16,12 +16,7 @@ class Pooling(Windowed):
         super().__init__(kernel_size, kernel_size if stride is None else stride)
 
     def pixels(self, x: Tensor) -> list[Tensor]:
-        """Store x (N, C, H, W); return the k * k pixels of its windows, each (N, C, H', W').
-
-        Raises:
-            ValueError: x is not (N, C, H, W), or smaller than a window.
-            TypeError: x is not floating-point.
-        """
+        """Store x (N, C, H, W); return the k * k pixels of its windows, each (N, C, H', W')."""
         self.check_maps(x)
         self.remember_windows(x)
         return self.taps(x)
@@ -77,8 +72,7 @@ class AvgPool2d(Pooling):
     def backward(self, output_gradient: Tensor) -> Tensor:
         """Return dL/dx (N, C, H, W) from G = dL/dy (N, C, H', W').
 
-        Each pixel of a window gets G / k^2. A pixel in several windows gets the sum, one in no
-        window 0.
+        Each pixel gets the sum of G / k^2 over the windows that it is in.
         """
         self.recall(output_gradient)
         share = output_gradient / self.kernel_size**2

@@ -20,11 +20,7 @@ class Residual(Module):
         self.check_each_once()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return x + f(x), or s(x) + f(x).
-
-        Raises:
-            ValueError: The shapes of the two terms differ.
-        """
+        """Return x + f(x), or s(x) + f(x); raise ValueError if their shapes differ."""
         beside = x if self.shortcut is None else self.shortcut.forward(x)
         output = self.body.forward(x)
         if output.shape != beside.shape:

@@ -1,8 +1,7 @@
 """The state of a module or an optimizer as named tensors, and its JSON file.
 
-JSON can be read anywhere and runs no code. Python writes a float with enough digits to read back
-the same float, and every float32 is also a float64, so saving and loading changes no bit of a
-number (except that the bits of a NaN are not kept).
+JSON runs no code. Python writes a float with enough digits to read back the same float, and every
+float32 is also a float64, so saving and loading changes no bit of a number but of a NaN.
 """
 
 import json
@@ -61,7 +60,6 @@ def save(state: Mapping[str, Tensor], path: str | os.PathLike[str]) -> None:
 
     Raises:
         TypeError: A tensor has a dtype other than float32, float64 and int64.
-        OSError: The file cannot be written.
     """
     content = {
         name: {
@@ -91,7 +89,6 @@ def load(path: str | os.PathLike[str]) -> dict[str, Tensor]:
 
     Raises:
         ValueError: The file does not hold a state.
-        OSError: The file cannot be read.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))

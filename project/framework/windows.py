@@ -27,7 +27,7 @@ class Windowed(Module):
     Args:
         kernel_size: k, the side of a window in pixels.
         stride: The distance between neighbouring windows, in pixels.
-        padding: The number of zeros added on each side.
+        padding: In pixels.
 
     Raises:
         ValueError: An argument is no whole number, or too small.
@@ -65,10 +65,9 @@ class Windowed(Module):
         self._counts = height // self.stride + 1, width // self.stride + 1
 
     def taps(self, maps: Tensor) -> list[Tensor]:
-        """Return k * k views (N, C, H', W') of padded maps.
+        """Return k * k views (N, C, H', W') of padded maps: i * k + j is pixel (i, j) of windows.
 
-        View i * k + j holds pixel (i, j) of every window. To accumulate an input's gradient, add
-        the windows' gradients to the views.
+        To accumulate an input's gradient, add the windows' gradients to the views.
         """
         rows, columns = (1 + self.stride * (count - 1) for count in self._counts)
         offsets = range(self.kernel_size)

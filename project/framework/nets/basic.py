@@ -13,11 +13,6 @@ from project.framework.torch_types import Generator, torch_dtype
 class Basic(ComparisonNet):
     """Two convolutions, then two linear layers, with ReLU (report, part 1, "Basic").
 
-    Args:
-        channels: The output channels of the two convolutions.
-        hidden: The width of the hidden linear layer.
-        generator, dtype: As for `Layers`.
-
     Raises:
         ValueError: `hidden` is below 1, or `channels` are not two positive numbers.
     """

@@ -37,20 +37,10 @@ class Layers:
 
 
 class Convolutions(Sequential):
-    """Two convolution stages: images (N, in_channels, 14, 14) to features (N, 4 * channels[1]).
+    """Two convolution stages: images (N, in_channels, 14, 14) to (N, features = 4 * channels[1]).
 
     Each stage is a 3x3 convolution, 2x2 max-pooling, optional batch normalisation, ReLU and dropout
     of whole channels. The image shrinks from 14 to 12, 6, 4 and 2 pixels.
-
-    Args:
-        layers: The constructors of the layers.
-        in_channels: The channels of the images.
-        channels: The output channels of the two convolutions.
-        batch_norm: Whether to use batch normalisation.
-        dropout: The dropout probability of each stage.
-
-    Attributes:
-        features: The number of output features.
 
     Raises:
         ValueError: `channels` are not two positive numbers.

@@ -45,12 +45,7 @@ class ResidualBlock(Sequential):
 class ResNet(ComparisonNet):
     """Residual net on the pair as an image with two channels; it does not classify the digits.
 
-    The report's net is one stage of 10 blocks and 32 channels.
-
-    Args:
-        channels: The width of each stage; every stage after the first halves the image.
-        blocks: The number of residual blocks in each stage.
-        generator, dtype: As for `Layers`.
+    The report's net is one stage of 10 blocks and 32 channels; a further one halves the image.
 
     Raises:
         ValueError: `channels` and `blocks` are not equally long lists of positive numbers.

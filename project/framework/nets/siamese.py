@@ -19,10 +19,9 @@ CLASSES = 10
 
 
 class Branch(Module):
-    """The part of a siamese net that is applied to each image.
+    """The part of a siamese net that is applied to each image (N, 1, 14, 14).
 
-    Convolutions, two linear layers and softmax; optionally auxiliary outputs. It maps images (N, 1,
-    14, 14) to a tuple of tensors (N, 10): the probabilities for the head, then the early and the
+    It returns a tuple of tensors (N, 10): the probabilities for the head, then the early and the
     late auxiliary output, if they are asked for.
     """
 
@@ -51,7 +50,7 @@ class Branch(Module):
             self.early = Sequential(early=layers.linear(convolutions.features, CLASSES), **softmax)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Return the tuple of probabilities and auxiliary outputs, (N, 10) each."""
+        """Return the probabilities and the auxiliary outputs, (N, 10) each."""
         features = self.convolutions.forward(images)
         logits = self.digit.forward(features)
         probabilities = self.softmax.forward(logits)
@@ -91,22 +90,6 @@ class Siamese(Module):
 
     Per image: two convolutions to 256 features -> hidden_digit -> 10 -> softmax. The two softmaxed
     outputs joined: 20 -> hidden_comparison -> 2.
-
-    Args:
-        channels: The output channels of the two convolutions.
-        hidden_digit: The width of the branch's hidden linear layer.
-        hidden_comparison: The width of the head's hidden layer.
-        batch_norm: Whether every hidden layer is followed by batch norm.
-        dropout_conv: The probability of dropping a channel after each convolution: one number for
-            both, or one for each.
-        dropout_linear: The probability of dropping one of the head's 20 inputs.
-        auxiliary: Where the net outputs the digits' classes for the auxiliary loss: `late` (the 10
-            outputs that go to the head), `early` (a linear layer after the convolutions), `both`,
-            or `none`.
-        auxiliary_input: What the auxiliary cross-entropy gets. `logits` is the correct form.
-            `probabilities` are softmaxed, so that cross-entropy applies softmax a second time,
-            which the EPFL report almost certainly did. The head gets probabilities in both cases.
-        generator, dtype: As for `Layers`.
 
     Attributes:
         digit_outputs: `probabilities` or `logits` for each output that classifies the digits.
