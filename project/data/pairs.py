@@ -27,7 +27,11 @@ class Pairs(Split):
         self.target = targets(digits)
 
     def __getitem__(self, index: Tensor) -> Batch:
-        return self.images[index], self.target[index], self.digits[index]
+        """Return the pairs at an index (B,), or B new pairs of the single digits at (B, 2)."""
+        if index.dim() == 1:
+            return self.images[index], self.target[index], self.digits[index]
+        digits = self.digits.flatten()[index]
+        return self.images.flatten(0, 1)[index], targets(digits), digits
 
     def mean_and_std(self) -> tuple[Tensor, Tensor]:
         """Return the mean and std of all pixels, two scalars."""
@@ -42,18 +46,6 @@ class Pairs(Split):
 def targets(digits: Tensor) -> Tensor:
     """Return 1 for each pair of classes (N, 2) whose first is at most the second, else 0: (N,)."""
     return (digits[:, 0] <= digits[:, 1]).long()
-
-
-class SingleDigits(Split):
-    """The single digits of `pairs`; an index tensor (N, 2) returns N new pairs."""
-
-    def __init__(self, pairs: Pairs) -> None:
-        self.images = pairs.images.flatten(0, 1)
-        self.digits = pairs.digits.flatten()
-
-    def __getitem__(self, index: Tensor) -> Batch:
-        digits = self.digits[index]
-        return self.images[index], targets(digits), digits
 
 
 class PairResampler(BatchIndexSampler):
@@ -159,4 +151,4 @@ class DigitPairsData(DrawnData[Pairs]):
             return super().train_dataloader()
         # Pairing the digits anew also changes their order, so `shuffle` has no effect.
         sampler = PairResampler(len(self.train), self.batch_size, self.order_seed, shuffle=True)
-        return loader(SingleDigits(self.train), sampler)
+        return loader(self.train, sampler)

@@ -7,6 +7,7 @@ g + weight_decay * p (the gradient of an L2 penalty), except in AdamW.
 """
 
 from collections.abc import Iterable
+from dataclasses import InitVar, dataclass
 from math import inf, sqrt
 
 from torch import empty
@@ -17,6 +18,7 @@ from project.framework.torch_types import Tensor
 Parameters = Iterable[tuple[Tensor, Tensor]]
 
 
+@dataclass(eq=False, repr=False)
 class Optimizer(Stateful):
     """Base class of optimizers.
 
@@ -30,11 +32,14 @@ class Optimizer(Stateful):
         RuntimeError: From its methods, once another optimizer has taken over the parameters.
     """
 
-    def __init__(self, parameters: Parameters, lr: float, weight_decay: float) -> None:
-        require(0 <= lr < inf, "lr must be at least 0 and finite", lr)
-        require(0 <= weight_decay < inf, "weight_decay must be at least 0, finite", weight_decay)
-        self.lr = lr
-        self.weight_decay = weight_decay
+    parameters: InitVar[Parameters]
+    lr: float
+    weight_decay: float = 0.0
+
+    def __post_init__(self, parameters: Parameters) -> None:
+        decay = self.weight_decay
+        require(0 <= self.lr < inf, "lr must be at least 0 and finite", self.lr)
+        require(0 <= decay < inf, "weight_decay must be at least 0, finite", decay)
         pairs = list(parameters)
         for parameter, gradient in pairs:
             require(
@@ -97,26 +102,21 @@ def _gather(tensors: list[Tensor]) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]
     return vector, pairs
 
 
+@dataclass(eq=False, repr=False)
 class SGD(Optimizer):
     """Gradient descent with momentum: v <- momentum * v + g;  p <- p - lr * v.
 
     With nesterov, p <- p - lr * (g + momentum * v).
     """
 
-    def __init__(
-        self,
-        parameters: Parameters,
-        lr: float,
-        *,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(parameters, lr, weight_decay)
+    momentum: float = 0.0
+    nesterov: bool = False
+
+    def __post_init__(self, parameters: Parameters) -> None:
+        super().__post_init__(parameters)
+        momentum = self.momentum
         require(0 <= momentum < inf, "momentum must be at least 0 and finite", momentum)
-        require(not nesterov or momentum > 0, "nesterov needs a momentum above 0", momentum)
-        self.momentum = momentum
-        self.nesterov = nesterov
+        require(not self.nesterov or momentum > 0, "nesterov needs a momentum above 0", momentum)
         self._velocity = self._remember("velocity")
 
     def step(self) -> None:
@@ -127,6 +127,7 @@ class SGD(Optimizer):
         p.add_(g, alpha=-self.lr)
 
 
+@dataclass(eq=False, repr=False)
 class Adadelta(Optimizer):
     """Adadelta: the gradient times the RMS of past steps over the RMS of past gradients.
 
@@ -134,20 +135,14 @@ class Adadelta(Optimizer):
     u <- rho * u + (1 - rho) * d^2;  p <- p - lr * d (Zeiler 2012, arXiv 1212.5701).
     """
 
-    def __init__(
-        self,
-        parameters: Parameters,
-        lr: float = 1.0,
-        *,
-        rho: float = 0.9,
-        eps: float = 1e-6,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(parameters, lr, weight_decay)
-        require(0 <= rho <= 1, "rho must be in [0, 1]", rho)
-        require(0 < eps < inf, "eps must be greater than 0 and finite", eps)
-        self.rho = rho
-        self.eps = eps
+    lr: float = 1.0
+    rho: float = 0.9
+    eps: float = 1e-6
+
+    def __post_init__(self, parameters: Parameters) -> None:
+        super().__post_init__(parameters)
+        require(0 <= self.rho <= 1, "rho must be in [0, 1]", self.rho)
+        require(0 < self.eps < inf, "eps must be greater than 0 and finite", self.eps)
         self._square_gradient = self._remember("square_gradient")
         self._square_step = self._remember("square_step")
 
@@ -160,6 +155,7 @@ class Adadelta(Optimizer):
         p.add_(d, alpha=-self.lr)
 
 
+@dataclass(eq=False, repr=False)
 class Adam(Optimizer):
     """Adam: the mean gradient over its root mean square (Kingma and Ba 2015, arXiv 1412.6980).
 
@@ -167,20 +163,14 @@ class Adam(Optimizer):
     at step t, p <- p - lr * m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps).
     """
 
-    def __init__(
-        self,
-        parameters: Parameters,
-        lr: float = 1e-3,
-        *,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(parameters, lr, weight_decay)
-        require(all(0 <= beta < 1 for beta in betas), "betas must be in [0, 1)", betas)
-        require(0 < eps < inf, "eps must be greater than 0 and finite", eps)
-        self.betas = betas
-        self.eps = eps
+    lr: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+
+    def __post_init__(self, parameters: Parameters) -> None:
+        super().__post_init__(parameters)
+        require(all(0 <= beta < 1 for beta in self.betas), "betas must be in [0, 1)", self.betas)
+        require(0 < self.eps < inf, "eps must be greater than 0 and finite", self.eps)
         self._mean = self._remember("mean")
         self._square = self._remember("square")
         self._steps = self._memory["steps"] = empty(()).zero_().long()
@@ -195,6 +185,7 @@ class Adam(Optimizer):
         p.addcdiv_(m, root, value=-self.lr / (1 - beta1**t))
 
 
+@dataclass(eq=False, repr=False)
 class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv 1711.05101).
 
@@ -202,16 +193,7 @@ class AdamW(Adam):
     divided by the root mean square.
     """
 
-    def __init__(
-        self,
-        parameters: Parameters,
-        lr: float = 1e-3,
-        *,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 1e-2,
-    ) -> None:
-        super().__init__(parameters, lr, betas=betas, eps=eps, weight_decay=weight_decay)
+    weight_decay: float = 1e-2
 
     def _vectors(self) -> tuple[Tensor, Tensor]:
         self._check_ownership()

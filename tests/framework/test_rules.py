@@ -16,7 +16,8 @@ SWITCH = "set_grad_enabled"
 TORCH = {"empty", SWITCH}
 TORCH_IN_ANNOTATIONS = {"Tensor", "Generator", "dtype"}
 STANDARD_LIBRARY = {
-    "__future__", "collections.abc", "functools", "json", "math", "os", "pathlib", "typing",
+    "__future__", "collections.abc", "dataclasses", "functools", "json", "math", "os", "pathlib",
+    "typing",
 }  # fmt: skip
 # Tensor methods and attributes that are autograd's, and the ways round an import.
 AUTOGRAD = {"requires_grad", "requires_grad_", "grad", "grad_fn", "register_hook", "retain_grad"}
