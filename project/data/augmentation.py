@@ -41,8 +41,7 @@ class Deformation:
     def __call__(self, pairs: Tensor) -> Tensor:
         """Return deformed pairs (N, 2, H, W) or images (N, C, H, W), in the same shape.
 
-        With up to 2 channels each channel is deformed by itself (the digits of a pair); with more,
-        the channels of an image are deformed together (a colour image).
+        Up to 2 channels, as the digits of a pair, are deformed each by itself, more together.
         """
         is_colour = pairs.shape[1] > 2
         images = pairs if is_colour else pairs.flatten(0, 1).unsqueeze(1)

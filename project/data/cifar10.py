@@ -42,8 +42,7 @@ def read(root: Path, train: bool) -> "tuple[np.ndarray, np.ndarray]":
     """Return the training or the test split: images, uint8 (N, 3, 32, 32), and classes, int64 (N,).
 
     Raises:
-        DataError: A file has another checksum than torchvision's. (The files are pickles, which
-            could run code, so none is opened before this check.)
+        DataError: A file, which is a pickle and could run code, has another checksum.
     """
     import numpy as np
     from torchvision.datasets import CIFAR10

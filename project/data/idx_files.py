@@ -6,10 +6,9 @@ from project.data.mnist_files import DataError
 
 
 def parse_idx(content: bytes, dimensions: int) -> np.ndarray:
-    """Return the items of an IDX file of unsigned bytes as a uint8 array of some dimensions.
+    """Return the items of an IDX file of unsigned bytes as a uint8 array of so many dimensions.
 
-    Layout: 00 00 08 (unsigned byte), the number of dimensions, each dimension as a big-endian
-    32-bit integer, then the items.
+    Layout: 00 00 08, the number of dimensions, each as a big-endian 32-bit integer, the items.
 
     Raises:
         DataError: The content is not in this format or has other dimensions.

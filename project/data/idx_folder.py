@@ -92,8 +92,7 @@ def read(folder: Path) -> dict[str, "tuple[np.ndarray, np.ndarray]"]:
     """Return images (N, H, W) and labels (N,), bytes, of each split, `train` and `test`.
 
     Raises:
-        DataError: A file is missing, ambiguous or invalid, or images and labels do not fit
-            together.
+        DataError: As `find`, or a file is invalid, or images and labels do not fit together.
     """
     files = find(folder)
     splits = {}

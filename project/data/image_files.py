@@ -84,14 +84,9 @@ def _csv_pairs(path: Path) -> list[FilePair]:
                         f"{path}, line {rows.line_num}: must name two images, `first,second`, got "
                         f"{','.join(row)!r}"
                     )
-                first, second = (path.parent / cell for cell in cells)
-                for image in (first, second):
-                    if not image.exists():
-                        raise ImageError(f"{path}, line {rows.line_num}: {image} does not exist")
-                pairs.append((first, second))
+                pairs.append((path.parent / cells[0], path.parent / cells[1]))
     except (OSError, UnicodeError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ImageError(f"{path} cannot be read ({reason})") from None
+        raise ImageError(f"{path} cannot be read ({error})") from None
     if not pairs:
         raise ImageError(f"{path} names no pair of images; a line must be `first,second`")
     return pairs

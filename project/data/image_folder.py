@@ -28,9 +28,8 @@ def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         The configuration's section `data` with the images' shape; and facts for the run record.
 
     Raises:
-        ConfigurationError: `root` is missing, `channels` is invalid, or the size is undetermined or
-            contradicts `image_size`.
-        DataError: There are no images of at least two classes, or an image cannot be read.
+        ConfigurationError: A key of the section is missing or invalid.
+        DataError: As `listed`, or an image cannot be read.
     """
     if not section.get("root"):
         raise ConfigurationError(
@@ -124,12 +123,11 @@ def read(
     Args:
         root: The folder.
         channels: 3 for colour, 1 for grey.
-        resize: The central square of each image is scaled to this side; None to keep the images,
-            which must then all have one size.
+        resize: The side to which the central square of each image is scaled; None if all have one
+            size.
 
     Raises:
-        DataError: The folder is not laid out as the module describes, an image cannot be read, or
-            the sizes differ.
+        DataError: As `listed`, or an image cannot be read, or the sizes differ.
     """
     import numpy as np
     from PIL import Image, ImageOps

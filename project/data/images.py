@@ -17,11 +17,7 @@ SIDE, BOX, MIDDLE = 28, 20, 14
 
 
 def read_digit(path: Path, single: bool = False) -> np.ndarray:
-    """Return the digit in an image file: (28, 28) bytes, ink 255.
-
-    Args:
-        path: Any format that Pillow reads, in any light.
-        single: Whether to read as one digit what may be two.
+    """Return the digit in an image file: (28, 28) bytes, ink 255; as `single`, what may be two.
 
     Raises:
         ImageError: The file holds no image of one digit; the message names it.

@@ -63,27 +63,20 @@ def checksum(content: bytes) -> str:
 
 
 def has_size(folder: Path, name: str, size: int) -> bool:
-    """Return whether a file, plain or as .gz, has `size` bytes uncompressed; False if unreadable.
-
-    The uncompressed size is in the last four bytes of a .gz (RFC 1952).
-    """
+    """Return whether a readable file, plain or as .gz, has `size` bytes uncompressed."""
     try:
         path = present(folder, name)
         if path is None or path.name == name:
             return path is not None and path.stat().st_size == size
         with path.open("rb") as file:
-            file.seek(-4, os.SEEK_END)
+            file.seek(-4, os.SEEK_END)  # where a .gz has the uncompressed size (RFC 1952)
             return int.from_bytes(file.read(4), "little") == size
     except OSError:
         return False
 
 
 def inspect(root: Path) -> tuple[dict[str, bytes], dict[str, str]]:
-    """Read and verify MNIST's files in the data folder.
-
-    Returns:
-        The contents of the valid files by name; and for every other file a description of its
-        problem (`MISSING` if it does not exist).
+    """Return the contents of MNIST's valid files by name, and the problem of every other file.
 
     Raises:
         DataError: A file exists but cannot be read.

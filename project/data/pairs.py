@@ -82,9 +82,7 @@ class DigitPairsData(DrawnData[Pairs]):
     `DrawnData`; without normalisation pixels are in [0, 255].
 
     Args:
-        train_pairs: The number of training pairs.
-        val_pairs: The number of validation pairs; 0 for none.
-        test_pairs: The number of test pairs, at least 1.
+        train_pairs, val_pairs, test_pairs: The numbers of pairs; there may be no validation pairs.
         resample_pairs: Whether the digits of the training pairs are paired anew in each epoch.
         image_size: The pixels of a digit along each axis.
 

@@ -21,8 +21,8 @@ def fetch(dataset: str, root: Path, folder: str, files: list[str]) -> str:
     Args:
         dataset: The name of the class in `torchvision.datasets`.
         root: The data folder.
-        folder: The folder below `root` in which the class keeps its files.
-        files: The names of the files; each may be stored as NAME.gz instead.
+        folder: Where the class keeps its files, below `root`.
+        files: Their names; each may be stored as NAME.gz instead.
 
     Returns:
         "folder" if the files were present, "torchvision" if they were downloaded.

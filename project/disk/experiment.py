@@ -41,11 +41,7 @@ def identify(config: dict[str, Any]) -> Run:
 
 
 def prepare_run(config: dict[str, Any], words: Sequence[str] = ()) -> RunSpec:
-    """Check a configuration and return the run that it describes.
-
-    Args:
-        config: Resolved plain values.
-        words: The overrides that led to it.
+    """Return the run that a resolved configuration and the overrides that led to it describe.
 
     Raises:
         ConfigurationError: A value is invalid.
@@ -71,8 +67,8 @@ def execute_spec(spec: RunSpec) -> dict[str, float]:
     """Execute a prepared run, or load its record if it is completed; return its metrics.
 
     Raises:
+        Exception: As `load_or_run`.
         DivergedError: The loss became NaN or infinite.
-        ConflictError, CorruptRunError, ExitedError, Interrupted, OSError: As `load_or_run`.
     """
     return load_or_run(spec, _train)["metrics"]
 

@@ -76,10 +76,7 @@ def build_net(hidden: list[int], activation: str, initialisation: str, seed: int
 def build_optimizer(
     net: Sequential, name: str, lr: float, momentum: float, weight_decay: float
 ) -> Optimizer:
-    """Build the optimizer `name` (`sgd`, `adadelta`, `adam`) for the net's parameters.
-
-    `momentum` is used by `sgd` only.
-    """
+    """Build an optimizer for the net's parameters; `momentum` is used by `sgd` only."""
     if name == "sgd":
         return SGD(net.param(), lr, momentum=momentum, weight_decay=weight_decay)
     return {"adadelta": Adadelta, "adam": Adam}[name](net.param(), lr, weight_decay=weight_decay)
@@ -135,7 +132,7 @@ def fit(
 
     Args:
         net: The net.
-        optimizer: The optimizer of its parameters.
+        optimizer: Of its parameters.
         loss: `mse` (on one-hot targets) or `cross_entropy`.
         stages: The points of `train`, `val` and `test`, in this order.
         normalise: Whether to normalise by the mean and std of the training points.

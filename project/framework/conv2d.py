@@ -22,9 +22,7 @@ class Conv2d(Windowed):
         out_channels: O.
         kernel_size, stride, padding: As for `Windowed`.
         bias: Whether to add b.
-        initialisation: A name in INITIALISATIONS.
-        generator: What the weights are drawn from; None for torch's default generator.
-        dtype: The dtype of the parameters; None for torch's default.
+        initialisation, generator, dtype: As for `Linear`.
     """
 
     _kernels: Tensor

@@ -12,8 +12,7 @@ class Linear(Module):
     """Fully connected layer y = x W^T + b: (N, in) to (N, out), with W (out, in) and b (out,).
 
     Args:
-        in_features: The number of inputs.
-        out_features: The number of outputs.
+        in_features, out_features: The numbers of inputs and outputs.
         initialisation: A name in INITIALISATIONS.
         generator: What the weights are drawn from; None for torch's default generator.
         dtype: The dtype of the parameters; None for torch's default.

@@ -49,11 +49,7 @@ class Windowed(Module):
         self.padding = padding
 
     def remember_windows(self, x: Tensor) -> None:
-        """Store the input x (N, C, H, W) and (H', W'), its numbers of windows.
-
-        Raises:
-            ValueError: The padded image is smaller than a window.
-        """
+        """Store the input x (N, C, H, W) and (H', W'); a window must fit into the padded image."""
         height, width = (size + 2 * self.padding - self.kernel_size for size in x.shape[2:])
         if height < 0 or width < 0:
             padded = f" with padding {self.padding}" if self.padding else ""

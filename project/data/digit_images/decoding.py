@@ -32,7 +32,7 @@ def read_levels(path: Path) -> np.ndarray:
     Neither side is above 1024. Of several pages the first counts.
 
     Raises:
-        ImageError: The file cannot be read. The message lacks the path, which the caller knows.
+        ImageError: The file cannot be read. The message lacks the path.
     """
     if not path.is_file():
         raise ImageError("is no file" if path.exists() else "does not exist")

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 from project.framework.activations import ReLU
-from project.framework.nets.comparison import ComparisonNet
-from project.framework.nets.layers import Convolutions, Layers
+from project.framework.nets.layers import ComparisonNet, Convolutions, Layers
 from project.framework.sequential import Sequential
 from project.framework.state import require
 from project.framework.torch_types import Generator, torch_dtype

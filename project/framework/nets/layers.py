@@ -1,4 +1,4 @@
-"""What the nets are built from: layers with shared settings, and the two convolutions."""
+"""What the nets are built from: layers of shared settings, two convolutions, and a base class."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -13,9 +13,16 @@ from project.framework.module import Module
 from project.framework.pooling import MaxPool2d
 from project.framework.sequential import Sequential
 from project.framework.state import require
-from project.framework.torch_types import Generator, torch_dtype
+from project.framework.torch_types import Generator, Tensor, torch_dtype
 
+IMAGE_SIZE = 14
 PIXELS_LEFT = 2 * 2
+
+
+def check_pairs(pairs: Tensor) -> None:
+    """Raise ValueError unless `pairs` is (N, 2, 14, 14)."""
+    if pairs.dim() != 4 or pairs.shape[1:] != (2, IMAGE_SIZE, IMAGE_SIZE):
+        raise ValueError(f"pairs must be (N, 2, 14, 14), got {tuple(pairs.shape)}")
 
 
 class Layers:
@@ -67,3 +74,23 @@ class Convolutions(Sequential):
             modules[f"relu{place}"] = ReLU()
             modules[f"dropout{place}"] = layers.dropout2d(dropout[place - 1])
         super().__init__(**modules, flatten=Flatten())
+
+
+class ComparisonNet(Module):
+    """Net that does not classify the digits: a chain from pairs (N, 2, 14, 14) to logits (N, 2)."""
+
+    def __init__(self, chain: Module) -> None:
+        self.chain = chain
+
+    def forward(self, pairs: Tensor) -> tuple[Tensor, ...]:
+        """Return the comparison logits (N, 2) of pairs (N, 2, 14, 14), as a tuple of one tensor."""
+        check_pairs(pairs)
+        return self.remember((self.chain.forward(pairs),))
+
+    def backward(self, output_gradients: Sequence[Tensor]) -> Tensor:
+        """Return dL/dpairs (N, 2, 14, 14) from a tuple of one tensor, dL/dlogits (N, 2)."""
+        self.recall(output_gradients)
+        return self.chain.backward(output_gradients[0])
+
+    def children(self) -> list[tuple[str, Module]]:
+        return [("", self.chain)]

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from project.framework.activations import ReLU
 from project.framework.flatten import Flatten
 from project.framework.module import Module
-from project.framework.nets.comparison import IMAGE_SIZE, ComparisonNet
-from project.framework.nets.layers import Layers
+from project.framework.nets.layers import IMAGE_SIZE, ComparisonNet, Layers
 from project.framework.pooling import AvgPool2d
 from project.framework.residual import Residual
 from project.framework.sequential import Sequential

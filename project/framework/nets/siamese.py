@@ -6,8 +6,7 @@ from typing import Literal
 from project.framework.activations import ReLU, Softmax
 from project.framework.flatten import Flatten
 from project.framework.module import Module
-from project.framework.nets.comparison import check_pairs
-from project.framework.nets.layers import Convolutions, Layers
+from project.framework.nets.layers import Convolutions, Layers, check_pairs
 from project.framework.sequential import Sequential
 from project.framework.shared import Shared
 from project.framework.state import require
