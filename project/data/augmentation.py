@@ -8,8 +8,7 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample, interpolate
 
 # An elastic deformation is drawn on a grid with this number of knots along each axis and
-# interpolated between them. Knots are a few pixels apart, about the width of a stroke (Simard et
-# al. 2003, who smooth by a Gaussian filter).
+# interpolated between them: a few pixels apart, about the width of a stroke (Simard et al. 2003).
 KNOTS = 4
 
 

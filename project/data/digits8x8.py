@@ -35,9 +35,7 @@ def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def find(root: Path) -> Path:
-    """Return the path of the file: in the data folder `root`, else in the scikit-learn package.
-
-    A sweep copies the file to the data folder of other machines.
+    """Return the path of the file: in the data folder `root`, where sweeps send it, or in sklearn.
 
     Raises:
         ConfigurationError: scikit-learn is not installed.

@@ -16,8 +16,7 @@ class IdxPairs(DigitPairsData):
 
     Args:
         root: The folder of the files, or the data folder for a data set of torchvision.
-        dataset: `FashionMNIST` or `KMNIST`, in `<root>/<dataset>/raw`; None for the user's own
-            files.
+        dataset: `FashionMNIST` or `KMNIST`, in `<root>/<dataset>/raw`; None for other files.
     """
 
     root: str | Path

@@ -54,10 +54,7 @@ class Module(Stateful):
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
     def children(self) -> list[tuple[str, Module]]:
-        """Return the modules inside this one, each with the prefix of its tensors' names.
-
-        With an empty prefix the tensors are named as if they were this module's own.
-        """
+        """Return the modules inside this one, each with the prefix, perhaps "", of its tensors."""
         return []
 
     def leaves(self) -> Iterator[tuple[str, Module]]:
@@ -74,11 +71,7 @@ class Module(Stateful):
         return [pair for _, child in self.children() for pair in child.param()]
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the tensors of the state by path, as in "blocks.0.conv1.weight"; not copies.
-
-        Raises:
-            ValueError: Two tensors have the same path.
-        """
+        """Return the tensors of the state by path, as in "blocks.0.conv1.weight"; not copies."""
         tensors: dict[str, Tensor] = {}
         for name, child in self.children():
             for path, tensor in child.tensors().items():
