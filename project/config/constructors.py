@@ -92,7 +92,7 @@ def _parameters(definition: Definition, seen: set[ast.AST]) -> Parameters | None
             return _of_arguments(constructor.args, bound=True)
     inherited = _inherited(definition, {*seen, node})
     if inherited is not None and any("dataclass" in ast.unparse(d) for d in node.decorator_list):
-        return Parameters(inherited.defaults | _fields(node), inherited.open)
+        return Parameters(inherited.defaults | _fields(node))  # never open: it is generated
     return inherited
 
 

@@ -8,8 +8,7 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample, interpolate
 
 # An elastic deformation is drawn on a grid with this number of knots along each axis and
-# interpolated between them. Knots are a few pixels apart, about the width of a stroke (Simard et
-# al. 2003, who smooth by a Gaussian filter).
+# interpolated between them: a few pixels apart, about the width of a stroke (Simard et al. 2003).
 KNOTS = 4
 
 
@@ -17,9 +16,8 @@ KNOTS = 4
 class Deformation:
     """Random deformation of a batch, different for each image: affine, elastic, stroke thickness.
 
-    Each amount is drawn uniformly from [-limit, limit], where the limits are the attributes. Pixels
-    from outside an image take the value of the nearest border pixel. Random numbers come from
-    torch's global generator (in training the stream `noise/<n>`).
+    Each amount is drawn from U(-limit, limit); the attributes are the limits. Pixels from outside
+    an image are those of the nearest border. Random numbers come from torch's global generator.
 
     Attributes:
         rotation: The limit in degrees.
@@ -42,8 +40,7 @@ class Deformation:
     def __call__(self, pairs: Tensor) -> Tensor:
         """Return deformed pairs (N, 2, H, W) or images (N, C, H, W), in the same shape.
 
-        With up to 2 channels each channel is deformed by itself (the digits of a pair); with more,
-        the channels of an image are deformed together (a colour image).
+        Up to 2 channels, as the digits of a pair, are deformed each by itself, more together.
         """
         is_colour = pairs.shape[1] > 2
         images = pairs if is_colour else pairs.flatten(0, 1).unsqueeze(1)

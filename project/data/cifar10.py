@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from project.data.file_digest import file_digest
+from project.data.file_digest import contents, file_digest
 from project.data.mnist_files import DataError
 from project.data.shapes import with_shape
 from project.data.torchvision_files import fetch
@@ -18,11 +18,8 @@ FILES = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch", "bat
 def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Download CIFAR-10 unless its files are present.
 
-    Args:
-        section: The configuration's section `data`, with `root`.
-
     Returns:
-        The section with `classes`, `channels` and `image_size`; and facts for the run record.
+        The configuration's section `data` with the images' shape; and facts for the run record.
 
     Raises:
         DataError: The files are not available.
@@ -38,19 +35,14 @@ def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 def files_to_send(section: dict[str, Any]) -> dict[str, bytes]:
     """Return the files that another machine's data folder needs: contents by relative path."""
     root = Path(section["root"])
-    return {f"{FOLDER}/{name}": (root / FOLDER / name).read_bytes() for name in FILES}
+    return contents((root / FOLDER / name for name in FILES), root)
 
 
 def read(root: Path, train: bool) -> "tuple[np.ndarray, np.ndarray]":
-    """Return a split: images, uint8 (N, 3, 32, 32), and classes, int64 (N,).
-
-    Args:
-        root: The data folder.
-        train: Whether to read the training split; else the test split.
+    """Return the training or the test split: images, uint8 (N, 3, 32, 32), and classes, int64 (N,).
 
     Raises:
-        DataError: A file has another checksum than torchvision's. (The files are pickles, which
-            could run code, so none is opened before this check.)
+        DataError: A file, which is a pickle and could run code, has another checksum.
     """
     import numpy as np
     from torchvision.datasets import CIFAR10

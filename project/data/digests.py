@@ -12,24 +12,11 @@ MODULUS = 2**256
 
 
 class ExampleDigest:
-    """Digest of a set of examples: the sum of their hashes, the same for any order and batching.
-
-    Attributes:
-        count: The number of examples added.
-    """
+    """Digest of a set of examples: the sum of their hashes, the same for any order and batching."""
 
     def __init__(self) -> None:
         self._sum = 0
-        self.count = 0
-
-    def add(self, example: Iterable[bytes]) -> None:
-        """Add one example, given as the bytes of its parts."""
-        digest = hashlib.sha256()
-        for part in example:
-            digest.update(len(part).to_bytes(8, "big"))
-            digest.update(part)
-        self._sum = (self._sum + int.from_bytes(digest.digest(), "big")) % MODULUS
-        self.count += 1
+        self._count = 0
 
     def add_batch(self, batch: Any) -> None:
         """Add the examples of a batch of tensors, arrays, lists and strings, in any nesting.
@@ -37,20 +24,25 @@ class ExampleDigest:
         If the parts of the batch have different lengths, it is added as one example.
         """
         parts = list(_parts(batch))
-        sizes = {len(part) for part in parts}
-        if not parts:
-            return
-        if len(sizes) > 1:  # its parts do not belong to common examples: add it as one example
-            self.add(each for part in parts for each in part)
+        if len({len(part) for part in parts}) > 1:
+            self._add(each for part in parts for each in part)
             return
         for example in zip(*parts, strict=True):
-            self.add(example)
+            self._add(example)
+
+    def _add(self, example: Iterable[bytes]) -> None:
+        digest = hashlib.sha256()
+        for part in example:
+            digest.update(len(part).to_bytes(8, "big"))
+            digest.update(part)
+        self._sum = (self._sum + int.from_bytes(digest.digest(), "big")) % MODULUS
+        self._count += 1
 
     def hexdigest(self) -> str | None:
         """Return the digest of all examples added so far in hexadecimal; None if there are none."""
-        if not self.count:
+        if not self._count:
             return None
-        text = f"{self.count}:{self._sum:064x}"
+        text = f"{self._count}:{self._sum:064x}"
         return hashlib.sha256(text.encode()).hexdigest()
 
 

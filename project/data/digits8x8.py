@@ -22,16 +22,11 @@ SIZE, CLASSES, LEVELS = 8, 10, 16  # pixels are 0 to 16
 def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Find the file with the digits.
 
-    Args:
-        section: The configuration's section `data`, with `root`.
-
     Returns:
-        The section with `classes`, `channels` and `image_size`; and facts for the run record.
+        The configuration's section `data` with the images' shape; and facts for the run record.
 
     Raises:
-        ConfigurationError: scikit-learn is not installed, or the section contradicts the data's
-            size.
-        DataError: scikit-learn is installed without the file.
+        ConfigurationError: As `find`, or the section contradicts the data's size.
     """
     path = find(Path(section["root"]))
     settled = with_shape(section, CLASSES, channels=1, image_size=SIZE)
@@ -40,41 +35,31 @@ def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def find(root: Path) -> Path:
-    """Return the path of the file: in the data folder `root`, else in the scikit-learn package.
-
-    A sweep copies the file to the data folder of other machines.
+    """Return the path of the file: in the data folder `root`, where sweeps send it, or in sklearn.
 
     Raises:
         ConfigurationError: scikit-learn is not installed.
-        DataError: scikit-learn is installed without the file.
     """
     if (root / NAME).is_file():
         return root / NAME
     require("data=digits8x8", ("sklearn",), "examples")
     spec = find_spec("sklearn")
     assert spec is not None
-    folders = spec.submodule_search_locations or []
-    path = next((Path(each, "datasets", "data", NAME) for each in folders), Path(NAME))
-    if not path.is_file():
-        raise DataError(f"scikit-learn is installed without its digits ({path} is missing)")
-    return path
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "datasets" / "data" / NAME
 
 
 def files_to_send(section: dict[str, Any]) -> dict[str, bytes]:
-    """Return the files that another machine's data folder needs: contents by relative path.
-
-    Raises:
-        ConfigurationError, DataError: As `find`.
-    """
+    """Return the file that another machine's data folder needs: its content by its name."""
     return {NAME: find(Path(section["root"])).read_bytes()}
 
 
 def read(root: Path) -> "tuple[np.ndarray, np.ndarray]":
-    """Return images, uint8 (1797, 1, 8, 8) in 0 .. 16, and classes, int64 (1797,).
+    """Return images, uint8 (N, 1, 8, 8) from 0 to 16, and classes, int64 (N,).
 
     Raises:
-        ConfigurationError: scikit-learn is not installed.
-        DataError: The file is missing or cannot be read.
+        ConfigurationError: As `find`.
+        DataError: The file cannot be read.
     """
     import numpy as np
 

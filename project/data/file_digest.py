@@ -1,4 +1,4 @@
-"""SHA-256 of data files. Imports no torch, because a run is named before torch is loaded."""
+"""Data files by their content. Imports no torch, because a run is named before torch is loaded."""
 
 import functools
 import hashlib
@@ -13,7 +13,10 @@ def file_digest(files: Iterable[str | Path], root: Path | None = None) -> str:
         files: The paths.
         root: Names are paths relative to this folder; None to use file names alone.
     """
-    named = {_name(Path(path), root): Path(path) for path in files}
+    named = {
+        path.name if root is None else path.relative_to(root).as_posix(): path
+        for path in map(Path, files)
+    }
     digest = hashlib.sha256()
     for name in sorted(named):
         digest.update(name.encode() + b"\0")
@@ -22,12 +25,13 @@ def file_digest(files: Iterable[str | Path], root: Path | None = None) -> str:
     return digest.hexdigest()
 
 
-def _name(path: Path, root: Path | None) -> str:
-    return path.name if root is None else path.relative_to(root).as_posix()
-
-
 @functools.lru_cache(maxsize=100_000)
 def _content_digest(path: Path, modified: int, size: int) -> bytes:
     """Return the SHA-256 of a file, cached until its modification time or size changes."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
+
+
+def contents(files: Iterable[Path], root: Path) -> dict[str, bytes]:
+    """Return the contents of files by their paths relative to the data folder `root`."""
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}

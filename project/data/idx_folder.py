@@ -5,9 +5,8 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from project.config.compose import expand_path
 from project.config.errors import ConfigurationError
-from project.data.file_digest import file_digest
+from project.data.file_digest import contents, file_digest
 from project.data.mnist_files import DataError
 from project.data.torchvision_files import fetch
 
@@ -28,12 +27,8 @@ CLASSES = 10
 def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Find the four files, and download them first if they belong to a data set of torchvision.
 
-    Args:
-        section: The configuration's section `data`, with `root`, and `dataset` for a data set of
-            torchvision.
-
     Returns:
-        The section with `root` expanded; and facts for the run record.
+        The configuration's section `data`; and facts for the run record.
 
     Raises:
         ConfigurationError: `root` is missing or `dataset` is unknown.
@@ -45,39 +40,27 @@ def prepare(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
             f"data.root: is missing; data={section['name']} takes data.root=FOLDER, the folder of "
             "four IDX files"
         )
-    if dataset is not None and dataset not in DATASETS:
-        raise ConfigurationError(f"data.dataset={dataset}: must be one of {', '.join(DATASETS)}")
-    section = section | {"root": expand_path(section["root"])}
     if dataset is not None:
-        fetched_from = fetch(dataset, Path(section["root"]), _raw(dataset), FILES)
-    files = find(folder_of(section))
-    facts = {
+        if dataset not in DATASETS:
+            known = ", ".join(DATASETS)
+            raise ConfigurationError(f"data.dataset={dataset}: must be one of {known}")
+        fetched_from = fetch(dataset, Path(section["root"]), f"{dataset}/raw", FILES)
+    return section, {
         "dataset": dataset or section["name"],
         "fetched_from": fetched_from,
-        "source": file_digest(files.values()),
+        "source": file_digest(find(folder_of(section)).values()),
     }
-    return section, facts
 
 
 def folder_of(section: dict[str, Any]) -> Path:
     """Return the folder of the four files: `root`, or `<root>/<dataset>/raw` with a `dataset`."""
     dataset = section.get("dataset")
-    return Path(section["root"]) / (_raw(dataset) if dataset else "")
-
-
-def _raw(dataset: str) -> str:
-    return f"{dataset}/raw"
+    return Path(section["root"], f"{dataset}/raw" if dataset else "")
 
 
 def files_to_send(section: dict[str, Any]) -> dict[str, bytes]:
-    """Return the files that another machine's data folder needs: contents by relative path.
-
-    Raises:
-        DataError: As `find`.
-    """
-    root = Path(section["root"])
-    files = find(folder_of(section)).values()
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
+    """Return the files that another machine's data folder needs: contents by relative path."""
+    return contents(find(folder_of(section)).values(), Path(section["root"]))
 
 
 def find(folder: Path) -> dict[str, Path]:
@@ -88,38 +71,29 @@ def find(folder: Path) -> dict[str, Path]:
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder; name the one that holds the four IDX files")
-    names = sorted(path.name for path in folder.iterdir())
+    # A plain file and its .gz count as one file, and the plain one is read.
+    files = {path.name.removesuffix(".gz"): path for path in sorted(folder.iterdir(), reverse=True)}
     found = {}
     for split, parts in PARTS.items():
         for kind, ending in KINDS.items():
-            wanted = [f"{part}-{ending}" for part in parts]
-            # A plain file and its .gz count as one file.
-            matching = {
-                name.removesuffix(".gz")
-                for name in names
-                if name.removesuffix(".gz").endswith(tuple(wanted))
-            }
+            wanted = tuple(f"{part}-{ending}" for part in parts)
+            matching = sorted(name for name in files if name.endswith(wanted))
             if len(matching) != 1:
-                several = f"several files ({', '.join(sorted(matching))})"
-                what = several if matching else "no file"
+                what = f"several files ({', '.join(matching)})" if matching else "no file"
                 raise DataError(
                     f"{folder} holds {what} named *{' or *'.join(wanted)}[.gz]; it must hold "
                     "exactly one"
                 )
-            name = matching.pop()
-            found[f"{split} {kind}"] = folder / (name if name in names else f"{name}.gz")
+            found[f"{split} {kind}"] = files[matching[0]]
     return found
 
 
 def read(folder: Path) -> dict[str, "tuple[np.ndarray, np.ndarray]"]:
-    """Return images (N, H, W) and labels (N,) of each split, `train` and `test`.
+    """Return images (N, H, W) and labels (N,), bytes, of each split, `train` and `test`.
 
     Raises:
-        DataError: A file is missing, ambiguous or invalid, or images and labels do not fit
-            together.
+        DataError: As `find`, or a file is invalid, or images and labels do not fit together.
     """
-    import numpy as np
-
     files = find(folder)
     splits = {}
     for split in PARTS:
@@ -129,20 +103,17 @@ def read(folder: Path) -> dict[str, "tuple[np.ndarray, np.ndarray]"]:
             raise DataError(f"{place} holds {len(labels)} labels for {len(images)} images")
         if len(labels) and labels.max() >= CLASSES:
             raise DataError(f"{place}: labels must be 0 to {CLASSES - 1}, got {labels.max()}")
-        splits[split] = images, labels.astype(np.int64)
+        splits[split] = images, labels
     return splits
 
 
 def _parse(path: Path) -> "np.ndarray":
     from project.data.idx_files import parse_idx
 
-    dimensions = 3 if "images" in path.name else 1
     try:
         content = path.read_bytes()
         if path.suffix == ".gz":
             content = gzip.decompress(content)
-        sizes = content[8 : 4 + 4 * dimensions]
-        shape = tuple(int.from_bytes(sizes[at : at + 4], "big") for at in range(0, len(sizes), 4))
-        return parse_idx(content, shape)
+        return parse_idx(content, 3 if "images" in path.name else 1)
     except (OSError, EOFError, zlib.error, DataError) as error:
         raise DataError(f"{path} cannot be read ({error})") from None

@@ -25,9 +25,9 @@ MAX_NAMED = 20
 def file_pairs(paths: Sequence[Path]) -> list[FilePair]:
     """Return the pairs that the words of a command line name.
 
-    A folder stands for its images in the order of their names, 2.png before 10.png, and images are
-    taken two by two. An image that is not readable counts too: without it the pairs would be
-    others. A CSV file stands for its lines `first,second`, whose paths begin at its own folder.
+    Images are taken two by two. A folder stands for its images by name, 2.png before 10.png, those
+    that cannot be read included: else the pairs would be others. A CSV file stands for its lines
+    `first,second`, whose paths begin at its own folder.
 
     Raises:
         ImageError: The words name no pairs.
@@ -84,14 +84,9 @@ def _csv_pairs(path: Path) -> list[FilePair]:
                         f"{path}, line {rows.line_num}: must name two images, `first,second`, got "
                         f"{','.join(row)!r}"
                     )
-                first, second = (path.parent / cell for cell in cells)
-                for image in (first, second):
-                    if not image.exists():
-                        raise ImageError(f"{path}, line {rows.line_num}: {image} does not exist")
-                pairs.append((first, second))
+                pairs.append((path.parent / cells[0], path.parent / cells[1]))
     except (OSError, UnicodeError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ImageError(f"{path} cannot be read ({reason})") from None
+        raise ImageError(f"{path} cannot be read ({error})") from None
     if not pairs:
         raise ImageError(f"{path} names no pair of images; a line must be `first,second`")
     return pairs

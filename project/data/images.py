@@ -1,10 +1,8 @@
 """An image file to a digit as MNIST has them: 28x28 bytes, ink 255, cropped, scaled, centred.
 
 MNIST's digits are "size normalized to fit in a 20x20 pixel box while preserving their aspect
-ratio", with grey levels from anti-aliasing, and "centered in a 28x28 image by computing the center
-of mass of the pixels" (LeCun, Bottou, Bengio and Haffner 1998, Gradient-Based Learning Applied to
-Document Recognition, III.A). Every one of its digits fills its box, and its strongest pixel is 254
-or 255. A digit of MNIST comes out of here as it went in, but for its palest pixels.
+ratio", and "centered in a 28x28 image by computing the center of mass of the pixels" (LeCun et al.
+1998, III.A). A digit of MNIST comes out of here as it went in, but for its palest pixels.
 """
 
 from pathlib import Path
@@ -19,11 +17,7 @@ SIDE, BOX, MIDDLE = 28, 20, 14
 
 
 def read_digit(path: Path, single: bool = False) -> np.ndarray:
-    """Return the digit in an image file: (28, 28) bytes, ink 255.
-
-    Args:
-        path: Any format that Pillow reads, in any light.
-        single: Whether to read as one digit what may be two.
+    """Return the digit in an image file: (28, 28) bytes, ink 255; as `single`, what may be two.
 
     Raises:
         ImageError: The file holds no image of one digit; the message names it.

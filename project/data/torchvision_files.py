@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from project.data.mnist_files import DataError
+from project.data.mnist_files import DataError, present
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +21,8 @@ def fetch(dataset: str, root: Path, folder: str, files: list[str]) -> str:
     Args:
         dataset: The name of the class in `torchvision.datasets`.
         root: The data folder.
-        folder: The folder below `root` in which the class keeps its files.
-        files: The names of the files; each may be stored as NAME.gz instead.
+        folder: Where the class keeps its files, below `root`.
+        files: Their names; each may be stored as NAME.gz instead.
 
     Returns:
         "folder" if the files were present, "torchvision" if they were downloaded.
@@ -58,14 +58,6 @@ def _is_complete(folder: Path, files: list[str]) -> bool:
     return not missing
 
 
-def present(folder: Path, name: str) -> Path | None:
-    """Return the path of a file in a folder, plain or as .gz; None if neither exists."""
-    for path in (folder / name, folder / f"{name}.gz"):
-        if path.is_file():
-            return path
-    return None
-
-
 def _download(dataset: str, root: Path, folder: str, files: list[str]) -> None:
     import torchvision.datasets
 
@@ -76,22 +68,15 @@ def _download(dataset: str, root: Path, folder: str, files: list[str]) -> None:
         with TemporaryDirectory(prefix=f".{dataset}-", dir=root) as scratch:
             getattr(torchvision.datasets, dataset)(scratch, download=True)
             (root / folder).parent.mkdir(parents=True, exist_ok=True)
-            if (root / folder).is_dir():
-                (root / folder).rmdir()  # it is empty: `_is_complete` refuses other folders
+            # An empty folder may be there; `_is_complete` refuses others, and so does rename.
             Path(scratch, folder).rename(root / folder)
-    except RuntimeError as error:
-        raise _unavailable(dataset, root / folder, files, error) from None
-    except OSError as error:
-        if error.filename is not None:
+    except (RuntimeError, OSError) as error:
+        if getattr(error, "filename", None) is not None:
             raise
-        raise _unavailable(dataset, root / folder, files, error) from None
+        reason = (str(error) or repr(error)).strip().splitlines()[-1]
+        raise DataError(
+            f"{dataset} is not in {root / folder} and torchvision cannot download it ({reason}); "
+            f"put {', '.join(files)} into that folder"
+        ) from None
     finally:
         socket.setdefaulttimeout(before)
-
-
-def _unavailable(dataset: str, folder: Path, files: list[str], error: Exception) -> DataError:
-    reason = (str(error) or repr(error)).strip().splitlines()[-1]
-    return DataError(
-        f"{dataset} is not in {folder} and torchvision cannot download it ({reason}); put "
-        f"{', '.join(files)} into that folder"
-    )

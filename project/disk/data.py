@@ -13,7 +13,7 @@ from torch import Tensor
 from project.seeding import generator
 
 CENTRE = (0.5, 0.5)
-RADIUS = 1 / math.sqrt(2 * math.pi)  # pi * RADIUS^2 is one half: the classes are equally likely
+RADIUS = 1 / math.sqrt(2 * math.pi)  # pi * RADIUS^2 is one half
 STAGES = ("train", "val", "test")
 
 
@@ -47,40 +47,11 @@ def draw_points(count: int, seed: int, stage: str) -> Points:
 
 def digest(points: Points) -> str:
     """Return the SHA-256 of all coordinates and labels, in hexadecimal."""
-    sha256 = hashlib.sha256()
-    sha256.update(points.coordinates.numpy().tobytes())
-    sha256.update(points.labels.numpy().tobytes())
-    return sha256.hexdigest()
+    content = points.coordinates.numpy().tobytes() + points.labels.numpy().tobytes()
+    return hashlib.sha256(content).hexdigest()
 
 
-@dataclass(frozen=True)
-class Normalisation:
-    """The function x -> (x - mean) / std for points.
-
-    Attributes:
-        mean: (2,), the mean of the training points, or 0.
-        std: (2,), the standard deviation of the training points, or 1.
-    """
-
-    mean: Tensor
-    std: Tensor
-
-    @classmethod
-    def of(cls, coordinates: Tensor, normalise: bool) -> "Normalisation":
-        """Return the normalisation of training points (N, 2).
-
-        Args:
-            coordinates: The training points.
-            normalise: Whether to normalise; if False, mean is 0 and std is 1.
-
-        Returns:
-            The normalisation; the std of a coordinate that does not vary is 1.
-        """
-        mean, std = coordinates.mean(0), coordinates.std(0, correction=0)
-        if not normalise:
-            return cls(torch.zeros_like(mean), torch.ones_like(std))
-        return cls(mean, std.where(std > 0, torch.ones_like(std)))
-
-    def __call__(self, coordinates: Tensor) -> Tensor:
-        """Return normalised points (N, 2), the inputs of the net."""
-        return (coordinates - self.mean) / self.std
+def mean_and_std(coordinates: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean (2,) and std (2,) of points (N, 2); 1 for the std of what does not vary."""
+    std = coordinates.std(0, correction=0)
+    return coordinates.mean(0), std.where(std > 0, torch.ones_like(std))

@@ -41,11 +41,7 @@ def identify(config: dict[str, Any]) -> Run:
 
 
 def prepare_run(config: dict[str, Any], words: Sequence[str] = ()) -> RunSpec:
-    """Check a configuration and return the run that it describes.
-
-    Args:
-        config: Resolved plain values.
-        words: The overrides that led to it.
+    """Return the run that a resolved configuration and the overrides that led to it describe.
 
     Raises:
         ConfigurationError: A value is invalid.
@@ -71,32 +67,22 @@ def execute_spec(spec: RunSpec) -> dict[str, float]:
     """Execute a prepared run, or load its record if it is completed; return its metrics.
 
     Raises:
+        Exception: As `load_or_run`.
         DivergedError: The loss became NaN or infinite.
-        ConflictError, CorruptRunError, ExitedError, Interrupted, OSError: As `load_or_run`.
     """
-    return load_or_run(spec, train)["metrics"]
+    return load_or_run(spec, _train)["metrics"]
 
 
-def train(spec: RunSpec, stop: "StopFlag") -> Result:
-    """Draw the points, train and test the net, and write all files of the run except its record.
-
-    Args:
-        spec: The run.
-        stop: Checked before every step; raises Interrupted after a signal.
-
-    Raises:
-        DivergedError: The loss became NaN or infinite.
-        Interrupted: A signal arrived.
-    """
+def _train(spec: RunSpec, stop: "StopFlag") -> Result:
+    """Draw the points, train and test the net, and write all files of the run except its record."""
     from project.disk.data import STAGES, digest, draw_points
     from project.disk.recording import write_outcome
     from project.disk.training import build_net, build_optimizer, fit
 
     config = validate_disk(spec.config)
-    counts = (config.train_points, config.val_points, config.test_points)
     stages = {
-        stage: draw_points(count, config.seed, stage)
-        for stage, count in zip(STAGES, counts, strict=True)
+        stage: draw_points(getattr(config, f"{stage}_points"), config.seed, stage)
+        for stage in STAGES
     }
     net = build_net(config.hidden, config.activation, config.initialisation, config.seed)
     outcome = fit(
@@ -122,19 +108,10 @@ def train(spec: RunSpec, stop: "StopFlag") -> Result:
 
 
 def execute(config: dict[str, Any], words: Sequence[str]) -> dict[str, float]:
-    """Execute the run that a configuration describes, or load its record if it is completed.
-
-    Args:
-        config: Resolved plain values.
-        words: The overrides that led to it.
-
-    Returns:
-        The run's metrics.
+    """Execute the run that a configuration describes, as `prepare_run` and `execute_spec`.
 
     Raises:
-        ConfigurationError: A value is invalid.
-        ConflictError: Runs of the variant were made with other code, or as `execute_spec`.
-        DivergedError, CorruptRunError, ExitedError, Interrupted, OSError: As `execute_spec`.
+        ConflictError: Runs of the variant were made with other code.
     """
     spec = prepare_run(config, words)
     spec.directory.refuse_links_outside()
@@ -143,23 +120,17 @@ def execute(config: dict[str, Any], words: Sequence[str]) -> dict[str, float]:
 
 
 class DiskExperiment:
-    """The implementation of `project.launchers.experiment.Experiment` for project.disk.
+    """The `project.launchers.experiment.Experiment` of project.disk, which describes the methods.
 
-    Attributes:
-        task: Module and name of the function that executes one run.
-        config_name: The name of the command's configuration file in `conf/`.
+    `prepare` checks everything, and points are drawn: there are no files to send.
     """
 
     task: tuple[str, str] = ("project.disk.experiment", "execute_spec")
     config_name = "disk"
+    prepare = staticmethod(prepare_run)
 
-    def prepare(self, config: dict[str, Any], words: Sequence[str]) -> RunSpec:
-        """Check a job's configuration and return its run; raise ConfigurationError if invalid."""
-        return prepare_run(config, words)
+    def check(self, waiting: Sequence[RunSpec], here: bool) -> None:  # noqa: D102
+        pass
 
-    def check(self, waiting: Sequence[RunSpec], here: bool) -> None:
-        """Do nothing: `prepare` has checked everything."""
-
-    def files_to_send(self, spec: RunSpec) -> dict[str, bytes]:
-        """Return an empty dictionary: the points are drawn, so a run needs no data files."""
+    def files_to_send(self, spec: RunSpec) -> dict[str, bytes]:  # noqa: D102
         return {}

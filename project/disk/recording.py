@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
@@ -16,40 +16,34 @@ from project.runs.tags import tag
 HISTORY, PREDICTIONS, WEIGHTS = "history.csv", "predictions.csv", "last.json"
 
 
-def csv_text(header: Sequence[str], rows: Iterable[Sequence[float | str]]) -> str:
-    """Return CSV text; floats get their shortest exact spelling, so equal runs give equal bytes."""
+def write_outcome(directory: Path, outcome: Outcome, test: Points) -> None:
+    """Write all files of a run except its record, which is written last and completes the run.
+
+    Coordinates have nine significant digits, which represent a float32 exactly.
+    """
+    points = zip(
+        test.coordinates.tolist(), test.labels.tolist(), outcome.predictions.tolist(), strict=True
+    )
+    predictions = ((f"{x:.9g}", f"{y:.9g}", label, guess) for (x, y), label, guess in points)
+    _write_csv(directory / HISTORY, outcome.history[0], (row.values() for row in outcome.history))
+    _write_csv(directory / PREDICTIONS, ("x", "y", "label", "prediction"), predictions)
+    save(outcome.state, directory / WEIGHTS)
+    _write_events(directory, outcome.history, outcome.metrics)
+
+
+def _write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[float | str]]) -> None:
+    """Write a table; floats get their shortest exact spelling, so equal runs give equal bytes."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(rows)
-    return text.getvalue()
+    write_text(path, text.getvalue())
 
 
-def predictions_csv(points: Points, outcome: Outcome) -> str:
-    """Return the text of predictions.csv: a line `x,y,label,prediction` for each test point.
-
-    Coordinates have nine significant digits, which represent a float32 exactly.
-    """
-    columns = zip(
-        points.coordinates.tolist(),
-        points.labels.tolist(),
-        outcome.predictions.tolist(),
-        strict=True,
-    )
-    rows = ((f"{x:.9g}", f"{y:.9g}", label, predicted) for (x, y), label, predicted in columns)
-    return csv_text(("x", "y", "label", "prediction"), rows)
-
-
-def write_events(directory: Path, history: list[Row], metrics: Row) -> None:
+def _write_events(directory: Path, history: list[Row], metrics: Row) -> None:
     """Write TensorBoard events: `train/loss` as `loss/train`, so that stages share a chart.
 
-    Existing event files in `directory` are deleted first: those of an unfinished attempt would show
-    every epoch twice.
-
-    Args:
-        directory: The run directory.
-        history: A row for each epoch.
-        metrics: The final metrics.
+    Those of an unfinished attempt are deleted first: they would show every epoch twice.
     """
     for unfinished in directory.glob("events.out.tfevents.*"):
         unfinished.unlink()
@@ -58,15 +52,5 @@ def write_events(directory: Path, history: list[Row], metrics: Row) -> None:
             for name, value in row.items():
                 if name.endswith(("/accuracy", "/loss")):  # the error is 1 - accuracy
                     events.add_scalar(tag(name), value, int(row["epoch"]))
-        for name, value in metrics.items():
-            if name in ("test/accuracy", "test/loss"):
-                events.add_scalar(tag(name), value, len(history))
-
-
-def write_outcome(directory: Path, outcome: Outcome, test: Points) -> None:
-    """Write all files of a run except its record, which is written last and completes the run."""
-    rows = (list(row.values()) for row in outcome.history)
-    write_text(directory / HISTORY, csv_text(list(outcome.history[0]), rows))
-    write_text(directory / PREDICTIONS, predictions_csv(test, outcome))
-    save(outcome.state, directory / WEIGHTS)
-    write_events(directory, outcome.history, outcome.metrics)
+        for name in ("test/accuracy", "test/loss"):
+            events.add_scalar(tag(name), metrics[name], len(history))

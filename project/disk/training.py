@@ -13,7 +13,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from project.disk.data import STAGES, Normalisation, Points
+from project.disk.data import Points, mean_and_std
 from project.framework import (
     SGD,
     Adadelta,
@@ -43,8 +43,7 @@ class Outcome:
 
     Attributes:
         parameters: The number of trainable parameters.
-        metrics: `<stage>/accuracy`, `<stage>/error` and `<stage>/loss`: of the last epoch for
-            `train` and `val`, of the final test for `test`.
+        metrics: Those of the last epoch and of the final test, `<stage>/accuracy` and so on.
         history: A row for each epoch.
         predictions: The predicted classes of the test points, (N,).
         state: The weights and the normalisation, by name.
@@ -62,14 +61,8 @@ class Outcome:
 def build_net(hidden: list[int], activation: str, initialisation: str, seed: int) -> Sequential:
     """Build a net (N, 2) to (N, 2): linear layers with an activation between them.
 
-    The layer at position k draws its weights from the stream `init/<k>`. So nets with different
-    activations start from the same weights at one seed.
-
-    Args:
-        hidden: The widths of the hidden layers.
-        activation: `tanh` or `relu`.
-        initialisation: A name in `project.framework.INITIALISATIONS`.
-        seed: The seed of the streams.
+    The layer at position k draws its weights from the stream `init/<k>` of `seed`. So nets with
+    different activations start from the same weights.
     """
     modules: list[Module] = []
     for fan_in, fan_out in pairwise([INPUTS, *hidden, CLASSES]):
@@ -83,110 +76,38 @@ def build_net(hidden: list[int], activation: str, initialisation: str, seed: int
 def build_optimizer(
     net: Sequential, name: str, lr: float, momentum: float, weight_decay: float
 ) -> Optimizer:
-    """Build the optimizer `name` (`sgd`, `adadelta`, `adam`) for the net's parameters.
-
-    `momentum` is used by `sgd` only.
-    """
+    """Build an optimizer for the net's parameters; `momentum` is used by `sgd` only."""
     if name == "sgd":
         return SGD(net.param(), lr, momentum=momentum, weight_decay=weight_decay)
     return {"adadelta": Adadelta, "adam": Adam}[name](net.param(), lr, weight_decay=weight_decay)
 
 
-class Trainer:
-    """The net, loss and optimizer of a run, with the inputs and targets of all stages.
+@dataclass(frozen=True)
+class Stage:
+    """The N points of a stage as net and loss take them."""
 
-    Args:
-        net: The net; `train_epoch` changes its weights.
-        optimizer: The optimizer of its parameters.
-        loss: `mse` (on one-hot targets) or `cross_entropy`.
-        stages: The points of each stage.
-        normalisation: Applied to all points.
-        seed: The seed of the stream that orders the training points.
-        batch_size: The number of training points in a batch.
-    """
+    name: str
+    inputs: Tensor  # (N, 2), normalised
+    labels: Tensor  # (N,)
+    targets: Tensor  # the labels, one-hot (N, 2) for the loss mse
 
-    def __init__(
-        self,
-        net: Sequential,
-        optimizer: Optimizer,
-        loss: str,
-        stages: dict[str, Points],
-        normalisation: Normalisation,
-        seed: int,
-        batch_size: int,
-    ) -> None:
-        self.net = net
-        self.optimizer = optimizer
-        self.criterion = LOSSES[loss]()
-        self.labels = {stage: stages[stage].labels for stage in STAGES}
-        self.inputs = {stage: normalisation(stages[stage].coordinates) for stage in STAGES}
-        one_hot = torch.eye(CLASSES)
-        self.targets = {
-            stage: one_hot[labels] if loss == "mse" else labels
-            for stage, labels in self.labels.items()
-        }
-        self.seed = seed
-        self.batch_size = batch_size
-        self.steps_per_epoch = math.ceil(len(self.labels["train"]) / batch_size)
+    def ordered(self, order: Tensor) -> "Stage":
+        """Return the same points in the order of indices (N,)."""
+        return Stage(self.name, self.inputs[order], self.labels[order], self.targets[order])
 
-    def train_epoch(self, epoch: int, check_stop: Callable[[], None]) -> Row:
-        """Train on every training point once, in an order drawn from the stream `order/<epoch>`.
-
-        Args:
-            epoch: The epoch, counted from 0.
-            check_stop: Called before each step; may raise to end training.
-
-        Returns:
-            `train/accuracy`, `train/error` and `train/loss`, of the outputs computed during the
-            epoch.
-
-        Raises:
-            DivergedError: The loss became NaN or infinite.
-        """
-        stream = generator(self.seed, "order", epoch)
-        order = torch.randperm(len(self.inputs["train"]), generator=stream)
-        inputs, targets = self.inputs["train"][order], self.targets["train"][order]
-        batches = zip(inputs.split(self.batch_size), targets.split(self.batch_size), strict=True)
-        outputs = []
-        for step, (batch, target) in enumerate(batches, start=epoch * self.steps_per_epoch + 1):
-            check_stop()
-            outputs.append(self.net.forward(batch))
-            loss = self.criterion.forward(outputs[-1], target).item()
-            require_finite(loss, epoch, step)
-            self.optimizer.gradient_reset()
-            self.net.backward(self.criterion.backward())
-            self.optimizer.step()
-        return self._measures("train", torch.cat(outputs), targets, self.labels["train"][order])
-
-    def measure(self, stage: str) -> tuple[Row, Tensor]:
-        """Return a stage's accuracy, error and loss with the current weights, and its classes.
-
-        Returns:
-            `<stage>/accuracy`, `<stage>/error` and `<stage>/loss`; the predicted classes (N,).
-        """
-        outputs = self.net.forward(self.inputs[stage])
-        measures = self._measures(stage, outputs, self.targets[stage], self.labels[stage])
-        return measures, outputs.argmax(1)
-
-    def _measures(self, stage: str, outputs: Tensor, targets: Tensor, labels: Tensor) -> Row:
+    def measures(self, outputs: Tensor, criterion: Module) -> Row:
         """Return `<stage>/accuracy`, `<stage>/error` and `<stage>/loss` of outputs (N, 2)."""
-        count = len(labels)
-        right = int((outputs.argmax(1) == labels).sum())
+        count = len(self.labels)
+        right = int((outputs.argmax(1) == self.labels).sum())
         return {
-            f"{stage}/accuracy": right / count,
-            f"{stage}/error": (count - right) / count,
-            f"{stage}/loss": self.criterion.forward(outputs, targets).item(),
+            f"{self.name}/accuracy": right / count,
+            f"{self.name}/error": (count - right) / count,
+            f"{self.name}/loss": criterion.forward(outputs, self.targets).item(),
         }
 
 
 def require_finite(loss: float, epoch: int, step: int) -> None:
-    """Raise DivergedError if the loss is NaN or infinite.
-
-    Args:
-        loss: The loss.
-        epoch: The epoch, counted from 0; the message counts from 1.
-        step: The step, counted from 1.
-    """
+    """Raise DivergedError if the loss of an epoch, from 0, and a step, from 1, is not finite."""
     if not math.isfinite(loss):
         raise DivergedError(
             f"the loss became {loss} in epoch {epoch + 1}, step {step}; a smaller lr usually helps"
@@ -206,11 +127,14 @@ def fit(
 ) -> Outcome:
     """Train `net` in place, with validation after each epoch, and test it once at the end.
 
+    Each epoch sees every training point once, in an order drawn from the stream `order/<epoch>`.
+    Its `train/...` metrics are of the outputs computed during the epoch.
+
     Args:
         net: The net.
-        optimizer: The optimizer of its parameters.
-        loss: `mse` or `cross_entropy`.
-        stages: The points of the stages `train`, `val` and `test`.
+        optimizer: Of its parameters.
+        loss: `mse` (on one-hot targets) or `cross_entropy`.
+        stages: The points of `train`, `val` and `test`, in this order.
         normalise: Whether to normalise by the mean and std of the training points.
         seed: The seed of the streams that order the training points.
         max_epochs: The number of epochs.
@@ -221,25 +145,50 @@ def fit(
         DivergedError: A loss became NaN or infinite.
     """
     torch.set_num_threads(1)  # enough for small tensors, and independent of the number of cores
-    normalisation = Normalisation.of(stages["train"].coordinates, normalise)
-    trainer = Trainer(net, optimizer, loss, stages, normalisation, seed, batch_size)
+    mean, std = mean_and_std(stages["train"].coordinates)
+    if not normalise:
+        mean, std = torch.zeros(INPUTS), torch.ones(INPUTS)
+    one_hot = torch.eye(CLASSES)
+    train, val, test = (
+        Stage(
+            name,
+            (points.coordinates - mean) / std,
+            points.labels,
+            one_hot[points.labels] if loss == "mse" else points.labels,
+        )
+        for name, points in stages.items()
+    )
+    criterion = LOSSES[loss]()
     started = time.monotonic()
     history: list[Row] = []
+    step = 0
     for epoch in range(max_epochs):
-        trained = trainer.train_epoch(epoch, check_stop)
-        measured = trained | trainer.measure("val")[0]
+        stream = generator(seed, "order", epoch)
+        ordered = train.ordered(torch.randperm(len(train.labels), generator=stream))
+        batches = ordered.inputs.split(batch_size), ordered.targets.split(batch_size)
+        outputs = []
+        for inputs, targets in zip(*batches, strict=True):
+            check_stop()
+            step += 1
+            outputs.append(net.forward(inputs))
+            require_finite(criterion.forward(outputs[-1], targets).item(), epoch, step)
+            optimizer.gradient_reset()
+            net.backward(criterion.backward())
+            optimizer.step()
+        measured = ordered.measures(torch.cat(outputs), criterion)
+        measured |= val.measures(net.forward(val.inputs), criterion)
         # The training loss of a step is taken before its update; this checks the last update.
-        require_finite(measured["val/loss"], epoch, (epoch + 1) * trainer.steps_per_epoch)
+        require_finite(measured["val/loss"], epoch, step)
         history.append({"epoch": epoch + 1, "lr": optimizer.lr} | measured)
     training_seconds = time.monotonic() - started
-    tested, predictions = trainer.measure("test")
+    outputs = net.forward(test.inputs)
     last = {name: value for name, value in history[-1].items() if "/" in name}
     return Outcome(
         parameters=sum(parameter.numel() for parameter, _ in net.param()),
-        metrics=last | tested,
+        metrics=last | test.measures(outputs, criterion),
         history=history,
-        predictions=predictions,
+        predictions=outputs.argmax(1),
         state={f"net.{name}": tensor for name, tensor in net.state().items()}
-        | {f"normalisation.{name}": tensor for name, tensor in vars(normalisation).items()},
+        | {"normalisation.mean": mean, "normalisation.std": std},
         training_seconds=training_seconds,
     )

@@ -1,15 +1,9 @@
 """Activation functions: modules without parameters that make a net nonlinear."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from torch import empty
 
 from project.framework.module import Module
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from project.framework.torch_types import Tensor
 
 _ONE = empty(()).fill_(1)  # a 0-dimensional tensor, so results have the dtype of the other operand
 
@@ -63,10 +57,6 @@ class Softmax(Module):
         """Return the probabilities (N, C) of scores x (N, C).
 
         The maximum of each row is subtracted first; this does not change y but prevents overflow.
-
-        Raises:
-            ValueError: x is not (N, C) with C >= 1.
-            TypeError: x is not floating-point.
         """
         self.check_float(x)
         if x.dim() != 2 or x.shape[1] == 0:

@@ -1,17 +1,11 @@
 """Batch normalisation: scale each feature to mean 0 and variance 1 (Ioffe and Szegedy 2015)."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from torch import empty
 
-from project.framework.maps import maps_of, pixels_of
 from project.framework.module import Module
-
-if TYPE_CHECKING:
-    from torch import Generator, Tensor
-    from torch import dtype as torch_dtype
+from project.framework.state import require
+from project.framework.torch_types import Generator, Tensor, torch_dtype
+from project.framework.windows import maps_of, pixels_of
 
 
 class BatchNorm(Module):
@@ -24,7 +18,7 @@ class BatchNorm(Module):
     `num_batches_tracked`, the number of training batches.
 
     Args:
-        num_features: C, the number of columns.
+        num_features: C.
         eps: Added to the variance, above 0.
         momentum: The share of the batch in the running statistics, in [0, 1].
         dtype: The dtype of the tensors (C,); None for torch's default.
@@ -42,21 +36,15 @@ class BatchNorm(Module):
         momentum: float = 0.1,
         dtype: torch_dtype | None = None,
     ) -> None:
-        if num_features < 1:
-            raise ValueError(f"{type(self).__name__} needs at least 1 feature, got {num_features}")
-        if not eps > 0:
-            raise ValueError(f"eps must be greater than 0, got {eps}")
-        if not 0 <= momentum <= 1:
-            raise ValueError(f"momentum must be in [0, 1], got {momentum}")
+        require(num_features >= 1, f"{type(self).__name__} needs at least 1 feature", num_features)
+        require(eps > 0, "eps must be greater than 0", eps)
+        require(0 <= momentum <= 1, "momentum must be in [0, 1]", momentum)
         self.eps = eps
         self.momentum = momentum
-        self.weight = empty(num_features, dtype=dtype)
+        vectors = [empty(num_features, dtype=dtype).zero_() for _ in range(6)]
+        self.weight, self.bias, self.weight_gradient, self.bias_gradient = vectors[:4]
+        self.running_mean, self.running_var = vectors[4:]
         self.check_float(self.weight)
-        self.bias = empty(num_features, dtype=dtype)
-        self.weight_gradient = empty(num_features, dtype=dtype).zero_()
-        self.bias_gradient = empty(num_features, dtype=dtype).zero_()
-        self.running_mean = empty(num_features, dtype=dtype)
-        self.running_var = empty(num_features, dtype=dtype)
         self.num_batches_tracked = empty(()).zero_().long()
         self.reset_parameters()
 
@@ -101,11 +89,7 @@ class BatchNorm(Module):
         return gradient.mul_(scale)
 
     def _centre_on_batch(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return x - mean (N, C) and the biased variance (C,); update the running statistics.
-
-        Raises:
-            ValueError: x has fewer than 2 rows.
-        """
+        """Return x - mean (N, C) and the biased variance (C,); update the running statistics."""
         count = x.shape[0]
         if count < 2:
             raise ValueError(f"{type(self).__name__}: training needs at least 2 rows, got {count}")

@@ -1,18 +1,11 @@
 """Two-dimensional convolution, computed as one matrix product of all windows and the kernels."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from torch import empty
 
 from project.framework.initialisation import INITIALISATIONS, check_initialisation
-from project.framework.maps import maps_of, pixels_of
-from project.framework.windows import Windowed
-
-if TYPE_CHECKING:
-    from torch import Generator, Tensor
-    from torch import dtype as torch_dtype
+from project.framework.state import require
+from project.framework.torch_types import Generator, Tensor, torch_dtype
+from project.framework.windows import Windowed, maps_of, pixels_of
 
 
 class Conv2d(Windowed):
@@ -27,17 +20,11 @@ class Conv2d(Windowed):
     Args:
         in_channels: C.
         out_channels: O.
-        kernel_size: k.
-        stride: The distance between neighbouring windows, in pixels.
-        padding: The number of zeros added on each side.
+        kernel_size, stride, padding: As for `Windowed`.
         bias: Whether to add b.
-        initialisation: A name in INITIALISATIONS.
-        generator: What the weights are drawn from; None for torch's default generator.
-        dtype: The dtype of the parameters; None for torch's default.
+        initialisation, generator, dtype: As for `Linear`.
     """
 
-    _input: Tensor
-    _counts: tuple[int, int]
     _kernels: Tensor
     _windows: Tensor | None
 
@@ -55,16 +42,15 @@ class Conv2d(Windowed):
         dtype: torch_dtype | None = None,
     ) -> None:
         super().__init__(kernel_size, stride, padding)
-        if in_channels < 1 or out_channels < 1:
-            raise ValueError(
-                f"Conv2d needs at least 1 channel on each side, got {in_channels} to {out_channels}"
-            )
+        channels = f"{in_channels} to {out_channels}"
+        enough = in_channels >= 1 and out_channels >= 1
+        require(enough, "Conv2d needs at least 1 channel on each side", channels)
         check_initialisation(initialisation)
         self.initialisation = initialisation
         shape = (out_channels, in_channels, kernel_size, kernel_size)
         self.weight = empty(shape, dtype=dtype)
         self.check_float(self.weight)
-        self.weight_gradient = empty(shape, dtype=dtype).zero_()
+        self.weight_gradient = self.weight.clone().zero_()
         self.bias = empty(out_channels, dtype=dtype) if bias else None
         self.bias_gradient = empty(out_channels, dtype=dtype).zero_()
         self.reset_parameters(generator)
@@ -79,7 +65,7 @@ class Conv2d(Windowed):
         evaluation it is recomputed if needed: batches are large and backward passes rare.
         """
         self.check_maps(x, self.weight.shape[1], self.weight)
-        self._input, self._counts = x, self.window_counts(x)
+        self.remember_windows(x)
         self._kernels = self.weight.permute(0, 2, 3, 1).reshape(self.weight.shape[0], -1)
         windows = self._windows_of(x)
         self._windows = windows if self.training else None
@@ -106,7 +92,7 @@ class Conv2d(Windowed):
             self.bias_gradient.add_(gradient.sum(0))
         windows_gradient = maps_of(gradient.mm(self._kernels), len(self._input), *self._counts)
         input_gradient = self.zeros(self._input)
-        taps = self.taps(input_gradient, self._counts)
+        taps = self.taps(input_gradient)
         for tap, share in zip(taps, windows_gradient.split(channels, dim=1), strict=True):
             tap.add_(share)
         return self.inside(input_gradient)

@@ -1,34 +1,24 @@
 """Dropout: random noise in training against overfitting (Srivastava et al. 2014)."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from torch import empty
 
 from project.framework.module import Module
-
-if TYPE_CHECKING:
-    from torch import Generator, Tensor
+from project.framework.state import require
+from project.framework.torch_types import Generator, Tensor
 
 
 class Dropout(Module):
     """Dropout: in training each element is 0 with probability p, else x / (1 - p).
 
     In evaluation y = x. Because of the division ("inverted" dropout) the expected output equals x,
-    so evaluation needs no correction. Any shape.
-
-    Args:
-        p: The probability of dropping an element, in [0, 1].
-        generator: What the masks are drawn from; None for torch's default generator. `draw_from`
-            changes it.
+    so evaluation needs no correction. Any shape. Masks are drawn from `generator`, None for
+    torch's default one; `draw_from` changes it.
     """
 
     _mask: Tensor | None
 
     def __init__(self, p: float = 0.5, *, generator: Generator | None = None) -> None:
-        if not 0 <= p <= 1:
-            raise ValueError(f"p must be a probability, in [0, 1], got {p}")
+        require(0 <= p <= 1, "p must be a probability, in [0, 1]", p)
         self.p = p
         self.generator = generator
 

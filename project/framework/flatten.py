@@ -1,13 +1,7 @@
 """Flatten maps into the features of a linear layer."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from project.framework.module import Module
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from project.framework.torch_types import Tensor
 
 
 class Flatten(Module):

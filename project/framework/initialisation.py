@@ -8,13 +8,10 @@ Each function fills, in place, a weight (fan_out, ...) and the bias (fan_out,) i
 fan_in is the number of elements of weight[o]. `generator` None stands for torch's default one.
 """
 
-from __future__ import annotations
-
 from math import sqrt
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from torch import Generator, Tensor
+from project.framework.state import require
+from project.framework.torch_types import Generator, Tensor
 
 
 def normal(weight: Tensor, bias: Tensor | None, generator: Generator | None = None) -> None:
@@ -37,8 +34,8 @@ def kaiming_uniform(
 ) -> None:
     """Fill weight and bias from U(-a, a), a = 1 / sqrt(fan_in), as torch's layers do.
 
-    The weight's variance is 1 / (3 fan_in). Its bound is computed in the same steps as in torch (a
-    gain of sqrt(2 / (1 + 5)), then a std), so that the numbers agree to the last bit.
+    The weight's bound is computed in the same steps as in torch (a gain of sqrt(2 / (1 + 5)), then
+    a std), so that the numbers agree to the last bit.
     """
     fan_in = weight[0].numel()
     std = sqrt(2 / (1 + sqrt(5) ** 2)) / sqrt(fan_in)
@@ -53,6 +50,5 @@ INITIALISATIONS = {"normal": normal, "uniform": uniform, "kaiming_uniform": kaim
 
 def check_initialisation(name: str) -> None:
     """Raise ValueError if `name` is not in INITIALISATIONS."""
-    if name not in INITIALISATIONS:
-        known = ", ".join(INITIALISATIONS)
-        raise ValueError(f"initialisation must be one of {known}, got {name!r}")
+    known = ", ".join(INITIALISATIONS)
+    require(name in INITIALISATIONS, f"initialisation must be one of {known}", repr(name))

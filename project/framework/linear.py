@@ -1,25 +1,18 @@
 """The fully connected (linear) layer."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from torch import empty
 
 from project.framework.initialisation import INITIALISATIONS, check_initialisation
 from project.framework.module import Module
-
-if TYPE_CHECKING:
-    from torch import Generator, Tensor
-    from torch import dtype as torch_dtype
+from project.framework.state import require
+from project.framework.torch_types import Generator, Tensor, torch_dtype
 
 
 class Linear(Module):
     """Fully connected layer y = x W^T + b: (N, in) to (N, out), with W (out, in) and b (out,).
 
     Args:
-        in_features: The number of inputs.
-        out_features: The number of outputs.
+        in_features, out_features: The numbers of inputs and outputs.
         initialisation: A name in INITIALISATIONS.
         generator: What the weights are drawn from; None for torch's default generator.
         dtype: The dtype of the parameters; None for torch's default.
@@ -36,16 +29,15 @@ class Linear(Module):
         generator: Generator | None = None,
         dtype: torch_dtype | None = None,
     ) -> None:
-        if in_features < 1 or out_features < 1:
-            raise ValueError(
-                f"Linear needs at least 1 feature on each side, got {in_features} to {out_features}"
-            )
+        features = f"{in_features} to {out_features}"
+        enough = in_features >= 1 and out_features >= 1
+        require(enough, "Linear needs at least 1 feature on each side", features)
         check_initialisation(initialisation)
         self.initialisation = initialisation
         self.weight = empty(out_features, in_features, dtype=dtype)
         self.check_float(self.weight)
         self.bias = empty(out_features, dtype=dtype)
-        self.weight_gradient = empty(out_features, in_features, dtype=dtype).zero_()
+        self.weight_gradient = self.weight.clone().zero_()
         self.bias_gradient = empty(out_features, dtype=dtype).zero_()
         self._kept_ones = empty(0, dtype=dtype)
         self.reset_parameters(generator)

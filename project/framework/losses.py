@@ -1,16 +1,14 @@
-"""Losses: `forward` returns the loss L, `backward` starts backpropagation with dL/dprediction."""
+"""Losses: `forward` returns the loss L, `backward` starts backpropagation with dL/dprediction.
 
-from __future__ import annotations
+Without a forward before it, `backward` raises RuntimeError.
+"""
 
+from collections.abc import Sequence
 from math import isfinite
-from typing import TYPE_CHECKING
 
 from project.framework.module import Module
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from torch import Tensor
+from project.framework.state import require
+from project.framework.torch_types import Tensor
 
 
 class LossMSE(Module):
@@ -19,7 +17,7 @@ class LossMSE(Module):
     _difference: Tensor | None = None
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Return the loss, a 0-dimensional tensor, of prediction and target of one shape.
+        """Return the loss, a 0-dimensional tensor.
 
         Raises:
             ValueError: The shapes differ, or the tensors are empty.
@@ -40,11 +38,7 @@ class LossMSE(Module):
         return self._difference.square().mean()
 
     def backward(self) -> Tensor:
-        """Return dL/dprediction = 2 (prediction - target) / number of elements, in their shape.
-
-        Raises:
-            RuntimeError: There was no forward.
-        """
+        """Return dL/dprediction = 2 (prediction - target) / number of elements, in their shape."""
         if self._difference is None:
             raise self.forward_missing()
         return self._difference * (2 / self._difference.numel())
@@ -77,11 +71,7 @@ class LossCrossEntropy(Module):
         return self._log_probabilities.gather(-1, self._target).mean().neg_()
 
     def backward(self) -> Tensor:
-        """Return dL/dlogits = (softmax(logits) - onehot(target)) / number of rows, (N, ..., C).
-
-        Raises:
-            RuntimeError: There was no forward.
-        """
+        """Return dL/dlogits = (softmax(logits) - onehot(target)) / number of rows, (N, ..., C)."""
         log_p = self._log_probabilities
         if log_p is None:
             raise self.forward_missing()
@@ -109,45 +99,28 @@ class LossCrossEntropy(Module):
 class LossSum(Module):
     """Weighted sum of losses L = sum_k weight_k * L_k(output_k, target_k), one for each output.
 
-    It combines the main loss of a net with auxiliary losses. `backward` returns one gradient for
-    each output; the net adds each to the gradient from the later layers at the point where the
-    output leaves.
-
-    Args:
-        losses: The losses L_k.
-        weights: Their weights, finite numbers.
+    It combines the main loss of a net with auxiliary losses. The net adds each gradient to that
+    from the later layers at the point where the output leaves.
 
     Attributes:
         values: The unweighted losses L_k of the last forward; empty before the first.
 
     Raises:
-        ValueError: There is no loss, not one weight for each, or a loss occurs twice; or a weight
-            is not finite.
+        ValueError: There is no loss, not one finite weight for each, or a loss occurs twice.
     """
 
     def __init__(self, losses: Sequence[Module], weights: Sequence[float]) -> None:
-        if not losses or len(losses) != len(weights):
-            raise ValueError(
-                "LossSum needs at least 1 loss and a weight for each, "
-                f"got {len(losses)} losses and {len(weights)} weights"
-            )
-        if not all(isfinite(weight) for weight in weights):
-            raise ValueError(f"LossSum: weights must be finite, got {list(weights)}")
+        enough = 0 < len(losses) == len(weights)
+        given = f"{len(losses)} losses and {len(weights)} weights"
+        require(enough, "LossSum needs at least 1 loss and a weight for each", given)
+        require(all(map(isfinite, weights)), "LossSum: weights must be finite", list(weights))
         self.losses = tuple(losses)
         self.weights = tuple(weights)
         self.values: tuple[Tensor, ...] = ()
         self.check_each_once()
 
     def forward(self, outputs: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
-        """Return the weighted sum of losses, a 0-dimensional tensor.
-
-        Args:
-            outputs: One output for each loss.
-            targets: One target for each loss.
-
-        Raises:
-            ValueError: The number of outputs or targets is wrong.
-        """
+        """Return L, a 0-dimensional tensor, of one output and one target for each loss."""
         if len(outputs) != len(self.losses) or len(targets) != len(self.losses):
             raise ValueError(
                 f"LossSum: {len(self.losses)} losses need as many outputs and targets, "
@@ -161,11 +134,7 @@ class LossSum(Module):
         return total
 
     def backward(self) -> tuple[Tensor, ...]:
-        """Return dL/doutput_k = weight_k * dL_k/doutput_k for each output, in its shape.
-
-        Raises:
-            RuntimeError: There was no forward.
-        """
+        """Return dL/doutput_k = weight_k * dL_k/doutput_k for each output, in its shape."""
         if not self.values:
             raise self.forward_missing()
         pairs = zip(self.losses, self.weights, strict=True)

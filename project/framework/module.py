@@ -19,15 +19,13 @@ A module has either parameters of its own or other modules inside it, its `child
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any, Self, TypeVar
 
 from project.framework.state import Stateful
+from project.framework.torch_types import Generator, Tensor
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from typing import Self
-
-    from torch import Generator, Tensor
+Output = TypeVar("Output", Tensor, tuple[Tensor, ...])
 
 
 class Module(Stateful):
@@ -37,9 +35,8 @@ class Module(Stateful):
         training: Whether the module is in training mode; `train` and `eval` change it.
     """
 
-    training = True  # the mode; `train` and `eval` change it
-    _output: Tensor | None = None
-    _outputs: tuple[Tensor, ...] | None = None
+    training = True
+    _output: Tensor | tuple[Tensor, ...] | None = None
 
     def __call__(self, *inputs: Any) -> Any:
         return self.forward(*inputs)
@@ -52,23 +49,16 @@ class Module(Stateful):
         """Return dL/dx, in x's shape, from dL/dy, in y's shape; accumulate parameter gradients.
 
         Raises:
-            RuntimeError: There was no forward.
-            ValueError, TypeError: The shape or the dtype of the gradient is not that of y.
+            RuntimeError, ValueError, TypeError: As `recall`.
         """
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
     def children(self) -> list[tuple[str, Module]]:
-        """Return the modules inside this one, each with the prefix of its tensors' names.
-
-        With an empty prefix the tensors are named as if they were this module's own.
-        """
+        """Return the modules inside this one, each with the prefix, perhaps "", of its tensors."""
         return []
 
     def leaves(self) -> Iterator[tuple[str, Module]]:
-        """Yield the modules without children and their paths, as in "blocks.0.conv1".
-
-        A module without children yields itself, with the path "".
-        """
+        """Yield the modules without children, perhaps itself, by path, as in "blocks.0.conv1"."""
         children = self.children()
         if not children:
             yield "", self
@@ -81,11 +71,7 @@ class Module(Stateful):
         return [pair for _, child in self.children() for pair in child.param()]
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the tensors of the state by path, as in "blocks.0.conv1.weight"; not copies.
-
-        Raises:
-            ValueError: Two tensors have the same path.
-        """
+        """Return the tensors of the state by path, as in "blocks.0.conv1.weight"; not copies."""
         tensors: dict[str, Tensor] = {}
         for name, child in self.children():
             for path, tensor in child.tensors().items():
@@ -121,10 +107,7 @@ class Module(Stateful):
             gradient.zero_()
 
     def train(self, mode: bool = True) -> Self:
-        """Set the training mode of this and all inner modules; return the module.
-
-        The mode matters to dropout and batch normalisation.
-        """
+        """Set the mode, which dropout and batch norm heed, here and in all inner modules."""
         self.training = mode
         for _, child in self.children():
             child.train(mode)
@@ -134,63 +117,45 @@ class Module(Stateful):
         """Set evaluation mode; return the module."""
         return self.train(False)
 
-    def remember(self, output: Tensor) -> Tensor:
-        """Store the output of a forward for the checks in `recall`, and return it."""
+    def remember(self, output: Output) -> Output:
+        """Store the output, or the tuple of outputs, for the checks in `recall`; return it."""
         self._output = output
         return output
 
-    def recall(self, output_gradient: Tensor) -> Tensor:
-        """Return the output of the last forward, after checking that the gradient fits it.
+    def recall(self, output_gradient: Any) -> Any:
+        """Return what the last forward remembered, after checking that the gradient fits it.
 
         Raises:
             RuntimeError: There was no forward.
-            ValueError: The shapes differ.
-            TypeError: The dtypes differ.
+            ValueError: The number of outputs or a shape differs.
+            TypeError: A dtype differs.
         """
         output = self._output
         if output is None:
             raise self.forward_missing()
-        if output_gradient.shape != output.shape or output_gradient.dtype != output.dtype:
-            raise self._misfit(output_gradient, output)
+        if not isinstance(output, tuple):
+            self._check_fits(output_gradient, output)
+            return output
+        if len(output_gradient) != len(output):
+            raise ValueError(
+                f"{type(self).__name__}.backward needs a gradient for each of its {len(output)} "
+                f"outputs, got {len(output_gradient)}"
+            )
+        for gradient, each in zip(output_gradient, output, strict=True):
+            self._check_fits(gradient, each)
         return output
 
-    def remember_all(self, outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Store the outputs of a forward for the checks in `recall_all`, and return them."""
-        self._outputs = outputs
-        return outputs
-
-    def recall_all(self, output_gradients: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Return the outputs of the last forward, after checking that the gradients fit them.
-
-        Raises:
-            RuntimeError: There was no forward.
-            ValueError: The number of gradients or a shape differs.
-            TypeError: A dtype differs.
-        """
-        outputs = self._outputs
-        if outputs is None:
-            raise self.forward_missing()
-        if len(output_gradients) != len(outputs):
-            raise ValueError(
-                f"{type(self).__name__}.backward needs a gradient for each of its {len(outputs)} "
-                f"outputs, got {len(output_gradients)}"
-            )
-        for gradient, output in zip(output_gradients, outputs, strict=True):
-            if gradient.shape != output.shape or gradient.dtype != output.dtype:
-                raise self._misfit(gradient, output)
-        return outputs
-
-    def _misfit(self, gradient: Tensor, output: Tensor) -> Exception:
-        """Return the exception for a gradient whose shape or dtype is not the output's."""
+    def _check_fits(self, gradient: Tensor, output: Tensor) -> None:
         if gradient.shape != output.shape:
-            return ValueError(
+            raise ValueError(
                 f"{type(self).__name__}.backward: the gradient must have the last output's shape "
                 f"{tuple(output.shape)}, got {tuple(gradient.shape)}"
             )
-        return TypeError(
-            f"{type(self).__name__}.backward: the gradient must have the last output's dtype "
-            f"{output.dtype}, got {gradient.dtype}"
-        )
+        if gradient.dtype != output.dtype:
+            raise TypeError(
+                f"{type(self).__name__}.backward: the gradient must have the last output's dtype "
+                f"{output.dtype}, got {gradient.dtype}"
+            )
 
     def forward_missing(self) -> RuntimeError:
         """Return the exception for a backward without a forward."""
@@ -205,59 +170,38 @@ class Module(Stateful):
                 f"for {len(set(leaves))} modules"
             )
 
-    def check_float(self, x: Tensor) -> None:
-        """Raise TypeError unless x has a floating-point dtype, which derivatives need."""
-        if not x.is_floating_point():
+    def check_float(self, x: Tensor, like: Tensor | None = None) -> None:
+        """Raise TypeError unless x is floating-point, with the dtype of the parameter `like`."""
+        if like is None and not x.is_floating_point():
             raise TypeError(f"{type(self).__name__} needs floating-point values, got {x.dtype}")
+        if like is not None and x.dtype != like.dtype:
+            raise TypeError(
+                f"{type(self).__name__}: the input must have the parameters' dtype {like.dtype}, "
+                f"got {x.dtype}"
+            )
 
     def check_columns(self, x: Tensor, like: Tensor) -> None:
-        """Check that x is a batch (N, C) for a parameter.
-
-        Args:
-            x: The input.
-            like: The parameter (..., C), whose dtype x must have.
-
-        Raises:
-            ValueError: x is not (N, C).
-            TypeError: The dtypes differ.
-        """
+        """Raise an error unless x is a batch (N, C) for a parameter (..., C), and of its dtype."""
         if x.dim() != 2 or x.shape[1] != like.shape[-1]:
             raise ValueError(
                 f"{type(self).__name__}: the input must be (N, {like.shape[-1]}), "
                 f"got {tuple(x.shape)}"
             )
-        self._check_dtype(x, like)
+        self.check_float(x, like)
 
     def check_maps(
         self, x: Tensor, channels: int | None = None, like: Tensor | None = None
     ) -> None:
-        """Check that x is a batch of maps (N, C, H, W).
+        """Raise an error unless x is a batch of maps (N, C, H, W), of a C and a parameter's dtype.
 
-        Args:
-            x: The input.
-            channels: The required C; None for any.
-            like: A parameter whose dtype x must have; None for any floating-point dtype.
-
-        Raises:
-            ValueError: x is not (N, C, H, W).
-            TypeError: The dtype is wrong.
+        With None, any number of channels and any floating-point dtype will do.
         """
         if x.dim() != 4 or channels not in (None, x.shape[1]):
             raise ValueError(
                 f"{type(self).__name__}: the input must be (N, {channels or 'C'}, H, W), "
                 f"got {tuple(x.shape)}"
             )
-        if like is None:
-            self.check_float(x)
-        else:
-            self._check_dtype(x, like)
-
-    def _check_dtype(self, x: Tensor, like: Tensor) -> None:
-        if x.dtype != like.dtype:
-            raise TypeError(
-                f"{type(self).__name__}: the input must have the parameters' dtype {like.dtype}, "
-                f"got {x.dtype}"
-            )
+        self.check_float(x, like)
 
 
 def _join(name: str, path: str) -> str:

@@ -6,47 +6,49 @@ needs only a few tensor operations, however many layers there are. With weight d
 g + weight_decay * p (the gradient of an L2 penalty), except in AdamW.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable
+from dataclasses import InitVar, dataclass
 from math import inf, sqrt
-from typing import TYPE_CHECKING
 
 from torch import empty
 
-from project.framework.state import Stateful
+from project.framework.state import Stateful, require
+from project.framework.torch_types import Tensor
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from torch import Tensor
+Parameters = Iterable[tuple[Tensor, Tensor]]
 
 
+@dataclass(eq=False, repr=False)
 class Optimizer(Stateful):
     """Base class of optimizers.
 
     Args:
         parameters: (parameter, gradient) pairs, as `Module.param` returns them; the tensors become
             views of the optimizer's vectors.
-        lr: The learning rate, at least 0.
-        weight_decay: The factor of the L2 penalty, at least 0.
+        lr: The learning rate.
+        weight_decay: The factor of the L2 penalty.
+
+    Raises:
+        RuntimeError: From its methods, once another optimizer has taken over the parameters.
     """
 
-    def __init__(
-        self, parameters: Iterable[tuple[Tensor, Tensor]], lr: float, weight_decay: float
-    ) -> None:
-        _require(0 <= lr < inf, "lr must be at least 0 and finite", lr)
-        _require(0 <= weight_decay < inf, "weight_decay must be at least 0, finite", weight_decay)
-        self.lr = lr
-        self.weight_decay = weight_decay
+    parameters: InitVar[Parameters]
+    lr: float
+    weight_decay: float = 0.0
+
+    def __post_init__(self, parameters: Parameters) -> None:
+        decay = self.weight_decay
+        require(0 <= self.lr < inf, "lr must be at least 0 and finite", self.lr)
+        require(0 <= decay < inf, "weight_decay must be at least 0, finite", decay)
         pairs = list(parameters)
         for parameter, gradient in pairs:
-            _require(
+            require(
                 parameter.shape == gradient.shape,
                 "a parameter and its gradient must have one shape",
                 f"{tuple(parameter.shape)} and {tuple(gradient.shape)}",
             )
         distinct = len({id(parameter) for parameter, _ in pairs})
-        _require(0 < distinct == len(pairs), "parameters must be given, each once", len(pairs))
+        require(0 < distinct == len(pairs), "parameters must be given, each once", len(pairs))
         self._parameter, self._parameter_views = _gather([parameter for parameter, _ in pairs])
         self._gradient, _ = _gather([gradient for _, gradient in pairs])
         self._memory: dict[str, Tensor] = {}
@@ -56,11 +58,7 @@ class Optimizer(Stateful):
         raise NotImplementedError(f"{type(self).__name__} has no step")
 
     def gradient_reset(self) -> None:
-        """Set the accumulated gradients to zero.
-
-        Raises:
-            RuntimeError: Another optimizer has taken over the parameters.
-        """
+        """Set the accumulated gradients to zero."""
         self._check_ownership()
         self._gradient.zero_()
 
@@ -74,11 +72,7 @@ class Optimizer(Stateful):
         return self._memory[quantity]
 
     def _vectors(self) -> tuple[Tensor, Tensor]:
-        """Return the parameters p, to be changed in place, and the gradient g, read-only.
-
-        Raises:
-            RuntimeError: Another optimizer has taken over the parameters.
-        """
+        """Return the parameters p, to be changed in place, and the gradient g, read-only."""
         self._check_ownership()
         if self.weight_decay == 0:
             return self._parameter, self._gradient
@@ -94,11 +88,7 @@ class Optimizer(Stateful):
 
 
 def _gather(tensors: list[Tensor]) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-    """Copy tensors of any shapes into one new vector and turn them, in place, into views of it.
-
-    Returns:
-        The vector, and for each tensor the pair of the tensor and its view of the vector.
-    """
+    """Turn tensors, in place, into views of one new vector; return it and (tensor, view) pairs."""
     dtypes = {tensor.dtype for tensor in tensors}
     if len(dtypes) > 1:
         raise TypeError(f"parameters and gradients must have one dtype, got {dtypes}")
@@ -112,26 +102,21 @@ def _gather(tensors: list[Tensor]) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]
     return vector, pairs
 
 
+@dataclass(eq=False, repr=False)
 class SGD(Optimizer):
     """Gradient descent with momentum: v <- momentum * v + g;  p <- p - lr * v.
 
     With nesterov, p <- p - lr * (g + momentum * v).
     """
 
-    def __init__(
-        self,
-        parameters: Iterable[tuple[Tensor, Tensor]],
-        lr: float,
-        *,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(parameters, lr, weight_decay)
-        _require(0 <= momentum < inf, "momentum must be at least 0 and finite", momentum)
-        _require(not nesterov or momentum > 0, "nesterov needs a momentum above 0", momentum)
-        self.momentum = momentum
-        self.nesterov = nesterov
+    momentum: float = 0.0
+    nesterov: bool = False
+
+    def __post_init__(self, parameters: Parameters) -> None:
+        super().__post_init__(parameters)
+        momentum = self.momentum
+        require(0 <= momentum < inf, "momentum must be at least 0 and finite", momentum)
+        require(not self.nesterov or momentum > 0, "nesterov needs a momentum above 0", momentum)
         self._velocity = self._remember("velocity")
 
     def step(self) -> None:
@@ -142,6 +127,7 @@ class SGD(Optimizer):
         p.add_(g, alpha=-self.lr)
 
 
+@dataclass(eq=False, repr=False)
 class Adadelta(Optimizer):
     """Adadelta: the gradient times the RMS of past steps over the RMS of past gradients.
 
@@ -149,20 +135,14 @@ class Adadelta(Optimizer):
     u <- rho * u + (1 - rho) * d^2;  p <- p - lr * d (Zeiler 2012, arXiv 1212.5701).
     """
 
-    def __init__(
-        self,
-        parameters: Iterable[tuple[Tensor, Tensor]],
-        lr: float = 1.0,
-        *,
-        rho: float = 0.9,
-        eps: float = 1e-6,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(parameters, lr, weight_decay)
-        _require(0 <= rho <= 1, "rho must be in [0, 1]", rho)
-        _require(0 < eps < inf, "eps must be greater than 0 and finite", eps)
-        self.rho = rho
-        self.eps = eps
+    lr: float = 1.0
+    rho: float = 0.9
+    eps: float = 1e-6
+
+    def __post_init__(self, parameters: Parameters) -> None:
+        super().__post_init__(parameters)
+        require(0 <= self.rho <= 1, "rho must be in [0, 1]", self.rho)
+        require(0 < self.eps < inf, "eps must be greater than 0 and finite", self.eps)
         self._square_gradient = self._remember("square_gradient")
         self._square_step = self._remember("square_step")
 
@@ -175,6 +155,7 @@ class Adadelta(Optimizer):
         p.add_(d, alpha=-self.lr)
 
 
+@dataclass(eq=False, repr=False)
 class Adam(Optimizer):
     """Adam: the mean gradient over its root mean square (Kingma and Ba 2015, arXiv 1412.6980).
 
@@ -182,20 +163,14 @@ class Adam(Optimizer):
     at step t, p <- p - lr * m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps).
     """
 
-    def __init__(
-        self,
-        parameters: Iterable[tuple[Tensor, Tensor]],
-        lr: float = 1e-3,
-        *,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(parameters, lr, weight_decay)
-        _require(all(0 <= beta < 1 for beta in betas), "betas must be in [0, 1)", betas)
-        _require(0 < eps < inf, "eps must be greater than 0 and finite", eps)
-        self.betas = betas
-        self.eps = eps
+    lr: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+
+    def __post_init__(self, parameters: Parameters) -> None:
+        super().__post_init__(parameters)
+        require(all(0 <= beta < 1 for beta in self.betas), "betas must be in [0, 1)", self.betas)
+        require(0 < self.eps < inf, "eps must be greater than 0 and finite", self.eps)
         self._mean = self._remember("mean")
         self._square = self._remember("square")
         self._steps = self._memory["steps"] = empty(()).zero_().long()
@@ -210,6 +185,7 @@ class Adam(Optimizer):
         p.addcdiv_(m, root, value=-self.lr / (1 - beta1**t))
 
 
+@dataclass(eq=False, repr=False)
 class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv 1711.05101).
 
@@ -217,22 +193,8 @@ class AdamW(Adam):
     divided by the root mean square.
     """
 
-    def __init__(
-        self,
-        parameters: Iterable[tuple[Tensor, Tensor]],
-        lr: float = 1e-3,
-        *,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 1e-2,
-    ) -> None:
-        super().__init__(parameters, lr, betas=betas, eps=eps, weight_decay=weight_decay)
+    weight_decay: float = 1e-2
 
     def _vectors(self) -> tuple[Tensor, Tensor]:
         self._check_ownership()
         return self._parameter.mul_(1 - self.lr * self.weight_decay), self._gradient
-
-
-def _require(condition: bool, rule: str, value: object) -> None:
-    if not condition:
-        raise ValueError(f"{rule}, got {value}")

@@ -1,46 +1,42 @@
 """Pooling layers: each window of a map becomes one pixel. They have no parameters."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
+from project.framework.torch_types import Tensor
 from project.framework.windows import Windowed
 
-if TYPE_CHECKING:
-    from torch import Tensor
 
-
-class MaxPool2d(Windowed):
-    """Max-pooling: the largest pixel of each window, per channel: (N, C, H, W) to (N, C, H', W').
+class Pooling(Windowed):
+    """Base class of pooling, per channel, without padding: (N, C, H, W) to (N, C, H', W').
 
     Args:
-        kernel_size: The side of the square windows.
+        kernel_size: k, the side of the square windows.
         stride: The distance between windows; None for `kernel_size`.
     """
 
-    _input: Tensor
-    _counts: tuple[int, int]
-    _maxima: list[Tensor]
-
     def __init__(self, kernel_size: int, *, stride: int | None = None) -> None:
         super().__init__(kernel_size, kernel_size if stride is None else stride)
+
+    def pixels(self, x: Tensor) -> list[Tensor]:
+        """Store x (N, C, H, W); return the k * k pixels of its windows, each (N, C, H', W')."""
+        self.check_maps(x)
+        self.remember_windows(x)
+        return self.taps(x)
+
+
+class MaxPool2d(Pooling):
+    """Max-pooling: the largest pixel of each window."""
+
+    _maxima: list[Tensor]
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the maxima y (N, C, H', W') of the windows of x (N, C, H, W).
 
         Computed as running maxima: with t_0 .. t_K the pixels of a window, row by row, m_0 = t_0,
         m_k = max(m_{k-1}, t_k) and y = m_K. All m_k are stored for the backward pass.
-
-        Raises:
-            ValueError: x is not (N, C, H, W), or smaller than a window.
-            TypeError: x is not floating-point.
         """
-        self.check_maps(x)
-        self._input, self._counts = x, self.window_counts(x)
-        first, *others = self.taps(x, self._counts)
+        first, *others = self.pixels(x)
         self._maxima = [first.clone()]
-        for tap in others:
-            self._maxima.append(self._maxima[-1].maximum(tap))
+        for pixel in others:
+            self._maxima.append(self._maxima[-1].maximum(pixel))
         return self.remember(self._maxima[-1])
 
     def backward(self, output_gradient: Tensor) -> Tensor:
@@ -51,8 +47,8 @@ class MaxPool2d(Windowed):
         """
         self.recall(output_gradient)
         input_gradient = self.zeros(self._input)
-        pixels = self.taps(self._input, self._counts)
-        gradients = self.taps(input_gradient, self._counts)
+        pixels = self.taps(self._input)
+        gradients = self.taps(input_gradient)
         passed_on = output_gradient
         for k in range(len(pixels) - 1, 0, -1):
             taken = pixels[k].clone().gt_(self._maxima[k - 1]).mul_(passed_on)
@@ -62,44 +58,25 @@ class MaxPool2d(Windowed):
         return input_gradient
 
 
-class AvgPool2d(Windowed):
-    """Average pooling: the mean of each window, per channel: (N, C, H, W) to (N, C, H', W').
-
-    Args:
-        kernel_size: The side of the square windows.
-        stride: The distance between windows; None for `kernel_size`.
-    """
-
-    _input: Tensor
-    _counts: tuple[int, int]
-
-    def __init__(self, kernel_size: int, *, stride: int | None = None) -> None:
-        super().__init__(kernel_size, kernel_size if stride is None else stride)
+class AvgPool2d(Pooling):
+    """Average pooling: the mean of each window."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the means y (N, C, H', W') of the windows of x (N, C, H, W), without padding.
-
-        Raises:
-            ValueError: x is not (N, C, H, W), or smaller than a window.
-            TypeError: x is not floating-point.
-        """
-        self.check_maps(x)
-        self._input, self._counts = x, self.window_counts(x)
-        first, *others = self.taps(x, self._counts)
+        """Return the means y (N, C, H', W') of the windows of x (N, C, H, W)."""
+        first, *others = self.pixels(x)
         total = first.clone()
-        for tap in others:
-            total.add_(tap)
+        for pixel in others:
+            total.add_(pixel)
         return self.remember(total.div_(self.kernel_size**2))
 
     def backward(self, output_gradient: Tensor) -> Tensor:
         """Return dL/dx (N, C, H, W) from G = dL/dy (N, C, H', W').
 
-        Each pixel of a window gets G / k^2. A pixel in several windows gets the sum, one in no
-        window 0.
+        Each pixel gets the sum of G / k^2 over the windows that it is in.
         """
         self.recall(output_gradient)
         share = output_gradient / self.kernel_size**2
         input_gradient = self.zeros(self._input)
-        for tap in self.taps(input_gradient, self._counts):
+        for tap in self.taps(input_gradient):
             tap.add_(share)
         return input_gradient

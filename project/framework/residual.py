@@ -1,13 +1,7 @@
 """The residual connection, which adds a body's output to its input (He et al. 2015)."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from project.framework.module import Module
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from project.framework.torch_types import Tensor
 
 
 class Residual(Module):
@@ -26,11 +20,7 @@ class Residual(Module):
         self.check_each_once()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return x + f(x), or s(x) + f(x).
-
-        Raises:
-            ValueError: The shapes of the two terms differ.
-        """
+        """Return x + f(x), or s(x) + f(x); raise ValueError if their shapes differ."""
         beside = x if self.shortcut is None else self.shortcut.forward(x)
         output = self.body.forward(x)
         if output.shape != beside.shape:

@@ -1,21 +1,15 @@
 """A chain of modules, whose backward pass is the chain rule."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from project.framework.module import Module
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from project.framework.state import require
+from project.framework.torch_types import Tensor
 
 
 class Sequential(Module):
     """Chain of modules y = f_k(... f_2(f_1(x))).
 
     Tensors are named by the position of their module, as in "0.weight", or by its keyword, as in
-    "conv1.weight" after `Sequential(conv1=Conv2d(1, 32, 3))`. Each module may occur only once,
-    because it stores one forward only.
+    "conv1.weight" after `Sequential(conv1=Conv2d(1, 32, 3))`.
 
     Raises:
         ValueError: There is no module, or one occurs twice.
@@ -25,8 +19,7 @@ class Sequential(Module):
     def __init__(self, *modules: Module, **named: Module) -> None:
         self.modules = (*modules, *named.values())
         self.names = (*map(str, range(len(modules))), *named)
-        if not self.modules:
-            raise ValueError("Sequential needs at least 1 module, got none")
+        require(bool(self.modules), "Sequential needs at least 1 module", "none")
         for module in self.modules:
             if not isinstance(module, Module):
                 raise TypeError(f"Sequential chains modules, got {module!r}")

@@ -1,13 +1,7 @@
 """Weight sharing: apply one module to every image of a pair."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from project.framework.module import Module
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from project.framework.torch_types import Tensor
 
 
 class Shared(Module):
@@ -30,16 +24,15 @@ class Shared(Module):
         self._items = (x.shape[0], x.shape[1])
         output = self.branch.forward(x.flatten(0, 1))
         if isinstance(output, tuple):
-            return self.remember_all(tuple(each.unflatten(0, self._items) for each in output))
+            return self.remember(tuple(each.unflatten(0, self._items) for each in output))
         return self.remember(output.unflatten(0, self._items))
 
     def backward(self, output_gradient: Tensor | tuple[Tensor, ...]) -> Tensor:
         """Return dL/dx (N, P, ...) from dL/dy (N, P, ...), or from a tuple, one for each output."""
+        self.recall(output_gradient)
         if isinstance(output_gradient, tuple):
-            self.recall_all(output_gradient)
             gradient = self.branch.backward(tuple(each.flatten(0, 1) for each in output_gradient))
         else:
-            self.recall(output_gradient)
             gradient = self.branch.backward(output_gradient.flatten(0, 1))
         return gradient.unflatten(0, self._items)
 

@@ -1,23 +1,26 @@
 """The state of a module or an optimizer as named tensors, and its JSON file.
 
-JSON can be read anywhere and runs no code. Python writes a float with enough digits to read back
-the same float, and every float32 is also a float64, so saving and loading changes no bit of a
-number (except that the bits of a NaN are not kept).
+JSON runs no code. Python writes a float with enough digits to read back the same float, and every
+float32 is also a float64, so saving and loading changes no bit of a number but of a NaN.
 """
-
-from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from torch import empty
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from project.framework.torch_types import Tensor
 
-    from torch import Tensor
+# An empty tensor of each dtype that a state may hold: the source of new tensors of that dtype.
+_EMPTY = {"float32": empty(0).float(), "float64": empty(0).double(), "int64": empty(0).long()}
+
+
+def require(holds: bool, rule: str, value: object) -> None:
+    """Raise ValueError unless a rule holds for a value."""
+    if not holds:
+        raise ValueError(f"{rule}, got {value}")
 
 
 class Stateful:
@@ -43,11 +46,9 @@ class Stateful:
             missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
             raise ValueError(f"the state's names must match: missing {missing}, unknown {unknown}")
         for name, tensor in own.items():
-            given = state[name]
-            if given.shape != tensor.shape:
-                raise ValueError(
-                    f"{name} must be {tuple(tensor.shape)}, got {tuple(given.shape)} in the state"
-                )
+            given, shape = state[name], tuple(tensor.shape)
+            if given.shape != shape:
+                raise ValueError(f"{name} must be {shape}, got {tuple(given.shape)} in the state")
             if given.dtype != tensor.dtype:
                 raise TypeError(f"{name} must be {tensor.dtype}, got {given.dtype} in the state")
         for name, tensor in own.items():
@@ -59,7 +60,6 @@ def save(state: Mapping[str, Tensor], path: str | os.PathLike[str]) -> None:
 
     Raises:
         TypeError: A tensor has a dtype other than float32, float64 and int64.
-        OSError: The file cannot be written.
     """
     content = {
         name: {
@@ -89,7 +89,6 @@ def load(path: str | os.PathLike[str]) -> dict[str, Tensor]:
 
     Raises:
         ValueError: The file does not hold a state.
-        OSError: The file cannot be read.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -99,7 +98,3 @@ def load(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         }
     except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise ValueError(f"{path} is not a state written by save: {error!r}") from error
-
-
-# An empty tensor of each dtype that a state may hold: the source of new tensors of that dtype.
-_EMPTY = {"float32": empty(0).float(), "float64": empty(0).double(), "int64": empty(0).long()}

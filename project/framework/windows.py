@@ -1,15 +1,20 @@
-"""Square sliding windows over maps, the common base of convolution and pooling."""
-
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+"""Maps (N, C, H, W): square sliding windows over them, and their pixels as rows of a matrix."""
 
 from torch import empty
 
 from project.framework.module import Module
+from project.framework.state import require
+from project.framework.torch_types import Tensor
 
-if TYPE_CHECKING:
-    from torch import Tensor
+
+def pixels_of(maps: Tensor) -> Tensor:
+    """Return maps (N, C, H, W) as pixels (N * H * W, C): a view of channels_last, else a copy."""
+    return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
+
+
+def maps_of(pixels: Tensor, images: int, height: int, width: int) -> Tensor:
+    """Return pixels (N * H * W, C), N = images, as maps (N, C, H, W): a view."""
+    return pixels.view(images, height, width, pixels.shape[1]).permute(0, 3, 1, 2)
 
 
 class Windowed(Module):
@@ -22,37 +27,29 @@ class Windowed(Module):
     Args:
         kernel_size: k, the side of a window in pixels.
         stride: The distance between neighbouring windows, in pixels.
-        padding: The number of zeros added on each side.
+        padding: In pixels.
 
     Raises:
-        TypeError: An argument is no int.
-        ValueError: An argument is too small.
+        ValueError: An argument is no whole number, or too small.
     """
 
+    _input: Tensor
+    _counts: tuple[int, int]
+
     def __init__(self, kernel_size: int, stride: int, padding: int = 0) -> None:
-        name = type(self).__name__
-        for given in (kernel_size, stride, padding):
-            if not isinstance(given, int):
-                raise TypeError(
-                    f"{name}: kernel_size, stride and padding must be whole numbers, each for both "
-                    f"directions, got {given!r}"
-                )
-        if kernel_size < 1 or stride < 1:
-            raise ValueError(
-                f"{name}: kernel_size and stride must be at least 1, got {kernel_size} and {stride}"
-            )
-        if padding < 0:
-            raise ValueError(f"{name}: padding must be at least 0, got {padding}")
+        for name, given, least in (
+            ("kernel_size", kernel_size, 1),
+            ("stride", stride, 1),
+            ("padding", padding, 0),
+        ):
+            rule = f"{type(self).__name__}: {name}, for both directions, must be a whole number"
+            require(isinstance(given, int) and given >= least, f"{rule} from {least}", given)
         self.kernel_size = kernel_size
         self.stride = stride
         self.padding = padding
 
-    def window_counts(self, x: Tensor) -> tuple[int, int]:
-        """Return (H', W'), the numbers of windows along the height and width of x (N, C, H, W).
-
-        Raises:
-            ValueError: The padded image is smaller than a window.
-        """
+    def remember_windows(self, x: Tensor) -> None:
+        """Store the input x (N, C, H, W) and (H', W'); a window must fit into the padded image."""
         height, width = (size + 2 * self.padding - self.kernel_size for size in x.shape[2:])
         if height < 0 or width < 0:
             padded = f" with padding {self.padding}" if self.padding else ""
@@ -60,15 +57,15 @@ class Windowed(Module):
                 f"{type(self).__name__}: a kernel of {self.kernel_size} x {self.kernel_size} must "
                 f"fit into the image, got {x.shape[2]} x {x.shape[3]}{padded}"
             )
-        return height // self.stride + 1, width // self.stride + 1
+        self._input = x
+        self._counts = height // self.stride + 1, width // self.stride + 1
 
-    def taps(self, maps: Tensor, counts: tuple[int, int]) -> list[Tensor]:
-        """Return k * k views (N, C, H', W') of padded maps.
+    def taps(self, maps: Tensor) -> list[Tensor]:
+        """Return k * k views (N, C, H', W') of padded maps: i * k + j is pixel (i, j) of windows.
 
-        View i * k + j holds pixel (i, j) of every window. To accumulate an input's gradient, add
-        the windows' gradients to the views.
+        To accumulate an input's gradient, add the windows' gradients to the views.
         """
-        rows, columns = (1 + self.stride * (count - 1) for count in counts)
+        rows, columns = (1 + self.stride * (count - 1) for count in self._counts)
         offsets = range(self.kernel_size)
         return [
             maps[:, :, i : i + rows : self.stride, j : j + columns : self.stride]
@@ -90,10 +87,7 @@ class Windowed(Module):
         return padded[:, :, self.padding : -self.padding, self.padding : -self.padding]
 
     def pad(self, x: Tensor) -> Tensor:
-        """Return x (N, C, H, W) padded with zeros: (N, C, H + 2 padding, W + 2 padding).
-
-        Without padding x itself is returned.
-        """
+        """Return x padded with zeros, (N, C, H + 2 padding, W + 2 padding); x itself without."""
         if self.padding == 0:
             return x
         padded = self.zeros(x)

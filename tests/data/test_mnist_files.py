@@ -121,9 +121,10 @@ def test_own_files_of_all_four_names_and_sizes_are_refused_when_they_are_read(
         (raw / name).write_bytes(flipped(FILES[name]))
     before = contents(raw)
     assert mnist.prepare(tmp_path).dataset == "mnist"
-    for read in (mnist.load_mnist, mnist.files_to_send):
-        with pytest.raises(DataError, match="are not MNIST's"):
-            read(tmp_path, "auto")
+    with pytest.raises(DataError, match="are not MNIST's"):
+        mnist.load_mnist(tmp_path)
+    with pytest.raises(DataError, match="are not MNIST's"):
+        mnist.files_to_send({"root": tmp_path, "source": "auto"})
     assert contents(raw) == before
 
 

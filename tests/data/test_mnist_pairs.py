@@ -12,7 +12,8 @@ from torch import Tensor
 
 from project.data.mnist import DataError, Digits, Mnist
 from project.data.mnist_pairs import MnistPairs
-from project.data.pairs import BatchIndexSampler, Pairs, scaled
+from project.data.pairs import Pairs, scaled
+from project.data.splits import BatchIndexSampler
 
 Make = Callable[..., MnistPairs]
 

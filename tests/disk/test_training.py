@@ -124,6 +124,12 @@ def test_equal_trainings_are_equal_to_the_last_bit_and_other_seeds_differ() -> N
     assert first.history != other.history
 
 
+def test_without_normalisation_inputs_are_the_coordinates() -> None:
+    state = train(normalise=False).state
+    assert state["normalisation.mean"].tolist() == [0.0, 0.0]
+    assert state["normalisation.std"].tolist() == [1.0, 1.0]
+
+
 def test_what_was_drawn_before_does_not_matter() -> None:
     first = train()
     torch.rand(17)

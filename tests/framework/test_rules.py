@@ -15,7 +15,10 @@ FILES = sorted(Path(project.framework.__file__).parent.rglob("*.py"))
 SWITCH = "set_grad_enabled"
 TORCH = {"empty", SWITCH}
 TORCH_IN_ANNOTATIONS = {"Tensor", "Generator", "dtype"}
-STANDARD_LIBRARY = {"__future__", "collections.abc", "json", "math", "os", "pathlib", "typing"}
+STANDARD_LIBRARY = {
+    "__future__", "collections.abc", "dataclasses", "functools", "json", "math", "os", "pathlib",
+    "typing",
+}  # fmt: skip
 # Tensor methods and attributes that are autograd's, and the ways round an import.
 AUTOGRAD = {"requires_grad", "requires_grad_", "grad", "grad_fn", "register_hook", "retain_grad"}
 DETOURS = {"__import__", "__builtins__", "__loader__", "__spec__", "eval", "exec", "compile"}

@@ -60,10 +60,10 @@ class BothActivations(Module):
         self.tanh = Tanh()
 
     def forward(self, x):
-        return self.remember_all((self.tanh.forward(x), 2 * x))
+        return self.remember((self.tanh.forward(x), 2 * x))
 
     def backward(self, gradients):
-        self.recall_all(gradients)
+        self.recall(gradients)
         return self.tanh.backward(gradients[0]) + 2 * gradients[1]
 
 

@@ -97,7 +97,10 @@ class Noise(ImageSet):
 
 
 def noise(val_images: int = 30) -> Noise:
-    data = Noise(0, 0, None, val_images, 20, 10, True, True)
+    data = Noise(
+        seed=0, order_seed=0, train_images=None, val_images=val_images, test_images=20,
+        batch_size=10, shuffle=True, normalise=True,
+    )  # fmt: skip
     data.setup()
     return data
 

@@ -8,13 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, TiffImagePlugin
 
-from project.data.digit_images.formats import (
-    SAMPLE_FORMAT,
-    SIGNED,
-    UNSIGNED,
-    formats_for,
-    why_unknown,
-)
+from project.data.digit_images.formats import formats_for, why_unknown
 
 MAX_PIXELS = 250_000_000  # phones make 200 million
 WORKING_SIDE = 1024  # larger images are shrunk first: a digit needs 20 pixels
@@ -23,6 +17,7 @@ WHITES = tuple(2**bits - 1 for bits in (1, 2, 4, 8, 10, 12, 14, 16))
 OPAQUE = 127  # alpha
 PAGE_FILL = 0.95  # of its box by an opaque page with a transparent margin
 MIN_CONTRAST = 25  # in bytes, of what is written on such a page
+SAMPLE_FORMAT, UNSIGNED, SIGNED = 339, 1, 2  # TIFF's tag for the kind of its numbers, two kinds
 
 
 class ImageError(Exception):
@@ -34,16 +29,16 @@ class ImageError(Exception):
 def read_levels(path: Path) -> np.ndarray:
     """Return the image upright, in grey (H, W) or in colour (H, W, 3): float32, 1 for white.
 
-    Neither side is above 1024. Of an animation or of several pages the first counts.
+    Neither side is above 1024. Of several pages the first counts.
 
     Raises:
-        ImageError: The file cannot be read. The message lacks the path, which the caller knows.
+        ImageError: The file cannot be read. The message lacks the path.
     """
     if not path.is_file():
         raise ImageError("is no file" if path.exists() else "does not exist")
+    if path.stat().st_size == 0:
+        raise ImageError("is empty (0 bytes)")
     try:
-        if path.stat().st_size == 0:
-            raise ImageError("is empty (0 bytes)")
         with path.open("rb") as file, _no_limit_of_pillow(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about odd metadata
             with Image.open(file, formats=formats_for(file)) as image:

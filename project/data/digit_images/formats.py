@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image, TiffImagePlugin, features
+from PIL import Image, features
 
 # What Pillow reads by itself, in its own decoders: EPS, for one, would start another program.
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
@@ -14,10 +14,6 @@ FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 MORE_FORMATS = {"avif": "AVIF", "jpg_2000": "JPEG2000"}
 HEIF = "HEIF"  # read by a plug-in
 HEAD = 64  # bytes that tell the kind of a file
-
-UNSIGNED, SIGNED = 1, 2  # TIFF's sample formats
-SAMPLE_FORMATS = {UNSIGNED: "whole numbers", SIGNED: "signed whole numbers", 3: "floating point"}
-BITS_PER_SAMPLE, SAMPLE_FORMAT = 258, 339  # TIFF's tags
 
 # Files of the ISO base media format name their brands after `ftyp`.
 BRANDS = {
@@ -35,6 +31,8 @@ SIGNATURES = {
     b"\0\0\0\x0cJXL ": "JPEG XL",
     b"\0\0\0\x0cjP  ": "JPEG 2000",
 }
+# TIFF is read, but for unusual numbers.
+TIFF = (b"II*\0", b"MM\0*")
 
 
 def kind_of(head: bytes) -> str | None:
@@ -79,26 +77,12 @@ def why_unknown(path: Path) -> str:
     """Return the reason why Pillow finds no image in the file."""
     with path.open("rb") as file:
         head = file.read(HEAD)
-        kind = kind_of(head)
-        if kind == HEIF:
-            return (
-                "is HEIC, which Pillow reads with a plug-in: pip install pillow-heif; or save it "
-                "as JPEG or PNG"
-            )
-        if kind is not None:
-            return f"is {kind}, which is not read here; save it as JPEG or PNG"
-        if head[:4] in (b"II*\0", b"MM\0*"):
-            return _why_no_tiff(file, head)
+    kind = "a TIFF of unusual numbers" if head.startswith(TIFF) else kind_of(head)
+    if kind == HEIF:
+        return (
+            "is HEIC, which Pillow reads with a plug-in: pip install pillow-heif; or save it as "
+            "JPEG or PNG"
+        )
+    if kind is not None:
+        return f"is {kind}, which is not read here; save it as JPEG or PNG"
     return f"is no image, or none of {', '.join(FORMATS)}"
-
-
-def _why_no_tiff(file: BinaryIO, head: bytes) -> str:
-    directory = TiffImagePlugin.ImageFileDirectory_v2(head[:8])
-    file.seek(directory.next)
-    directory.load(file)
-    bits = directory.get(BITS_PER_SAMPLE, (1,))
-    kind = SAMPLE_FORMATS.get(directory.get(SAMPLE_FORMAT, (UNSIGNED,))[0], "no numbers")
-    return (
-        f"is a TIFF of {' + '.join(map(str, bits))} bits a pixel ({kind}), which Pillow does not "
-        "read; save it with 8 or 16 bits"
-    )

@@ -16,11 +16,8 @@ STEEPEST = 0.09  # five degrees
 def without_lines(level: np.ndarray, shrinking: int) -> np.ndarray:
     """Return levels (H, W) with dark lines across the image made as light as the paper beside.
 
-    Ink that crosses a line stays, being longer in the other direction than a line is wide.
-
-    Args:
-        level: Dark ink on light paper.
-        shrinking: By how much the image in which lines are looked for is smaller.
+    Ink that crosses a line stays, being longer in the other direction than a line is wide. Lines
+    are looked for in an image that is smaller by the factor `shrinking`.
     """
     if WIDEST * max(level.shape) < MIN_WIDEST:
         return level  # a line is as wide as a stroke
@@ -52,12 +49,7 @@ def _across(level: np.ndarray, width: float) -> np.ndarray:
 
 
 def _lines(level: np.ndarray) -> tuple[float, np.ndarray] | None:
-    """Find lines from left to right in (H, W): how they slope, and where they begin.
-
-    Returns:
-        The slope in rows by column, and whether there is a line at each row of column 0,
-        from row -W on.
-    """
+    """Return the slope of lines from left to right in (H, W), and the rows from -W at column 0."""
     height, width = level.shape
     paper = _across(level, WIDEST * max(level.shape))
     rows, columns = np.nonzero(paper - level > MIN_DEPTH * paper)

@@ -26,21 +26,13 @@ TOUCHING = np.ones((3, 3))  # pixels also touch at their corners
 
 @dataclass(frozen=True, eq=False)
 class Marks:
-    """What may be a digit's ink.
+    """What may be a digit's ink."""
 
-    Attributes:
-        depth: Contrast with the paper, (H, W).
-        kept: Where there is a mark, (H, W).
-        ink: The depth of the strongest ink.
-        noise: The depth up to which it may be noise.
-        inside: Whether no mark touches the border.
-    """
-
-    depth: np.ndarray
-    kept: np.ndarray
-    ink: float
-    noise: float
-    inside: bool
+    depth: np.ndarray  # contrast with the paper, (H, W)
+    kept: np.ndarray  # where there is a mark, (H, W)
+    ink: float  # the depth of the strongest ink
+    noise: float  # the depth up to which it may be noise
+    inside: bool  # whether no mark touches the border
 
     @property
     def box(self) -> tuple[slice, slice]:

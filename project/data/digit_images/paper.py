@@ -1,9 +1,4 @@
-"""What stands out from the paper: by an estimate of the paper next to each pixel, in any light.
-
-A grey closing puts in a pixel's place the paper next to it, where no square of its window's size
-fits into the ink. Light that falls off, a shadow or another sheet leaves no trace if it is wider
-than the window: its edge stays where it is.
-"""
+"""What stands out from the paper: by an estimate of the paper next to each pixel, in any light."""
 
 from collections.abc import Iterator
 
@@ -22,11 +17,7 @@ LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def channels(levels: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield the brightness and then each colour of (H, W, C): ink may be as bright as its paper.
-
-    Yields:
-        Levels (H, W), each without the grain of a photograph in little light.
-    """
+    """Yield the brightness (H, W) and then each colour of (H, W, C), without a photo's grain."""
     grey = brightness(levels)
     yield _smoothed(grey)
     if levels.shape[2] > 1 and np.abs(levels - grey[..., None]).max() > GREY:
@@ -71,6 +62,7 @@ def contrast(level: np.ndarray, window: int, light_ink: bool) -> tuple[np.ndarra
         Depth (H, W), 0 for paper: of dark ink the part of the paper's light that it takes, of light
         ink its level above the paper's. And the depth up to which it may be noise.
     """
+    # A grey closing puts in a pixel's place the paper next to it.
     paper = ndimage.grey_closing(level, (window, window))
     depth = paper - level
     if not light_ink:

@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from project.data.digit_images.paper import FLAT, TO_STD
+
 AROUND = 0.3  # of the longer side
 UNEVEN, MIN_EVEN = 0.1, 0.5  # of white: other than the paper; of a side: as much as is paper
 PLANE_STEPS, ROUNDING = 20, 1e-4
-FLAT, TO_STD = 0.2, 3.95  # a fifth of normal noise deviates by less than its std / 3.95
 
 
 def with_paper_round(levels: np.ndarray) -> np.ndarray | None:

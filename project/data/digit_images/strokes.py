@@ -22,17 +22,11 @@ COLOUR, AT_BORDER = 0.7, 0.5  # what contrast counts in colour, and of marks at 
 
 @dataclass(frozen=True, eq=False)
 class Strokes:
-    """Marks in one channel of an image.
+    """Marks in one channel of an image."""
 
-    Attributes:
-        level: The channel, its printed lines removed, inverted if the ink is light (H, W).
-        marks: The marks, in at most 240 pixels.
-        light_ink: Whether the ink is lighter than the paper.
-    """
-
-    level: np.ndarray
-    marks: Marks
-    light_ink: bool
+    level: np.ndarray  # the channel without printed lines, inverted if the ink is light, (H, W)
+    marks: Marks  # in at most 240 pixels
+    light_ink: bool  # lighter than the paper
 
     @property
     def near_border(self) -> bool:
@@ -66,10 +60,7 @@ def odd(length: float) -> int:
 
 
 def _light_or_dark(level: np.ndarray) -> Strokes | None:
-    """Return strokes that are darker or lighter than what is marked neither way.
-
-    Within a dark 0 there is light paper; but it is as light as the paper round the 0.
-    """
+    """Return strokes that are darker or lighter than what is marked neither way."""
     shrinking = -(-max(level.shape) // COARSE_SIDE)
     found = []
     for light_ink in (False, True):
@@ -98,10 +89,7 @@ def _shrunk(level: np.ndarray, shrinking: int) -> np.ndarray:
 
 
 def _solid(level: np.ndarray, light_ink: bool) -> Marks | None:
-    """Return the marks by the smallest window that is wider than their strokes.
-
-    In a smaller one only the strokes' ends and edges stand out; a larger one holds more shadows.
-    """
+    """Return the marks by the smallest window that is wider than their strokes."""
     side = max(level.shape)
     windows = [odd(part * side) for part in WINDOWS if part * side >= MIN_WINDOW] or [odd(side)]
     marks, best, lowest = None, None, (True, np.inf)

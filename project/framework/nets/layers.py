@@ -1,76 +1,96 @@
-"""A factory of layers with shared settings: initialisation, generator and dtype."""
+"""What the nets are built from: layers of shared settings, two convolutions, and a base class."""
 
-from __future__ import annotations
+from collections.abc import Sequence
+from functools import partial
 
-from typing import TYPE_CHECKING
-
+from project.framework.activations import ReLU
 from project.framework.batchnorm import BatchNorm1d, BatchNorm2d
 from project.framework.conv2d import Conv2d
 from project.framework.dropout import Dropout, Dropout2d
+from project.framework.flatten import Flatten
 from project.framework.linear import Linear
+from project.framework.module import Module
+from project.framework.pooling import MaxPool2d
+from project.framework.sequential import Sequential
+from project.framework.state import require
+from project.framework.torch_types import Generator, Tensor, torch_dtype
 
-if TYPE_CHECKING:
-    from torch import Generator
-    from torch import dtype as torch_dtype
+IMAGE_SIZE = 14
+PIXELS_LEFT = 2 * 2
+
+
+def check_pairs(pairs: Tensor) -> None:
+    """Raise ValueError unless `pairs` is (N, 2, 14, 14)."""
+    if pairs.dim() != 4 or pairs.shape[1:] != (2, IMAGE_SIZE, IMAGE_SIZE):
+        raise ValueError(f"pairs must be (N, 2, 14, 14), got {tuple(pairs.shape)}")
 
 
 class Layers:
-    """Factory of layers that are initialised as torch's and share one generator and dtype.
+    """The constructors of layers that are initialised as torch's and share generator and dtype.
 
     Args:
-        generator: What weights and dropout masks are drawn from; None for torch's default
-            generator.
+        generator: What weights and dropout masks are drawn from; None for torch's default one.
         dtype: The dtype of the parameters; None for torch's default.
     """
 
     def __init__(self, generator: Generator | None, dtype: torch_dtype | None) -> None:
-        self.generator = generator
-        self.dtype = dtype
+        drawn = {"initialisation": "kaiming_uniform", "generator": generator, "dtype": dtype}
+        self.linear = partial(Linear, **drawn)
+        self.conv = partial(Conv2d, **drawn)
+        self.norm1d = partial(BatchNorm1d, dtype=dtype)
+        self.norm2d = partial(BatchNorm2d, dtype=dtype)
+        self.dropout = partial(Dropout, generator=generator)
+        self.dropout2d = partial(Dropout2d, generator=generator)
 
-    def linear(self, in_features: int, out_features: int) -> Linear:
-        """Return a linear layer."""
-        return Linear(
-            in_features,
-            out_features,
-            initialisation="kaiming_uniform",
-            generator=self.generator,
-            dtype=self.dtype,
-        )
 
-    def conv(
+class Convolutions(Sequential):
+    """Two convolution stages: images (N, in_channels, 14, 14) to (N, features = 4 * channels[1]).
+
+    Each stage is a 3x3 convolution, 2x2 max-pooling, optional batch normalisation, ReLU and dropout
+    of whole channels. The image shrinks from 14 to 12, 6, 4 and 2 pixels.
+
+    Raises:
+        ValueError: `channels` are not two positive numbers.
+    """
+
+    def __init__(
         self,
+        layers: Layers,
         in_channels: int,
-        out_channels: int,
-        kernel_size: int,
-        stride: int = 1,
-        padding: int = 0,
-        bias: bool = True,
-    ) -> Conv2d:
-        """Return a convolution with square kernels."""
-        return Conv2d(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride=stride,
-            padding=padding,
-            bias=bias,
-            initialisation="kaiming_uniform",
-            generator=self.generator,
-            dtype=self.dtype,
-        )
+        channels: Sequence[int],
+        batch_norm: bool,
+        dropout: tuple[float, float] = (0.0, 0.0),
+    ) -> None:
+        are_two = len(channels) == 2 and min(channels) >= 1
+        require(are_two, "channels must be two positive numbers", list(channels))
+        self.features = PIXELS_LEFT * channels[1]
+        modules: dict[str, Module] = {}
+        widths = (in_channels, *channels)
+        for place in (1, 2):
+            modules[f"conv{place}"] = layers.conv(widths[place - 1], widths[place], 3)
+            modules[f"pool{place}"] = MaxPool2d(2)
+            if batch_norm:
+                modules[f"norm{place}"] = layers.norm2d(widths[place])
+            modules[f"relu{place}"] = ReLU()
+            modules[f"dropout{place}"] = layers.dropout2d(dropout[place - 1])
+        super().__init__(**modules, flatten=Flatten())
 
-    def norm1d(self, features: int) -> BatchNorm1d:
-        """Return a batch normalisation for (N, features)."""
-        return BatchNorm1d(features, dtype=self.dtype)
 
-    def norm2d(self, channels: int) -> BatchNorm2d:
-        """Return a batch normalisation for maps (N, channels, H, W)."""
-        return BatchNorm2d(channels, dtype=self.dtype)
+class ComparisonNet(Module):
+    """Net that does not classify the digits: a chain from pairs (N, 2, 14, 14) to logits (N, 2)."""
 
-    def dropout(self, p: float) -> Dropout:
-        """Return a dropout layer that drops single values with probability p."""
-        return Dropout(p, generator=self.generator)
+    def __init__(self, chain: Module) -> None:
+        self.chain = chain
 
-    def dropout2d(self, p: float) -> Dropout2d:
-        """Return a dropout layer that drops whole channels with probability p."""
-        return Dropout2d(p, generator=self.generator)
+    def forward(self, pairs: Tensor) -> tuple[Tensor, ...]:
+        """Return the comparison logits (N, 2) of pairs (N, 2, 14, 14), as a tuple of one tensor."""
+        check_pairs(pairs)
+        return self.remember((self.chain.forward(pairs),))
+
+    def backward(self, output_gradients: Sequence[Tensor]) -> Tensor:
+        """Return dL/dpairs (N, 2, 14, 14) from a tuple of one tensor, dL/dlogits (N, 2)."""
+        self.recall(output_gradients)
+        return self.chain.backward(output_gradients[0])
+
+    def children(self) -> list[tuple[str, Module]]:
+        return [("", self.chain)]

@@ -1,25 +1,15 @@
 """Residual nets: of constant width, as in the report, and of growing width, its future work."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from project.framework.activations import ReLU
 from project.framework.flatten import Flatten
-from project.framework.nets.comparison import ComparisonNet
-from project.framework.nets.convolutions import IMAGE_SIZE
-from project.framework.nets.layers import Layers
+from project.framework.module import Module
+from project.framework.nets.layers import IMAGE_SIZE, ComparisonNet, Layers
 from project.framework.pooling import AvgPool2d
 from project.framework.residual import Residual
 from project.framework.sequential import Sequential
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from torch import Generator
-    from torch import dtype as torch_dtype
-
-    from project.framework.module import Module
+from project.framework.torch_types import Generator, torch_dtype
 
 
 class ResidualBlock(Sequential):
@@ -54,13 +44,7 @@ class ResidualBlock(Sequential):
 class ResNet(ComparisonNet):
     """Residual net on the pair as an image with two channels; it does not classify the digits.
 
-    The report's net is one stage of 10 blocks and 32 channels.
-
-    Args:
-        channels: The width of each stage; every stage after the first halves the image.
-        blocks: The number of residual blocks in each stage.
-        generator: What the weights are drawn from; None for torch's default generator.
-        dtype: The dtype of the parameters; None for torch's default.
+    The report's net is one stage of 10 blocks and 32 channels; a further one halves the image.
 
     Raises:
         ValueError: `channels` and `blocks` are not equally long lists of positive numbers.

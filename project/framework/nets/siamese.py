@@ -1,23 +1,16 @@
 """Siamese nets: one shared branch reads both digits, a head compares them (report, part 1)."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Literal
 
 from project.framework.activations import ReLU, Softmax
 from project.framework.flatten import Flatten
 from project.framework.module import Module
-from project.framework.nets.convolutions import Convolutions, check_pairs
-from project.framework.nets.layers import Layers
+from project.framework.nets.layers import Convolutions, Layers, check_pairs
 from project.framework.sequential import Sequential
 from project.framework.shared import Shared
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Literal
-
-    from torch import Generator, Tensor
-    from torch import dtype as torch_dtype
+from project.framework.state import require
+from project.framework.torch_types import Generator, Tensor, torch_dtype
 
 AUXILIARY_POSITIONS = ("early", "late", "both", "none")
 AUXILIARY_INPUTS = ("probabilities", "logits")
@@ -25,10 +18,9 @@ CLASSES = 10
 
 
 class Branch(Module):
-    """The part of a siamese net that is applied to each image.
+    """The part of a siamese net that is applied to each image (N, 1, 14, 14).
 
-    Convolutions, two linear layers and softmax; optionally auxiliary outputs. It maps images (N, 1,
-    14, 14) to a tuple of tensors (N, 10): the probabilities for the head, then the early and the
+    It returns a tuple of tensors (N, 10): the probabilities for the head, then the early and the
     late auxiliary output, if they are asked for.
     """
 
@@ -57,7 +49,7 @@ class Branch(Module):
             self.early = Sequential(early=layers.linear(convolutions.features, CLASSES), **softmax)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Return the tuple of probabilities and auxiliary outputs, (N, 10) each."""
+        """Return the probabilities and the auxiliary outputs, (N, 10) each."""
         features = self.convolutions.forward(images)
         logits = self.digit.forward(features)
         probabilities = self.softmax.forward(logits)
@@ -66,7 +58,7 @@ class Branch(Module):
             outputs.append(self.early.forward(features))
         if self.late:
             outputs.append(probabilities if self.on_probabilities else logits)
-        return self.remember_all(tuple(outputs))
+        return self.remember(tuple(outputs))
 
     def backward(self, output_gradients: Sequence[Tensor]) -> Tensor:
         """Return dL/dimages (N, 1, 14, 14) from a gradient (N, 10) for each output.
@@ -74,7 +66,7 @@ class Branch(Module):
         An output that is used twice gets the sum of two gradients: that of the auxiliary loss and
         that of the later layers.
         """
-        self.recall_all(output_gradients)
+        self.recall(output_gradients)
         gradient, *auxiliary = output_gradients
         late = auxiliary.pop() if self.late else None
         if late is not None and self.on_probabilities:
@@ -98,24 +90,6 @@ class Siamese(Module):
     Per image: two convolutions to 256 features -> hidden_digit -> 10 -> softmax. The two softmaxed
     outputs joined: 20 -> hidden_comparison -> 2.
 
-    Args:
-        channels: The output channels of the two convolutions.
-        hidden_digit: The width of the branch's hidden linear layer.
-        hidden_comparison: The width of the head's hidden layer.
-        batch_norm: Whether every hidden layer is followed by batch norm.
-        dropout_conv: The probability of dropping a channel after each convolution: one number for
-            both, or one for each.
-        dropout_linear: The probability of dropping one of the head's 20 inputs.
-        auxiliary: Where the net outputs the digits' classes for the auxiliary loss: `late` (the 10
-            outputs that go to the head), `early` (a linear layer after the convolutions), `both`,
-            or `none`.
-        auxiliary_input: What the auxiliary cross-entropy gets. `logits` is the correct form.
-            `probabilities` are softmaxed, so that cross-entropy applies softmax a second time,
-            which the EPFL report almost certainly did. The head gets probabilities in both cases.
-        generator: What weights and dropout masks are drawn from; None for torch's default
-            generator.
-        dtype: The dtype of the parameters; None for torch's default.
-
     Attributes:
         digit_outputs: `probabilities` or `logits` for each output that classifies the digits.
 
@@ -137,19 +111,17 @@ class Siamese(Module):
         generator: Generator | None = None,
         dtype: torch_dtype | None = None,
     ) -> None:
-        for name, width in (
-            ("hidden_digit", hidden_digit),
-            ("hidden_comparison", hidden_comparison),
+        require(hidden_digit >= 1, "hidden_digit must be at least 1", hidden_digit)
+        require(hidden_comparison >= 1, "hidden_comparison must be at least 1", hidden_comparison)
+        require(0 <= dropout_linear < 1, "dropout_linear must be in [0, 1)", dropout_linear)
+        for name, value, known in (
+            ("auxiliary", auxiliary, AUXILIARY_POSITIONS),
+            ("auxiliary_input", auxiliary_input, AUXILIARY_INPUTS),
         ):
-            if width < 1:
-                raise ValueError(f"{name} must be at least 1, got {width}")
-        # The kind of each output that classifies the digits: probabilities or logits.
+            require(value in known, f"{name} must be one of {known}", repr(value))
         places = {"none": 0, "both": 2}.get(auxiliary, 1)
         self.digit_outputs = (auxiliary_input,) * places
-        dropouts = _one_each("dropout_conv", dropout_conv)
-        _check_probability("dropout_linear", dropout_linear)
-        _check_one_of("auxiliary", auxiliary, AUXILIARY_POSITIONS)
-        _check_one_of("auxiliary_input", auxiliary_input, AUXILIARY_INPUTS)
+        dropouts = _one_each(dropout_conv)
         layers = Layers(generator, dtype)
         convolutions = Convolutions(layers, 1, channels, batch_norm, dropouts)
         self.branch = Shared(
@@ -168,11 +140,11 @@ class Siamese(Module):
         """Return comparison logits (N, 2) and digit outputs (N, 2, 10) of pairs (N, 2, 14, 14)."""
         check_pairs(pairs)
         probabilities, *digits = self.branch.forward(pairs.unsqueeze(2))
-        return self.remember_all((self.head.forward(probabilities), *digits))
+        return self.remember((self.head.forward(probabilities), *digits))
 
     def backward(self, output_gradients: Sequence[Tensor]) -> Tensor:
         """Return dL/dpairs (N, 2, 14, 14) from a gradient for each output of `forward`."""
-        self.recall_all(output_gradients)
+        self.recall(output_gradients)
         comparison, *digits = output_gradients
         return self.branch.backward((self.head.backward(comparison), *digits)).squeeze(2)
 
@@ -180,21 +152,10 @@ class Siamese(Module):
         return [("", self.branch), ("", self.head)]
 
 
-def _check_one_of(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise ValueError(f"{name} must be one of {known}, got {value!r}")
-
-
-def _check_probability(name: str, value: float) -> None:
-    if not 0.0 <= value < 1.0:
-        raise ValueError(f"{name} must be in [0, 1), got {value}")
-
-
-def _one_each(name: str, given: float | Sequence[float]) -> tuple[float, float]:
+def _one_each(given: float | Sequence[float]) -> tuple[float, float]:
     """Return the dropout probabilities of both convolutions."""
     values = (given, given) if isinstance(given, int | float) else tuple(given)
-    if len(values) != 2:
-        raise ValueError(f"{name} must be one number or two, got {list(values)}")
+    require(len(values) == 2, "dropout_conv must be one number or two", list(values))
     for value in values:
-        _check_probability(name, value)
+        require(0 <= value < 1, "dropout_conv must be in [0, 1)", value)
     return values[0], values[1]

@@ -139,8 +139,11 @@ def test_the_numbers_in_a_file_change_nothing(tmp_path: Path, numbers: str) -> N
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (tiff(GREY.astype("<f8"), 3)[0], r"is a TIFF of 64 bits a pixel \(floating point\)"),
-        (tiff(np.rint(GREY).astype("<u8"), 1)[0], r"is a TIFF of 64 bits a pixel \(whole numbers"),
+        (tiff(GREY.astype("<f8"), 3)[0], "is a TIFF of unusual numbers, which is not read here"),
+        (
+            tiff(np.rint(GREY).astype("<u8"), 1)[0],
+            "is a TIFF of unusual numbers, which is not read here",
+        ),
         (tiff(np.full((9, 9), np.nan, "<f4"), 3)[0], "its pixels are not all finite numbers"),
         (tiff(np.full((9, 9), np.inf, "<f4"), 3)[0], "its pixels are not all finite numbers"),
     ],
