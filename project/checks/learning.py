@@ -4,7 +4,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer
@@ -13,18 +13,10 @@ from torch import Tensor
 
 from project import seeding
 from project.checks.batches import example_count
-from project.checks.loaders import Mapped, Repeated, Wrap, wrapped
+from project.checks.loaders import Mapped, Wrap, repeated, wrapped
 from project.checks.logged_metrics import check_direction_of_name, is_share
-from project.checks.result import (
-    CheckResult,
-    failed,
-    not_checked,
-    ok,
-    shown,
-    warning,
-)
+from project.checks.result import CheckResult, failed, not_checked, ok, shown, warning
 from project.checks.session import Session
-from project.checks.trainers import scratch_trainer
 from project.seeding import SEED_LIMIT
 from project.training.components import build_components, build_net, build_task
 
@@ -116,24 +108,19 @@ def check_heart(session: Session) -> list[CheckResult]:
         ConfigurationError, CheckpointError, CorruptRunError: As `build_components`.
     """
     candidate, limits = session.candidate, session.candidate.limits
-    plain = replace(
-        candidate, spec=replace(candidate.spec, config=session.config | {"augmentation": None})
-    )
-    components = build_components(plain.config)
-    floor = float(getattr(components.task, "loss_floor", 0.0))
+    components = build_components(session.config | {"augmentation": None})
+    task, floor = components.task, float(getattr(components.task, "loss_floor", 0.0))
     heart = Heart(f"val/{candidate.metric}", candidate.is_min, limits.heart_seconds, floor)
-    epochs = math.ceil(limits.heart_steps / STEPS)
-    trainer = scratch_trainer(plain, [heart], epochs=epochs, own=False)
     data = wrapped(
         components.data,
-        train=("train", lambda loader: Repeated(loader, STEPS, EXAMPLES)),
-        val=("train", lambda loader: Repeated(loader, 1, EXAMPLES)),
+        train=("train", lambda loader: repeated(loader, EXAMPLES, STEPS)),
+        val=("train", lambda loader: repeated(loader, EXAMPLES)),
     )
-    task = components.task
-    before = session.run(scratch_trainer(plain, own=False), "validate", task, data)
+    before = session.run(session.trainer(own=False), "validate", task, data)
     if heart.metric in before:
         heart.values.append(before[heart.metric])
-    session.run(trainer, "fit", task, data)
+    epochs = math.ceil(limits.heart_steps / STEPS)
+    session.run(session.trainer([heart], epochs=epochs, own=False), "fit", task, data)
     return [_by_heart(heart), _direction(session, heart)]
 
 
@@ -244,16 +231,15 @@ def _train_on_shuffled(session: Session, number: int) -> tuple[float, list[float
     validated = session.affordable("val", seconds / SHUFFLES)
 
     def shuffled(name: str) -> Wrap:
-        return lambda loader: Mapped(loader, shuffle, (config["seed"], f"{name}/{number}"))
-
-    trainer = scratch_trainer(session.candidate, epochs=2, train=count, evaluation=1)
-    data = wrapped(session.data, train=("train", shuffled("shuffle")))
-    session.run(trainer, "fit", task, data)
+        return lambda loader: Mapped(loader, shuffle, config["seed"], f"{name}/{number}")
 
     def validate(data: LightningDataModule) -> float:
-        judge = scratch_trainer(session.candidate, evaluation=validated, own=False)
+        judge = session.trainer(evaluation=validated, own=False)
         return session.run(judge, "validate", task, data)[f"val/{session.candidate.metric}"]
 
+    trainer = session.trainer(epochs=2, train=count, evaluation=1)
+    data = wrapped(session.data, train=("train", shuffled("shuffle")))
+    session.run(trainer, "fit", task, data)
     chances = [
         validate(wrapped(session.data, val=("val", shuffled(f"chance {each}"))))
         for each in range(SHUFFLES)

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, IterableDataset
 
 from project import seeding
-from project.checks.loaders import STAGES, begin_epoch, loaders_of, set_up
+from project.checks.loaders import STAGES, begin_epoch, is_indexed, loaders_of
 from project.checks.result import CheckResult, failed, ok, warning
 from project.checks.session import Session
 from project.config.identity import seeds_of
@@ -129,7 +128,10 @@ def _draw(count: int) -> None:
 
 def _print_of(config: dict[str, Any], disturb: bool) -> DataPrint:
     data = build_data(config)
-    set_up(data, seeds_of(config)["data"])
+    data.prepare_data()
+    for stage in ("fit", "test"):
+        seeding.start(seeds_of(config)["data"], "data")
+        data.setup(stage)
     examples, order = {}, {}
     for stage in STAGES:
         batches, first = hashlib.sha256(), []
@@ -152,16 +154,6 @@ def _first_batches(loader: SeededLoader, epoch: int) -> Iterator[Any]:
     # Examples without an index are known only from the batches of the whole epoch.
     most = BATCHES if is_indexed(loader) else MANY_BATCHES
     return itertools.islice(begin_epoch(loader, epoch), most)
-
-
-def is_indexed(loader: SeededLoader) -> bool:
-    """Return whether single examples of a loader can be read by their index."""
-    inner = loader.loader
-    return (
-        isinstance(inner, DataLoader)
-        and inner.batch_size is not None
-        and not isinstance(inner.dataset, IterableDataset)
-    )
 
 
 def _examples(loader: SeededLoader) -> list[bytes]:
