@@ -3,7 +3,6 @@
 import signal
 import warnings
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 
 from pytorch_lightning.utilities.exceptions import SIGTERMException
@@ -23,6 +22,7 @@ from project.checks import (
 )
 from project.checks.candidate import Candidate
 from project.checks.result import CheckResult, failed, not_checked
+from project.checks.scratch_runs import begun
 from project.checks.session import Session, begin, train_shortly
 from project.config.source import is_own
 from project.runs.interruption import Interrupted
@@ -115,15 +115,14 @@ def _run(candidate: Candidate, progress: Progress, new_interpreter: bool) -> lis
         reason = "training a few steps fails"
         return results + [not_checked(name, reason) for name in ORDER if name not in done]
     results += _carry_out(SHORT, session, progress)
-    with ExitStack() as stack:
-        runs, elsewhere = repetition.plan(session), None
-        if isinstance(runs, repetition.Repetitions):
-            elsewhere = stack.enter_context(
-                repetition.begun_elsewhere(session, runs, new_interpreter)
-            )
-        results += _carry_out(MEANWHILE, session, progress)
-        progress(repetition.SAME)
-        results += repetition.check_repetition(session, runs, elsewhere)
+    runs = repetition.plan(session)
+    if isinstance(runs, list):
+        results += _carry_out(MEANWHILE, session, progress) + runs
+    else:
+        with begun(runs.elsewhere, new_interpreter) as elsewhere:
+            results += _carry_out(MEANWHILE, session, progress)
+            progress(repetition.SAME)
+            results += repetition.check_repetition(runs, elsewhere)
     return results + costs.check_memory(session)
 
 
