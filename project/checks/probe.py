@@ -1,18 +1,17 @@
 """A callback that records a short training: losses, gradients, weights, times, schedules."""
 
 import time
-from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Callback
-from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
+from torch import Tensor
 
 from project.checks.batches import clone
-from project.checks.relus import ReluWatch
+from project.checks.layers import LayerWatch
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,7 @@ class Probe(Callback):
         batches: A copy of the first batch of each stage (train, val, test), as the task gets it.
         schedules: The schedulers' steps, once training has ended.
         steps: The number of optimizer steps, once training has ended.
-        relus: The ReLU units of the last training batch; None before that batch.
-        activation: Of the first layer that answers the last training batch with floats: its name,
-            and the mean and std of its output. None if there is no such layer.
+        layers: What the layers answered to the last training batch; None before that batch.
     """
 
     def __init__(self) -> None:
@@ -67,10 +64,9 @@ class Probe(Callback):
         self.batches: dict[str, Any] = {}
         self.schedules: list[ScheduleSteps] = []
         self.steps = 0
-        self.relus: ReluWatch | None = None
-        self.activation: tuple[str, float, float] | None = None
+        self.layers: LayerWatch | None = None
+        self._watching = ExitStack()
         self._began = self._ended = 0.0
-        self._hooks: list[RemovableHandle] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Copy the initial values of the trainable parameters."""
@@ -85,7 +81,7 @@ class Probe(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Record the wait for the batch; before the last batch, put hooks on the layers."""
+        """Record the wait for the batch; from the last batch on, watch the layers."""
         now = time.monotonic()
         if self._ended:
             self.wait_seconds.append(now - self._ended)
@@ -93,9 +89,7 @@ class Probe(Callback):
             self.batches["train"] = clone(batch)
         is_last = trainer.is_last_batch and trainer.current_epoch + 1 == trainer.max_epochs
         if is_last:
-            self._hooks = hook_layers(pl_module, self._note_activation)
-            self.relus = ReluWatch(pl_module)
-            self.relus.begin()
+            self.layers = self._watching.enter_context(LayerWatch(pl_module))
         self._began = time.monotonic()
 
     def on_before_backward(
@@ -122,28 +116,19 @@ class Probe(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Record the seconds of the step, or remove the hooks after the last one."""
+        """Record the seconds of the step, except of the last one: watching takes time."""
         if trainer.strategy.root_device.type == "cuda":
             torch.cuda.synchronize()
         self._ended = time.monotonic()
-        if self.relus is not None:
-            # The hooks take time: the seconds of this step are not recorded.
-            self._stop_watching()
-        else:
+        if self.layers is None:
             self.step_seconds.append(self._ended - self._began)
+        self._watching.close()
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Remove the hooks from the layers."""
-        self._stop_watching()
-
-    def _stop_watching(self) -> None:
-        if self.relus is not None:
-            self.relus.end()
-        for hook in self._hooks:
-            hook.remove()
-        self._hooks = []
+        """Stop watching the layers."""
+        self._watching.close()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Record which parameters have not changed, and the steps of optimizer and schedulers."""
@@ -176,20 +161,7 @@ class Probe(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Copy the stage's first batch, and start the clock."""
-        self._evaluated("val", batch)
-
-    def on_test_batch_start(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Copy the stage's first batch, and start the clock."""
-        self._evaluated("test", batch)
-
-    def _evaluated(self, stage: str, batch: Any) -> None:
+        stage = "test" if trainer.testing else "val"
         if stage not in self.batches:
             self.batches[stage] = clone(batch)
         self._began = time.monotonic()
@@ -206,35 +178,5 @@ class Probe(Callback):
         """Record the seconds of the batch."""
         self.evaluation_seconds.append(time.monotonic() - self._began)
 
-    def on_test_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Record the seconds of the batch."""
-        self.evaluation_seconds.append(time.monotonic() - self._began)
-
-    def _note_activation(self, name: str, answer: Any) -> None:
-        if self.activation is None and isinstance(answer, Tensor) and answer.is_floating_point():
-            values = answer.detach().float()
-            self.activation = (name, float(values.mean()), float(values.std()))
-
-
-def hook_layers(module: nn.Module, note: Callable[[str, Any], None]) -> list[RemovableHandle]:
-    """Put a forward hook on each layer with parameters of its own, and return the hooks.
-
-    Each hook calls `note` with the layer's name and output.
-    """
-    hooks = []
-    for name, layer in module.named_modules():
-        if any(True for _ in layer.parameters(recurse=False)):
-
-            def hook(layer: nn.Module, given: Any, answer: Any, name: str = name) -> None:
-                note(name, answer)
-
-            hooks.append(layer.register_forward_hook(hook))
-    return hooks
+    on_test_batch_start = on_validation_batch_start
+    on_test_batch_end = on_validation_batch_end
