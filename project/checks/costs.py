@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from project.checks.candidate import Candidate, Variant
+from project.checks.candidate import Candidate, Variant, prepare_variant
 from project.checks.result import CheckResult, failed, not_checked, ok, percent, some, warning
 from project.checks.session import Session, begin
 from project.cli.arguments import typed_override
@@ -77,8 +77,9 @@ def _try_others(candidate: Candidate) -> tuple[CheckResult, list[float | None]]:
         if time.monotonic() > end:
             break
         try:
-            other = replace(candidate, spec=candidate.prepare(variant), variants=[variant])
-            costs.append(cost_of(begin(other)).run)
+            spec = prepare_variant(variant, candidate.config_dirs, candidate.scratch)
+            session = begin(replace(candidate, spec=spec, variants=[variant]))
+            costs.append(cost_of(session).run)
         except Exception as error:
             broken.append(f"{' '.join(_own(candidate, variant))}: {error}")
     seen = f"{len(costs)} of {len(others)} make a step"

@@ -92,8 +92,7 @@ def run_checks(
             results = _run(candidate, progress, new_interpreter)
         except SIGTERMException:  # Lightning has noticed a SIGTERM; it would exit with code 0
             raise Interrupted(signal.SIGTERM) from None
-    places = {name: place for place, name in enumerate(ORDER)}
-    return sorted(results, key=lambda each: places.get(each.name, len(places)))
+    return sorted(results, key=lambda each: ORDER.index(each.name))
 
 
 def _run(candidate: Candidate, progress: Progress, new_interpreter: bool) -> list[CheckResult]:

@@ -49,7 +49,7 @@ def test_a_hidden_dependence_on_the_interpreter_fails_and_nothing_is_left(
     [
         (["thorough=yes"], "error: thorough=yes: must be true or false"),
         (["--jsn"], "error: unknown flag --jsn"),
-        (["model"], "error: 'model' is not of the form KEY=VALUE"),
+        (["model"], "error: 'model' is not an override; use KEY=VALUE"),
         (["verify=runs/x"], "error: verify= is an option of project.train; leave it out"),
         (["model=ws_all"], "error: unknown model 'ws_all'; did you mean 'ws_al'?"),
         (["optimizer.lrr=1"], "error: unknown key 'optimizer.lrr'"),
