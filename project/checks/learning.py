@@ -42,24 +42,20 @@ class Heart(Callback):
     Attributes:
         metric: The metric's name with its stage, `val/...`.
         is_min: Whether smaller values of the metric are better.
-        seconds: The time limit.
+        end: The time (`time.monotonic`) at which training must stop.
         floor: The smallest value that the loss can have.
         losses: The loss of every step.
         values: The metric before training, if it was measured, and after every `STEPS` steps.
-        is_late: Whether the time limit has been exceeded.
+        is_late: Whether that time has passed.
     """
 
     metric: str
     is_min: bool
-    seconds: float
+    end: float
     floor: float
     losses: list[float] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
     is_late: bool = False
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Set the time at which training must stop."""
-        self._end = time.monotonic() + self.seconds
 
     def on_before_backward(
         self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
@@ -75,7 +71,7 @@ class Heart(Callback):
         """
         if self.metric in trainer.callback_metrics:
             self.values.append(float(trainer.callback_metrics[self.metric]))
-        self.is_late = time.monotonic() > self._end
+        self.is_late = time.monotonic() > self.end
         has_shown = self.fallen >= FALLEN or len(self.losses) >= ENOUGH_STEPS
         trainer.should_stop = self.is_late or (self.is_known and has_shown)
 
@@ -110,13 +106,14 @@ def check_heart(session: Session) -> list[CheckResult]:
     candidate, limits = session.candidate, session.candidate.limits
     components = build_components(session.config | {"augmentation": None})
     task, floor = components.task, float(getattr(components.task, "loss_floor", 0.0))
-    heart = Heart(f"val/{candidate.metric}", candidate.is_min, limits.heart_seconds, floor)
     data = wrapped(
         components.data,
         train=("train", lambda loader: repeated(loader, EXAMPLES, STEPS)),
         val=("train", lambda loader: repeated(loader, EXAMPLES)),
     )
     before = session.run(session.trainer(own=False), "validate", task, data)
+    end = time.monotonic() + limits.heart_seconds
+    heart = Heart(f"val/{candidate.metric}", candidate.is_min, end, floor)
     if heart.metric in before:
         heart.values.append(before[heart.metric])
     epochs = math.ceil(limits.heart_steps / STEPS)
@@ -138,9 +135,8 @@ def _by_heart(heart: Heart) -> CheckResult:
     if heart.is_known:
         return ok(HEART, seen)
     if heart.is_late and (heart.fallen >= LEAST or steps < LEAST_STEPS):
-        return warning(
-            HEART, f"{seen}, and the time is up", "thorough=true gives the check more time"
-        )
+        advice = "thorough=true gives the check more time"
+        return warning(HEART, f"{seen}, and the time is up", advice)
     return failed(
         HEART,
         seen,
@@ -160,11 +156,9 @@ def _direction(session: Session, heart: Heart) -> CheckResult:
     gain = first - last if is_min else last - first
     seen = f"while the loss falls {metric} goes from {shown(first)} to {shown(last)}"
     if gain < -least:
-        other = "max" if is_min else "min"
+        given, other = ("min", "max") if is_min else ("max", "min")
         advice = f"metric.direction={other}? Or its sign, or its arguments, are the wrong way round"
-        return failed(
-            DIRECTION, f"{seen}, with metric.direction={'min' if is_min else 'max'}", advice
-        )
+        return failed(DIRECTION, f"{seen}, with metric.direction={given}", advice)
     return by_name or ok(DIRECTION, seen)
 
 
@@ -213,11 +207,7 @@ def _best_chance(session: Session) -> float:
 
 
 def _train_on_shuffled(session: Session, number: int) -> tuple[float, list[float]]:
-    """Train on shuffled labels, and return the validation metric and its values by chance.
-
-    Args:
-        session: The experiment.
-        number: The number of the training; each has other labels and other initial weights.
+    """Train on labels and from weights that `number` decides.
 
     Returns:
         The metric on the true validation labels, and on each of SHUFFLES shuffles of them.

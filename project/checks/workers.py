@@ -1,7 +1,6 @@
 """Check that random numbers in the data differ between workers and between epochs."""
 
 import random
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -32,15 +31,11 @@ class Draws(Dataset[torch.Tensor]):
         self.dataset = dataset
 
     def __len__(self) -> int:
-        return MANY
+        return len(self.dataset)
 
     def __getitem__(self, index: int) -> torch.Tensor:
-        drawn = (
-            int(torch.randint(MANY, ())),
-            int(np.random.randint(MANY)),
-            random.randrange(MANY),
-        )
-        return torch.tensor(drawn)
+        draws = (torch.randint(MANY, ()), np.random.randint(MANY), random.randrange(MANY))
+        return torch.tensor([int(each) for each in draws])
 
     def __getattr__(self, name: str) -> Any:
         if name == "dataset":  # while it is being copied
@@ -101,20 +96,12 @@ def _repeats(epochs: list[list[Any]], workers: int) -> str | None:
 
 def _epochs(session: Session, loader: DataLoader[Any]) -> list[list[Any]]:
     """Return the batches of the first two epochs, drawn as in a run."""
-    seed = session.seeds["order"]
-
-    def epoch(number: int) -> Callable[[], int]:
-        return lambda: number
-
-    return [
-        [clone(batch) for batch in SeededLoader(loader, seed, "", epoch(number))]
-        for number in range(2)
-    ]
+    seeded = SeededLoader(loader, session.seeds["order"], "", lambda: 0)
+    return [[clone(batch) for batch in seeded.at(epoch)] for epoch in range(2)]
 
 
 def _key(batch: Any) -> bytes:
-    arrays = (tensor.detach().cpu().numpy() for tensor in tensors_of(batch))
-    return b"".join(array.tobytes() for array in arrays)
+    return b"".join(each.detach().cpu().numpy().tobytes() for each in tensors_of(batch))
 
 
 def _options(loader: DataLoader[Any]) -> dict[str, Any]:
@@ -132,7 +119,7 @@ def _options(loader: DataLoader[Any]) -> dict[str, Any]:
 
 def _generators(loader: DataLoader[Any]) -> DataLoader[Any]:
     count = ROUNDS * loader.num_workers
-    return DataLoader(Draws(loader.dataset), 1, sampler=range(count), **_options(loader))
+    return DataLoader(Draws(loader.dataset), 1, sampler=[0] * count, **_options(loader))
 
 
 def _one_example(loader: DataLoader[Any]) -> DataLoader[Any]:
@@ -141,21 +128,6 @@ def _one_example(loader: DataLoader[Any]) -> DataLoader[Any]:
     options = _options(loader) | {"collate_fn": loader.collate_fn}
     if loader.batch_sampler is None:
         item = next(iter(loader.sampler))
-        return DataLoader(loader.dataset, None, sampler=_Same(item, count), **options)
+        return DataLoader(loader.dataset, None, sampler=[item] * count, **options)
     item = next(iter(loader.batch_sampler))[0]
-    return DataLoader(loader.dataset, batch_sampler=_Same([item], count), **options)
-
-
-class _Same:
-    """A sampler that yields one item `count` times."""
-
-    def __init__(self, item: Any, count: int) -> None:
-        self.item = item
-        self.count = count
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __iter__(self) -> Iterator[Any]:
-        for _ in range(self.count):
-            yield self.item
+    return DataLoader(loader.dataset, batch_sampler=[[item]] * count, **options)
