@@ -13,10 +13,9 @@ own record and its test metrics stay as they are.
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from project.cli import main as cli
-from project.cli.arguments import read_arguments
+from project.cli.diagnose import explained
 from project.config.compose import compose, quote
 from project.config.errors import ConfigurationError
 
@@ -52,13 +51,10 @@ def run(words: Sequence[str], config_dirs: Sequence[str]) -> None:
     if why:
         print(f"run={trained.directory}: {why}", file=sys.stderr)
     folder = asked.data or str(output_folder(trained.directory) / "data")
-    section = _section(
-        [
-            *asked.others,
-            f"paths.data={quote(folder)}",
-            *(f"{FLAG}={each}" for each in config_dirs),
-        ]
-    )
+    words = [*asked.others, f"paths.data={quote(folder)}"]
+    words += [f"{FLAG}={each}" for each in config_dirs]
+    with explained(words, "train", sweeps=False) as arguments:
+        section = compose("train", arguments.overrides, arguments.config_dirs)["data"]
     from project.training.evaluation import evaluate
 
     record = evaluate(trained, section, asked.data, cli.typed_command())
@@ -78,19 +74,6 @@ def run(words: Sequence[str], config_dirs: Sequence[str]) -> None:
         name = record["metric"]["name"]
         print(f"the run's own test {name}, unchanged: {metric_text(name, own)}")
     print(record["path"])
-
-
-def _section(words: Sequence[str]) -> dict[str, Any]:
-    """Return the section `data` composed from overrides; raise ConfigurationError if impossible."""
-    from hydra.errors import HydraException
-
-    from project.cli.diagnose import explain
-
-    arguments = read_arguments(words, "train", sweeps=False)
-    try:
-        return compose("train", arguments.overrides, arguments.config_dirs)["data"]
-    except HydraException as error:
-        raise ConfigurationError(explain(error, "train", arguments)) from None
 
 
 def _named(words: Sequence[str]) -> list[str]:

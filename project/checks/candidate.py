@@ -8,7 +8,8 @@ from typing import Any
 
 from hydra.core.override_parser.types import IntervalSweep, Override
 
-from project.cli.arguments import CONFIG_DIR, MULTIRUN, read_arguments, typed_override
+from project.cli.arguments import CONFIG_DIR, MULTIRUN, Arguments, typed_override
+from project.cli.diagnose import explained
 from project.config.compose import (
     combinations,
     compose_with_hydra,
@@ -117,11 +118,14 @@ def read_candidate(words: Sequence[str], scratch: Path, thorough: bool = False) 
         thorough: Whether the checks may take as long as they need.
 
     Raises:
-        HydraException: Hydra cannot compose the configuration.
         ConfigurationError: A word or the configuration breaks a rule.
         NoRunError, CorruptRunError, DataError: As `prepare_run`.
     """
-    arguments = read_arguments(words, "train", sweeps=True)
+    with explained(words, "train", sweeps=True) as arguments:
+        return _read(arguments, scratch, THOROUGH if thorough else Limits())
+
+
+def _read(arguments: Arguments, scratch: Path, limits: Limits) -> Candidate:
     for flag in (word.partition("=")[0] for word in arguments.words if word.startswith("-")):
         if flag not in (*MULTIRUN, *CONFIG_DIR):
             raise ConfigurationError(
@@ -131,7 +135,6 @@ def read_candidate(words: Sequence[str], scratch: Path, thorough: bool = False) 
     if arguments.is_sweep:
         variants, side_by_side = _sweep(arguments.overrides, arguments.config_dirs)
     spec = prepare_variant(variants[0], arguments.config_dirs, scratch)
-    limits = THOROUGH if thorough else Limits()
     return Candidate(spec, variants, arguments.config_dirs, side_by_side, scratch, limits)
 
 

@@ -51,12 +51,12 @@ def print_table(title: str, results: Sequence[CheckResult], seconds: float) -> N
     console.print(f"{_summary(results)}; {seconds:.0f} s", soft_wrap=True)
 
 
-def as_json(title: str, results: Sequence[CheckResult], seconds: float) -> str:
-    """Return the arguments of `print_table` as JSON, with the number of failed checks."""
+def print_json(title: str, results: Sequence[CheckResult], seconds: float) -> None:
+    """Print the arguments of `print_table` as JSON, with the number of failed checks."""
     content = {
         "experiment": title,
         "failed": sum(each.status == FAILED for each in results),
         "seconds": round(seconds, 1),
         "checks": [asdict(each) for each in results],
     }
-    return json.dumps(content, indent=2)
+    print(json.dumps(content, indent=2))

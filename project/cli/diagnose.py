@@ -1,17 +1,15 @@
-"""Error messages for command lines that Hydra cannot compose.
-
-The message is found from the overrides and the configuration files alone; if they show no mistake,
-it is Hydra's own. The text of Hydra's error is never parsed.
-"""
+"""Error messages for command lines that Hydra cannot compose."""
 
 import re
+import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from project.cli.arguments import Arguments, typed_override
+from project.cli.arguments import Arguments, read_arguments, typed_override
 from project.cli.habits import answer
 from project.config.compose import (
     CONF,
@@ -21,33 +19,60 @@ from project.config.compose import (
     spell,
     study_words,
 )
-from project.config.errors import suggest
+from project.config.errors import ConfigurationError, suggest
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
     from omegaconf import DictConfig
 
 
-def explain(error: BaseException, config_name: str, arguments: Arguments) -> str:
-    """Return the message for a command line that Hydra refuses.
+@contextmanager
+def explained(typed: Sequence[str], config_name: str, sweeps: bool) -> Iterator[Arguments]:
+    """Read a command line; errors of Hydra in the block become ConfigurationErrors.
+
+    The message is found from the overrides and the configuration files alone; if they show no
+    mistake, it is Hydra's own. The text of Hydra's error is never parsed.
 
     Args:
-        error: The exception that Hydra raised.
+        typed: The words after the program's name.
         config_name: The command's root file in `conf/`: train, disk or report.
-        arguments: The command line.
+        sweeps: Whether the command can sweep.
+
+    Yields:
+        The command line as Hydra gets it.
+
+    Raises:
+        ConfigurationError: As `read_arguments`, or Hydra refuses the command line.
     """
-    command = _Command(config_name, arguments)
-    for find in (
-        command.unreadable_word,
-        command.unknown_choice,
-        command.unknown_key,
-        command.foreign_study,
-    ):
-        line = find()
-        if line is not None:
-            return line
-    cause = "" if error.__cause__ is None else f"\n{error.__cause__}"
-    return f"{error}{cause}"
+    arguments = Arguments(list(typed), [], False)
+    try:
+        arguments = read_arguments(typed, config_name, sweeps)
+        yield arguments
+    except Exception as error:
+        if hasattr(error, "exit_code") or not _is_hydras(error):
+            raise
+        command = _Command(config_name, arguments)
+        cause = "" if error.__cause__ is None else f"\n{error.__cause__}"
+        message = (
+            command.unreadable_word()
+            or command.unknown_choice()
+            or command.unknown_key()
+            or command.foreign_study()
+            or f"{error}{cause}"
+        )
+        raise ConfigurationError(message) from error
+
+
+def _is_hydras(error: Exception) -> bool:
+    """Return whether Hydra's or OmegaConf's own code raised an error, of whatever class."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return True
+    frame = list(traceback.walk_tb(error.__traceback__))[-1][0]
+    module = frame.f_globals.get("__name__", "").partition(".")[0]
+    return module in ("hydra", "omegaconf") and not isinstance(error, BrokenPipeError)
 
 
 @dataclass(frozen=True)
