@@ -45,13 +45,10 @@ class TrainedRun:
         return self.record["metrics"]
 
     def load(self) -> "LoadedRun":
-        """Return the run as a LoadedRun, which gives its net with the tested weights and its data.
+        """Return the run as a LoadedRun: its net with the tested weights, and its data.
 
         Raises:
-            NoRunError: The directory no longer holds the completed run.
-            CorruptRunError: The run record cannot be read, or does not fit its name.
-            ConflictError: The run's code is not trusted, or has changed since; `load_run` can
-                accept both.
+            NoRunError, CorruptRunError, ConflictError: As `load_run`.
         """
         return load_run(self.directory)
 

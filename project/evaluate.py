@@ -1,16 +1,15 @@
-"""python -m project.evaluate: a trained run, tested on other data.
+"""python -m project.evaluate: test a trained run on other data.
 
     python -m project.evaluate RUN data=fashion_pairs
     python -m project.evaluate RUN data=idx_pairs data.root=FOLDER data.test_pairs=500
     python -m project.evaluate best data=mine --config-dir conf
 
-RUN is a directory, as outputs/runs/<variant>/seed_<k>; `best` is the run of the best validation
-metric. The words are those of project.train. Data that normalise by their training examples do so
-as the run's own do. What comes of it is recorded beside the run, in <RUN>/evaluations/; the run's
-own record and its test metrics stay as they are.
+RUN is a run directory, as outputs/runs/<variant>/seed_<k>; `best` is the run with the best
+validation metric. The other arguments are those of project.train. Data that are normalised by their
+training examples are normalised by those of the run. The result is written to <RUN>/evaluations/;
+the run's own record does not change.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 
@@ -86,13 +85,8 @@ def _named(words: Sequence[str]) -> list[str]:
 
 def main() -> None:
     """Run `python -m project.evaluate` with the arguments in `sys.argv`."""
-    parser = argparse.ArgumentParser(
-        prog="project.evaluate",
-        usage="python -m project.evaluate (best | RUN) data=NAME [data.KEY=VALUE ...]",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("words", nargs="*", help="best or a run directory, then data=NAME")
+    usage = "(best | RUN) data=NAME [data.KEY=VALUE ...]"
+    parser = cli.word_parser("evaluate", usage, __doc__)
     parser.add_argument(FLAG, action="append", default=[], metavar="FOLDER")
     arguments = parser.parse_intermixed_args()
     cli.run_plain(lambda: run(arguments.words, arguments.config_dir))

@@ -1,13 +1,12 @@
-"""python -m project.projector: the ten features of a run's test digits, for TensorBoard.
+"""python -m project.projector: show the digit features of a run's test pairs in TensorBoard.
 
-    python -m project.projector best             the run of the lowest validation error
+    python -m project.projector best             the run with the best validation metric
     python -m project.projector run=DIRECTORY    this run, as outputs/runs/<variant>/seed_<k>
 
-Each of the two digits of a test pair is a point, with its image, its class and what the net read.
+Each digit of a test pair is a point, with its image, its class and the net's answer.
 `make dashboard`, started after this, has a tab Projector; "Color by: digit" shows the classes.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,14 +60,8 @@ def show(words: Sequence[str]) -> Path:
 
 def main() -> None:
     """Run `python -m project.projector` with the arguments in `sys.argv`."""
-    parser = argparse.ArgumentParser(
-        prog="project.projector",
-        usage="python -m project.projector (best | run=DIRECTORY) [paths.data=FOLDER]",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("words", nargs="*", help="best or run=DIRECTORY")
-    arguments = parser.parse_args()
+    usage = "(best | run=DIRECTORY) [paths.data=FOLDER]"
+    arguments = cli.word_parser("projector", usage, __doc__).parse_args()
 
     def task() -> None:
         print(show(arguments.words))

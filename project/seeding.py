@@ -1,13 +1,9 @@
 """Named random streams: every random number depends only on the seed and on a name and index.
 
-A stream's state is the SHA-256 of its key, so two streams never overlap, none depends on how many
-numbers another one drew, and each can be started again at any time. This has two consequences:
-comparisons are paired (at one seed all models see the same data in the same order, and modules that
-nets have in common start with the same weights), and a resumed run ends bit-identical to an
-uninterrupted one.
-
-Code that draws from the global generators (torch's, numpy's, Python's) uses the streams too:
-`start` sets all of them to the beginning of one.
+A stream's state is the SHA-256 of its key, so no stream depends on how many numbers another one
+drew, and each can be started again at any time: at one seed all models see the same data in the
+same order, modules that nets have in common start with the same weights, and a resumed run ends
+bit-identical to an uninterrupted one.
 
 Streams in use: `init` and `init/<module path>`, `data`, `order/<epoch>`, `fetch/<epoch>/<batch>`,
 `train_start`, `epoch/<epoch>`, `noise/<batch>`, `epoch_end/<epoch>`; for the MNIST pairs
@@ -54,12 +50,8 @@ def start(seed: int, name: str, index: int | None = None) -> None:
     The arguments are those of `stream_key`.
     """
     key = stream_key(seed, name, index)
-    _start_torch(key)
     np.random.seed([key & 0xFFFFFFFF, key >> 32])
     random.seed(key)
-
-
-def _start_torch(key: int) -> None:
     # Not torch.manual_seed: while CUDA is not initialised, it stores a formatted stack trace with
     # each call, which takes 2 ms a step and a growing list.
     torch.default_generator.manual_seed(key)

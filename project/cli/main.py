@@ -6,6 +6,7 @@ exception with an attribute `exit_code` is shown to the user as a message; any o
 bug and keeps its traceback.
 """
 
+import argparse
 import os
 import shlex
 import signal
@@ -56,6 +57,18 @@ def run_plain(task: Callable[[], None]) -> None:
     """Run a command that is not configured by Hydra; errors are shown as by `run`."""
     arguments = Arguments(sys.argv[1:], [], False)
     _run(task, lambda error: report_error(error, arguments))
+
+
+def word_parser(name: str, usage: str, description: str | None) -> argparse.ArgumentParser:
+    """Return the parser of the command `python -m project.<name>`, which takes words."""
+    parser = argparse.ArgumentParser(
+        prog=f"project.{name}",
+        usage=f"python -m project.{name} {usage}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
+    return parser
 
 
 def _run(task: Callable[[], None], report: Callable[[BaseException], int]) -> None:
