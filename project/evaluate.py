@@ -40,7 +40,10 @@ def run(words: Sequence[str], config_dirs: Sequence[str]) -> None:
     from project.training.load_run import output_folder
     from project.training.run_words import read_run_words
 
-    asked = read_run_words(_named(words))
+    words = list(words)
+    if words and words[0] != "best" and "=" not in words[0]:
+        words[0] = f"run={words[0]}"
+    asked = read_run_words(words)
     foreign = [word for word in asked.others if word.partition("=")[0].split(".")[0] != "data"]
     if foreign:
         raise ConfigurationError(f"unknown argument {foreign[0]!r}; see --help")
@@ -50,9 +53,9 @@ def run(words: Sequence[str], config_dirs: Sequence[str]) -> None:
     if why:
         print(f"run={trained.directory}: {why}", file=sys.stderr)
     folder = asked.data or str(output_folder(trained.directory) / "data")
-    words = [*asked.others, f"paths.data={quote(folder)}"]
-    words += [f"{FLAG}={each}" for each in config_dirs]
-    with explained(words, "train", sweeps=False) as arguments:
+    composed = [*asked.others, f"paths.data={quote(folder)}"]
+    composed += [f"{FLAG}={each}" for each in config_dirs]
+    with explained(composed, "train", sweeps=False) as arguments:
         section = compose("train", arguments.overrides, arguments.config_dirs)["data"]
     from project.training.evaluation import evaluate
 
@@ -73,14 +76,6 @@ def run(words: Sequence[str], config_dirs: Sequence[str]) -> None:
         name = record["metric"]["name"]
         print(f"the run's own test {name}, unchanged: {metric_text(name, own)}")
     print(record["path"])
-
-
-def _named(words: Sequence[str]) -> list[str]:
-    """Return the words, with `run=` put before a run directory that is the first word."""
-    first, *others = [*words, ""]
-    others = [word for word in others if word]
-    is_path = bool(first) and first != "best" and "=" not in first
-    return [f"run={first}" if is_path else first, *others] if first else others
 
 
 def main() -> None:

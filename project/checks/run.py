@@ -1,6 +1,7 @@
 """Carries out all checks; the slow ones run at the same time as the others."""
 
 import signal
+import traceback
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -102,17 +103,14 @@ def _run(candidate: Candidate, progress: Progress, new_interpreter: bool) -> lis
     except Exception as error:
         if hasattr(error, "exit_code"):
             raise
-        rest = [not_checked(name, "the first step fails") for name in ORDER if name != "one step"]
-        return [_raised("one step", error), *rest]
+        return _abandoned([_raised("one step", error)], "the first step fails")
     results = _carry_out(FIRST, session, progress)
     progress("a short training")
     try:
         train_shortly(session)
     except Exception as error:
         results.append(_raised("weights change", error))
-        done = {each.name for each in results}
-        reason = "training a few steps fails"
-        return results + [not_checked(name, reason) for name in ORDER if name not in done]
+        return _abandoned(results, "training a few steps fails")
     results += _carry_out(SHORT, session, progress)
     runs = repetition.plan(session)
     if isinstance(runs, list):
@@ -123,6 +121,11 @@ def _run(candidate: Candidate, progress: Progress, new_interpreter: bool) -> lis
             progress(repetition.SAME)
             results += repetition.check_repetition(runs, elsewhere)
     return results + costs.check_memory(session)
+
+
+def _abandoned(results: list[CheckResult], reason: str) -> list[CheckResult]:
+    done = {each.name for each in results}
+    return results + [not_checked(name, reason) for name in ORDER if name not in done]
 
 
 def _carry_out(checks: dict[str, Check], session: Session, progress: Progress) -> list[CheckResult]:
@@ -137,19 +140,13 @@ def _carry_out(checks: dict[str, Check], session: Session, progress: Progress) -
 
 
 def _raised(name: str, error: Exception) -> CheckResult:
-    """Return the result of a check in which the experiment's code raised `error`."""
-    return failed(name, f"{type(error).__name__}: {error}{_place(error)}", "fix what is named")
+    """Return the result of a check in which `error` was raised, with the last line of own code.
 
-
-def _place(error: BaseException) -> str:
-    """Return ` (FILE, line N)`: the last line of own code in the traceback, outside the checks.
-
-    Empty if there is none. Own code is the project's or the user's, not a library's.
+    Own code is the project's or the user's, not a library's, and outside the checks.
     """
-    place, trace = "", error.__traceback__
-    while trace is not None:
-        path = Path(trace.tb_frame.f_code.co_filename)
+    place = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        path = Path(frame.f_code.co_filename)
         if is_own(path) and path.parent != Path(__file__).parent:
-            place = f" ({path}, line {trace.tb_lineno})"
-        trace = trace.tb_next
-    return place
+            place = f" ({path}, line {line})"
+    return failed(name, f"{type(error).__name__}: {error}{place}", "fix what is named")
