@@ -75,15 +75,21 @@ def check_schedule(session: Session) -> list[CheckResult]:
     if not session.short.schedules:
         return [ok(name, "none; the learning rate is constant")]
     lines = []
-    for each in session.short.schedules:
-        seen = f"{each.name} was stepped {each.made} times in {each.due} {each.unit}s"
-        if each.made > max(TOO_OFTEN * each.due, each.due + 1):
+    # A task that optimizes by itself also steps its schedulers itself: at most at every step.
+    is_manual = not session.task.automatic_optimization
+    for config in session.short.schedules:
+        made = int(config.scheduler.last_epoch)
+        unit = "step" if is_manual else config.interval
+        total = session.short.steps if unit == "step" else session.short.epochs
+        due = total if is_manual else total // config.frequency
+        seen = f"{type(config.scheduler).__name__} was stepped {made} times in {due} {unit}s"
+        if made > max(TOO_OFTEN * due, due + 1):
             advice = (
                 "Lightning steps what configure_optimizers returns: leave out the task's own "
                 "scheduler.step()"
             )
             lines.append(failed(name, seen, advice))
-        elif 2 * each.made < each.due and not each.is_manual:
+        elif 2 * made < due and not is_manual:
             lines.append(warning(name, seen, "step it, or leave it out of the configuration"))
         else:
             lines.append(ok(name, seen))

@@ -2,36 +2,16 @@
 
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.utilities.types import LRSchedulerConfig
 from torch import Tensor
 
 from project.checks.batches import clone
 from project.checks.layers import LayerWatch
-
-
-@dataclass(frozen=True)
-class ScheduleSteps:
-    """The number of steps that a learning-rate scheduler made, and the number that were due.
-
-    Attributes:
-        name: The name of the scheduler's class.
-        made: The steps that the scheduler has counted.
-        due: The optimizer steps or epochs of the training, divided by the scheduler's frequency.
-            In manual optimization, the number of optimizer steps, as an upper bound.
-        unit: What `due` counts: `step` or `epoch`.
-        is_manual: Whether the task uses manual optimization, and so steps the scheduler itself.
-    """
-
-    name: str
-    made: int
-    due: int
-    unit: str
-    is_manual: bool
 
 
 class Probe(Callback):
@@ -47,8 +27,9 @@ class Probe(Callback):
         wait_seconds: Seconds of the wait for each training batch but the first of an epoch.
         evaluation_seconds: Seconds of each validation and test batch, without the wait for it.
         batches: A copy of the first batch of each stage (train, val, test), as the task gets it.
-        schedules: The schedulers' steps, once training has ended.
-        steps: The number of optimizer steps, once training has ended.
+        schedules: The learning-rate schedulers, once training has ended.
+        epochs: The number of epochs, once training has ended.
+        steps: The number of steps of each optimizer, once training has ended.
         layers: What the layers answered to the last training batch; None before that batch.
     """
 
@@ -62,7 +43,8 @@ class Probe(Callback):
         self.wait_seconds: list[float] = []
         self.evaluation_seconds: list[float] = []
         self.batches: dict[str, Any] = {}
-        self.schedules: list[ScheduleSteps] = []
+        self.schedules: list[LRSchedulerConfig] = []
+        self.epochs = 0
         self.steps = 0
         self.layers: LayerWatch | None = None
         self._watching = ExitStack()
@@ -109,12 +91,7 @@ class Probe(Callback):
                     self.norms[name] = float(parameter.grad.norm())
 
     def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Record the seconds of the step, except of the last one: watching takes time."""
         if trainer.strategy.root_device.type == "cuda":
@@ -131,26 +108,14 @@ class Probe(Callback):
         self._watching.close()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Record which parameters have not changed, and the steps of optimizer and schedulers."""
-        self.steps = trainer.global_step
+        """Record which parameters have not changed, and how long the training was."""
         for name, parameter in pl_module.named_parameters():
             if name in self._initial and torch.equal(parameter.detach(), self._initial[name]):
                 self.unchanged.append(name)
         del self._initial
-        optimizers = max(1, len(trainer.optimizers))
-        is_manual = not pl_module.automatic_optimization
-        for config in trainer.lr_scheduler_configs:
-            unit = "step" if is_manual else config.interval
-            total = self.steps // optimizers if unit == "step" else trainer.current_epoch
-            self.schedules.append(
-                ScheduleSteps(
-                    type(config.scheduler).__name__,
-                    int(config.scheduler.last_epoch),
-                    total if is_manual else total // config.frequency,
-                    unit,
-                    is_manual,
-                )
-            )
+        self.schedules = list(trainer.lr_scheduler_configs)
+        self.epochs = trainer.current_epoch
+        self.steps = trainer.global_step // max(1, len(trainer.optimizers))
 
     def on_validation_batch_start(
         self,
