@@ -1,13 +1,11 @@
 """The Python API, for notebooks and scripts: train, open a run, read results.
 
-    from project import api
+from project import api
 
-    run = api.train(["model=ws_al", "seed=3"])       # read if it is completed, else trained
-    run.metrics["test/error"]
-    net, data = run.load().net(), run.load().data()
-    table = api.runs("outputs")                       # a pandas DataFrame, one row per run
-
-`runs`, `history` and `compare` come from `project.results`, which does not import torch.
+run = api.train(["model=ws_al", "seed=3"])       # read if it is completed, else trained
+run.metrics["test/error"]
+net, data = run.load().net(), run.load().data()
+table = api.runs("outputs")                       # a pandas DataFrame, one row per run
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,7 @@
 """Named random streams: every random number depends only on the seed and on a name and index.
 
 A stream's state is the SHA-256 of its key, so no stream depends on how many numbers another one
-drew, and each can be started again at any time: at one seed all models see the same data in the
-same order, modules that nets have in common start with the same weights, and a resumed run ends
-bit-identical to an uninterrupted one.
+drew, and each can be started again at any time.
 
 Streams in use: `init` and `init/<module path>`, `data`, `order/<epoch>`, `fetch/<epoch>/<batch>`,
 `train_start`, `epoch/<epoch>`, `noise/<batch>`, `epoch_end/<epoch>`; for the MNIST pairs

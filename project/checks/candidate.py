@@ -181,7 +181,7 @@ def prepare_variant(variant: Variant, config_dirs: Sequence[Path], scratch: Path
 
     Raises:
         HydraException: Hydra cannot compose the variant's configuration.
-        ConfigurationError, NoRunError, CorruptRunError, DataError: As `prepare_run`.
+        Exception: As `prepare_run`.
     """
     words = [*variant.words, f"paths.outputs={spell(str(scratch))}"]
     config = resolve(compose_with_hydra("train", words, config_dirs), words)

@@ -131,10 +131,7 @@ def _leakage(contents: dict[str, Contents]) -> CheckResult:
 
 
 def _shared(first: list[bytes], second: list[bytes]) -> dict[int, int]:
-    """Map the position in `second` of each hash that is in both lists to that in `first`.
-
-    Empty hashes are left out.
-    """
+    """Map the position in `second` of each hash, not empty, in both lists to that in `first`."""
     places = {key: place for place, key in reversed(list(enumerate(first))) if key}
     return {place: places[key] for place, key in enumerate(second) if key in places}
 

@@ -64,11 +64,7 @@ class Heart(Callback):
         self.losses.append(float(loss.detach().sum()))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Record the metric; stop if the batch is memorised or the time is up.
-
-        Memorised means `is_known`; but training goes on until the loss has fallen by the share
-        FALLEN or ENOUGH_STEPS steps are made.
-        """
+        """Record the metric; stop if the batch is memorised or the time is up."""
         if self.metric in trainer.callback_metrics:
             self.values.append(float(trainer.callback_metrics[self.metric]))
         self.is_late = time.monotonic() > self.end
@@ -77,10 +73,7 @@ class Heart(Callback):
 
     @property
     def fallen(self) -> float:
-        """How far the loss has fallen, as a share of the way from the first loss to the floor.
-
-        0 before the first step, or if the first loss is not above the floor.
-        """
+        """How far the loss has fallen, as a share of the way from the first loss to the floor."""
         if not self.losses:
             return 0.0
         way = self.losses[0] - self.floor
@@ -99,9 +92,6 @@ def check_heart(session: Session) -> list[CheckResult]:
 
     Returns:
         The results HEART and DIRECTION.
-
-    Raises:
-        ConfigurationError, CheckpointError, CorruptRunError: As `build_components`.
     """
     candidate, limits = session.candidate, session.candidate.limits
     components = build_components(session.config | {"augmentation": None})
@@ -163,11 +153,7 @@ def _direction(session: Session, heart: Heart) -> CheckResult:
 
 
 def check_shuffled(session: Session) -> list[CheckResult]:
-    """Check that a net trained on shuffled labels is no better than chance in validation.
-
-    Raises:
-        ConfigurationError: The net or the task cannot be built.
-    """
+    """Check that a net trained on shuffled labels is no better than chance in validation."""
     if not callable(getattr(session.components.task, "shuffle_targets", None)):
         advice = "give the task `shuffle_targets(batch)`, which returns the batch with other labels"
         return [not_checked(SHUFFLED, "the task does not say how to shuffle", advice)]
@@ -195,8 +181,7 @@ def check_shuffled(session: Session) -> list[CheckResult]:
 def _best_chance(session: Session) -> float:
     """Return the best metric that an answer that ignores the inputs can reach by chance.
 
-    If smaller values are better, this is the negative of the metric. It is infinite for metrics
-    other than accuracy and error, and if the share of the commonest class is unknown.
+    It is negative if smaller values are better, and infinite if it is unknown.
     """
     metric, share = session.candidate.metric, session.commonest
     if share is None or metric not in ("accuracy", "acc", "error"):

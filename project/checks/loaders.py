@@ -17,11 +17,7 @@ STAGES = ("train", "val", "test")
 
 
 def loaders_of(data: LightningDataModule, stage: str) -> list[SeededLoader]:
-    """Return the loaders of a stage (train, val or test) of a data module that is set up.
-
-    Raises:
-        ConfigurationError: The data module returns None in place of a loader.
-    """
+    """Return the loaders of a stage (train, val or test) of a data module that is set up."""
     found: list[SeededLoader] = []
     apply_to_collection(getattr(data, f"{stage}_dataloader")(), SeededLoader, found.append)
     return found

@@ -51,9 +51,6 @@ def plan(session: Session) -> Repetitions | list[CheckResult]:
 
     Returns:
         The runs; if even runs of MIN_STEPS steps take too long, the results that say so instead.
-
-    Raises:
-        ConfigurationError, NoRunError, CorruptRunError, DataError: As `prepare_run`.
     """
     limit = session.candidate.limits.repeated_run
     counts = {
@@ -96,11 +93,7 @@ def plan(session: Session) -> Repetitions | list[CheckResult]:
 
 
 def check_repetition(runs: Repetitions, elsewhere: BaseProcess) -> list[CheckResult]:
-    """Carry out the run `here`, wait for the others, and compare all of them bit for bit.
-
-    Args:
-        runs: The runs.
-        elsewhere: The process that carries out those of the other interpreter.
+    """Carry out the run `here`, wait for those `elsewhere`, and compare all of them bit for bit.
 
     Returns:
         The results SAME, OTHER and RESUMED.

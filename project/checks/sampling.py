@@ -33,9 +33,6 @@ def check_data(session: Session) -> list[CheckResult]:
 
     Returns:
         The results NET and SEED.
-
-    Raises:
-        ConfigurationError, CheckpointError, CorruptRunError: As `build_components`.
     """
     config = session.config
     there = config | {"seed": (config["seed"] + 1) % SEED_LIMIT}

@@ -43,9 +43,7 @@ class ScratchRun:
         return self.spec.outputs / "printed.txt"
 
     def failure(self) -> str | None:
-        """Return why the run is not completed; None if it is.
-
-        The reason is the error in the run record, or else the last line that the process printed.
+        """Return the recorded error, or the last line printed; None if the run is completed.
 
         Raises:
             CorruptRunError: The run record cannot be read.
@@ -59,12 +57,9 @@ class ScratchRun:
 
 
 class KillAfterCheckpoint(StopFlag):
-    """A StopFlag that kills its process (SIGKILL) some batches after the first checkpoint.
+    """A StopFlag that kills its process (SIGKILL) `batches` checks after the first checkpoint.
 
-    Args:
-        flag: The run's own flag, which is still checked for signals.
-        directory: The run directory.
-        batches: The number of checks of the flag, one a batch, from the first checkpoint on.
+    The run's own flag is still checked for signals.
     """
 
     def __init__(self, flag: StopFlag, directory: Path, batches: int) -> None:
@@ -74,11 +69,7 @@ class KillAfterCheckpoint(StopFlag):
         self.left = batches
 
     def check(self) -> None:
-        """Count the batch; kill this process if it is the last one.
-
-        Raises:
-            Interrupted: The run's own flag has received a signal.
-        """
+        """Count the batch; kill this process if it is the last one."""
         self.flag.check()
         if (self.directory / LAST).exists():
             self.left -= 1

@@ -107,9 +107,6 @@ class Session:
             train: The number (int) or share (float) of training batches in an epoch.
             evaluation: The number (int) or share (float) of validation and test batches.
             own: Whether to add the experiment's own callbacks, except observers and checkpoints.
-
-        Raises:
-            ConfigurationError: A callback of the experiment cannot be built.
         """
         section = validate_train(self.config).trainer
         kept = {
@@ -158,9 +155,6 @@ class Session:
 
         Returns:
             The logged metrics that are a single number, by name.
-
-        Raises:
-            Exception: Any error of the experiment's own code.
         """
         options = {} if what == "fit" else {"verbose": False}
         seeding.start(self.seeds["data"], "data")
@@ -172,12 +166,9 @@ class Session:
         }
 
     def affordable(self, stage: str, seconds: float, least: int = 1) -> int:
-        """Return how many batches of a stage fit into a time limit.
+        """Return how many batches of a stage fit into a time limit, which may be infinite.
 
-        Args:
-            stage: train, val or test.
-            seconds: The time limit; may be infinite.
-            least: The smallest number to return, unless the stage has fewer batches.
+        They are at least `least`, unless the stage has fewer batches.
         """
         each = self.step_seconds if stage == "train" else self.evaluation_seconds
         there = self.batches[stage]
@@ -227,10 +218,6 @@ def train_shortly(session: Session) -> None:
     """Train for two epochs of a few batches, with the experiment's schedule.
 
     Sets the session's `short` and `trained`.
-
-    Raises:
-        ConfigurationError, CheckpointError, CorruptRunError: As `build_components`.
-        Exception: Any error of the experiment's own code.
     """
     seconds = session.candidate.limits.short_training
     components = build_components(session.config)
