@@ -36,13 +36,8 @@ def check(typed: Sequence[str]) -> None:
 
     Raises:
         SystemExit: A check failed.
-        ConfigurationError: A rule is broken; the message names the key and the rule.
-        NoRunError: `init_from` names no completed run.
-        CorruptRunError: The record of the run of `init_from`, or a file of a repeated run, cannot
-            be read.
-        CheckpointError: The weights of `init_from` cannot be used.
-        DataError: The data are not available.
-        Interrupted: A signal has arrived.
+        ConfigurationError: `thorough=` is neither true nor false.
+        Exception: As `read_candidate` and `run_checks`.
     """
     from project.checks.candidate import read_candidate
 

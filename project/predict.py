@@ -35,10 +35,8 @@ def predict(words: Sequence[str], as_json: bool, single: bool = False) -> None:
         single: Whether to read as one digit what may be two.
 
     Raises:
-        NoRunError, ConfigurationError: As `read_run_words`.
         ImageError: An image or the list of pairs cannot be read or used.
-        NoRunError, CorruptRunError, ConflictError, ConfigurationError: As `RunWords.open`.
-        ConfigurationError, DataError, CheckpointError: As `answer`.
+        Exception: As `read_run_words`, `RunWords.open` and `answer`.
     """
     from project.data.image_files import file_pairs, read_digits
     from project.training.run_words import read_run_words

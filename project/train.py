@@ -48,16 +48,11 @@ def carry_out(spec: RunSpec) -> dict[str, Any]:
 
     Raises:
         ConfigurationError: The configuration does not work.
-        ConflictError: The run directory holds another run, or one made with other data or code; a
-            link leads out of the output folder; or another process works on the run.
-        CorruptRunError: The record of the run, or of the run of `init_from`, cannot be read.
         DataError: The data are not available.
         CheckpointError: The checkpoints of the run, or the weights of `init_from`, cannot be used.
         DivergedError: The loss or a weight became NaN or infinite.
         ProcessError: Another process of the run failed.
-        ExitedError: The run's own code called sys.exit.
-        Interrupted: A signal arrived.
-        OSError: A file cannot be read or written; the error names a path.
+        ConflictError, CorruptRunError, ExitedError, Interrupted, OSError: As `load_or_run`.
     """
     spec.directory.refuse_links_outside()
     check_variant(spec)

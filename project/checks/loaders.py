@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from lightning_utilities.core.apply_func import apply_to_collection
@@ -81,25 +82,17 @@ def _loader_of(batches: list[Any]) -> DataLoader[Any]:
     return DataLoader(batches, batch_size=None, collate_fn=clone)  # type: ignore[arg-type]
 
 
+@dataclass(frozen=True)
 class Mapped:
     """A loader that applies a function to each batch of another loader.
 
     Before each call, the global random generators start at the stream `<name>/<batch number>`.
-
-    Args:
-        loader: The other loader.
-        function: Maps a batch to the batch that is yielded.
-        seed: The seed of the stream.
-        name: The name of the stream.
     """
 
-    def __init__(
-        self, loader: SeededLoader, function: Callable[[Any], Any], seed: int, name: str
-    ) -> None:
-        self.loader = loader
-        self.function = function
-        self.seed = seed
-        self.name = name
+    loader: SeededLoader
+    function: Callable[[Any], Any]
+    seed: int
+    name: str
 
     def __len__(self) -> int:
         return len(self.loader)

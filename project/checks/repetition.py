@@ -1,11 +1,10 @@
 """Checks of repeatability: the same seed twice, another seed, a run killed and resumed."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from project.checks.result import CheckResult, failed, not_checked, ok
+from project.checks.result import FAILED, CheckResult, failed, not_checked, ok
 from project.checks.scratch_runs import ScratchRun, begun
 from project.checks.session import Session
 from project.runs.prepare import prepare_run
@@ -106,53 +105,55 @@ def check_repetition(runs: Repetitions, elsewhere: BaseProcess) -> list[CheckRes
     elsewhere.join()
     extent = runs.extent
 
-    def same(found: str | None) -> CheckResult:
-        if found is None:
-            return ok(SAME, f"twice the same after {extent}, in two interpreters")
-        return failed(
-            SAME,
-            f"after {extent} {found}",
-            "draw from torch's, numpy's or random's global generators, or from the `seed` that a "
-            "data module is given; no clock, no default_rng() without a seed, no order of a set",
-        )
-
-    def other(found: str | None) -> CheckResult:
-        if found is not None:
-            return ok(OTHER, f"other bits after {extent}")
-        return failed(
-            OTHER,
-            f"the seed is ignored: the same bits after {extent}",
-            "leave out manual_seed in your own code: runs that are copies have no spread",
-        )
-
-    def resumed(found: str | None) -> CheckResult:
-        if found is None:
-            return ok(RESUMED, f"as undisturbed, after {extent}")
-        return failed(
-            RESUMED,
-            f"killed after an epoch it ends otherwise: {found}",
-            "keep what changes in training in buffers, in state_dict or in on_save_checkpoint",
-        )
-
     return [
-        _compare(SAME, runs.here, runs.again, same),
-        _compare(OTHER, runs.again, runs.other, other),
-        _compare(RESUMED, runs.again, runs.resumed, resumed),
+        _compare(
+            runs.here,
+            runs.again,
+            ok(SAME, f"twice the same after {extent}, in two interpreters"),
+            failed(
+                SAME,
+                f"after {extent}",
+                "draw from torch's, numpy's or random's global generators, or from the `seed` that "
+                "a data module is given; no clock, no default_rng() without a seed, no order of a "
+                "set",
+            ),
+        ),
+        not_checked(OTHER, "all sources of chance are held (seeds.*)")
+        if runs.other is None
+        else _compare(
+            runs.again,
+            runs.other,
+            failed(
+                OTHER,
+                f"the seed is ignored: the same bits after {extent}",
+                "leave out manual_seed in your own code: runs that are copies have no spread",
+            ),
+            ok(OTHER, f"other bits after {extent}"),
+        ),
+        _compare(
+            runs.again,
+            runs.resumed,
+            ok(RESUMED, f"as undisturbed, after {extent}"),
+            failed(
+                RESUMED,
+                "killed after an epoch it ends otherwise:",
+                "keep what changes in training in buffers, in state_dict or in on_save_checkpoint",
+            ),
+        ),
     ]
 
 
 def _compare(
-    name: str,
-    first: ScratchRun,
-    second: ScratchRun | None,
-    judge: Callable[[str | None], CheckResult],
+    first: ScratchRun, second: ScratchRun, if_same: CheckResult, if_other: CheckResult
 ) -> CheckResult:
-    """Return what `judge` says of the most telling difference of two runs (None: the same)."""
-    if second is None:
-        return not_checked(name, "all sources of chance are held (seeds.*)")
+    """Return one of two results of a comparison; a failed one names the first difference."""
     for each in (first, second):
         if (failure := each.failure()) is not None:
-            return failed(name, f"a run of it fails: {failure}", "fix it first")
+            return failed(if_same.name, f"a run of it fails: {failure}", "fix it first")
     results = [read_result(each.spec.directory.path) for each in (first, second)]
     found = sorted(differences(*results), key=lambda line: not line.startswith("last.ckpt"))
-    return judge(next(iter(found), None))
+    if not found:
+        return if_same
+    if if_other.status == FAILED:
+        return replace(if_other, seen=f"{if_other.seen} {found[0]}")
+    return if_other

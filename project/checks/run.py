@@ -80,9 +80,7 @@ def run_checks(
             where possible.
 
     Raises:
-        ConfigurationError: The experiment cannot be built.
-        DataError: The data are not available.
-        NoRunError, CheckpointError: The run of `init_from` is gone, or its weights cannot be used.
+        ConfigurationError, DataError, NoRunError, CheckpointError: The experiment cannot be built.
         CorruptRunError: The record of the run of `init_from`, or a file of a repeated run, cannot
             be read.
         Interrupted: A signal has arrived.

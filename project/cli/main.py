@@ -106,6 +106,8 @@ def _run_hydra(
     execute: Execute, experiment: "Experiment | None", config_name: str, arguments: Arguments
 ) -> None:
     import hydra
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import OmegaConf
 
     if experiment is not None:
         from project.launchers.plugins import register
@@ -116,7 +118,10 @@ def _run_hydra(
     def task(config: Any) -> Any:
         # Hydra would print a line of its own before an error that passes through it.
         try:
-            return execute(*_resolved(config))
+            values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+            words = list(HydraConfig.get().overrides.task)
+            values = settle(values, dict(HydraConfig.get().runtime.choices), words)
+            return execute(values, [typed_override(word) for word in words])
         except Exception as error:
             if arguments.is_sweep:  # under one of Hydra's launchers, perhaps in another process
                 raise
@@ -127,18 +132,6 @@ def _run_hydra(
     hydra.main(config_path=str(CONF), config_name=config_name)(task)()
     if raised:
         raise raised[0]
-
-
-def _resolved(config: Any) -> tuple[dict[str, Any], list[str]]:
-    """Return Hydra's configuration as plain resolved values, and the overrides as typed."""
-    from hydra.core.hydra_config import HydraConfig
-    from omegaconf import OmegaConf
-
-    hydra_config = HydraConfig.get()
-    values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    words = list(hydra_config.overrides.task)
-    choices = dict(hydra_config.runtime.choices)
-    return settle(values, choices, words), [typed_override(word) for word in words]
 
 
 def report_error(error: BaseException, arguments: Arguments) -> int:
@@ -183,12 +176,9 @@ def report_error(error: BaseException, arguments: Arguments) -> int:
 
 
 def command_to_go_on(typed: Sequence[str], is_sweep: bool) -> str:
-    """Return the command line that continues an interrupted command.
+    """Return the command line that continues an interrupted command, given with its program.
 
-    Args:
-        typed: The words of the interrupted command, with the program (`python -m project.train`).
-        is_sweep: Whether it was a sweep. If not, `rerun=` is left out: the old run has been moved
-            away already, and `rerun=true` would start again from the beginning.
+    Without `rerun=` but for a sweep: the old run has been moved away already.
     """
     if not is_sweep:
         typed = [word for word in typed if not word.startswith("rerun=")]
