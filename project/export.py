@@ -10,7 +10,6 @@ is written. Existing files are not overwritten.
 """
 
 import hashlib
-import importlib.util
 import json
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from project.cli import main as cli
 from project.config.errors import ConfigurationError, ConflictError
+from project.config.packages import require
 
 if TYPE_CHECKING:
     from project.tasks.exportable import Exportable
@@ -29,12 +29,6 @@ if TYPE_CHECKING:
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 SCHEMA = 1
-
-
-class MissingPackageError(Exception):
-    """A package that only the export needs is not installed; the message says how to install it."""
-
-    exit_code = 2
 
 
 class ParityError(Exception):
@@ -50,10 +44,10 @@ def export(words: Sequence[str]) -> None:
         words: `best` or `run=DIRECTORY`, and optional `paths.outputs=` and `paths.data=`.
 
     Raises:
-        ConfigurationError: A word is unknown, or the run's net cannot be exported.
+        ConfigurationError: A word is unknown, the run's net cannot be exported, or a package for it
+            is not installed.
         NoRunError: No run is named, the directory holds no completed run, or there is no best run.
         CorruptRunError: The run record cannot be read, or does not fit its name.
-        MissingPackageError: A package for the export is not installed.
         DataError: The data are not available or have changed.
         CheckpointError: The run's weights cannot be loaded.
         ParityError: An exported net differs from the checkpoint; nothing is written.
@@ -68,12 +62,7 @@ def export(words: Sequence[str]) -> None:
     asked = read_run_words(words)
     if asked.others:
         raise ConfigurationError(f"unknown argument {asked.others[0]!r}; see --help")
-    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        raise MissingPackageError(
-            f"exporting needs {', '.join(missing)}: "
-            "pip install --constraint .ci/constraints.txt --editable '.[export]'"
-        )
+    require("exporting", PACKAGES, "export")
     trained, why = asked.open()
     if why:
         print(f"run={trained.directory}: {why}", file=sys.stderr)

@@ -12,12 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from project.cli import main as cli
-
-
-class ProjectorError(Exception):
-    """The run's net does not classify digits, so there are no features to show."""
-
-    exit_code = 2
+from project.config.errors import ConfigurationError
 
 
 def show(words: Sequence[str]) -> Path:
@@ -27,16 +22,15 @@ def show(words: Sequence[str]) -> Path:
         words: `best` or `run=DIRECTORY`, and optional `paths.outputs=` and `paths.data=`.
 
     Raises:
-        ConfigurationError: A word is unknown, or the run does not compare MNIST pairs.
+        ConfigurationError: A word is unknown, or the run does not compare MNIST pairs or its net
+            does not classify digits.
         NoRunError: No run is named, the directory holds no completed run, or there is no best run.
         CorruptRunError: The run record cannot be read, or does not fit its name.
         ConflictError: The run's code is not trusted or has changed since, or a link leads out of
             the run directory.
         DataError: The data are not available or have changed.
         CheckpointError: The run's weights cannot be loaded.
-        ProjectorError: The run's net does not classify digits.
     """
-    from project.config.errors import ConfigurationError
     from project.training.open_pairs import open_pairs
     from project.training.run_words import read_run_words
 
@@ -54,7 +48,7 @@ def show(words: Sequence[str]) -> Path:
     try:
         features = digit_features(net, pairs)
     except ValueError as error:
-        raise ProjectorError(str(error)) from None
+        raise ConfigurationError(str(error)) from None
     return write_projector(trained.directory, features, pairs)
 
 

@@ -27,10 +27,9 @@ def check_step(session: Session) -> list[CheckResult]:
             )
         ]
     count = parameter_count(session.components.task)
-    frozen = f", {len(session.first.frozen)} tensors frozen" if session.first.frozen else ""
-    seen = (
-        f"loss {shown(losses[0])}, after a step {shown(losses[-1])}; {count:,} parameters{frozen}"
-    )
+    frozen = sum(not each.requires_grad for each in session.components.task.parameters())
+    seen = f"loss {shown(losses[0])}, after a step {shown(losses[-1])}; {count:,} parameters"
+    seen += f", {frozen} tensors frozen" if frozen else ""
     if not all(map(math.isfinite, losses)):
         return [failed(name, seen, "find what is divided by 0 or too large: inputs, logarithms")]
     return [ok(name, seen)]
@@ -42,7 +41,7 @@ def check_gradients(session: Session) -> list[CheckResult]:
     trainable = [
         each for each, value in session.components.task.named_parameters() if value.requires_grad
     ]
-    without = [each for each in trainable if each not in session.first.with_gradient]
+    without = [each for each in trainable if each not in session.first.norms]
     if not without:
         return [ok(name, f"reach all {len(trainable)} tensors")]
     seen = f"{len(without)} of {len(trainable)} tensors get none: {some(without)}"
@@ -56,8 +55,8 @@ def check_changes(session: Session) -> list[CheckResult]:
     """Check that the short training changes every parameter that has a gradient."""
     name = "weights change"
     unchanged = session.short.unchanged
-    total = len(unchanged) + len(session.short.norms.keys() - set(unchanged))
-    still = [each for each in unchanged if each in session.short.with_gradient]
+    total = len(session.short.norms.keys() | set(unchanged))
+    still = [each for each in unchanged if each in session.short.norms]
     steps = f"in {session.short.steps} step{'s' * (session.short.steps != 1)}"
     if unchanged and len(unchanged) == total:
         advice = "is the learning rate 0, or were other parameters given to the optimizer?"

@@ -20,9 +20,7 @@ class Probe(Callback):
     Attributes:
         losses: The loss of each backward pass, in order.
         norms: The norm of each parameter's first gradient, by the parameter's name.
-        with_gradient: Names of the parameters that have had a gradient.
         unchanged: Names of the trainable parameters that end with exactly their initial values.
-        frozen: Names of the parameters without requires_grad at the start.
         step_seconds: Seconds of each training batch but the last, without the wait for it.
         wait_seconds: Seconds of the wait for each training batch but the first of an epoch.
         evaluation_seconds: Seconds of each validation and test batch, without the wait for it.
@@ -36,9 +34,7 @@ class Probe(Callback):
     def __init__(self) -> None:
         self.losses: list[float] = []
         self.norms: dict[str, float] = {}
-        self.with_gradient: set[str] = set()
         self.unchanged: list[str] = []
-        self.frozen: list[str] = []
         self.step_seconds: list[float] = []
         self.wait_seconds: list[float] = []
         self.evaluation_seconds: list[float] = []
@@ -52,9 +48,8 @@ class Probe(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Copy the initial values of the trainable parameters."""
-        named = dict(pl_module.named_parameters())
-        self.frozen = [name for name, each in named.items() if not each.requires_grad]
-        self._initial = {name: clone(each) for name, each in named.items() if each.requires_grad}
+        named = pl_module.named_parameters()
+        self._initial = {name: clone(each) for name, each in named if each.requires_grad}
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave the epoch's first wait out of `wait_seconds`, as it includes starting workers."""
@@ -83,12 +78,10 @@ class Probe(Callback):
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Any
     ) -> None:
-        """Record which parameters have a gradient, and the norm of each one's first."""
+        """Record the norm of each parameter's first gradient."""
         for name, parameter in pl_module.named_parameters():
-            if parameter.grad is not None:
-                self.with_gradient.add(name)
-                if name not in self.norms:
-                    self.norms[name] = float(parameter.grad.norm())
+            if parameter.grad is not None and name not in self.norms:
+                self.norms[name] = float(parameter.grad.norm())
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
