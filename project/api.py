@@ -91,8 +91,7 @@ def load_run(
     Raises:
         NoRunError: The directory holds no completed run of project.train.
         CorruptRunError: The run record cannot be read, or does not fit its name.
-        ConflictError: The run's code is not trusted (unless `trust_code`), or has changed since
-            (unless `accept_code`).
+        ConflictError: The run's code is not trusted, or has changed since it was trained.
     """
     from project.training.load_run import load_run as load
 

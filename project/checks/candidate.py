@@ -10,13 +10,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 
 from project.cli.arguments import CONFIG_DIR, MULTIRUN, Arguments, typed_override
 from project.cli.diagnose import explained
-from project.config.compose import (
-    combinations,
-    compose_with_hydra,
-    parse_overrides,
-    resolve,
-    spell,
-)
+from project.config.compose import combinations, compose_with_hydra, parse_overrides, resolve, spell
 from project.config.errors import ConfigurationError
 from project.launchers.grid import with_params
 from project.runs.lifecycle import RunSpec

@@ -17,15 +17,11 @@ def check_step(session: Session) -> list[CheckResult]:
     name = "one step"
     losses = session.first.losses
     if not losses:
-        return [
-            failed(
-                name,
-                "no loss reached backward: training_step returned None, or the task calls "
-                "loss.backward() itself",
-                "return the loss from training_step; with automatic_optimization=False call "
-                "self.manual_backward(loss)",
-            )
-        ]
+        seen = "no loss reached backward: training_step returned None, or calls loss.backward()"
+        advice = (
+            "return the loss; with automatic_optimization=False call self.manual_backward(loss)"
+        )
+        return [failed(name, seen, advice)]
     count = parameter_count(session.components.task)
     frozen = sum(not each.requires_grad for each in session.components.task.parameters())
     seen = f"loss {shown(losses[0])}, after a step {shown(losses[-1])}; {count:,} parameters"
@@ -83,10 +79,7 @@ def check_schedule(session: Session) -> list[CheckResult]:
         due = total if is_manual else total // config.frequency
         seen = f"{type(config.scheduler).__name__} was stepped {made} times in {due} {unit}s"
         if made > max(TOO_OFTEN * due, due + 1):
-            advice = (
-                "Lightning steps what configure_optimizers returns: leave out the task's own "
-                "scheduler.step()"
-            )
+            advice = "leave out the task's own scheduler.step(): Lightning calls it"
             lines.append(failed(name, seen, advice))
         elif 2 * made < due and not is_manual:
             lines.append(warning(name, seen, "step it, or leave it out of the configuration"))

@@ -8,11 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-RELUS = frozenset(
-    {
-        torch.relu, torch.relu_, Tensor.relu, Tensor.relu_, functional.relu, functional.relu_,
-    }
-)  # fmt: skip
+RELUS = {torch.relu, torch.relu_, Tensor.relu, Tensor.relu_, functional.relu, functional.relu_}
 
 
 class LayerWatch(TorchFunctionMode):

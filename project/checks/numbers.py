@@ -36,9 +36,8 @@ def check_inputs(session: Session) -> list[CheckResult]:
     wrong = int((~values.isfinite()).sum())
     if wrong:
         seen = f"{wrong} of {values.numel():,} numbers of a batch are NaN or infinite"
-        return [
-            failed(INPUTS, seen, "find missing values; fill them in, or leave the examples out")
-        ]
+        advice = "find missing values; fill them in, or leave the examples out"
+        return [failed(INPUTS, seen, advice)]
     mean, std = float(values.mean()), float(values.std())
     seen = f"mean {shown(mean)}, std {shown(std)}, {shown(float(values.min()))} to "
     seen += shown(float(values.max()))

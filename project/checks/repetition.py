@@ -26,23 +26,17 @@ class Repetitions:
         here: A run in a child of this process.
         again: A run at the same seed, in another interpreter.
         other: A run at another seed; None if all sources of chance have a fixed seed (seeds.*).
-        killed: A run at the same seed that is killed after its first checkpoint.
-        resumed: The killed run, continued in its directory.
+        resumed: A run at the same seed that was killed after its first checkpoint, and continued.
+        elsewhere: All runs of the other interpreter, in the order in which they are carried out.
         extent: How long the runs are, for messages.
     """
 
     here: ScratchRun
     again: ScratchRun
     other: ScratchRun | None
-    killed: ScratchRun
     resumed: ScratchRun
+    elsewhere: list[ScratchRun]
     extent: str
-
-    @property
-    def elsewhere(self) -> list[ScratchRun]:
-        """The runs of the other interpreter, in the order in which they are carried out."""
-        runs = [self.again, self.other, self.killed, self.resumed]
-        return [each for each in runs if each is not None]
 
 
 def plan(session: Session) -> Repetitions | list[CheckResult]:
@@ -80,13 +74,15 @@ def plan(session: Session) -> Repetitions | list[CheckResult]:
         outputs = session.candidate.scratch / name
         return ScratchRun(replace(prepare_run(config), outputs=outputs))
 
-    killed = scratch_run("killed")
+    again, resumed = scratch_run("again"), scratch_run("killed")
+    different = None if is_held else scratch_run("other", other)
+    killed = replace(resumed, killed_after=min(2, counts["train"]))
     return Repetitions(
         here=scratch_run("here"),
-        again=scratch_run("again"),
-        other=None if is_held else scratch_run("other", other),
-        killed=replace(killed, killed_after=min(2, counts["train"])),
-        resumed=killed,
+        again=again,
+        other=different,
+        resumed=resumed,
+        elsewhere=[each for each in (again, different, killed, resumed) if each is not None],
         extent=f"{EPOCHS} epochs" + (f" of {counts['train']} steps" if limits else ""),
     )
 

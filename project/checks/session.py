@@ -23,13 +23,10 @@ from project.training.streams import Streams
 
 FIRST_BATCHES = 2
 # Arguments of the run's trainer that are left out, as they are about a whole run.
-WHOLE_RUN = frozenset(
-    {
-        "check_val_every_n_epoch", "enable_model_summary", "enable_progress_bar",
-        "limit_predict_batches", "limit_test_batches", "limit_train_batches", "limit_val_batches",
-        "log_every_n_steps", "max_steps", "min_epochs", "min_steps", "profiler",
-        "val_check_interval",
-    }
+WHOLE_RUN = (
+    "check_val_every_n_epoch", "enable_model_summary", "enable_progress_bar",
+    "limit_predict_batches", "limit_test_batches", "limit_train_batches", "limit_val_batches",
+    "log_every_n_steps", "max_steps", "min_epochs", "min_steps", "profiler", "val_check_interval",
 )  # fmt: skip
 
 
