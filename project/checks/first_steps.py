@@ -22,8 +22,8 @@ def check_step(session: Session) -> list[CheckResult]:
             "return the loss; with automatic_optimization=False call self.manual_backward(loss)"
         )
         return [failed(name, seen, advice)]
-    count = parameter_count(session.components.task)
-    frozen = sum(not each.requires_grad for each in session.components.task.parameters())
+    count = parameter_count(session.task)
+    frozen = sum(not each.requires_grad for each in session.task.parameters())
     seen = f"loss {shown(losses[0])}, after a step {shown(losses[-1])}; {count:,} parameters"
     seen += f", {frozen} tensors frozen" if frozen else ""
     if not all(map(math.isfinite, losses)):
@@ -34,9 +34,7 @@ def check_step(session: Session) -> list[CheckResult]:
 def check_gradients(session: Session) -> list[CheckResult]:
     """Check that every trainable parameter gets a gradient in the first steps."""
     name = "gradients"
-    trainable = [
-        each for each, value in session.components.task.named_parameters() if value.requires_grad
-    ]
+    trainable = [each for each, value in session.task.named_parameters() if value.requires_grad]
     without = [each for each in trainable if each not in session.first.norms]
     if not without:
         return [ok(name, f"reach all {len(trainable)} tensors")]
@@ -94,7 +92,7 @@ def check_first_loss(session: Session) -> list[CheckResult]:
     That loss is the task's attribute `uniform_loss`, else ln(number of classes).
     """
     name = "loss at the start"
-    uniform, of = getattr(session.components.task, "uniform_loss", None), "a uniform answer's"
+    uniform, of = getattr(session.task, "uniform_loss", None), "a uniform answer's"
     if uniform is None and session.classes:
         uniform, of = math.log(session.classes), f"ln {session.classes}"
     if uniform is None or not session.first.losses:

@@ -154,7 +154,7 @@ def _direction(session: Session, heart: Heart) -> CheckResult:
 
 def check_shuffled(session: Session) -> list[CheckResult]:
     """Check that a net trained on shuffled labels is no better than chance in validation."""
-    if not callable(getattr(session.components.task, "shuffle_targets", None)):
+    if not callable(getattr(session.task, "shuffle_targets", None)):
         advice = "give the task `shuffle_targets(batch)`, which returns the batch with other labels"
         return [not_checked(SHUFFLED, "the task does not say how to shuffle", advice)]
     if not session.batches["val"]:

@@ -16,7 +16,7 @@ from project.checks.loaders import STAGES, loaders_of
 from project.checks.probe import Probe
 from project.config.identity import OBSERVERS, seeds_of
 from project.config.schema import validate_train
-from project.training.components import Components, build_callbacks, build_components
+from project.training.components import build_callbacks, build_components
 from project.training.devices import check_devices
 from project.training.lightning_messages import quiet_lightning
 from project.training.streams import Streams
@@ -36,23 +36,23 @@ class Session:
 
     Attributes:
         candidate: The experiment.
-        components: Net, task and data module of the first step.
+        task: The task after the first step or, once that has been made, the short training.
+        data: The data module, set up.
         first: What was recorded in the first step.
         logged: For each of val and test, the metrics of the first step by name.
         batches: For each stage, the number of batches; None if its loaders have no length.
         short: What was recorded in the short training; empty before `train_shortly`.
-        trained: The task after the short training; None before.
         classes: The number of classes in training; None if unknown, or if there are no classes.
         commonest: The share of the commonest class in validation; None if unknown.
     """
 
     candidate: Candidate
-    components: Components
+    task: LightningModule
+    data: LightningDataModule
     first: Probe = field(default_factory=Probe)
     logged: dict[str, dict[str, float]] = field(default_factory=dict)
     batches: dict[str, int | None] = field(default_factory=dict)
     short: Probe = field(default_factory=Probe)
-    trained: LightningModule | None = None
     classes: int | None = None
     commonest: float | None = None
 
@@ -65,16 +65,6 @@ class Session:
     def seeds(self) -> dict[str, int]:
         """The seed of each source of chance: data, init and order."""
         return seeds_of(self.config)
-
-    @property
-    def data(self) -> LightningDataModule:
-        """The data module, set up."""
-        return self.components.data
-
-    @property
-    def task(self) -> LightningModule:
-        """The task after the short training, or before that, the task of the first step."""
-        return self.trained or self.components.task
 
     @property
     def step_seconds(self) -> float:
@@ -187,7 +177,8 @@ def begin(candidate: Candidate) -> Session:
     check_devices(section)
     quiet_lightning()
     torch.set_num_threads(section.threads)
-    session = Session(candidate, build_components(candidate.config))
+    components = build_components(candidate.config)
+    session = Session(candidate, components.task, components.data)
     trainer = session.trainer([session.first], train=FIRST_BATCHES, evaluation=FIRST_BATCHES)
     for stage, what in (("val", "fit"), ("test", "test")):
         metrics = session.run(trainer, what)
@@ -214,7 +205,7 @@ def _length(session: Session, stage: str) -> int | None:
 def train_shortly(session: Session) -> None:
     """Train for two epochs of a few batches, with the experiment's schedule.
 
-    Sets the session's `short` and `trained`.
+    Sets the session's `short` and `task`.
     """
     seconds = session.candidate.limits.short_training
     components = build_components(session.config)
@@ -226,4 +217,4 @@ def train_shortly(session: Session) -> None:
         evaluation=session.affordable("val", seconds / 4),
     )
     session.run(trainer, "fit", components.task, components.data)
-    session.short, session.trained = probe, components.task
+    session.short, session.task = probe, components.task
