@@ -24,7 +24,6 @@ from project.cli import main as cli
 from project.config.errors import ConfigurationError
 from project.runs.interruption import SIGNALS, Interrupted
 
-HELP = ("--help", "-h")
 JSON = "--json"
 
 
@@ -95,7 +94,7 @@ def main() -> None:
             signal.signal(number, _interrupt)
         check(sys.argv[1:])
 
-    if any(word in HELP for word in sys.argv[1:]):
+    if not {"--help", "-h"}.isdisjoint(sys.argv):
         print(__doc__)
     else:
         cli.run_plain(task)

@@ -30,9 +30,7 @@ def run(words: Sequence[str], config_dirs: Sequence[str]) -> None:
 
     Raises:
         ConfigurationError: A word is unknown, no data are named, or they do not fit the run's task.
-        NoRunError: No run is named, the directory holds no completed run, or there is no best run.
-        CorruptRunError: The run record cannot be read, or does not fit its name.
-        ConflictError: The run's code is not trusted, or has changed since.
+        NoRunError, CorruptRunError, ConflictError: As `read_run_words` and `RunWords.open`.
         DataError: The data are not available.
         CheckpointError: The run's weights cannot be loaded.
     """
@@ -61,20 +59,16 @@ def run(words: Sequence[str], config_dirs: Sequence[str]) -> None:
 
     record = evaluate(trained, section, asked.data, cli.typed_command())
     if record["same_files"] and not record["same_examples"]:
-        print(
-            "the run was trained on these files: its training examples may be among those tested "
-            "here",
-            file=sys.stderr,
-        )
+        notice = "its training examples may be among those tested here"
+        print(f"the run was trained on these files: {notice}", file=sys.stderr)
     results = [
         f"{name.replace('/', ' ')} {metric_text(name.partition('/')[2], value)}"
         for name, value in sorted(record["metrics"].items())
     ]
     print(f"{trained.name} on data={record['data']['name']}: {', '.join(results)}")
-    own = trained.record["metrics"].get(f"test/{record['metric']['name']}")
-    if own is not None:
-        name = record["metric"]["name"]
-        print(f"the run's own test {name}, unchanged: {metric_text(name, own)}")
+    name = record["metric"]["name"]
+    own = metric_text(name, trained.record["metrics"][f"test/{name}"])
+    print(f"the run's own test {name}, unchanged: {own}")
     print(record["path"])
 
 

@@ -46,8 +46,7 @@ def export(words: Sequence[str]) -> None:
     Raises:
         ConfigurationError: A word is unknown, the run's net cannot be exported, or a package for it
             is not installed.
-        NoRunError: No run is named, the directory holds no completed run, or there is no best run.
-        CorruptRunError: The run record cannot be read, or does not fit its name.
+        NoRunError, CorruptRunError: As `read_run_words` and `RunWords.open`.
         DataError: The data are not available or have changed.
         CheckpointError: The run's weights cannot be loaded.
         ParityError: An exported net differs from the checkpoint; nothing is written.

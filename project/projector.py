@@ -24,10 +24,8 @@ def show(words: Sequence[str]) -> Path:
     Raises:
         ConfigurationError: A word is unknown, or the run does not compare MNIST pairs or its net
             does not classify digits.
-        NoRunError: No run is named, the directory holds no completed run, or there is no best run.
-        CorruptRunError: The run record cannot be read, or does not fit its name.
-        ConflictError: The run's code is not trusted or has changed since, or a link leads out of
-            the run directory.
+        NoRunError, CorruptRunError: As `read_run_words` and `RunWords.open`.
+        ConflictError: As `RunWords.open`, or a link leads out of the run directory.
         DataError: The data are not available or have changed.
         CheckpointError: The run's weights cannot be loaded.
     """

@@ -104,18 +104,14 @@ def _time(candidate: Candidate, first: Cost, costs: list[float | None]) -> Check
     if first.run is None:
         return ok(TIME, f"{seen}; how many steps there are the loaders do not know")
     seen += f"; a run takes about {duration(first.run)}"
-    runs = [variant.runs for variant in candidate.variants]
-    if runs == [1]:
+    runs = sum(variant.runs for variant in candidate.variants)
+    if runs == 1:
         return ok(TIME, seen)
-    # A variant of unknown cost is taken to cost the mean of the others.
-    mean = statistics.fmean([each for each in costs if each is not None])
-    each_run = [mean if each is None else each for each in costs]
-    each_run += [mean] * (len(runs) - len(costs))
-    work = sum(count * seconds for count, seconds in zip(runs, each_run, strict=True))
-    at_once = min(candidate.side_by_side or 1, sum(runs))
+    # All variants have the same number of runs.
+    work = runs * statistics.fmean([each for each in costs if each is not None])
+    at_once = min(candidate.side_by_side or 1, runs)
     how = f"{at_once} at a time" if at_once > 1 else "one after the other"
-    duration_text = duration(work / at_once)
-    return ok(TIME, f"{seen}; the sweep of {sum(runs):,} runs about {duration_text}, {how}")
+    return ok(TIME, f"{seen}; the sweep of {runs:,} runs about {duration(work / at_once)}, {how}")
 
 
 def _waiting(session: Session) -> CheckResult:

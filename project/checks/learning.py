@@ -127,12 +127,11 @@ def _by_heart(heart: Heart) -> CheckResult:
     if heart.is_late and (heart.fallen >= LEAST or steps < LEAST_STEPS):
         advice = "thorough=true gives the check more time"
         return warning(HEART, f"{seen}, and the time is up", advice)
-    return failed(
-        HEART,
-        seen,
+    advice = (
         "a net that cannot learn 32 examples cannot learn more: look at the learning rate, the "
-        "labels' order, what the loss is given (logits, not probabilities), detached tensors",
+        "labels' order, what the loss is given (logits, not probabilities), detached tensors"
     )
+    return failed(HEART, seen, advice)
 
 
 def _direction(session: Session, heart: Heart) -> CheckResult:
