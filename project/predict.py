@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 
 
 def predict(words: Sequence[str], as_json: bool, single: bool = False) -> None:
-    """Compare the digits of image pairs with a trained net, and print the answers.
-
-    All images are read before the first answer is given.
+    """Compare the digits of image pairs, which are all read first, and print the answers.
 
     Args:
         words: `best` or `run=DIRECTORY`, then images, a folder of images or a CSV file of pairs.

@@ -31,8 +31,7 @@ def execute(config: dict[str, Any], words: Sequence[str]) -> dict[str, float]:
         words: The overrides that it was composed from.
 
     Raises:
-        ConfigurationError, NoRunError, CorruptRunError, DataError: As `prepare_run`.
-        Exception: As `carry_out`; with `verify`, as `reproduce`.
+        Exception: As `prepare_run` and `carry_out`; with `verify`, as `reproduce`.
     """
     if config["verify"] is not None:
         from project.training.reproduce import reproduce

@@ -87,8 +87,7 @@ def _read(session: Session, stage: str, seconds: float) -> Contents:
 def _standardised(inputs: Any) -> list[bytes]:
     """Return a hash of each example that does not change with its brightness and contrast.
 
-    A constant example has empty bytes. The list is empty if `inputs` is no tensor, or has fewer
-    than MIN_NUMBERS values for each example.
+    As `Contents.standardised`, but empty if `inputs` are no tensor or too few.
     """
     if not isinstance(inputs, Tensor) or inputs.dim() < 2 or inputs[0].numel() < MIN_NUMBERS:
         return []

@@ -27,13 +27,7 @@ def _summary(results: Sequence[CheckResult]) -> str:
 
 
 def print_table(title: str, results: Sequence[CheckResult], seconds: float) -> None:
-    """Print the results as a table, with the advice of a check below what it observed.
-
-    Args:
-        title: The name of what was checked.
-        results: The results, in the order of the rows.
-        seconds: The time that all checks took.
-    """
+    """Print the results, which took `seconds`, with the advice of each below what it observed."""
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = WIDTH_OF_FILES

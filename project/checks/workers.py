@@ -22,9 +22,7 @@ ROUNDS = 2  # draws of each worker in each of two epochs
 class Draws(Dataset[torch.Tensor]):
     """A data set whose examples (3,) are the next draws of the torch, numpy and Python generators.
 
-    Args:
-        dataset: The data set that it replaces; its attributes stay accessible, for a
-            `worker_init_fn`.
+    The attributes of the data set that it replaces stay accessible, for a `worker_init_fn`.
     """
 
     def __init__(self, dataset: Any) -> None:
@@ -79,9 +77,7 @@ def _check(session: Session, loader: DataLoader[Any]) -> CheckResult:
 def _repeats(epochs: list[list[Any]], workers: int) -> str | None:
     """Describe how draws repeat between workers or between epochs; None if they do not.
 
-    Args:
-        epochs: The draws of each of two epochs: one of each worker in turn, `ROUNDS` times.
-        workers: The number of workers; 0 if the main process loads the data.
+    The draws of each of two epochs are one of each worker in turn, `ROUNDS` times.
     """
     first, second = epochs
     if len(set(first)) <= 1 and len({*first, *second}) <= 1:

@@ -71,10 +71,8 @@ class Arguments:
 def read_arguments(typed: Sequence[str], config_name: str, sweeps: bool) -> Arguments:
     """Rewrite a command line so that Hydra parses it as the user meant it.
 
-    - Values of the keys in FREE_TEXT are quoted.
-    - `+study=NAME` becomes `study=NAME`.
-    - A study that sweeps is a sweep even without `-m`, with the sweeper and launcher of its file.
-    - Keys of OPEN_SECTIONS that their file does not have can be typed without `+`.
+    Values of FREE_TEXT are quoted, keys of OPEN_SECTIONS may be new without `+`, and a study that
+    sweeps is a sweep even without `-m`, with the sweeper and launcher of its file.
 
     Args:
         typed: The words after the program's name.
