@@ -1,13 +1,11 @@
 """The Python API, for notebooks and scripts: train, open a run, read results.
 
-    from project import api
+from project import api
 
-    run = api.train(["model=ws_al", "seed=3"])       # read if it is completed, else trained
-    run.metrics["test/error"]
-    net, data = run.load().net(), run.load().data()
-    table = api.runs("outputs")                       # a pandas DataFrame, one row per run
-
-`runs`, `history` and `compare` come from `project.results`, which does not import torch.
+run = api.train(["model=ws_al", "seed=3"])       # read if it is completed, else trained
+run.metrics["test/error"]
+net, data = run.load().net(), run.load().data()
+table = api.runs("outputs")                       # a pandas DataFrame, one row per run
 """
 
 from collections.abc import Sequence
@@ -45,13 +43,10 @@ class TrainedRun:
         return self.record["metrics"]
 
     def load(self) -> "LoadedRun":
-        """Return the run as a LoadedRun, which gives its net with the tested weights and its data.
+        """Return the run as a LoadedRun: its net with the tested weights, and its data.
 
         Raises:
-            NoRunError: The directory no longer holds the completed run.
-            CorruptRunError: The run record cannot be read, or does not fit its name.
-            ConflictError: The run's code is not trusted, or has changed since; `load_run` can
-                accept both.
+            NoRunError, CorruptRunError, ConflictError: As `load_run`.
         """
         return load_run(self.directory)
 
@@ -96,8 +91,7 @@ def load_run(
     Raises:
         NoRunError: The directory holds no completed run of project.train.
         CorruptRunError: The run record cannot be read, or does not fit its name.
-        ConflictError: The run's code is not trusted (unless `trust_code`), or has changed since
-            (unless `accept_code`).
+        ConflictError: The run's code is not trusted, or has changed since it was trained.
     """
     from project.training.load_run import load_run as load
 

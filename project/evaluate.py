@@ -1,22 +1,20 @@
-"""python -m project.evaluate: a trained run, tested on other data.
+"""python -m project.evaluate: test a trained run on other data.
 
     python -m project.evaluate RUN data=fashion_pairs
     python -m project.evaluate RUN data=idx_pairs data.root=FOLDER data.test_pairs=500
     python -m project.evaluate best data=mine --config-dir conf
 
-RUN is a directory, as outputs/runs/<variant>/seed_<k>; `best` is the run of the best validation
-metric. The words are those of project.train. Data that normalise by their training examples do so
-as the run's own do. What comes of it is recorded beside the run, in <RUN>/evaluations/; the run's
-own record and its test metrics stay as they are.
+RUN is a run directory, as outputs/runs/<variant>/seed_<k>; `best` is the run with the best
+validation metric. The other arguments are those of project.train. Data that are normalised by their
+training examples are normalised by those of the run. The result is written to <RUN>/evaluations/;
+the run's own record does not change.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from project.cli import main as cli
-from project.cli.arguments import read_arguments
+from project.cli.diagnose import explained
 from project.config.compose import compose, quote
 from project.config.errors import ConfigurationError
 
@@ -32,9 +30,7 @@ def run(words: Sequence[str], config_dirs: Sequence[str]) -> None:
 
     Raises:
         ConfigurationError: A word is unknown, no data are named, or they do not fit the run's task.
-        NoRunError: No run is named, the directory holds no completed run, or there is no best run.
-        CorruptRunError: The run record cannot be read, or does not fit its name.
-        ConflictError: The run's code is not trusted, or has changed since.
+        NoRunError, CorruptRunError, ConflictError: As `read_run_words` and `RunWords.open`.
         DataError: The data are not available.
         CheckpointError: The run's weights cannot be loaded.
     """
@@ -42,7 +38,10 @@ def run(words: Sequence[str], config_dirs: Sequence[str]) -> None:
     from project.training.load_run import output_folder
     from project.training.run_words import read_run_words
 
-    asked = read_run_words(_named(words))
+    words = list(words)
+    if words and words[0] != "best" and "=" not in words[0]:
+        words[0] = f"run={words[0]}"
+    asked = read_run_words(words)
     foreign = [word for word in asked.others if word.partition("=")[0].split(".")[0] != "data"]
     if foreign:
         raise ConfigurationError(f"unknown argument {foreign[0]!r}; see --help")
@@ -52,64 +51,31 @@ def run(words: Sequence[str], config_dirs: Sequence[str]) -> None:
     if why:
         print(f"run={trained.directory}: {why}", file=sys.stderr)
     folder = asked.data or str(output_folder(trained.directory) / "data")
-    section = _section(
-        [
-            *asked.others,
-            f"paths.data={quote(folder)}",
-            *(f"{FLAG}={each}" for each in config_dirs),
-        ]
-    )
+    composed = [*asked.others, f"paths.data={quote(folder)}"]
+    composed += [f"{FLAG}={each}" for each in config_dirs]
+    with explained(composed, "train", sweeps=False) as arguments:
+        section = compose("train", arguments.overrides, arguments.config_dirs)["data"]
     from project.training.evaluation import evaluate
 
     record = evaluate(trained, section, asked.data, cli.typed_command())
     if record["same_files"] and not record["same_examples"]:
-        print(
-            "the run was trained on these files: its training examples may be among those tested "
-            "here",
-            file=sys.stderr,
-        )
+        notice = "its training examples may be among those tested here"
+        print(f"the run was trained on these files: {notice}", file=sys.stderr)
     results = [
         f"{name.replace('/', ' ')} {metric_text(name.partition('/')[2], value)}"
         for name, value in sorted(record["metrics"].items())
     ]
     print(f"{trained.name} on data={record['data']['name']}: {', '.join(results)}")
-    own = trained.record["metrics"].get(f"test/{record['metric']['name']}")
-    if own is not None:
-        name = record["metric"]["name"]
-        print(f"the run's own test {name}, unchanged: {metric_text(name, own)}")
+    name = record["metric"]["name"]
+    own = metric_text(name, trained.record["metrics"][f"test/{name}"])
+    print(f"the run's own test {name}, unchanged: {own}")
     print(record["path"])
-
-
-def _section(words: Sequence[str]) -> dict[str, Any]:
-    """Return the section `data` composed from overrides; raise ConfigurationError if impossible."""
-    from hydra.errors import HydraException
-
-    from project.cli.diagnose import explain
-
-    arguments = read_arguments(words, "train", sweeps=False)
-    try:
-        return compose("train", arguments.overrides, arguments.config_dirs)["data"]
-    except HydraException as error:
-        raise ConfigurationError(explain(error, "train", arguments)) from None
-
-
-def _named(words: Sequence[str]) -> list[str]:
-    """Return the words, with `run=` put before a run directory that is the first word."""
-    first, *others = [*words, ""]
-    others = [word for word in others if word]
-    is_path = bool(first) and first != "best" and "=" not in first
-    return [f"run={first}" if is_path else first, *others] if first else others
 
 
 def main() -> None:
     """Run `python -m project.evaluate` with the arguments in `sys.argv`."""
-    parser = argparse.ArgumentParser(
-        prog="project.evaluate",
-        usage="python -m project.evaluate (best | RUN) data=NAME [data.KEY=VALUE ...]",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("words", nargs="*", help="best or a run directory, then data=NAME")
+    usage = "(best | RUN) data=NAME [data.KEY=VALUE ...]"
+    parser = cli.word_parser("evaluate", usage, __doc__)
     parser.add_argument(FLAG, action="append", default=[], metavar="FOLDER")
     arguments = parser.parse_intermixed_args()
     cli.run_plain(lambda: run(arguments.words, arguments.config_dir))

@@ -1,17 +1,16 @@
-"""python -m project.predict: two images of digits, and which of them is larger.
+"""python -m project.predict: compare the digits in two images with a trained net.
 
-    python -m project.predict best a.png b.png              the run of the lowest validation error
+    python -m project.predict best a.png b.png              the run with the best validation metric
     python -m project.predict run=DIRECTORY a.png b.png     outputs/runs/<variant>/seed_<k>
     python -m project.predict best FOLDER                   its images two by two, by name
     python -m project.predict best pairs.csv --json         a pair in each line: first,second
 
-Any size and mode, dark ink on light paper or light on dark, one digit in each image. What may be
-more than one digit is refused; --single insists that it is one. `best` looks under paths.outputs
-(default: outputs). The probabilities are calibrated on the run's validation pairs, so MNIST must be
-within reach (paths.data); they hold for digits like MNIST's.
+Images may have any size and mode, dark on light or light on dark, with one digit in each. An image
+that may hold several is refused; --single reads it as one. `best` looks under paths.outputs
+(default: outputs). The probabilities are calibrated on the run's validation pairs, so the MNIST
+files must be available (paths.data); they hold for digits like MNIST's.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -26,9 +25,7 @@ if TYPE_CHECKING:
 
 
 def predict(words: Sequence[str], as_json: bool, single: bool = False) -> None:
-    """Compare the digits of image pairs with a trained net, and print the answers.
-
-    All images are read before the first answer is given.
+    """Compare the digits of image pairs, which are all read first, and print the answers.
 
     Args:
         words: `best` or `run=DIRECTORY`, then images, a folder of images or a CSV file of pairs.
@@ -36,10 +33,8 @@ def predict(words: Sequence[str], as_json: bool, single: bool = False) -> None:
         single: Whether to read as one digit what may be two.
 
     Raises:
-        NoRunError, ConfigurationError: As `read_run_words`.
         ImageError: An image or the list of pairs cannot be read or used.
-        NoRunError, CorruptRunError, ConflictError, ConfigurationError: As `RunWords.open`.
-        ConfigurationError, DataError, CheckpointError: As `answer`.
+        Exception: As `read_run_words`, `RunWords.open` and `answer`.
     """
     from project.data.image_files import file_pairs, read_digits
     from project.training.run_words import read_run_words
@@ -56,7 +51,17 @@ def predict(words: Sequence[str], as_json: bool, single: bool = False) -> None:
         for (first, second), each in zip(pairs, answers, strict=True)
     ]
     if as_json:
-        print(json.dumps(report(trained, calibration, facts), indent=2))
+        content = {
+            "run": str(trained.directory),
+            "validation_error": trained.record["metrics"].get("val/error"),
+            "calibration": {
+                "pairs": calibration.pairs,
+                "comparison_temperature": calibration.comparison,
+                "digit_temperature": calibration.digits,
+            },
+            "pairs": facts,
+        }
+        print(json.dumps(content, indent=2))
         return
     if calibration.pairs == 0:
         print(
@@ -72,8 +77,7 @@ def answer(
 ) -> tuple["Calibration", list[dict[str, Any]]]:
     """Return the calibrated answers of a run's net to pairs of digits.
 
-    The calibration is computed each time and not stored, so it always fits the weights. It takes a
-    tenth of a second, on data that have to be read anyway if the run normalises its inputs. Without
+    The calibration is computed each time and not stored, so it always fits the weights. Without
     validation pairs nothing is calibrated (`Calibration.pairs` is 0).
 
     Args:
@@ -87,10 +91,7 @@ def answer(
         `digits_agree` (whether the digits fit the answer) too.
 
     Raises:
-        ConfigurationError: The run does not compare pairs of MNIST digits, or the default data
-            folder is unknown.
-        DataError: The data are not available or have changed.
-        CheckpointError: The run's weights cannot be loaded.
+        ConfigurationError, DataError, CheckpointError: As `open_pairs` and `LoadedRun.net`.
     """
     import torch
 
@@ -123,35 +124,19 @@ def answer(
     return calibration, answers
 
 
-def report(
-    trained: "LoadedRun", calibration: "Calibration", answers: list[dict[str, Any]]
-) -> dict[str, Any]:
-    """Return the answers, the run and its calibration as a dict for JSON."""
-    return {
-        "run": str(trained.directory),
-        "validation_error": trained.record["metrics"].get("val/error"),
-        "calibration": {
-            "pairs": calibration.pairs,
-            "comparison_temperature": calibration.comparison,
-            "digit_temperature": calibration.digits,
-        },
-        "pairs": answers,
-    }
-
-
 def sentence(facts: dict[str, Any]) -> str:
     """Return a line about a pair: `a.png <= b.png (97.3 %): 3 (99.1 %) and 7 (98.0 %)`.
-
-    It also says if the digits contradict the answer, or if they are equal.
 
     Args:
         facts: The paths `first` and `second`, and the answer as `answer` returns it.
     """
-    text = f"{facts['first']} {facts['answer']} {facts['second']} ({percent(facts['probability'])})"
+    text = (
+        f"{facts['first']} {facts['answer']} {facts['second']} ({_percent(facts['probability'])})"
+    )
     if "digits" not in facts:
         return text
     read = zip(facts["digits"], facts["digit_probabilities"], strict=True)
-    text += ": " + " and ".join(f"{digit} ({percent(sure)})" for digit, sure in read)
+    text += ": " + " and ".join(f"{digit} ({_percent(sure)})" for digit, sure in read)
     if not facts["digits_agree"]:
         text += ", which contradicts the answer"
     elif len(set(facts["digits"])) == 1:
@@ -159,20 +144,15 @@ def sentence(facts: dict[str, Any]) -> str:
     return text
 
 
-def percent(probability: float) -> str:
+def _percent(probability: float) -> str:
     """Return a probability as text in percent, at most `99.9 %`: no net is certain."""
     return f"{100 * min(probability, 0.999):.1f} %"
 
 
 def main() -> None:
     """Run `python -m project.predict` with the arguments in `sys.argv`."""
-    parser = argparse.ArgumentParser(
-        prog="project.predict",
-        usage="python -m project.predict (best | run=DIRECTORY) IMAGES [--single] [--json]",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("words", nargs="*", help="best or run=DIRECTORY, then images")
+    usage = "(best | run=DIRECTORY) IMAGES [--single] [--json]"
+    parser = cli.word_parser("predict", usage, __doc__)
     parser.add_argument("--single", action="store_true", help="each image holds one digit: insist")
     parser.add_argument("--json", action="store_true", help="for machines, unrounded")
     arguments = parser.parse_intermixed_args()

@@ -1,24 +1,18 @@
-"""python -m project.projector: the ten features of a run's test digits, for TensorBoard.
+"""python -m project.projector: show the digit features of a run's test pairs in TensorBoard.
 
-    python -m project.projector best             the run of the lowest validation error
+    python -m project.projector best             the run with the best validation metric
     python -m project.projector run=DIRECTORY    this run, as outputs/runs/<variant>/seed_<k>
 
-Each of the two digits of a test pair is a point, with its image, its class and what the net read.
+Each digit of a test pair is a point, with its image, its class and the net's answer.
 `make dashboard`, started after this, has a tab Projector; "Color by: digit" shows the classes.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from project.cli import main as cli
-
-
-class ProjectorError(Exception):
-    """The run's net does not classify digits, so there are no features to show."""
-
-    exit_code = 2
+from project.config.errors import ConfigurationError
 
 
 def show(words: Sequence[str]) -> Path:
@@ -28,16 +22,13 @@ def show(words: Sequence[str]) -> Path:
         words: `best` or `run=DIRECTORY`, and optional `paths.outputs=` and `paths.data=`.
 
     Raises:
-        ConfigurationError: A word is unknown, or the run does not compare MNIST pairs.
-        NoRunError: No run is named, the directory holds no completed run, or there is no best run.
-        CorruptRunError: The run record cannot be read, or does not fit its name.
-        ConflictError: The run's code is not trusted or has changed since, or a link leads out of
-            the run directory.
+        ConfigurationError: A word is unknown, or the run does not compare MNIST pairs or its net
+            does not classify digits.
+        NoRunError, CorruptRunError: As `read_run_words` and `RunWords.open`.
+        ConflictError: As `RunWords.open`, or a link leads out of the run directory.
         DataError: The data are not available or have changed.
         CheckpointError: The run's weights cannot be loaded.
-        ProjectorError: The run's net does not classify digits.
     """
-    from project.config.errors import ConfigurationError
     from project.training.load_run import open_pairs
     from project.training.run_words import read_run_words
 
@@ -55,20 +46,14 @@ def show(words: Sequence[str]) -> Path:
     try:
         features = digit_features(net, pairs)
     except ValueError as error:
-        raise ProjectorError(str(error)) from None
+        raise ConfigurationError(str(error)) from None
     return write_projector(trained.directory, features, pairs)
 
 
 def main() -> None:
     """Run `python -m project.projector` with the arguments in `sys.argv`."""
-    parser = argparse.ArgumentParser(
-        prog="project.projector",
-        usage="python -m project.projector (best | run=DIRECTORY) [paths.data=FOLDER]",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("words", nargs="*", help="best or run=DIRECTORY")
-    arguments = parser.parse_args()
+    usage = "(best | run=DIRECTORY) [paths.data=FOLDER]"
+    arguments = cli.word_parser("projector", usage, __doc__).parse_args()
 
     def task() -> None:
         print(show(arguments.words))

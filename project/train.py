@@ -1,4 +1,4 @@
-"""python -m project.train: carry out one run, or with -m a sweep.
+"""python -m project.train: train and test one run, or a sweep with -m.
 
     python -m project.train                                    the best model of the EPFL report
     python -m project.train model=resnet -m 'seed=range(10)'   ten seeds of one model
@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from project.cli import main as cli
+from project.config.errors import ConfigurationError
 from project.runs.lifecycle import load_or_run
 from project.runs.origin import check_stored, check_variant
-from project.runs.prepare import prepare_run
+from project.runs.prepare import files_to_send, prepare_run
 from project.runs.record import COMPLETED
 from project.runs.spec import RunSpec
 
@@ -29,12 +30,8 @@ def execute(config: dict[str, Any], words: Sequence[str]) -> dict[str, float]:
         config: The resolved configuration, as plain values.
         words: The overrides that it was composed from.
 
-    Returns:
-        The run's metrics by name.
-
     Raises:
-        ConfigurationError, NoRunError, CorruptRunError, DataError: As `prepare_run`.
-        Exception: As `carry_out`; with `verify`, as `reproduce`.
+        Exception: As `prepare_run` and `carry_out`; with `verify`, as `reproduce`.
     """
     if config["verify"] is not None:
         from project.training.reproduce import reproduce
@@ -50,46 +47,24 @@ def carry_out(spec: RunSpec) -> dict[str, Any]:
 
     Raises:
         ConfigurationError: The configuration does not work.
-        ConflictError: The run directory holds another run, or one made with other data or code; a
-            link leads out of the output folder; or another process works on the run.
-        CorruptRunError: The record of the run, or of the run of `init_from`, cannot be read.
         DataError: The data are not available.
         CheckpointError: The checkpoints of the run, or the weights of `init_from`, cannot be used.
         DivergedError: The loss or a weight became NaN or infinite.
         ProcessError: Another process of the run failed.
-        ExitedError: The run's own code called sys.exit.
-        Interrupted: A signal arrived.
-        OSError: A file cannot be read or written; the error names a path.
+        ConflictError, CorruptRunError, ExitedError, Interrupted, OSError: As `load_or_run`.
     """
     spec.directory.refuse_links_outside()
     check_variant(spec)
-    if needs_training(spec):
+    record = None if spec.rerun else check_stored(spec)
+    if record is None or record["status"] != COMPLETED:
         from project.training.dry_run import dry_run_variants
 
         dry_run_variants([spec], here=True)
     return load_or_run(spec, _train)
 
 
-def needs_training(spec: RunSpec) -> bool:
-    """Return whether a run is not completed, or has to be repeated (`rerun=true`).
-
-    With `rerun=true` nothing is checked.
-
-    Raises:
-        ConflictError: The run directory holds another run, or one made with other data or code.
-        CorruptRunError: The run record cannot be read.
-    """
-    record = None if spec.rerun else check_stored(spec)
-    return record is None or record["status"] != COMPLETED
-
-
 def execute_spec(spec: RunSpec) -> dict[str, float]:
-    """Carry out a prepared run unless it is completed, and return its metrics by name.
-
-    Raises:
-        ConflictError, CorruptRunError, ExitedError, Interrupted, OSError: As `load_or_run`.
-        Exception: What `project.training.execute.execute` raises.
-    """
+    """Carry out a prepared run unless it is completed, and return its metrics; as `load_or_run`."""
     return load_or_run(spec, _train)["metrics"]
 
 
@@ -103,10 +78,6 @@ class TrainExperiment:
     """What launchers need to know about the command project.train.
 
     It implements the protocol `project.launchers.experiment.Experiment`.
-
-    Attributes:
-        task: Module and name of the function that carries out one job, given its RunSpec.
-        config_name: The command's root file in `conf/`.
     """
 
     task: tuple[str, str] = ("project.train", "execute_spec")
@@ -115,47 +86,22 @@ class TrainExperiment:
     def prepare(self, config: dict[str, Any], words: Sequence[str]) -> RunSpec:
         """Check the configuration of a job, and return its run.
 
-        Args:
-            config: The resolved configuration, as plain values.
-            words: The overrides that it was composed from.
-
         Raises:
             ConfigurationError: A rule is broken, or `verify` is used in a sweep.
-            NoRunError, CorruptRunError: As `prepare_run`.
-            DataError: The data are not available.
+            NoRunError, CorruptRunError, DataError: As `prepare_run`.
         """
-        from project.config.errors import ConfigurationError
-
         if config["verify"] is not None:
             raise ConfigurationError(f"verify={config['verify']}: is for one run; leave out -m")
         return prepare_run(config, cli.typed_command(), words)
 
     def check(self, waiting: Sequence[RunSpec], here: bool) -> None:
-        """Try each variant on a real batch, before the first job starts.
-
-        Args:
-            waiting: The runs that will be carried out.
-            here: Whether they run on this machine; if so, its devices are checked too.
-
-        Raises:
-            ConfigurationError: A variant does not work.
-            ConflictError: Earlier runs of a variant had other data files.
-            DataError: The data are not available.
-            CheckpointError, CorruptRunError: The weights of `init_from` cannot be used.
-            Interrupted: A signal arrived.
-        """
+        """Try each variant on a real batch before the first job starts; as `dry_run_variants`."""
         from project.training.dry_run import dry_run_variants
 
         dry_run_variants(waiting, here)
 
     def files_to_send(self, spec: RunSpec) -> dict[str, bytes]:
-        """Return the files that a run needs in another machine's data folder, by path in it.
-
-        Raises:
-            ConfigurationError, DataError, CorruptRunError: As `project.runs.prepare.files_to_send`.
-        """
-        from project.runs.prepare import files_to_send
-
+        """Return the files that a run needs on another machine, as `runs.prepare` does."""
         return files_to_send(spec.config)
 
 

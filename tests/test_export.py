@@ -11,7 +11,7 @@ import torch
 
 import project.export
 from project.config.errors import ConfigurationError, ConflictError
-from project.export import MissingPackageError, ParityError, export, sha256, write_folder
+from project.export import ParityError, export, sha256, write_folder
 from project.tasks.calibrated_pairs import own_pairs
 from project.training import onnx_export
 from project.training.load_run import load_run
@@ -139,7 +139,7 @@ def test_a_missing_package_is_named_with_the_command_that_helps(
     monkeypatch: pytest.MonkeyPatch, run: Path
 ) -> None:
     monkeypatch.setattr(project.export, "PACKAGES", ("onnx", "no_such_package"))
-    with pytest.raises(MissingPackageError, match=r"needs no_such_package: pip install .*export"):
+    with pytest.raises(ConfigurationError, match=r"needs no_such_package: pip install .*export"):
         export([f"run={run}"])
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from project.projector import ProjectorError, show
+from project.config.errors import ConfigurationError
+from project.projector import show
 from tests.small_runs import record, type_command
 
 
@@ -45,6 +46,6 @@ def test_bad_input_is_refused_by_name_with_exit_code_2(words: list[str], message
 
 
 def test_a_net_that_names_no_digits_is_refused(finished_run: Path) -> None:
-    with pytest.raises(ProjectorError, match="Basic does not name digits"):
+    with pytest.raises(ConfigurationError, match="Basic does not name digits"):
         show([f"run={finished_run}"])
     assert not (finished_run / "plugins").exists()

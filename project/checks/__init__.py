@@ -1,4 +1,1 @@
-"""Checks of an experiment's net, task and data, before hours are spent on training.
-
-Each module is a group of checks; `run.py` carries all of them out.
-"""
+"""Checks of an experiment's net, task and data; each module is a group, `run.py` makes all."""

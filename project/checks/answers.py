@@ -1,45 +1,31 @@
 """Checks that the output for an example does not depend on the rest of its batch.
 
-A batch of a single example must work too. "Answer" means what the task or net returns.
+"Answer" means what the task or net returns.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
-from pytorch_lightning import LightningDataModule, LightningModule
+from pytorch_lightning import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from project.checks.batches import example_count, inputs_of, take, tensors_of
-from project.checks.loaders import Repeated, Singly, loaders_of, wrapped
+from project.checks.loaders import is_indexed, loaders_of, repeated, singly, wrapped
 from project.checks.result import CheckResult, failed, not_checked, ok, percent, shown
-from project.checks.sampling import is_indexed
 from project.checks.session import Session
-from project.checks.trainers import scratch_trainer
+from project.training.streams import SeededLoader
 
 BATCH, SINGLE = "batch does not matter", "one example alone"
 EXAMPLES = 16
 # Tolerated difference, as a share of the answers' std: rounding depends on the batch size.
 ROUNDING = 1e-3
+ADVICE_SINGLE = "reshape by -1, and squeeze named dimensions only"
 
 Forward = Callable[[Any], Any]
-
-
-@dataclass(frozen=True)
-class Batches:
-    """The same examples, batched in three ways.
-
-    Attributes:
-        whole: All examples in one batch.
-        turned: All examples in one batch, in reverse order.
-        single: One batch for each example.
-    """
-
-    whole: Any
-    turned: Any
-    single: list[Any]
+# Returns a batch of the examples at the given positions.
+MakeBatch = Callable[[Sequence[int]], Any]
 
 
 def check_batches(session: Session) -> list[CheckResult]:
@@ -56,46 +42,35 @@ def check_batches(session: Session) -> list[CheckResult]:
     task.eval()
     try:
         with torch.no_grad():
-            for batches in _batches(session):
-                if (forward := _forward(task, batches.whole)) is not None:
-                    return _compare(forward, batches)
+            for make, count in _batches(session):
+                whole = make(range(count))
+                for forward in (lambda batch: task(inputs_of(batch)), task):
+                    if _is_answered(forward, whole):
+                        return _compare(forward, make, count)
     finally:
         task.train(was_training)
     return _compare_metrics(session)
 
 
-def _batches(session: Session) -> Iterator[Batches]:
+def _batches(session: Session) -> Iterator[tuple[MakeBatch, int]]:
     """Yield test examples joined by the loader's collate function, then cut from a batch."""
-    for loader in loaders_of(session.data, "test"):
-        if isinstance(loader.loader, DataLoader) and is_indexed(loader):
-            count = min(EXAMPLES, len(loader.dataset))
-            examples = [loader.dataset[place] for place in range(count)]
-            collate = loader.collate_fn
-            yield Batches(
-                collate(examples), collate(examples[::-1]), [collate([each]) for each in examples]
-            )
+    for loader in filter(is_indexed, loaders_of(session.data, "test")):
+        examples = [loader.dataset[place] for place in range(min(EXAMPLES, len(loader.dataset)))]
+        yield partial(_joined, loader, examples), len(examples)
     batch = session.first.batches.get("test")
-    count = example_count(batch)
-    kept = min(EXAMPLES, count)
-    if kept:
-        places = torch.arange(kept)
-        yield Batches(
-            take(batch, places, count),
-            take(batch, places.flip(0), count),
-            [take(batch, places[place : place + 1], count) for place in range(kept)],
-        )
+    if count := example_count(batch):
+        yield lambda places: take(batch, places, count), min(EXAMPLES, count)
 
 
-def _forward(task: LightningModule, batch: Any) -> Forward | None:
-    """Return the call that answers a batch, `task(inputs)` or `task(batch)`; None if neither."""
-    ways: list[Forward] = [lambda each: task(inputs_of(each)), lambda each: task(each)]
-    for way in ways:
-        try:
-            if _answers(way(batch), example_count(batch)):
-                return way
-        except Exception:  # this is no way to call it: the task may have no forward
-            continue
-    return None
+def _joined(loader: SeededLoader, examples: list[Any], places: Sequence[int]) -> Any:
+    return loader.collate_fn([examples[place] for place in places])
+
+
+def _is_answered(forward: Forward, batch: Any) -> bool:
+    try:
+        return bool(_answers(forward(batch), example_count(batch)))
+    except Exception:  # this is no way to call it: the task may have no forward
+        return False
 
 
 def _answers(output: Any, count: int) -> list[Tensor]:
@@ -103,20 +78,18 @@ def _answers(output: Any, count: int) -> list[Tensor]:
     return [each.float() for each in tensors_of(output) if each.dim() and len(each) == count]
 
 
-def _compare(forward: Forward, batches: Batches) -> list[CheckResult]:
-    count = len(batches.single)
-    whole = _answers(forward(batches.whole), count)
-    again = _answers(forward(batches.whole), count)
+def _compare(forward: Forward, make: MakeBatch, count: int) -> list[CheckResult]:
+    places = range(count)
+    whole, again = (_answers(forward(make(places)), count) for _ in range(2))
     if _same_answers(whole, again, "again").status != "ok":
         reason = "a batch is not answered alike twice, whatever is beside it"
         return [not_checked(BATCH, reason), not_checked(SINGLE, reason)]
-    turned = [each.flip(0) for each in _answers(forward(batches.turned), count)]
+    turned = [each.flip(0) for each in _answers(forward(make(places[::-1])), count)]
     batch = _same_answers(whole, turned, "in another order")
     try:
-        single = [_answers(forward(each), 1) for each in batches.single]
+        single = [_answers(forward(make([place])), 1) for place in places]
     except Exception as error:
-        advice = "reshape by -1, and squeeze named dimensions only"
-        return [batch, failed(SINGLE, f"{type(error).__name__}: {error}", advice)]
+        return [batch, failed(SINGLE, f"{type(error).__name__}: {error}", ADVICE_SINGLE)]
     if any(len(each) != len(whole) for each in single):
         return [batch, not_checked(SINGLE, "its answer has other parts than a batch's")]
     if batch.status == "ok":
@@ -129,13 +102,7 @@ def _compare(forward: Forward, batches: Batches) -> list[CheckResult]:
 
 
 def _same_answers(first: list[Tensor], second: list[Tensor], how: str) -> CheckResult:
-    """Compare two lists of answers to the same examples.
-
-    Args:
-        first: The answers to the whole batch.
-        second: The answers obtained in another way.
-        how: That way, for the message.
-    """
+    """Compare the answers to the whole batch with those obtained in another way, named `how`."""
     if [each.shape for each in first] != [each.shape for each in second]:
         return failed(BATCH, f"{how} the answers have another shape", "answer each example alone")
     difference = max(map(_difference, first, second), default=0.0)
@@ -156,22 +123,21 @@ def _difference(first: Tensor, second: Tensor) -> float:
 
 
 def _compare_metrics(session: Session) -> list[CheckResult]:
-    """Compare the test metrics of the examples together and one by one.
-
-    Used if the task cannot be called on a batch.
-    """
+    """Compare the test metrics of the examples together and one by one."""
 
     def test(data: LightningDataModule) -> dict[str, float]:
-        return session.run(scratch_trainer(session.candidate, own=False), "test", data=data)
+        return session.run(session.trainer(own=False), "test", data=data)
 
     data = session.data
-    together = test(wrapped(data, test=("test", lambda each: Repeated(each, 1, EXAMPLES))))
+    together = test(wrapped(data, test=("test", lambda each: repeated(each, EXAMPLES))))
     try:
-        apart = test(wrapped(data, test=("test", lambda each: Singly(each, EXAMPLES))))
+        apart = test(wrapped(data, test=("test", lambda each: singly(each, EXAMPLES))))
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
-        advice = "reshape by -1, and squeeze named dimensions only"
-        return [not_checked(BATCH, "one example alone fails"), failed(SINGLE, reason, advice)]
+        return [
+            not_checked(BATCH, "one example alone fails"),
+            failed(SINGLE, reason, ADVICE_SINGLE),
+        ]
     single = ok(SINGLE, "tested one by one")
     for name, value in together.items():
         other = apart.get(name, float("nan"))

@@ -1,64 +1,53 @@
 """Functions that take apart batches of nested tensors, dicts, lists and tuples."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor
 
 INPUT_NAMES = ("input", "inputs", "x", "image", "images", "features", "pixel_values", "input_ids")
 TARGET_NAMES = ("target", "targets", "y", "label", "labels")
 
 
-def tensors_of(node: Any) -> list[Tensor]:
-    """Return the tensors in nested dicts, lists and tuples, in their order."""
-    if isinstance(node, Tensor):
-        return [node]
-    children = node.values() if isinstance(node, dict) else node
-    if isinstance(node, dict | list | tuple):
-        return [tensor for child in children for tensor in tensors_of(child)]
-    return []
+def tensors_of(batch: Any) -> list[Tensor]:
+    """Return the tensors of a batch in their order."""
+    found: list[Tensor] = []
+    apply_to_collection(batch, Tensor, found.append)
+    return found
 
 
 def example_count(batch: Any) -> int:
     """Return the length of a batch's first tensor that is no scalar; 0 if there is none."""
-    first = next((each for each in tensors_of(batch) if each.dim()), None)
-    return 0 if first is None else len(first)
+    return next((len(each) for each in tensors_of(batch) if each.dim()), 0)
 
 
-def take(node: Any, index: Tensor, count: int) -> Any:
-    """Return a batch of the examples at `index`; the given batch is not changed.
+def take(batch: Any, places: Sequence[int], count: int) -> Any:
+    """Return a batch of the examples at `places`; the given batch is not changed.
 
     Args:
-        node: A batch of `count` examples, or a part of it.
-        index: Positions of the examples, (K,) integers.
-        count: The number of examples in the batch. Tensors, arrays and lists of any other length
-            hold no examples and are kept whole.
+        batch: A batch of `count` examples.
+        places: Positions of the examples.
+        count: The number of examples. Tensors, arrays and lists of plain values that have another
+            length hold no examples and are kept whole.
     """
-    if isinstance(node, Tensor):
-        return node[index.to(node.device)] if node.dim() and len(node) == count else node
-    if isinstance(node, np.ndarray):
-        return node[index.numpy()] if node.ndim and len(node) == count else node
-    if isinstance(node, dict):
-        return type(node)((key, take(each, index, count)) for key, each in node.items())
-    if isinstance(node, list | tuple):
-        if len(node) == count and all(isinstance(each, str | int | float) for each in node):
-            return type(node)(node[place] for place in index.tolist())
-        parts = [take(each, index, count) for each in node]
-        return type(node)(*parts) if hasattr(node, "_fields") else type(node)(parts)
-    return node
+
+    def taken(part: Any) -> Any:
+        is_list = isinstance(part, list)
+        if is_list and not all(isinstance(each, str | int | float) for each in part):
+            return [take(each, places, count) for each in part]
+        if (not is_list and part.ndim == 0) or len(part) != count:
+            return part
+        return [part[place] for place in places] if is_list else part[list(places)]
+
+    return apply_to_collection(batch, (Tensor, np.ndarray, list), taken)
 
 
-def clone(node: Any) -> Any:
+def clone(batch: Any) -> Any:
     """Return a copy of a batch with detached copies of its tensors."""
-    if isinstance(node, Tensor):
-        return node.detach().clone()
-    if isinstance(node, dict):
-        return type(node)((key, clone(each)) for key, each in node.items())
-    if isinstance(node, list | tuple):
-        parts = [clone(each) for each in node]
-        return type(node)(*parts) if hasattr(node, "_fields") else type(node)(parts)
-    return node
+    return apply_to_collection(batch, Tensor, lambda tensor: tensor.detach().clone())
 
 
 def inputs_of(batch: Any) -> Any:
@@ -83,11 +72,10 @@ def classes_of(batch: Any) -> Tensor | None:
         found = next((batch[name] for name in TARGET_NAMES if name in batch), None)
     else:
         found = batch[1] if isinstance(batch, list | tuple) and len(batch) > 1 else None
-    if not isinstance(found, Tensor):
+    if not isinstance(found, Tensor) or found.is_complex():
         return None
     if found.dim() == 2 and found.shape[1] == 1:
         found = found.squeeze(1)
-    is_whole = not found.is_floating_point() or bool((found == found.round()).all())
-    if found.dim() != 1 or found.is_complex() or not is_whole:
+    if found.dim() != 1 or (found.is_floating_point() and not torch.equal(found, found.round())):
         return None
     return found.detach().cpu().to(torch.int64)

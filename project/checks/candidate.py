@@ -1,21 +1,16 @@
 """The experiment to check, read from the words of a project.train command line."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.types import IntervalSweep, Override
 
-from project.cli.arguments import MULTIRUN, read_arguments, typed_override
-from project.config.compose import (
-    combinations,
-    compose_with_hydra,
-    parse_overrides,
-    resolve,
-    spell,
-)
+from project.cli.arguments import CONFIG_DIR, MULTIRUN, Arguments, typed_override
+from project.cli.diagnose import explained
+from project.config.compose import combinations, compose_with_hydra, parse_overrides, resolve, spell
 from project.config.errors import ConfigurationError
 from project.launchers.grid import with_params
 from project.runs.lifecycle import RunSpec
@@ -90,7 +85,7 @@ class Candidate:
     config_dirs: Sequence[Path]
     side_by_side: int | None
     scratch: Path
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits
 
     @property
     def config(self) -> dict[str, Any]:
@@ -107,20 +102,6 @@ class Candidate:
         """Whether smaller values of the metric are better."""
         return self.config["metric"]["direction"] == "min"
 
-    @property
-    def is_thorough(self) -> bool:
-        """Whether the checks may take as long as they need."""
-        return self.limits == THOROUGH
-
-    def prepare(self, variant: Variant) -> RunSpec:
-        """Prepare the first run of a variant, with its outputs in `scratch`.
-
-        Raises:
-            HydraException: Hydra cannot compose the variant's configuration.
-            ConfigurationError, NoRunError, CorruptRunError, DataError: As `prepare_run`.
-        """
-        return _prepare(variant.words, self.config_dirs, self.scratch)
-
 
 def read_candidate(words: Sequence[str], scratch: Path, thorough: bool = False) -> Candidate:
     """Read the experiment from the words of a command line, as project.train does.
@@ -131,39 +112,24 @@ def read_candidate(words: Sequence[str], scratch: Path, thorough: bool = False) 
         thorough: Whether the checks may take as long as they need.
 
     Raises:
-        HydraException: Hydra cannot compose the configuration.
         ConfigurationError: A word or the configuration breaks a rule.
         NoRunError, CorruptRunError, DataError: As `prepare_run`.
     """
-    arguments = read_arguments(words, "train", sweeps=True)
-    _refuse_flags(arguments.words)
-    typed = [word for word in arguments.words if "=" in word or word.startswith("~")]
-    typed = [word for word in typed if not word.startswith("-")]
-    if not arguments.is_sweep:
-        variants, side_by_side = [Variant(typed, 1)], 1
-    else:
-        variants, side_by_side = _sweep(typed, arguments.config_dirs)
-    spec = _prepare(variants[0].words, arguments.config_dirs, scratch)
-    limits = THOROUGH if thorough else Limits()
+    with explained(words, "train", sweeps=True) as arguments:
+        return _read(arguments, scratch, THOROUGH if thorough else Limits())
+
+
+def _read(arguments: Arguments, scratch: Path, limits: Limits) -> Candidate:
+    for flag in (word.partition("=")[0] for word in arguments.words if word.startswith("-")):
+        if flag not in (*MULTIRUN, *CONFIG_DIR):
+            raise ConfigurationError(
+                f"unknown flag {flag}; python -m project.check --help lists the flags"
+            )
+    variants, side_by_side = [Variant(arguments.overrides, 1)], 1
+    if arguments.is_sweep:
+        variants, side_by_side = _sweep(arguments.overrides, arguments.config_dirs)
+    spec = prepare_variant(variants[0], arguments.config_dirs, scratch)
     return Candidate(spec, variants, arguments.config_dirs, side_by_side, scratch, limits)
-
-
-def _refuse_flags(words: Sequence[str]) -> None:
-    """Raise ConfigurationError for flags of Hydra, `verify=` and words that are no override."""
-    previous = ""
-    for word in words:
-        is_value = previous in ("--config-dir", "-cd")
-        is_known = word in (*MULTIRUN, "--config-dir", "-cd") or word.startswith("--config-dir=")
-        if not (is_value or is_known):
-            if word.startswith("-"):
-                raise ConfigurationError(
-                    f"unknown flag {word}; python -m project.check --help lists the flags"
-                )
-            if "=" not in word and not word.startswith("~"):
-                raise ConfigurationError(f"'{word}' is not of the form KEY=VALUE")
-            if word.startswith("verify="):
-                raise ConfigurationError("verify= is an option of project.train; leave it out")
-        previous = word
 
 
 def _sweep(words: list[str], config_dirs: Sequence[Path]) -> tuple[list[Variant], int | None]:
@@ -174,23 +140,20 @@ def _sweep(words: list[str], config_dirs: Sequence[Path]) -> tuple[list[Variant]
         if not each.is_sweep_override()
     ]
     hydra = compose_with_hydra("train", fixed, config_dirs).hydra
-    sweeper = dict(hydra.sweeper)
+    sweeper = hydra.sweeper
     params = {key: str(value) for key, value in (sweeper.get("params") or {}).items()}
     overrides = parse_overrides(with_params(params, words))
-    is_search = "trials" in sweeper
-    jobs = combinations([each for each in overrides if not _is_interval(each)])
     middles = [_middle(each) for each in overrides if _is_interval(each)]
-    runs: dict[tuple[str, ...], int] = {}
-    first_seed: dict[tuple[str, ...], list[str]] = {}
-    for job in jobs:
+    seeds: dict[tuple[str, ...], list[list[str]]] = {}
+    for job in combinations([each for each in overrides if not _is_interval(each)]):
         variant = tuple(word for word in job if not word.startswith("seed="))
-        runs[variant] = runs.get(variant, 0) + 1
-        first_seed.setdefault(variant, [word for word in job if word.startswith("seed=")])
-    variants = [Variant([*key, *middles, *first_seed[key]], count) for key, count in runs.items()]
-    if is_search:
-        count = int(sweeper["trials"]) * len(sweeper["seeds"])
-        variants = [Variant(variants[0].words, count)]
-    return variants, _side_by_side(hydra.launcher)
+        seeds.setdefault(variant, []).append([word for word in job if word not in variant])
+    variants = [Variant([*key, *middles, *own[0]], len(own)) for key, own in seeds.items()]
+    if "trials" in sweeper:  # a search: its runs are all of one variant here
+        variants = [Variant(variants[0].words, sweeper.trials * len(sweeper.seeds))]
+    if "n_jobs" in hydra.launcher:
+        return variants, hydra.launcher.n_jobs or available_cores()
+    return variants, hydra.launcher.get("array_parallelism")
 
 
 def _is_interval(override: Override) -> bool:
@@ -207,15 +170,16 @@ def _middle(override: Override) -> str:
     return f"{str(override.input_line).partition('=')[0]}={round(middle) if is_whole else middle}"
 
 
-def _side_by_side(launcher: Mapping[str, Any]) -> int | None:
-    if "n_jobs" in launcher:
-        return launcher["n_jobs"] or available_cores()
-    return launcher.get("array_parallelism")
+def prepare_variant(variant: Variant, config_dirs: Sequence[Path], scratch: Path) -> RunSpec:
+    """Prepare the first run of a variant, with its outputs in `scratch` and without loggers.
 
-
-def _prepare(words: Sequence[str], config_dirs: Sequence[Path], scratch: Path) -> RunSpec:
-    """Compose and prepare a run whose outputs go to the scratch folder, without loggers."""
-    words = [*words, f"paths.outputs={spell(str(scratch))}"]
+    Raises:
+        HydraException: Hydra cannot compose the variant's configuration.
+        Exception: As `prepare_run`.
+    """
+    words = [*variant.words, f"paths.outputs={spell(str(scratch))}"]
     config = resolve(compose_with_hydra("train", words, config_dirs), words)
+    if config["verify"] is not None:
+        raise ConfigurationError("verify= is an option of project.train; leave it out")
     config |= {"logger": {}, "rerun": False, "code": None, "tags": [], "notes": ""}
     return prepare_run(config, overrides=[typed_override(word) for word in words])

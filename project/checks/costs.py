@@ -4,15 +4,15 @@ import resource
 import statistics
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
-from project.checks.candidate import Candidate, Variant
+from project.checks.candidate import Candidate, Variant, prepare_variant
 from project.checks.result import CheckResult, failed, not_checked, ok, percent, some, warning
 from project.checks.session import Session, begin
 from project.cli.arguments import typed_override
-from project.runs.lifecycle import RunSpec
+from project.results.listing import size_text
 
 TIME, VARIANTS, WAITING, MEMORY = "time", "other variants", "waiting for data", "memory"
 # Waiting for more than this share of the time and this many seconds a batch gets a warning.
@@ -36,13 +36,12 @@ class Cost:
 
 def cost_of(session: Session) -> Cost:
     """Estimate the cost of a run from the times that the session has measured."""
-    step, steps = session.step_seconds + _wait(session), session.batches["train"]
-    epochs = session.config["trainer"]["max_epochs"]
-    if steps is None or session.batches["val"] is None:
+    step, epochs = session.step_seconds + _wait(session), session.config["trainer"]["max_epochs"]
+    steps, validations = session.batches["train"], session.batches["val"]
+    if steps is None or validations is None:
         return Cost(step, steps, None)
-    evaluation = session.evaluation_seconds
-    epoch = steps * step + session.batches["val"] * evaluation
-    return Cost(step, steps, epochs * epoch + (session.batches["test"] or 0) * evaluation)
+    evaluations = epochs * validations + (session.batches["test"] or 0)
+    return Cost(step, steps, epochs * steps * step + evaluations * session.evaluation_seconds)
 
 
 def _wait(session: Session) -> float:
@@ -56,24 +55,20 @@ def check_costs(session: Session) -> list[CheckResult]:
     Returns:
         The results VARIANTS (of a sweep with several variants), TIME and WAITING.
     """
-    first = cost_of(session)
-    results, costs = [], [first.run]
-    variants = session.candidate.variants
-    if len(variants) > 1:
-        result, others = _try_others(session)
-        torch.set_num_threads(session.candidate.spec.threads)
-        results.append(result)
-        costs += others
-    return [*results, _time(session.candidate, first, costs), _waiting(session)]
+    first, candidate = cost_of(session), session.candidate
+    if len(candidate.variants) == 1:
+        return [_time(candidate, first, [first.run]), _waiting(session)]
+    result, others = _try_others(candidate)
+    torch.set_num_threads(candidate.spec.threads)
+    return [result, _time(candidate, first, [first.run, *others]), _waiting(session)]
 
 
-def _try_others(session: Session) -> tuple[CheckResult, list[float | None]]:
+def _try_others(candidate: Candidate) -> tuple[CheckResult, list[float | None]]:
     """Make a step of each variant but the first, until the time limit.
 
     Returns:
         The result, and the seconds of a run of each variant that worked (None if unknown).
     """
-    candidate = session.candidate
     end = time.monotonic() + candidate.limits.variants
     costs: list[float | None] = []
     broken = []
@@ -82,24 +77,17 @@ def _try_others(session: Session) -> tuple[CheckResult, list[float | None]]:
         if time.monotonic() > end:
             break
         try:
-            costs.append(_cost_of_variant(candidate, variant))
+            spec = prepare_variant(variant, candidate.config_dirs, candidate.scratch)
+            session = begin(replace(candidate, spec=spec, variants=[variant]))
+            costs.append(cost_of(session).run)
         except Exception as error:
             broken.append(f"{' '.join(_own(candidate, variant))}: {error}")
     seen = f"{len(costs)} of {len(others)} make a step"
     if broken:
         return failed(VARIANTS, f"{seen}; {some(broken, 2)}", "fix them or leave them out"), costs
     if len(costs) < len(others):
-        return ok(VARIANTS, f"{seen}, the others were not tried (thorough=true)"), costs
+        seen += ", the others were not tried (thorough=true)"
     return ok(VARIANTS, seen), costs
-
-
-def _cost_of_variant(candidate: Candidate, variant: Variant) -> float | None:
-    spec: RunSpec = candidate.prepare(variant)
-    other = Candidate(
-        spec, [variant], candidate.config_dirs, candidate.side_by_side, candidate.scratch,
-        candidate.limits,
-    )  # fmt: skip
-    return cost_of(begin(other)).run
 
 
 def _own(candidate: Candidate, variant: Variant) -> list[str]:
@@ -110,21 +98,17 @@ def _own(candidate: Candidate, variant: Variant) -> list[str]:
 
 
 def _time(candidate: Candidate, first: Cost, costs: list[float | None]) -> CheckResult:
-    count = "" if first.steps is None else f"{first.steps:,} step{'s' * (first.steps != 1)}"
-    per_epoch = f", {count} an epoch" if count else ""
-    seen = f"{1000 * first.step:.3g} ms a step{per_epoch}"
+    seen = f"{1000 * first.step:.3g} ms a step"
+    if first.steps is not None:
+        seen += f", {first.steps:,} step{'s' * (first.steps != 1)} an epoch"
     if first.run is None:
         return ok(TIME, f"{seen}; how many steps there are the loaders do not know")
     seen += f"; a run takes about {duration(first.run)}"
     runs = sum(variant.runs for variant in candidate.variants)
     if runs == 1:
         return ok(TIME, seen)
-    known = [each for each in costs if each is not None] or [first.run]
-    middle = statistics.fmean(known)
-    work = sum(
-        variant.runs * (costs[place] if place < len(costs) and costs[place] else middle)  # type: ignore[operator]
-        for place, variant in enumerate(candidate.variants)
-    )
+    # All variants have the same number of runs.
+    work = runs * statistics.fmean([each for each in costs if each is not None])
     at_once = min(candidate.side_by_side or 1, runs)
     how = f"{at_once} at a time" if at_once > 1 else "one after the other"
     return ok(TIME, f"{seen}; the sweep of {runs:,} runs about {duration(work / at_once)}, {how}")
@@ -134,10 +118,10 @@ def _waiting(session: Session) -> CheckResult:
     waits = session.short.wait_seconds
     if not waits:
         return not_checked(WAITING, "an epoch has a single step")
-    total = sum(waits) + session.step_seconds * len(waits)
-    share = sum(waits) / total if total else 0.0
-    seen = f"{percent(share)} of the time, {1000 * _wait(session):.2g} ms a batch"
-    if share > MUCH_WAITING and _wait(session) > LONG_WAIT:
+    wait = _wait(session)
+    share = wait / (wait + session.step_seconds)
+    seen = f"{percent(share)} of the time, {1000 * wait:.2g} ms a batch"
+    if share > MUCH_WAITING and wait > LONG_WAIT:
         advice = "num_workers: more for slow examples, 0 for examples that are in memory"
         return warning(WAITING, seen, advice)
     return ok(WAITING, seen)
@@ -147,16 +131,11 @@ def check_memory(session: Session) -> list[CheckResult]:
     """Report the peak memory: of the GPU, or on a CPU of the largest run's process."""
     if session.config["trainer"]["accelerator"] != "cpu" and torch.cuda.is_initialized():
         peak = torch.cuda.max_memory_allocated()
-        return [ok(MEMORY, f"at most {size(peak)} of the GPU's")]
+        return [ok(MEMORY, f"at most {size_text(peak)} of the GPU's")]
     unit = 1 if sys.platform == "darwin" else 1024
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     peak = unit * (children or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-    return [ok(MEMORY, f"at most {size(peak)} for a run's process, libraries included")]
-
-
-def size(count: int) -> str:
-    """Return a number of bytes as text: `512 MB`, `1.5 GB`."""
-    return f"{count / 2**30:.1f} GB" if count >= 2**30 else f"{count / 2**20:.0f} MB"
+    return [ok(MEMORY, f"at most {size_text(peak)} for a run's process, libraries included")]
 
 
 def duration(seconds: float) -> str:

@@ -3,53 +3,15 @@
 from typing import Any
 
 import torch
-from pytorch_lightning import LightningModule, Trainer
-from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.callbacks import LambdaCallback
 
 from project import seeding
 from project.checks.result import CheckResult, failed, ok, shown, some
 from project.checks.session import Session
-from project.checks.trainers import scratch_trainer
 
 NAME = "evaluation repeats"
 # Time limit of each pass over a stage.
 SECONDS = 1.5
-
-
-class OtherNoise(Callback):
-    """Callback that starts the random generators of each evaluation batch at its own stream.
-
-    Two passes with different names draw different numbers, so metrics differ where the evaluation
-    uses random numbers, for example in dropout.
-
-    Args:
-        name: The name of the named random stream.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def on_validation_batch_start(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Start the global random generators at the stream `<name>/<batch_idx>`."""
-        seeding.start(0, self.name, batch_idx)
-
-    def on_test_batch_start(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Start the global random generators at the stream `<name>/<batch_idx>`."""
-        seeding.start(0, self.name, batch_idx)
 
 
 def check_repeats(session: Session) -> list[CheckResult]:
@@ -78,12 +40,13 @@ def check_repeats(session: Session) -> list[CheckResult]:
     return [ok(NAME, f"{' and '.join(stages)} twice the same, nothing changed by it")]
 
 
-def _task(session: Session) -> LightningModule:
-    return session.trained or session.components.task
-
-
 def _evaluate(session: Session, stage: str, noise: str) -> dict[str, float]:
-    """Return the metrics of a pass over a stage, with random numbers of the stream `noise`."""
+    """Return the metrics of a pass whose batches start at the random streams `<noise>/<n>`."""
+
+    def start(trainer: Any, task: Any, batch: Any, number: int, loader: int = 0) -> None:
+        seeding.start(0, noise, number)
+
+    callback = LambdaCallback(on_validation_batch_start=start, on_test_batch_start=start)
     count = session.affordable(stage, SECONDS)
-    trainer = scratch_trainer(session.candidate, [OtherNoise(noise)], evaluation=count, own=False)
+    trainer = session.trainer([callback], evaluation=count, own=False)
     return session.run(trainer, "validate" if stage == "val" else "test")

@@ -17,20 +17,15 @@ def check_step(session: Session) -> list[CheckResult]:
     name = "one step"
     losses = session.first.losses
     if not losses:
-        return [
-            failed(
-                name,
-                "no loss reached backward: training_step returned None, or the task calls "
-                "loss.backward() itself",
-                "return the loss from training_step; with automatic_optimization=False call "
-                "self.manual_backward(loss)",
-            )
-        ]
-    count = parameter_count(session.components.task)
-    frozen = f", {len(session.first.frozen)} tensors frozen" if session.first.frozen else ""
-    seen = (
-        f"loss {shown(losses[0])}, after a step {shown(losses[-1])}; {count:,} parameters{frozen}"
-    )
+        seen = "no loss reached backward: training_step returned None, or calls loss.backward()"
+        advice = (
+            "return the loss; with automatic_optimization=False call self.manual_backward(loss)"
+        )
+        return [failed(name, seen, advice)]
+    count = parameter_count(session.task)
+    frozen = sum(not each.requires_grad for each in session.task.parameters())
+    seen = f"loss {shown(losses[0])}, after a step {shown(losses[-1])}; {count:,} parameters"
+    seen += f", {frozen} tensors frozen" if frozen else ""
     if not all(map(math.isfinite, losses)):
         return [failed(name, seen, "find what is divided by 0 or too large: inputs, logarithms")]
     return [ok(name, seen)]
@@ -39,10 +34,8 @@ def check_step(session: Session) -> list[CheckResult]:
 def check_gradients(session: Session) -> list[CheckResult]:
     """Check that every trainable parameter gets a gradient in the first steps."""
     name = "gradients"
-    trainable = [
-        each for each, value in session.components.task.named_parameters() if value.requires_grad
-    ]
-    without = [each for each in trainable if each not in session.first.with_gradient]
+    trainable = [each for each, value in session.task.named_parameters() if value.requires_grad]
+    without = [each for each in trainable if each not in session.first.norms]
     if not without:
         return [ok(name, f"reach all {len(trainable)} tensors")]
     seen = f"{len(without)} of {len(trainable)} tensors get none: {some(without)}"
@@ -56,8 +49,8 @@ def check_changes(session: Session) -> list[CheckResult]:
     """Check that the short training changes every parameter that has a gradient."""
     name = "weights change"
     unchanged = session.short.unchanged
-    total = len(unchanged) + len(session.short.norms.keys() - set(unchanged))
-    still = [each for each in unchanged if each in session.short.with_gradient]
+    total = len(session.short.norms.keys() | set(unchanged))
+    still = [each for each in unchanged if each in session.short.norms]
     steps = f"in {session.short.steps} step{'s' * (session.short.steps != 1)}"
     if unchanged and len(unchanged) == total:
         advice = "is the learning rate 0, or were other parameters given to the optimizer?"
@@ -75,15 +68,18 @@ def check_schedule(session: Session) -> list[CheckResult]:
     if not session.short.schedules:
         return [ok(name, "none; the learning rate is constant")]
     lines = []
-    for each in session.short.schedules:
-        seen = f"{each.name} was stepped {each.made} times in {each.due} {each.unit}s"
-        if each.made > max(TOO_OFTEN * each.due, each.due + 1):
-            advice = (
-                "Lightning steps what configure_optimizers returns: leave out the task's own "
-                "scheduler.step()"
-            )
+    # A task that optimizes by itself also steps its schedulers itself: at most at every step.
+    is_manual = not session.task.automatic_optimization
+    for config in session.short.schedules:
+        made = int(config.scheduler.last_epoch)
+        unit = "step" if is_manual else config.interval
+        total = session.short.steps if unit == "step" else session.short.epochs
+        due = total if is_manual else total // config.frequency
+        seen = f"{type(config.scheduler).__name__} was stepped {made} times in {due} {unit}s"
+        if made > max(TOO_OFTEN * due, due + 1):
+            advice = "leave out the task's own scheduler.step(): Lightning calls it"
             lines.append(failed(name, seen, advice))
-        elif 2 * each.made < each.due and not each.is_manual:
+        elif 2 * made < due and not is_manual:
             lines.append(warning(name, seen, "step it, or leave it out of the configuration"))
         else:
             lines.append(ok(name, seen))
@@ -96,7 +92,7 @@ def check_first_loss(session: Session) -> list[CheckResult]:
     That loss is the task's attribute `uniform_loss`, else ln(number of classes).
     """
     name = "loss at the start"
-    uniform, of = getattr(session.components.task, "uniform_loss", None), "a uniform answer's"
+    uniform, of = getattr(session.task, "uniform_loss", None), "a uniform answer's"
     if uniform is None and session.classes:
         uniform, of = math.log(session.classes), f"ln {session.classes}"
     if uniform is None or not session.first.losses:

@@ -53,46 +53,41 @@ def check_contents(session: Session) -> list[CheckResult]:
     Returns:
         The results LEAKAGE and BALANCE.
     """
-    seconds = session.candidate.limits.leakage
-    contents = {stage: read(session, stage, seconds / len(STAGES)) for stage in STAGES}
-    train = contents["train"].classes
-    if _are_classes(contents["train"]):
-        val = contents["val"].classes
+    seconds = session.candidate.limits.leakage / len(STAGES)
+    contents = {stage: _read(session, stage, seconds) for stage in STAGES}
+    train, val = contents["train"].classes, contents["val"].classes
+    if MIN_CLASSES <= len(train) <= min(MAX_CLASSES, max(2, train.total() // 3)):
         session.classes = len(train)
         session.commonest = max(val.values()) / val.total() if val else None
     return [_leakage(contents), _balance(contents, session.classes)]
 
 
-def read(session: Session, stage: str, seconds: float) -> Contents:
+def _read(session: Session, stage: str, seconds: float) -> Contents:
     """Read the examples of a stage's first epoch, for at most `seconds`."""
     contents, end = Contents(), time.monotonic() + seconds
     for loader in loaders_of(session.data, stage):
         for batch in begin_epoch(loader, 0):
-            _add(contents, batch)
+            inputs = inputs_of(batch)
+            hashes = example_hashes(inputs)
+            contents.exact += hashes
+            contents.standardised += _standardised(inputs) or [b""] * len(hashes)
+            if isinstance(inputs, Tensor) and len(inputs):
+                contents.numbers = inputs[0].numel()
+            elif hashes:
+                contents.numbers = MIN_NUMBERS
+            classes = classes_of(batch)
+            if classes is not None and len(classes) == example_count(batch):
+                contents.classes.update(classes.tolist())
             if time.monotonic() > end:
                 contents.is_whole = False
                 return contents
     return contents
 
 
-def _add(contents: Contents, batch: Any) -> None:
-    inputs = inputs_of(batch)
-    hashes = example_hashes(inputs)
-    contents.exact += hashes
-    contents.standardised += _standardised(inputs) or [b""] * len(hashes)
-    if isinstance(inputs, Tensor) and len(inputs):
-        contents.numbers = inputs[0].numel()
-    elif hashes:
-        contents.numbers = MIN_NUMBERS
-    if (classes := classes_of(batch)) is not None and len(classes) == example_count(batch):
-        contents.classes.update(classes.tolist())
-
-
 def _standardised(inputs: Any) -> list[bytes]:
     """Return a hash of each example that does not change with its brightness and contrast.
 
-    A constant example has empty bytes. The list is empty if `inputs` is no tensor, or has fewer
-    than MIN_NUMBERS values for each example.
+    As `Contents.standardised`, but empty if `inputs` are no tensor or too few.
     """
     if not isinstance(inputs, Tensor) or inputs.dim() < 2 or inputs[0].numel() < MIN_NUMBERS:
         return []
@@ -135,45 +130,33 @@ def _leakage(contents: dict[str, Contents]) -> CheckResult:
 
 
 def _shared(first: list[bytes], second: list[bytes]) -> dict[int, int]:
-    """Map the position in `second` of each hash that is in both lists to that in `first`.
-
-    Empty hashes are left out.
-    """
+    """Map the position in `second` of each hash, not empty, in both lists to that in `first`."""
     places = {key: place for place, key in reversed(list(enumerate(first))) if key}
     return {place: places[key] for place, key in enumerate(second) if key in places}
-
-
-def _are_classes(contents: Contents) -> bool:
-    count, examples = len(contents.classes), contents.classes.total()
-    return MIN_CLASSES <= count <= min(MAX_CLASSES, max(2, examples // 3))
 
 
 def _balance(contents: dict[str, Contents], classes: int | None) -> CheckResult:
     if classes is None:
         return not_checked(BALANCE, "the targets are not classes")
-    train = contents["train"].classes
-    stages = [stage for stage in STAGES if contents[stage].classes]
-    known = set().union(*(contents[stage].classes for stage in stages))
+    counts = {stage: each.classes for stage, each in contents.items() if each.classes}
+    known = sorted(set().union(*counts.values()))
     shares = {
-        stage: {
-            each: contents[stage].classes[each] / contents[stage].classes.total() for each in known
-        }
-        for stage in stages
+        stage: {each: count[each] / count.total() for each in known}
+        for stage, count in counts.items()
     }
-    if classes == 2 and known == set(train):
-        last = max(train)
-        parts = ", ".join(f"{percent(shares[stage][last])} of {stage}" for stage in stages)
-        seen = f"class {last} is {parts}"
+    if classes == len(known) == 2:
+        parts = ", ".join(f"{percent(each[known[1]])} of {stage}" for stage, each in shares.items())
+        seen = f"class {known[1]} is {parts}"
     else:
         parts = ", ".join(f"{_range(each)} of {stage}" for stage, each in shares.items())
         seen = f"{classes} classes, each {parts}"
     missing = [
-        f"{each} in {stage}" for stage in stages for each in known if not shares[stage][each]
+        f"{each} in {stage}" for stage, count in counts.items() for each in known if not count[each]
     ]
     if missing:
         advice = "split by class (stratified), or check the labels"
         return warning(BALANCE, f"{seen}; there is no class {some(missing)}", advice)
-    rare = [str(each) for each in sorted(known) if shares["train"][each] < RARE / len(known)]
+    rare = [str(each) for each in known if shares["train"][each] < RARE / len(known)]
     if rare:
         advice = "a share of errors says little of rare classes: judge by balanced accuracy or F1"
         return warning(BALANCE, f"{seen}; class {some(rare)} is rare", advice)

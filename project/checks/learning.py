@@ -4,7 +4,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer
@@ -13,18 +13,10 @@ from torch import Tensor
 
 from project import seeding
 from project.checks.batches import example_count
-from project.checks.loaders import Mapped, Repeated, Wrap, wrapped
+from project.checks.loaders import Mapped, Wrap, repeated, wrapped
 from project.checks.logged_metrics import check_direction_of_name, is_share
-from project.checks.result import (
-    CheckResult,
-    failed,
-    not_checked,
-    ok,
-    shown,
-    warning,
-)
+from project.checks.result import CheckResult, failed, not_checked, ok, shown, warning
 from project.checks.session import Session
-from project.checks.trainers import scratch_trainer
 from project.seeding import SEED_LIMIT
 from project.training.components import build_components, build_net, build_task
 
@@ -50,24 +42,20 @@ class Heart(Callback):
     Attributes:
         metric: The metric's name with its stage, `val/...`.
         is_min: Whether smaller values of the metric are better.
-        seconds: The time limit.
+        end: The time (`time.monotonic`) at which training must stop.
         floor: The smallest value that the loss can have.
         losses: The loss of every step.
         values: The metric before training, if it was measured, and after every `STEPS` steps.
-        is_late: Whether the time limit has been exceeded.
+        is_late: Whether that time has passed.
     """
 
     metric: str
     is_min: bool
-    seconds: float
+    end: float
     floor: float
     losses: list[float] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
     is_late: bool = False
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Set the time at which training must stop."""
-        self._end = time.monotonic() + self.seconds
 
     def on_before_backward(
         self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
@@ -76,23 +64,16 @@ class Heart(Callback):
         self.losses.append(float(loss.detach().sum()))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Record the metric; stop if the batch is memorised or the time is up.
-
-        Memorised means `is_known`; but training goes on until the loss has fallen by the share
-        FALLEN or ENOUGH_STEPS steps are made.
-        """
+        """Record the metric; stop if the batch is memorised or the time is up."""
         if self.metric in trainer.callback_metrics:
             self.values.append(float(trainer.callback_metrics[self.metric]))
-        self.is_late = time.monotonic() > self._end
+        self.is_late = time.monotonic() > self.end
         has_shown = self.fallen >= FALLEN or len(self.losses) >= ENOUGH_STEPS
         trainer.should_stop = self.is_late or (self.is_known and has_shown)
 
     @property
     def fallen(self) -> float:
-        """How far the loss has fallen, as a share of the way from the first loss to the floor.
-
-        0 before the first step, or if the first loss is not above the floor.
-        """
+        """How far the loss has fallen, as a share of the way from the first loss to the floor."""
         if not self.losses:
             return 0.0
         way = self.losses[0] - self.floor
@@ -111,29 +92,22 @@ def check_heart(session: Session) -> list[CheckResult]:
 
     Returns:
         The results HEART and DIRECTION.
-
-    Raises:
-        ConfigurationError, CheckpointError, CorruptRunError: As `build_components`.
     """
     candidate, limits = session.candidate, session.candidate.limits
-    plain = replace(
-        candidate, spec=replace(candidate.spec, config=session.config | {"augmentation": None})
-    )
-    components = build_components(plain.config)
-    floor = float(getattr(components.task, "loss_floor", 0.0))
-    heart = Heart(f"val/{candidate.metric}", candidate.is_min, limits.heart_seconds, floor)
-    epochs = math.ceil(limits.heart_steps / STEPS)
-    trainer = scratch_trainer(plain, [heart], epochs=epochs, own=False)
+    components = build_components(session.config | {"augmentation": None})
+    task, floor = components.task, float(getattr(components.task, "loss_floor", 0.0))
     data = wrapped(
         components.data,
-        train=("train", lambda loader: Repeated(loader, STEPS, EXAMPLES)),
-        val=("train", lambda loader: Repeated(loader, 1, EXAMPLES)),
+        train=("train", lambda loader: repeated(loader, EXAMPLES, STEPS)),
+        val=("train", lambda loader: repeated(loader, EXAMPLES)),
     )
-    task = components.task
-    before = session.run(scratch_trainer(plain, own=False), "validate", task, data)
+    before = session.run(session.trainer(own=False), "validate", task, data)
+    end = time.monotonic() + limits.heart_seconds
+    heart = Heart(f"val/{candidate.metric}", candidate.is_min, end, floor)
     if heart.metric in before:
         heart.values.append(before[heart.metric])
-    session.run(trainer, "fit", task, data)
+    epochs = math.ceil(limits.heart_steps / STEPS)
+    session.run(session.trainer([heart], epochs=epochs, own=False), "fit", task, data)
     return [_by_heart(heart), _direction(session, heart)]
 
 
@@ -151,15 +125,13 @@ def _by_heart(heart: Heart) -> CheckResult:
     if heart.is_known:
         return ok(HEART, seen)
     if heart.is_late and (heart.fallen >= LEAST or steps < LEAST_STEPS):
-        return warning(
-            HEART, f"{seen}, and the time is up", "thorough=true gives the check more time"
-        )
-    return failed(
-        HEART,
-        seen,
+        advice = "thorough=true gives the check more time"
+        return warning(HEART, f"{seen}, and the time is up", advice)
+    advice = (
         "a net that cannot learn 32 examples cannot learn more: look at the learning rate, the "
-        "labels' order, what the loss is given (logits, not probabilities), detached tensors",
+        "labels' order, what the loss is given (logits, not probabilities), detached tensors"
     )
+    return failed(HEART, seen, advice)
 
 
 def _direction(session: Session, heart: Heart) -> CheckResult:
@@ -173,21 +145,15 @@ def _direction(session: Session, heart: Heart) -> CheckResult:
     gain = first - last if is_min else last - first
     seen = f"while the loss falls {metric} goes from {shown(first)} to {shown(last)}"
     if gain < -least:
-        other = "max" if is_min else "min"
+        given, other = ("min", "max") if is_min else ("max", "min")
         advice = f"metric.direction={other}? Or its sign, or its arguments, are the wrong way round"
-        return failed(
-            DIRECTION, f"{seen}, with metric.direction={'min' if is_min else 'max'}", advice
-        )
+        return failed(DIRECTION, f"{seen}, with metric.direction={given}", advice)
     return by_name or ok(DIRECTION, seen)
 
 
 def check_shuffled(session: Session) -> list[CheckResult]:
-    """Check that a net trained on shuffled labels is no better than chance in validation.
-
-    Raises:
-        ConfigurationError: The net or the task cannot be built.
-    """
-    if not callable(getattr(session.components.task, "shuffle_targets", None)):
+    """Check that a net trained on shuffled labels is no better than chance in validation."""
+    if not callable(getattr(session.task, "shuffle_targets", None)):
         advice = "give the task `shuffle_targets(batch)`, which returns the batch with other labels"
         return [not_checked(SHUFFLED, "the task does not say how to shuffle", advice)]
     if not session.batches["val"]:
@@ -214,8 +180,7 @@ def check_shuffled(session: Session) -> list[CheckResult]:
 def _best_chance(session: Session) -> float:
     """Return the best metric that an answer that ignores the inputs can reach by chance.
 
-    If smaller values are better, this is the negative of the metric. It is infinite for metrics
-    other than accuracy and error, and if the share of the commonest class is unknown.
+    It is negative if smaller values are better, and infinite if it is unknown.
     """
     metric, share = session.candidate.metric, session.commonest
     if share is None or metric not in ("accuracy", "acc", "error"):
@@ -226,11 +191,7 @@ def _best_chance(session: Session) -> float:
 
 
 def _train_on_shuffled(session: Session, number: int) -> tuple[float, list[float]]:
-    """Train on shuffled labels, and return the validation metric and its values by chance.
-
-    Args:
-        session: The experiment.
-        number: The number of the training; each has other labels and other initial weights.
+    """Train on labels and from weights that `number` decides.
 
     Returns:
         The metric on the true validation labels, and on each of SHUFFLES shuffles of them.
@@ -244,16 +205,15 @@ def _train_on_shuffled(session: Session, number: int) -> tuple[float, list[float
     validated = session.affordable("val", seconds / SHUFFLES)
 
     def shuffled(name: str) -> Wrap:
-        return lambda loader: Mapped(loader, shuffle, (config["seed"], f"{name}/{number}"))
-
-    trainer = scratch_trainer(session.candidate, epochs=2, train=count, evaluation=1)
-    data = wrapped(session.data, train=("train", shuffled("shuffle")))
-    session.run(trainer, "fit", task, data)
+        return lambda loader: Mapped(loader, shuffle, config["seed"], f"{name}/{number}")
 
     def validate(data: LightningDataModule) -> float:
-        judge = scratch_trainer(session.candidate, evaluation=validated, own=False)
+        judge = session.trainer(evaluation=validated, own=False)
         return session.run(judge, "validate", task, data)[f"val/{session.candidate.metric}"]
 
+    trainer = session.trainer(epochs=2, train=count, evaluation=1)
+    data = wrapped(session.data, train=("train", shuffled("shuffle")))
+    session.run(trainer, "fit", task, data)
     chances = [
         validate(wrapped(session.data, val=("val", shuffled(f"chance {each}"))))
         for each in range(SHUFFLES)

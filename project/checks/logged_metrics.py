@@ -25,13 +25,9 @@ def check_logged(session: Session) -> list[CheckResult]:
     for stage in stages:
         known = ", ".join(sorted(session.logged[stage])) or "nothing"
         if metric not in session.logged[stage]:
-            return [
-                failed(
-                    name,
-                    f"no {stage}/{metric} is logged; of {stage} there is {known}",
-                    f"self.log('{stage}/{metric}', ...), or another metric.name",
-                )
-            ]
+            seen = f"no {stage}/{metric} is logged; of {stage} there is {known}"
+            advice = f"self.log('{stage}/{metric}', ...), or another metric.name"
+            return [failed(name, seen, advice)]
     values = {stage: session.logged[stage][metric] for stage in stages}
     seen = ", ".join(f"{stage}/{metric} {shown(value)}" for stage, value in values.items())
     others = sorted(session.logged["test"].keys() - {metric})

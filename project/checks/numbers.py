@@ -3,6 +3,7 @@
 import math
 
 from project.checks.batches import inputs_of, tensors_of
+from project.checks.layers import LayerWatch
 from project.checks.result import (
     CheckResult,
     failed,
@@ -35,9 +36,8 @@ def check_inputs(session: Session) -> list[CheckResult]:
     wrong = int((~values.isfinite()).sum())
     if wrong:
         seen = f"{wrong} of {values.numel():,} numbers of a batch are NaN or infinite"
-        return [
-            failed(INPUTS, seen, "find missing values; fill them in, or leave the examples out")
-        ]
+        advice = "find missing values; fill them in, or leave the examples out"
+        return [failed(INPUTS, seen, advice)]
     mean, std = float(values.mean()), float(values.std())
     seen = f"mean {shown(mean)}, std {shown(std)}, {shown(float(values.min()))} to "
     seen += shown(float(values.max()))
@@ -55,27 +55,28 @@ def check_activations(session: Session) -> list[CheckResult]:
     Returns:
         The results ACTIVATIONS and RELUS, from the last batch of the short training.
     """
-    lines = []
-    if session.short.activation is None:
-        lines.append(not_checked(ACTIVATIONS, "no layer with weights answers with a tensor"))
-    else:
-        layer, mean, std = session.short.activation
-        seen = f"{layer}: mean {shown(mean)}, std {shown(std)}"
-        if not math.isfinite(std):
-            lines.append(failed(ACTIVATIONS, seen, "find what overflows"))
-        elif std == 0:
-            lines.append(failed(ACTIVATIONS, seen, "it answers the same to everything"))
-        elif not 1e-3 <= std <= 1e3:
-            lines.append(warning(ACTIVATIONS, seen, "standardise inputs, or initialise otherwise"))
-        else:
-            lines.append(ok(ACTIVATIONS, seen))
-    return [*lines, _relus(session)]
+    layers = session.short.layers
+    if layers is None:
+        reason = "the last step of the short training was not seen"
+        return [not_checked(ACTIVATIONS, reason), not_checked(RELUS, reason)]
+    return [_activation(layers), _relus(layers.counts)]
 
 
-def _relus(session: Session) -> CheckResult:
-    if session.short.relus is None:
-        return not_checked(RELUS, "the last step of the short training was not seen")
-    counts = session.short.relus.counts
+def _activation(layers: LayerWatch) -> CheckResult:
+    if layers.activation is None:
+        return not_checked(ACTIVATIONS, "no layer with weights answers with a tensor")
+    layer, mean, std = layers.activation
+    seen = f"{layer}: mean {shown(mean)}, std {shown(std)}"
+    if not math.isfinite(std):
+        return failed(ACTIVATIONS, seen, "find what overflows")
+    if std == 0:
+        return failed(ACTIVATIONS, seen, "it answers the same to everything")
+    if not 1e-3 <= std <= 1e3:
+        return warning(ACTIVATIONS, seen, "standardise inputs, or initialise otherwise")
+    return ok(ACTIVATIONS, seen)
+
+
+def _relus(counts: dict[str, tuple[int, int]]) -> CheckResult:
     if not counts:
         return ok(RELUS, "none")
     dead = sum(each[0] for each in counts.values())

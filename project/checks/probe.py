@@ -1,38 +1,17 @@
 """A callback that records a short training: losses, gradients, weights, times, schedules."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import ExitStack
 from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Callback
-from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
+from pytorch_lightning.utilities.types import LRSchedulerConfig
+from torch import Tensor
 
 from project.checks.batches import clone
-from project.checks.relus import ReluWatch
-
-
-@dataclass(frozen=True)
-class ScheduleSteps:
-    """The number of steps that a learning-rate scheduler made, and the number that were due.
-
-    Attributes:
-        name: The name of the scheduler's class.
-        made: The steps that the scheduler has counted.
-        due: The optimizer steps or epochs of the training, divided by the scheduler's frequency.
-            In manual optimization, the number of optimizer steps, as an upper bound.
-        unit: What `due` counts: `step` or `epoch`.
-        is_manual: Whether the task uses manual optimization, and so steps the scheduler itself.
-    """
-
-    name: str
-    made: int
-    due: int
-    unit: str
-    is_manual: bool
+from project.checks.layers import LayerWatch
 
 
 class Probe(Callback):
@@ -41,42 +20,36 @@ class Probe(Callback):
     Attributes:
         losses: The loss of each backward pass, in order.
         norms: The norm of each parameter's first gradient, by the parameter's name.
-        with_gradient: Names of the parameters that have had a gradient.
         unchanged: Names of the trainable parameters that end with exactly their initial values.
-        frozen: Names of the parameters without requires_grad at the start.
         step_seconds: Seconds of each training batch but the last, without the wait for it.
         wait_seconds: Seconds of the wait for each training batch but the first of an epoch.
         evaluation_seconds: Seconds of each validation and test batch, without the wait for it.
         batches: A copy of the first batch of each stage (train, val, test), as the task gets it.
-        schedules: The schedulers' steps, once training has ended.
-        steps: The number of optimizer steps, once training has ended.
-        relus: The ReLU units of the last training batch; None before that batch.
-        activation: Of the first layer that answers the last training batch with floats: its name,
-            and the mean and std of its output. None if there is no such layer.
+        schedules: The learning-rate schedulers, once training has ended.
+        epochs: The number of epochs, once training has ended.
+        steps: The number of steps of each optimizer, once training has ended.
+        layers: What the layers answered to the last training batch; None before that batch.
     """
 
     def __init__(self) -> None:
         self.losses: list[float] = []
         self.norms: dict[str, float] = {}
-        self.with_gradient: set[str] = set()
         self.unchanged: list[str] = []
-        self.frozen: list[str] = []
         self.step_seconds: list[float] = []
         self.wait_seconds: list[float] = []
         self.evaluation_seconds: list[float] = []
         self.batches: dict[str, Any] = {}
-        self.schedules: list[ScheduleSteps] = []
+        self.schedules: list[LRSchedulerConfig] = []
+        self.epochs = 0
         self.steps = 0
-        self.relus: ReluWatch | None = None
-        self.activation: tuple[str, float, float] | None = None
+        self.layers: LayerWatch | None = None
+        self._watching = ExitStack()
         self._began = self._ended = 0.0
-        self._hooks: list[RemovableHandle] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Copy the initial values of the trainable parameters."""
-        named = dict(pl_module.named_parameters())
-        self.frozen = [name for name, each in named.items() if not each.requires_grad]
-        self._initial = {name: clone(each) for name, each in named.items() if each.requires_grad}
+        named = pl_module.named_parameters()
+        self._initial = {name: clone(each) for name, each in named if each.requires_grad}
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave the epoch's first wait out of `wait_seconds`, as it includes starting workers."""
@@ -85,7 +58,7 @@ class Probe(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Record the wait for the batch; before the last batch, put hooks on the layers."""
+        """Record the wait for the batch; from the last batch on, watch the layers."""
         now = time.monotonic()
         if self._ended:
             self.wait_seconds.append(now - self._ended)
@@ -93,9 +66,7 @@ class Probe(Callback):
             self.batches["train"] = clone(batch)
         is_last = trainer.is_last_batch and trainer.current_epoch + 1 == trainer.max_epochs
         if is_last:
-            self._hooks = hook_layers(pl_module, self._note_activation)
-            self.relus = ReluWatch(pl_module)
-            self.relus.begin()
+            self.layers = self._watching.enter_context(LayerWatch(pl_module))
         self._began = time.monotonic()
 
     def on_before_backward(
@@ -107,65 +78,37 @@ class Probe(Callback):
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Any
     ) -> None:
-        """Record which parameters have a gradient, and the norm of each one's first."""
+        """Record the norm of each parameter's first gradient."""
         for name, parameter in pl_module.named_parameters():
-            if parameter.grad is not None:
-                self.with_gradient.add(name)
-                if name not in self.norms:
-                    self.norms[name] = float(parameter.grad.norm())
+            if parameter.grad is not None and name not in self.norms:
+                self.norms[name] = float(parameter.grad.norm())
 
     def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Record the seconds of the step, or remove the hooks after the last one."""
+        """Record the seconds of the step, except of the last one: watching takes time."""
         if trainer.strategy.root_device.type == "cuda":
             torch.cuda.synchronize()
         self._ended = time.monotonic()
-        if self.relus is not None:
-            # The hooks take time: the seconds of this step are not recorded.
-            self._stop_watching()
-        else:
+        if self.layers is None:
             self.step_seconds.append(self._ended - self._began)
+        self._watching.close()
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Remove the hooks from the layers."""
-        self._stop_watching()
-
-    def _stop_watching(self) -> None:
-        if self.relus is not None:
-            self.relus.end()
-        for hook in self._hooks:
-            hook.remove()
-        self._hooks = []
+        """Stop watching the layers."""
+        self._watching.close()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Record which parameters have not changed, and the steps of optimizer and schedulers."""
-        self.steps = trainer.global_step
+        """Record which parameters have not changed, and how long the training was."""
         for name, parameter in pl_module.named_parameters():
             if name in self._initial and torch.equal(parameter.detach(), self._initial[name]):
                 self.unchanged.append(name)
         del self._initial
-        optimizers = max(1, len(trainer.optimizers))
-        is_manual = not pl_module.automatic_optimization
-        for config in trainer.lr_scheduler_configs:
-            unit = "step" if is_manual else config.interval
-            total = self.steps // optimizers if unit == "step" else trainer.current_epoch
-            self.schedules.append(
-                ScheduleSteps(
-                    type(config.scheduler).__name__,
-                    int(config.scheduler.last_epoch),
-                    total if is_manual else total // config.frequency,
-                    unit,
-                    is_manual,
-                )
-            )
+        self.schedules = list(trainer.lr_scheduler_configs)
+        self.epochs = trainer.current_epoch
+        self.steps = trainer.global_step // max(1, len(trainer.optimizers))
 
     def on_validation_batch_start(
         self,
@@ -176,20 +119,7 @@ class Probe(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Copy the stage's first batch, and start the clock."""
-        self._evaluated("val", batch)
-
-    def on_test_batch_start(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Copy the stage's first batch, and start the clock."""
-        self._evaluated("test", batch)
-
-    def _evaluated(self, stage: str, batch: Any) -> None:
+        stage = "test" if trainer.testing else "val"
         if stage not in self.batches:
             self.batches[stage] = clone(batch)
         self._began = time.monotonic()
@@ -206,35 +136,5 @@ class Probe(Callback):
         """Record the seconds of the batch."""
         self.evaluation_seconds.append(time.monotonic() - self._began)
 
-    def on_test_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Record the seconds of the batch."""
-        self.evaluation_seconds.append(time.monotonic() - self._began)
-
-    def _note_activation(self, name: str, answer: Any) -> None:
-        if self.activation is None and isinstance(answer, Tensor) and answer.is_floating_point():
-            values = answer.detach().float()
-            self.activation = (name, float(values.mean()), float(values.std()))
-
-
-def hook_layers(module: nn.Module, note: Callable[[str, Any], None]) -> list[RemovableHandle]:
-    """Put a forward hook on each layer with parameters of its own, and return the hooks.
-
-    Each hook calls `note` with the layer's name and output.
-    """
-    hooks = []
-    for name, layer in module.named_modules():
-        if any(True for _ in layer.parameters(recurse=False)):
-
-            def hook(layer: nn.Module, given: Any, answer: Any, name: str = name) -> None:
-                note(name, answer)
-
-            hooks.append(layer.register_forward_hook(hook))
-    return hooks
+    on_test_batch_start = on_validation_batch_start
+    on_test_batch_end = on_validation_batch_end

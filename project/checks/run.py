@@ -1,9 +1,9 @@
 """Carries out all checks; the slow ones run at the same time as the others."""
 
 import signal
+import traceback
 import warnings
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 
 from pytorch_lightning.utilities.exceptions import SIGTERMException
@@ -23,6 +23,7 @@ from project.checks import (
 )
 from project.checks.candidate import Candidate
 from project.checks.result import CheckResult, failed, not_checked
+from project.checks.scratch_runs import begun
 from project.checks.session import Session, begin, train_shortly
 from project.config.source import is_own
 from project.runs.interruption import Interrupted
@@ -79,9 +80,7 @@ def run_checks(
             where possible.
 
     Raises:
-        ConfigurationError: The experiment cannot be built.
-        DataError: The data are not available.
-        NoRunError, CheckpointError: The run of `init_from` is gone, or its weights cannot be used.
+        ConfigurationError, DataError, NoRunError, CheckpointError: The experiment cannot be built.
         CorruptRunError: The record of the run of `init_from`, or a file of a repeated run, cannot
             be read.
         Interrupted: A signal has arrived.
@@ -92,8 +91,7 @@ def run_checks(
             results = _run(candidate, progress, new_interpreter)
         except SIGTERMException:  # Lightning has noticed a SIGTERM; it would exit with code 0
             raise Interrupted(signal.SIGTERM) from None
-    places = {name: place for place, name in enumerate(ORDER)}
-    return sorted(results, key=lambda each: places.get(each.name, len(places)))
+    return sorted(results, key=lambda each: ORDER.index(each.name))
 
 
 def _run(candidate: Candidate, progress: Progress, new_interpreter: bool) -> list[CheckResult]:
@@ -103,28 +101,29 @@ def _run(candidate: Candidate, progress: Progress, new_interpreter: bool) -> lis
     except Exception as error:
         if hasattr(error, "exit_code"):
             raise
-        rest = [not_checked(name, "the first step fails") for name in ORDER if name != "one step"]
-        return [_raised("one step", error), *rest]
+        return _abandoned([_raised("one step", error)], "the first step fails")
     results = _carry_out(FIRST, session, progress)
     progress("a short training")
     try:
         train_shortly(session)
     except Exception as error:
         results.append(_raised("weights change", error))
-        done = {each.name for each in results}
-        reason = "training a few steps fails"
-        return results + [not_checked(name, reason) for name in ORDER if name not in done]
+        return _abandoned(results, "training a few steps fails")
     results += _carry_out(SHORT, session, progress)
-    with ExitStack() as stack:
-        runs, elsewhere = repetition.plan(session), None
-        if isinstance(runs, repetition.Repetitions):
-            elsewhere = stack.enter_context(
-                repetition.begun_elsewhere(session, runs, new_interpreter)
-            )
-        results += _carry_out(MEANWHILE, session, progress)
-        progress(repetition.SAME)
-        results += repetition.check_repetition(session, runs, elsewhere)
+    runs = repetition.plan(session)
+    if isinstance(runs, list):
+        results += _carry_out(MEANWHILE, session, progress) + runs
+    else:
+        with begun(runs.elsewhere, new_interpreter) as elsewhere:
+            results += _carry_out(MEANWHILE, session, progress)
+            progress(repetition.SAME)
+            results += repetition.check_repetition(runs, elsewhere)
     return results + costs.check_memory(session)
+
+
+def _abandoned(results: list[CheckResult], reason: str) -> list[CheckResult]:
+    done = {each.name for each in results}
+    return results + [not_checked(name, reason) for name in ORDER if name not in done]
 
 
 def _carry_out(checks: dict[str, Check], session: Session, progress: Progress) -> list[CheckResult]:
@@ -139,19 +138,13 @@ def _carry_out(checks: dict[str, Check], session: Session, progress: Progress) -
 
 
 def _raised(name: str, error: Exception) -> CheckResult:
-    """Return the result of a check in which the experiment's code raised `error`."""
-    return failed(name, f"{type(error).__name__}: {error}{_place(error)}", "fix what is named")
+    """Return the result of a check in which `error` was raised, with the last line of own code.
 
-
-def _place(error: BaseException) -> str:
-    """Return ` (FILE, line N)`: the last line of own code in the traceback, outside the checks.
-
-    Empty if there is none. Own code is the project's or the user's, not a library's.
+    Own code is the project's or the user's, not a library's, and outside the checks.
     """
-    place, trace = "", error.__traceback__
-    while trace is not None:
-        path = Path(trace.tb_frame.f_code.co_filename)
+    place = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        path = Path(frame.f_code.co_filename)
         if is_own(path) and path.parent != Path(__file__).parent:
-            place = f" ({path}, line {trace.tb_lineno})"
-        trace = trace.tb_next
-    return place
+            place = f" ({path}, line {line})"
+    return failed(name, f"{type(error).__name__}: {error}{place}", "fix what is named")

@@ -3,16 +3,13 @@
 import hashlib
 import itertools
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, IterableDataset
 
 from project import seeding
-from project.checks.loaders import STAGES, begin_epoch, loaders_of, set_up
+from project.checks.loaders import STAGES, begin_epoch, is_indexed, loaders_of
 from project.checks.result import CheckResult, failed, ok, warning
 from project.checks.session import Session
 from project.config.identity import seeds_of
@@ -26,19 +23,9 @@ NET, SEED = "data and net", "what a seed changes"
 BATCHES, MANY_BATCHES = 20, 500
 EXAMPLES = 50
 
-
-@dataclass(frozen=True)
-class DataPrint:
-    """Hashes of what a data module yields.
-
-    Attributes:
-        examples: For each stage, a hash of its examples that does not depend on their order.
-        order: For each stage, a hash of its batches in their order, in the first epoch (of train,
-            in the first two).
-    """
-
-    examples: dict[str, str]
-    order: dict[str, str]
+# For each stage a hash of its examples, independent of their order, and one of its batches in their
+# order, in the first epoch (of train, in the first two).
+Hashes = tuple[dict[str, str], dict[str, str]]
 
 
 def check_data(session: Session) -> list[CheckResult]:
@@ -46,32 +33,30 @@ def check_data(session: Session) -> list[CheckResult]:
 
     Returns:
         The results NET and SEED.
-
-    Raises:
-        ConfigurationError, CheckpointError, CorruptRunError: As `build_components`.
     """
     config = session.config
+    there = config | {"seed": (config["seed"] + 1) % SEED_LIMIT}
     build_net(config)
-    usual = _print_of(config, disturb=False)
+    usual = _hashes(config, disturb=False)
     seeding.start(SEED_LIMIT - 2, "another net")
     _draw(100)
-    disturbed = _print_of(config, disturb=True)
-    other = _print_of(config | {"seed": (config["seed"] + 1) % SEED_LIMIT}, disturb=False)
-    return [_independence(usual, disturbed), _effect_of_seed(session, usual, other)]
+    disturbed = _hashes(config, disturb=True)
+    other = _hashes(there, disturb=False)
+    changes = {f"{stage} data": usual[0][stage] != other[0][stage] for stage in STAGES}
+    one, two = (build_components(each).task.state_dict() for each in (config, there))
+    changes["initial weights"] = any(not torch.equal(one[name], two[name]) for name in one)
+    if not changes["train data"]:  # different examples have no order to compare
+        changes["order"] = usual[1]["train"] != other[1]["train"]
+    return [_independence(usual, disturbed), _effect_of_seed(session, changes)]
 
 
-def _independence(usual: DataPrint, disturbed: DataPrint) -> CheckResult:
-    changed = [
-        f"the {stage} examples"
-        for stage in STAGES
-        if usual.examples[stage] != disturbed.examples[stage]
-    ]
-    changed += [
-        f"the order of {stage}"
-        for stage in STAGES
-        if usual.examples[stage] == disturbed.examples[stage]
-        and usual.order[stage] != disturbed.order[stage]
-    ]
+def _independence(usual: Hashes, disturbed: Hashes) -> CheckResult:
+    examples, order = (
+        [stage for stage in STAGES if usual[which][stage] != disturbed[which][stage]]
+        for which in range(2)
+    )
+    changed = [f"the {stage} examples" for stage in examples]
+    changed += [f"the order of {stage}" for stage in order if stage not in examples]
     if not changed:
         return ok(NET, "examples and order are the same whatever the net draws")
     return failed(
@@ -82,41 +67,24 @@ def _independence(usual: DataPrint, disturbed: DataPrint) -> CheckResult:
     )
 
 
-def _effect_of_seed(session: Session, usual: DataPrint, other: DataPrint) -> CheckResult:
-    config = session.config
-    there = config | {"seed": (config["seed"] + 1) % SEED_LIMIT}
-    changes = {f"{stage} data": usual.examples[stage] != other.examples[stage] for stage in STAGES}
-    changes["initial weights"] = _weights(config) != _weights(there)
-    if not changes["train data"]:  # different examples have no order to compare
-        changes["order"] = usual.order["train"] != other.order["train"]
+def _effect_of_seed(session: Session, changes: dict[str, bool]) -> CheckResult:
+    """Return what another seed changes, given whether it changes each thing that was compared."""
     changed = [name for name, does in changes.items() if does]
     if not changed:
         seen = "neither data nor initial weights nor order"
         return failed(SEED, seen, "leave out manual_seed and fixed random_state in your own code")
-    same = [
-        name for name in ("initial weights", "train data", "order") if not changes.get(name, True)
-    ]
-    held = {"init": "initial weights", "data": "train data", "order": "order"}
-    given = config.get("seeds") or {}
-    meant = {what for name, what in held.items() if given.get(name) is not None}
+    sources = {"init": "initial weights", "data": "train data", "order": "order"}
+    same = [what for what in sources.values() if not changes.get(what, True)]
+    held = session.config.get("seeds") or {}
+    unmeant = {what for name, what in sources.items() if what in same and held.get(name) is None}
     seen = ", ".join(changed)
-    if "initial weights" in same and "initial weights" not in meant and session.first.norms:
+    if "initial weights" in unmeant and session.first.norms:
         advice = "pretrained, or a seed of its own? Then the spread over seeds leaves them out"
         return warning(SEED, f"{seen}; not the initial weights", advice)
-    if {"train data", "order"} <= set(same) - meant:
+    if {"train data", "order"} <= unmeant:
         advice = "the spread over seeds says nothing of which examples came when: shuffle=True"
         return warning(SEED, f"{seen}; neither training data nor their order", advice)
     return ok(SEED, seen + (f"; not {' and '.join(same)}" if same else ""))
-
-
-def _weights(config: dict[str, Any]) -> str:
-    """Return the SHA-256 of the initial weights of a configuration's task."""
-    digest = hashlib.sha256()
-    for tensor in build_components(config).task.state_dict().values():
-        digest.update(
-            tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
-        )
-    return digest.hexdigest()
 
 
 def _draw(count: int) -> None:
@@ -127,16 +95,22 @@ def _draw(count: int) -> None:
         random.random()
 
 
-def _print_of(config: dict[str, Any], disturb: bool) -> DataPrint:
+def _hashes(config: dict[str, Any], disturb: bool) -> Hashes:
+    """Return hashes of the data; `disturb` draws other random numbers between the batches."""
     data = build_data(config)
-    set_up(data, seeds_of(config)["data"])
+    data.prepare_data()
+    for stage in ("fit", "test"):
+        seeding.start(seeds_of(config)["data"], "data")
+        data.setup(stage)
     examples, order = {}, {}
     for stage in STAGES:
         batches, first = hashlib.sha256(), []
         loaders = loaders_of(data, stage)
         for epoch in range(2 if stage == "train" else 1):
             for loader in loaders:
-                for batch in _first_batches(loader, epoch):
+                # Examples without an index are known only from the batches of the whole epoch.
+                most = BATCHES if is_indexed(loader) else MANY_BATCHES
+                for batch in itertools.islice(begin_epoch(loader, epoch), most):
                     if disturb:
                         _draw(3)
                     found = example_hashes(batch)
@@ -145,23 +119,7 @@ def _print_of(config: dict[str, Any], disturb: bool) -> DataPrint:
         order[stage] = batches.hexdigest()
         held = [each for loader in loaders for each in _examples(loader)] or sorted(first)
         examples[stage] = hashlib.sha256(b"".join(held)).hexdigest()
-    return DataPrint(examples, order)
-
-
-def _first_batches(loader: SeededLoader, epoch: int) -> Iterator[Any]:
-    # Examples without an index are known only from the batches of the whole epoch.
-    most = BATCHES if is_indexed(loader) else MANY_BATCHES
-    return itertools.islice(begin_epoch(loader, epoch), most)
-
-
-def is_indexed(loader: SeededLoader) -> bool:
-    """Return whether single examples of a loader can be read by their index."""
-    inner = loader.loader
-    return (
-        isinstance(inner, DataLoader)
-        and inner.batch_size is not None
-        and not isinstance(inner.dataset, IterableDataset)
-    )
+    return examples, order
 
 
 def _examples(loader: SeededLoader) -> list[bytes]:

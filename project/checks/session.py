@@ -1,24 +1,33 @@
 """What several checks use: the experiment's objects, its first step and a short training."""
 
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer
+from pytorch_lightning.callbacks import Callback, Checkpoint
+from pytorch_lightning.plugins.environments import LightningEnvironment
 
 from project import seeding
 from project.checks.candidate import Candidate
-from project.checks.loaders import loaders_of
+from project.checks.loaders import STAGES, loaders_of
 from project.checks.probe import Probe
-from project.checks.trainers import scratch_trainer
-from project.config.identity import seeds_of
+from project.config.identity import OBSERVERS, seeds_of
 from project.config.schema import validate_train
-from project.training.components import Components, build_components
+from project.training.components import build_callbacks, build_components
 from project.training.devices import check_devices
 from project.training.lightning_messages import quiet_lightning
+from project.training.streams import Streams
 
 FIRST_BATCHES = 2
+# Arguments of the run's trainer that are left out, as they are about a whole run.
+WHOLE_RUN = (
+    "check_val_every_n_epoch", "enable_model_summary", "enable_progress_bar",
+    "limit_predict_batches", "limit_test_batches", "limit_train_batches", "limit_val_batches",
+    "log_every_n_steps", "max_steps", "min_epochs", "min_steps", "profiler", "val_check_interval",
+)  # fmt: skip
 
 
 @dataclass
@@ -27,23 +36,23 @@ class Session:
 
     Attributes:
         candidate: The experiment.
-        components: Net, task and data module of the first step.
+        task: The task after the first step or, once that has been made, the short training.
+        data: The data module, set up.
         first: What was recorded in the first step.
-        logged: For each stage (train, val, test), the metrics of the first step by name.
+        logged: For each of val and test, the metrics of the first step by name.
         batches: For each stage, the number of batches; None if its loaders have no length.
         short: What was recorded in the short training; empty before `train_shortly`.
-        trained: The task after the short training; None before.
         classes: The number of classes in training; None if unknown, or if there are no classes.
         commonest: The share of the commonest class in validation; None if unknown.
     """
 
     candidate: Candidate
-    components: Components
-    first: Probe
-    logged: dict[str, dict[str, float]]
-    batches: dict[str, int | None]
+    task: LightningModule
+    data: LightningDataModule
+    first: Probe = field(default_factory=Probe)
+    logged: dict[str, dict[str, float]] = field(default_factory=dict)
+    batches: dict[str, int | None] = field(default_factory=dict)
     short: Probe = field(default_factory=Probe)
-    trained: LightningModule | None = None
     classes: int | None = None
     commonest: float | None = None
 
@@ -58,16 +67,6 @@ class Session:
         return seeds_of(self.config)
 
     @property
-    def data(self) -> LightningDataModule:
-        """The data module, set up."""
-        return self.components.data
-
-    @property
-    def task(self) -> LightningModule:
-        """The task after the short training, or before that, the task of the first step."""
-        return self.trained or self.components.task
-
-    @property
     def step_seconds(self) -> float:
         """The median seconds of a training step without the wait for its batch; 0 if unknown."""
         seconds = self.short.step_seconds or self.first.step_seconds
@@ -78,6 +77,53 @@ class Session:
         """The median seconds of a batch of validation or test; 0 if unknown."""
         seconds = self.short.evaluation_seconds or self.first.evaluation_seconds
         return statistics.median(seconds) if seconds else 0.0
+
+    def trainer(
+        self,
+        callbacks: Sequence[Callback] = (),
+        epochs: int = 1,
+        train: int | float = 1.0,
+        evaluation: int | float = 1.0,
+        own: bool = True,
+    ) -> Trainer:
+        """Return a trainer as the run's, but on one device, and one that writes no files.
+
+        Args:
+            callbacks: Callbacks that are called before the experiment's own.
+            epochs: The number of epochs.
+            train: The number (int) or share (float) of training batches in an epoch.
+            evaluation: The number (int) or share (float) of validation and test batches.
+            own: Whether to add the experiment's own callbacks, except observers and checkpoints.
+        """
+        section = validate_train(self.config).trainer
+        kept = {
+            name: each
+            for name, each in (self.config.get("callbacks") or {}).items()
+            if own and each["_target_"] not in OBSERVERS
+        }
+        built = build_callbacks({"callbacks": kept})
+        return Trainer(
+            **{key: value for key, value in section.arguments.items() if key not in WHOLE_RUN},
+            accelerator=section.accelerator,
+            devices=1,
+            max_epochs=epochs,
+            limit_train_batches=train,
+            limit_val_batches=evaluation,
+            limit_test_batches=evaluation,
+            logger=False,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            enable_progress_bar=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+            default_root_dir=self.candidate.scratch,
+            plugins=[LightningEnvironment()],
+            callbacks=[
+                Streams(self.seeds["order"]),
+                *callbacks,
+                *(each for each in built if not isinstance(each, Checkpoint)),
+            ],
+        )
 
     def run(
         self,
@@ -96,24 +142,24 @@ class Session:
 
         Returns:
             The logged metrics that are a single number, by name.
-
-        Raises:
-            Exception: Any error of the experiment's own code.
         """
-        return carry_out(self.candidate, trainer, what, task or self.task, data or self.data)
+        options = {} if what == "fit" else {"verbose": False}
+        seeding.start(self.seeds["data"], "data")
+        getattr(trainer, what)(task or self.task, datamodule=data or self.data, **options)
+        return {
+            name: float(value)
+            for name, value in trainer.callback_metrics.items()
+            if value.numel() == 1
+        }
 
     def affordable(self, stage: str, seconds: float, least: int = 1) -> int:
-        """Return how many batches of a stage fit into a time limit.
+        """Return how many batches of a stage fit into a time limit, which may be infinite.
 
-        Args:
-            stage: train, val or test.
-            seconds: The time limit; may be infinite.
-            least: The smallest number to return, unless the stage has fewer batches.
+        They are at least `least`, unless the stage has fewer batches.
         """
         each = self.step_seconds if stage == "train" else self.evaluation_seconds
-        there = self.batches.get(stage)
-        count = 10**6 if seconds == float("inf") else int(seconds / max(each, 1e-4))
-        count = max(least, count)
+        there = self.batches[stage]
+        count = max(least, int(min(seconds / max(each, 1e-4), 10**6)))
         return count if there is None else min(count, there)
 
 
@@ -132,89 +178,43 @@ def begin(candidate: Candidate) -> Session:
     quiet_lightning()
     torch.set_num_threads(section.threads)
     components = build_components(candidate.config)
-    probe = Probe()
-    trainer = scratch_trainer(candidate, [probe], train=FIRST_BATCHES, evaluation=FIRST_BATCHES)
-    task, data = components.task, components.data
-    logged = by_stage(carry_out(candidate, trainer, "fit", task, data))
-    logged["test"] = by_stage(carry_out(candidate, trainer, "test", task, data))["test"]
-    batches = {stage: _length(components.data, stage, candidate.config) for stage in logged}
-    return Session(candidate, components, probe, logged, batches)
+    session = Session(candidate, components.task, components.data)
+    trainer = session.trainer([session.first], train=FIRST_BATCHES, evaluation=FIRST_BATCHES)
+    for stage, what in (("val", "fit"), ("test", "test")):
+        metrics = session.run(trainer, what)
+        session.logged[stage] = {
+            name.removeprefix(f"{stage}/"): value
+            for name, value in metrics.items()
+            if name.startswith(f"{stage}/")
+        }
+    session.batches = {stage: _length(session, stage) for stage in STAGES}
+    return session
 
 
-def carry_out(
-    candidate: Candidate,
-    trainer: Trainer,
-    what: Literal["fit", "validate", "test"],
-    task: LightningModule,
-    data: LightningDataModule,
-) -> dict[str, float]:
-    """Train or evaluate as a run does, with the global generators at the stream `data`.
-
-    Args:
-        candidate: The experiment.
-        trainer: The trainer.
-        what: The method of the trainer to call.
-        task: The task.
-        data: The data module.
-
-    Returns:
-        The logged metrics that are a single number, by name.
-
-    Raises:
-        Exception: Any error of the experiment's own code.
-    """
-    seeding.start(seeds_of(candidate.config)["data"], "data")
-    if what == "fit":
-        trainer.fit(task, datamodule=data)
-    elif what == "validate":
-        trainer.validate(task, datamodule=data, verbose=False)
-    else:
-        trainer.test(task, datamodule=data, verbose=False)
-    return {
-        name: float(value) for name, value in trainer.callback_metrics.items() if value.numel() == 1
-    }
-
-
-def by_stage(metrics: dict[str, float]) -> dict[str, dict[str, float]]:
-    """Group metrics named `<stage>/<name>` by stage (train, val, test); leave out all others."""
-    found: dict[str, dict[str, float]] = {"train": {}, "val": {}, "test": {}}
-    for name, value in metrics.items():
-        stage, _, metric = name.partition("/")
-        if stage in found:
-            found[stage][metric] = value
-    return found
-
-
-def _length(data: LightningDataModule, stage: str, config: dict[str, Any]) -> int | None:
+def _length(session: Session, stage: str) -> int | None:
     try:
-        lengths = [len(loader) for loader in loaders_of(data, stage)]
+        lengths = [len(loader) for loader in loaders_of(session.data, stage)]
     except TypeError:
         return None
     # Several training loaders are iterated at the same time, others one after the other.
     length = max(lengths, default=0) if stage == "train" else sum(lengths)
-    limit = config["trainer"].get(f"limit_{stage}_batches", 1.0)
+    limit = session.config["trainer"].get(f"limit_{stage}_batches", 1.0)
     return min(length, limit) if isinstance(limit, int) else int(length * limit)
 
 
 def train_shortly(session: Session) -> None:
     """Train for two epochs of a few batches, with the experiment's schedule.
 
-    Sets the session's `short` and `trained`.
-
-    Raises:
-        ConfigurationError, CheckpointError, CorruptRunError: As `build_components`.
-        Exception: Any error of the experiment's own code.
+    Sets the session's `short` and `task`.
     """
-    candidate = session.candidate
-    seconds = candidate.limits.short_training
-    components = build_components(candidate.config)
+    seconds = session.candidate.limits.short_training
+    components = build_components(session.config)
     probe = Probe()
-    trainer = scratch_trainer(
-        candidate,
+    trainer = session.trainer(
         [probe],
         epochs=2,
         train=session.affordable("train", seconds / 2, least=3),
         evaluation=session.affordable("val", seconds / 4),
     )
     session.run(trainer, "fit", components.task, components.data)
-    session.short, session.trained = probe, components.task
+    session.short, session.task = probe, components.task

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from rich.console import Console
 from rich.table import Table
@@ -14,29 +15,22 @@ WIDTH_OF_FILES = 80
 STYLES = {OK: "green", WARNING: "yellow", FAILED: "bold red", NOT_CHECKED: "dim"}
 
 
-def summary(results: Sequence[CheckResult]) -> str:
+def _summary(results: Sequence[CheckResult]) -> str:
     """Return the number of checks with each status: `31 checks: 29 ok, 2 warnings, 0 failed`."""
     counts = Counter(each.status for each in results)
-    plural = {WARNING: "warnings"} if counts[WARNING] != 1 else {}
     parts = [
-        f"{counts[status]} {plural.get(status, status)}"
-        for status in (OK, WARNING, FAILED, NOT_CHECKED)
+        f"{counts[status]} {status}{'s' * (status == WARNING and counts[status] > 1)}"
+        for status in STYLES
         if counts[status] or status == FAILED
     ]
     return f"{len(results)} checks: {', '.join(parts)}"
 
 
 def print_table(title: str, results: Sequence[CheckResult], seconds: float) -> None:
-    """Print the results as a table, with the advice of a check below what it observed.
-
-    Args:
-        title: The name of what was checked.
-        results: The results, in the order of the rows.
-        seconds: The time that all checks took.
-    """
+    """Print the results, which took `seconds`, with the advice of each below what it observed."""
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
-        console = Console(highlight=False, markup=False, width=WIDTH_OF_FILES)
+        console.width = WIDTH_OF_FILES
     table = Table(box=None, pad_edge=False, padding=(0, 1))
     table.add_column("check", no_wrap=True)
     table.add_column("", no_wrap=True)
@@ -48,18 +42,15 @@ def print_table(title: str, results: Sequence[CheckResult], seconds: float) -> N
         table.add_row(each.name, Text(each.status, style=STYLES[each.status]), text)
     console.print(title, soft_wrap=True)
     console.print(table)
-    console.print(f"{summary(results)}; {seconds:.0f} s", soft_wrap=True)
+    console.print(f"{_summary(results)}; {seconds:.0f} s", soft_wrap=True)
 
 
-def as_json(title: str, results: Sequence[CheckResult], seconds: float) -> str:
-    """Return the arguments of `print_table` as JSON, with the number of failed checks."""
+def print_json(title: str, results: Sequence[CheckResult], seconds: float) -> None:
+    """Print the arguments of `print_table` as JSON, with the number of failed checks."""
     content = {
         "experiment": title,
         "failed": sum(each.status == FAILED for each in results),
         "seconds": round(seconds, 1),
-        "checks": [
-            {"name": each.name, "status": each.status, "seen": each.seen, "to_do": each.to_do}
-            for each in results
-        ],
+        "checks": [asdict(each) for each in results],
     }
-    return json.dumps(content, indent=2)
+    print(json.dumps(content, indent=2))

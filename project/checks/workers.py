@@ -1,7 +1,6 @@
 """Check that random numbers in the data differ between workers and between epochs."""
 
 import random
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -23,24 +22,18 @@ ROUNDS = 2  # draws of each worker in each of two epochs
 class Draws(Dataset[torch.Tensor]):
     """A data set whose examples (3,) are the next draws of the torch, numpy and Python generators.
 
-    Args:
-        dataset: The data set that it replaces; its attributes stay accessible, for a
-            `worker_init_fn`.
+    The attributes of the data set that it replaces stay accessible, for a `worker_init_fn`.
     """
 
     def __init__(self, dataset: Any) -> None:
         self.dataset = dataset
 
     def __len__(self) -> int:
-        return MANY
+        return len(self.dataset)
 
     def __getitem__(self, index: int) -> torch.Tensor:
-        drawn = (
-            int(torch.randint(MANY, ())),
-            int(np.random.randint(MANY)),
-            random.randrange(MANY),
-        )
-        return torch.tensor(drawn)
+        draws = (torch.randint(MANY, ()), np.random.randint(MANY), random.randrange(MANY))
+        return torch.tensor([int(each) for each in draws])
 
     def __getattr__(self, name: str) -> Any:
         if name == "dataset":  # while it is being copied
@@ -84,9 +77,7 @@ def _check(session: Session, loader: DataLoader[Any]) -> CheckResult:
 def _repeats(epochs: list[list[Any]], workers: int) -> str | None:
     """Describe how draws repeat between workers or between epochs; None if they do not.
 
-    Args:
-        epochs: The draws of each of two epochs: one of each worker in turn, `ROUNDS` times.
-        workers: The number of workers; 0 if the main process loads the data.
+    The draws of each of two epochs are one of each worker in turn, `ROUNDS` times.
     """
     first, second = epochs
     if len(set(first)) <= 1 and len({*first, *second}) <= 1:
@@ -101,20 +92,12 @@ def _repeats(epochs: list[list[Any]], workers: int) -> str | None:
 
 def _epochs(session: Session, loader: DataLoader[Any]) -> list[list[Any]]:
     """Return the batches of the first two epochs, drawn as in a run."""
-    seed = session.seeds["order"]
-
-    def epoch(number: int) -> Callable[[], int]:
-        return lambda: number
-
-    return [
-        [clone(batch) for batch in SeededLoader(loader, seed, "", epoch(number))]
-        for number in range(2)
-    ]
+    seeded = SeededLoader(loader, session.seeds["order"], "", lambda: 0)
+    return [[clone(batch) for batch in seeded.at(epoch)] for epoch in range(2)]
 
 
 def _key(batch: Any) -> bytes:
-    arrays = (tensor.detach().cpu().numpy() for tensor in tensors_of(batch))
-    return b"".join(array.tobytes() for array in arrays)
+    return b"".join(each.detach().cpu().numpy().tobytes() for each in tensors_of(batch))
 
 
 def _options(loader: DataLoader[Any]) -> dict[str, Any]:
@@ -132,7 +115,7 @@ def _options(loader: DataLoader[Any]) -> dict[str, Any]:
 
 def _generators(loader: DataLoader[Any]) -> DataLoader[Any]:
     count = ROUNDS * loader.num_workers
-    return DataLoader(Draws(loader.dataset), 1, sampler=range(count), **_options(loader))
+    return DataLoader(Draws(loader.dataset), 1, sampler=[0] * count, **_options(loader))
 
 
 def _one_example(loader: DataLoader[Any]) -> DataLoader[Any]:
@@ -141,21 +124,6 @@ def _one_example(loader: DataLoader[Any]) -> DataLoader[Any]:
     options = _options(loader) | {"collate_fn": loader.collate_fn}
     if loader.batch_sampler is None:
         item = next(iter(loader.sampler))
-        return DataLoader(loader.dataset, None, sampler=_Same(item, count), **options)
+        return DataLoader(loader.dataset, None, sampler=[item] * count, **options)
     item = next(iter(loader.batch_sampler))[0]
-    return DataLoader(loader.dataset, batch_sampler=_Same([item], count), **options)
-
-
-class _Same:
-    """A sampler that yields one item `count` times."""
-
-    def __init__(self, item: Any, count: int) -> None:
-        self.item = item
-        self.count = count
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __iter__(self) -> Iterator[Any]:
-        for _ in range(self.count):
-            yield self.item
+    return DataLoader(loader.dataset, batch_sampler=[[item]] * count, **options)

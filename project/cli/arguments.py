@@ -71,10 +71,8 @@ class Arguments:
 def read_arguments(typed: Sequence[str], config_name: str, sweeps: bool) -> Arguments:
     """Rewrite a command line so that Hydra parses it as the user meant it.
 
-    - Values of the keys in FREE_TEXT are quoted.
-    - `+study=NAME` becomes `study=NAME`.
-    - A study that sweeps is a sweep even without `-m`, with the sweeper and launcher of its file.
-    - Keys of OPEN_SECTIONS that their file does not have can be typed without `+`.
+    Values of FREE_TEXT are quoted, keys of OPEN_SECTIONS may be new without `+`, and a study that
+    sweeps is a sweep even without `-m`, with the sweeper and launcher of its file.
 
     Args:
         typed: The words after the program's name.
@@ -94,13 +92,14 @@ def read_arguments(typed: Sequence[str], config_name: str, sweeps: bool) -> Argu
         key = word.partition("=")[0].lstrip("+")
         if key in REFUSED and "=" in word:
             raise ConfigurationError(f"{key} does nothing here: {ANSWERS[key]}")
-    if any(_flag(word) in CONFIG_PATH for word in words):
+    flags = {word.partition("=")[0] for word in words if word.startswith("-")}
+    if not flags.isdisjoint(CONFIG_PATH):
         raise ConfigurationError(
             "--config-path would hide the platform's files: use --config-dir FOLDER, and "
             "--config-name NAME for a main configuration of your own"
         )
-    is_sweep = any(word in MULTIRUN for word in words)
-    if any(_flag(word) in CONFIG_NAME for word in words):
+    is_sweep = not flags.isdisjoint(MULTIRUN)
+    if not flags.isdisjoint(CONFIG_NAME):
         words += OUR_HYDRA
     if sweeps and (study := _study(words)) is not None:
         typed_keys = {word.partition("=")[0] for word in words}
@@ -120,19 +119,11 @@ def _readable(word: str) -> str:
         return f"study={value}"
     section, dot, _ = key.partition(".")
     if dot and section in OPEN_SECTIONS and "@" not in key:
-        word, key = f"++{word}", f"++{key}"
-    return _quoted(key, value, word)
-
-
-def _quoted(key: str, value: str, word: str) -> str:
-    plain = re.fullmatch(r"[\w/.,+@%$*?-]*|'.*'|\".*\"", value, re.ASCII | re.DOTALL)
-    if key.lstrip("+") not in FREE_TEXT or plain or "\\" in value:
-        return word
-    return f"{key}={quote(value)}"
-
-
-def _flag(word: str) -> str:
-    return word.partition("=")[0] if word.startswith("-") else ""
+        key = f"++{key}"
+    is_plain = re.fullmatch(r"[\w/.,+@%$*?-]*|'.*'|\".*\"", value, re.ASCII | re.DOTALL)
+    if key.lstrip("+") in FREE_TEXT and not is_plain and "\\" not in value:
+        value = quote(value)
+    return f"{key}={value}"
 
 
 def _expand_config_dirs(words: list[str]) -> list[Path]:

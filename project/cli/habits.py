@@ -8,61 +8,39 @@ _OWN_FOLDER = (
 )
 _RESUME = "run the same command again to continue from the last checkpoint"
 
-# The advice for each key, which must match what was typed as a whole.
-ANSWERS = {
-    "epochs": "use trainer.max_epochs=N",
-    "max_epochs": "use trainer.max_epochs=N",
-    "num_epochs": "use trainer.max_epochs=N",
-    "trainer.epochs": "use trainer.max_epochs=N",
-    "lr": "use optimizer.lr=X",
-    "learning_rate": "use optimizer.lr=X",
-    "model.lr": "use optimizer.lr=X",
-    "optimizer.learning_rate": "use optimizer.lr=X",
-    "weight_decay": "use optimizer.weight_decay=X",
-    "batch_size": "use data.batch_size=N",
-    "trainer.batch_size": "use data.batch_size=N",
-    "train": "every run trains and tests; leave it out",
-    "test": "every run is tested once, at its end; leave it out",
-    "ckpt_path": f"{_RESUME}; project.evaluate tests a completed run on other data",
-    "resume": _RESUME,
-    "resume_from_checkpoint": _RESUME,
-    "trainer.resume_from_checkpoint": _RESUME,
-    "gpus": "use trainer=gpu trainer.devices=N",
-    "trainer.gpus": "use trainer=gpu trainer.devices=N",
-    "device": "use trainer.accelerator=cpu|gpu|auto",
-    "accelerator": "use trainer.accelerator=cpu|gpu|auto",
-    "devices": "use trainer.devices=N",
-    "num_workers": "use data.num_workers=N if the data module takes it",
-    "workers": "use hydra.launcher.n_jobs=N for jobs side by side",
-    "n_jobs": "use hydra.launcher.n_jobs=N",
-    "jobs": "use hydra.launcher.n_jobs=N",
-    "hydra.launcher.jobs": "use hydra.launcher.n_jobs=N",
-    "seeds": "use seed=K, or with -m 'seed=range(10)'; conf/seeds holds sources of chance fixed",
-    "output_dir": "use paths.outputs=FOLDER",
-    "outputs": "use paths.outputs=FOLDER",
-    "out": "use paths.outputs=FOLDER",
-    "data_dir": "use paths.data=FOLDER",
-    "paths.output_dir": "use paths.outputs=FOLDER",
-    "paths.data_dir": "use paths.data=FOLDER",
-    "name": "runs are named by what they are; tags=[word] and notes='...' are yours",
-    "experiment": "use study=NAME, a file of conf/study",
-    "schedule": "use scheduler=NAME, a file of conf/scheduler",
-    "lr_scheduler": "use scheduler=NAME, a file of conf/scheduler",
-    "averaging": "use callbacks=ema",
-    "ema": "use callbacks=ema",
-    "dataset": "use data=NAME, a file of conf/data",
-    "datamodule": "use data=NAME, a file of conf/data",
-    "net": "use model=NAME, a file of conf/model",
-    "criterion": "the loss belongs to the task: task=NAME, a file of conf/task",
-    "loss": "the loss belongs to the task: task=NAME, a file of conf/task",
-    "deterministic": "every run draws from named streams; leave it out",
-    "hydra.run.dir": _OWN_FOLDER,
-    "hydra.sweep.dir": _OWN_FOLDER,
-    "hydra.sweep.subdir": _OWN_FOLDER,
-    "hydra.job.chdir": "commands stay in the folder in which they are started; leave it out",
-    "hydra.output_subdir": f"config.yaml lies in the run directory: {_OWN_FOLDER}",
-    "hydra.verbose": "run.log in the run directory holds what a run says; leave it out",
+# The keys, each typed as a whole, that get the same advice.
+_KEYS = {
+    "use trainer.max_epochs=N": ("epochs", "max_epochs", "num_epochs", "trainer.epochs"),
+    "use optimizer.lr=X": ("lr", "learning_rate", "model.lr", "optimizer.learning_rate"),
+    "use optimizer.weight_decay=X": ("weight_decay",),
+    "use data.batch_size=N": ("batch_size", "trainer.batch_size"),
+    "every run trains and tests; leave it out": ("train",),
+    "every run is tested once, at its end; leave it out": ("test",),
+    f"{_RESUME}; project.evaluate tests a completed run on other data": ("ckpt_path",),
+    _RESUME: ("resume", "resume_from_checkpoint", "trainer.resume_from_checkpoint"),
+    "use trainer=gpu trainer.devices=N": ("gpus", "trainer.gpus"),
+    "use trainer.accelerator=cpu|gpu|auto": ("device", "accelerator"),
+    "use trainer.devices=N": ("devices",),
+    "use data.num_workers=N if the data module takes it": ("num_workers",),
+    "use hydra.launcher.n_jobs=N for jobs side by side": ("workers",),
+    "use hydra.launcher.n_jobs=N": ("n_jobs", "jobs", "hydra.launcher.jobs"),
+    "use seed=K, or with -m 'seed=range(10)'; conf/seeds holds sources of chance fixed": ("seeds",),
+    "use paths.outputs=FOLDER": ("output_dir", "outputs", "out", "paths.output_dir"),
+    "use paths.data=FOLDER": ("data_dir", "paths.data_dir"),
+    "runs are named by what they are; tags=[word] and notes='...' are yours": ("name",),
+    "use study=NAME, a file of conf/study": ("experiment",),
+    "use scheduler=NAME, a file of conf/scheduler": ("schedule", "lr_scheduler"),
+    "use callbacks=ema": ("averaging", "ema"),
+    "use data=NAME, a file of conf/data": ("dataset", "datamodule"),
+    "use model=NAME, a file of conf/model": ("net",),
+    "the loss belongs to the task: task=NAME, a file of conf/task": ("criterion", "loss"),
+    "every run draws from named streams; leave it out": ("deterministic",),
+    _OWN_FOLDER: ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir"),
+    "commands stay in the folder in which they are started; leave it out": ("hydra.job.chdir",),
+    f"config.yaml lies in the run directory: {_OWN_FOLDER}": ("hydra.output_subdir",),
+    "run.log in the run directory holds what a run says; leave it out": ("hydra.verbose",),
 }
+ANSWERS = {key: advice for advice, keys in _KEYS.items() for key in keys}
 SCHEDULER_KEYS = {
     "warmup": "pct_start",
     "warm_up": "pct_start",
@@ -80,8 +58,6 @@ def answer(key: str) -> str | None:
     if re.fullmatch(r"loss\.(auxiliary_weight|label_smoothing)", key):
         return f"use task.{key.partition('.')[2]}=X"
     section, _, name = key.partition(".")
-    if section in ("schedule", "scheduler") and name in SCHEDULER_KEYS:
-        return f"use scheduler.{SCHEDULER_KEYS[name]}=X"
-    if section == "schedule" and name:
-        return f"use scheduler.{name}=X"
+    if section in ("schedule", "scheduler") and (name in SCHEDULER_KEYS or section == "schedule"):
+        return f"use scheduler.{SCHEDULER_KEYS.get(name, name)}=X"
     return None

@@ -6,6 +6,7 @@ exception with an attribute `exit_code` is shown to the user as a message; any o
 bug and keeps its traceback.
 """
 
+import argparse
 import os
 import shlex
 import signal
@@ -15,11 +16,13 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from project.cli.arguments import Arguments, read_arguments, typed_override
+from project.cli.arguments import Arguments, typed_override
+from project.cli.diagnose import explained
 from project.cli.habits import answer
 from project.config.compose import CONF, settle
 from project.config.keys import UnknownKeyError
 from project.runs.code import clear_cache
+from project.runs.interruption import Interrupted
 from project.runs.lifecycle import typed_command as typed_command
 
 if TYPE_CHECKING:
@@ -28,55 +31,127 @@ if TYPE_CHECKING:
 Execute = Callable[[dict[str, Any], Sequence[str]], Any]
 
 
-class Terminated(BaseException):
-    """The exception for a SIGTERM that arrives while nothing is being trained."""
+def run(execute: Execute, experiment: "Experiment | None", config_name: str = "train") -> None:
+    """Run a command under Hydra with the arguments in `sys.argv`.
 
-    exit_code = 143
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated("interrupted by SIGTERM")
-
-
-def command_to_go_on(typed: Sequence[str], is_sweep: bool) -> str:
-    """Return the command line that continues an interrupted command.
+    An error that the user can act on is printed, and ends the process with its exit code.
 
     Args:
-        typed: The words of the interrupted command, with the program (`python -m project.train`).
-        is_sweep: Whether it was a sweep. If not, `rerun=` is left out: the old run has been moved
-            away already, and `rerun=true` would start again from the beginning.
+        execute: Carries out one job, given its resolved configuration and its overrides.
+        experiment: What launchers need to know about the command; None if it cannot sweep.
+        config_name: The command's root file in `conf/`: train, disk or report.
     """
-    if not is_sweep:
-        typed = [word for word in typed if not word.startswith("rerun=")]
-    return shlex.join(typed)
+    # Hydra raises errors only if this is set; else it prints them and always exits with 1.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    arguments = Arguments(sys.argv[1:], [], False)
+
+    def task() -> None:
+        nonlocal arguments
+        with explained(sys.argv[1:], config_name, sweeps=experiment is not None) as arguments:
+            _run_hydra(execute, experiment, config_name, arguments)
+
+    _run(task, lambda error: report_error(error, arguments))
 
 
-def report_error(error: BaseException, config_name: str, arguments: Arguments) -> int:
+def run_plain(task: Callable[[], None]) -> None:
+    """Run a command that is not configured by Hydra; errors are shown as by `run`."""
+    arguments = Arguments(sys.argv[1:], [], False)
+    _run(task, lambda error: report_error(error, arguments))
+
+
+def word_parser(name: str, usage: str, description: str | None) -> argparse.ArgumentParser:
+    """Return the parser of the command `python -m project.<name>`, which takes words."""
+    parser = argparse.ArgumentParser(
+        prog=f"project.{name}",
+        usage=f"python -m project.{name} {usage}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
+    return parser
+
+
+def _run(task: Callable[[], None], report: Callable[[BaseException], int]) -> None:
+    _prepare_process()
+    try:
+        task()
+        sys.stdout.flush()
+    except SystemExit:
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _leave_pipe()
+        raise
+    except BaseException as error:
+        sys.exit(report(error))
+
+
+def _prepare_process() -> None:
+    """Make own modules importable and SIGTERM an exception; escape what streams cannot encode."""
+    working = str(Path.cwd())
+    if working not in sys.path:
+        sys.path.insert(0, working)
+    clear_cache()
+    signal.signal(signal.SIGTERM, _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise Interrupted(number)
+
+
+def _run_hydra(
+    execute: Execute, experiment: "Experiment | None", config_name: str, arguments: Arguments
+) -> None:
+    import hydra
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import OmegaConf
+
+    if experiment is not None:
+        from project.launchers.plugins import register
+
+        register(experiment)
+    raised: list[Exception] = []
+
+    def task(config: Any) -> Any:
+        # Hydra would print a line of its own before an error that passes through it.
+        try:
+            values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+            words = list(HydraConfig.get().overrides.task)
+            values = settle(values, dict(HydraConfig.get().runtime.choices), words)
+            return execute(values, [typed_override(word) for word in words])
+        except Exception as error:
+            if arguments.is_sweep:  # under one of Hydra's launchers, perhaps in another process
+                raise
+            raised.append(error)
+            return None
+
+    sys.argv[1:] = arguments.words
+    hydra.main(config_path=str(CONF), config_name=config_name)(task)()
+    if raised:
+        raise raised[0]
+
+
+def report_error(error: BaseException, arguments: Arguments) -> int:
     """Print an error's message to stderr and return the exit code.
 
     Args:
         error: The error.
-        config_name: The command's root file in `conf/`: train, disk or report.
         arguments: The command line.
 
     Raises:
         BaseException: `error` itself, if it is a bug and nothing that the user can act on.
     """
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
     if isinstance(error, BrokenPipeError):
-        leave_pipe()
+        _leave_pipe()
         return 0
     code = getattr(error, "exit_code", None)
     if isinstance(code, int):
-        message = habit_of(error) or str(error)
-    elif isinstance(error, HydraException | OmegaConfBaseException) or is_hydras(error):
-        from project.cli.diagnose import explain
-
-        code = 2
-        message = explain(error, config_name, arguments)
+        message = _habit_of(error) or str(error)
     elif isinstance(error, YAMLError):  # in a file of the user; the message names file and line
         code, message = 2, str(error)
     elif isinstance(error, KeyboardInterrupt):
@@ -100,7 +175,17 @@ def report_error(error: BaseException, config_name: str, arguments: Arguments) -
     return code
 
 
-def habit_of(error: BaseException) -> str | None:
+def command_to_go_on(typed: Sequence[str], is_sweep: bool) -> str:
+    """Return the command line that continues an interrupted command, given with its program.
+
+    Without `rerun=` but for a sweep: the old run has been moved away already.
+    """
+    if not is_sweep:
+        typed = [word for word in typed if not word.startswith("rerun=")]
+    return shlex.join(typed)
+
+
+def _habit_of(error: BaseException) -> str | None:
     """Return the message for an unknown key that other tools have; None for any other error."""
     if not isinstance(error, UnknownKeyError):
         return None
@@ -109,119 +194,6 @@ def habit_of(error: BaseException) -> str | None:
     return None if habit is None else f"unknown key '{key}': {habit}"
 
 
-def leave_pipe() -> None:
+def _leave_pipe() -> None:
     """Redirect stdout to /dev/null, as its reader has closed the pipe (`| head`)."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def is_hydras(error: BaseException) -> bool:
-    """Return whether Hydra's or OmegaConf's own code raised an error, of whatever class."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    module = "" if trace is None else trace.tb_frame.f_globals.get("__name__", "")
-    return module.partition(".")[0] in ("hydra", "omegaconf")
-
-
-def prepare_process() -> None:
-    """Prepare this process for a command.
-
-    The working directory becomes importable, the caches of read code are emptied, SIGTERM raises
-    Terminated, and characters that stdout or stderr cannot encode are escaped.
-    """
-    working = str(Path.cwd())
-    if working not in sys.path:
-        sys.path.insert(0, working)
-    clear_cache()
-    signal.signal(signal.SIGTERM, _terminate)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def run(execute: Execute, experiment: "Experiment | None", config_name: str = "train") -> None:
-    """Run a command under Hydra with the arguments in `sys.argv`.
-
-    An error that the user can act on is printed, and ends the process with its exit code.
-
-    Args:
-        execute: Carries out one job, given its resolved configuration and its overrides.
-        experiment: What launchers need to know about the command; None if it cannot sweep.
-        config_name: The command's root file in `conf/`: train, disk or report.
-    """
-    # Hydra raises errors only if this is set; else it prints them and always exits with 1.
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    prepare_process()
-    arguments = Arguments(sys.argv[1:], [], False)
-    try:
-        arguments = read_arguments(sys.argv[1:], config_name, sweeps=experiment is not None)
-        _run_hydra(execute, experiment, config_name, arguments)
-        sys.stdout.flush()
-    except SystemExit:
-        _flush()
-        raise
-    except BaseException as error:
-        sys.exit(report_error(error, config_name, arguments))
-
-
-def _flush() -> None:
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        leave_pipe()
-
-
-def _run_hydra(
-    execute: Execute, experiment: "Experiment | None", config_name: str, arguments: Arguments
-) -> None:
-    import hydra
-
-    if experiment is not None:
-        from project.launchers.plugins import register
-
-        register(experiment)
-    raised: list[Exception] = []
-
-    def task(config: Any) -> Any:
-        # Hydra would print a line of its own before an error that passes through it.
-        try:
-            return execute(*_resolved(config))
-        except Exception as error:
-            if arguments.is_sweep:  # under one of Hydra's launchers, perhaps in another process
-                raise
-            raised.append(error)
-            return None
-
-    sys.argv[1:] = arguments.words
-    hydra.main(config_path=str(CONF), config_name=config_name)(task)()
-    if raised:
-        raise raised[0]
-
-
-def _resolved(config: Any) -> tuple[dict[str, Any], list[str]]:
-    """Return Hydra's configuration as plain resolved values, and the overrides as typed."""
-    from hydra.core.hydra_config import HydraConfig
-    from omegaconf import OmegaConf
-
-    hydra_config = HydraConfig.get()
-    values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    words = list(hydra_config.overrides.task)
-    choices = dict(hydra_config.runtime.choices)
-    return settle(values, choices, words), [typed_override(word) for word in words]
-
-
-def run_plain(task: Callable[[], None]) -> None:
-    """Run a command that is not configured by Hydra.
-
-    An error that the user can act on is printed, and ends the process with its exit code.
-    """
-    prepare_process()
-    arguments = Arguments(sys.argv[1:], [], False)
-    try:
-        task()
-        sys.stdout.flush()
-    except SystemExit:
-        _flush()
-        raise
-    except BaseException as error:
-        sys.exit(report_error(error, "train", arguments))

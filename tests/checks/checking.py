@@ -15,7 +15,7 @@ CONF = Path(__file__).parent / "conf"
 WORDS = ("--config-dir", str(CONF), "task=blobs", "data=blobs", "model=blobs")
 BROKEN = "tests.checks.broken"
 # Small nets need no seconds.
-LIMITS = Limits(short_training=0.3, heart_steps=300, heart_seconds=60.0, shuffled_training=0.6)
+LIMITS = Limits(short_training=30.0, heart_steps=300, heart_seconds=60.0, shuffled_training=0.6)
 
 
 def broken(**sections: str) -> list[str]:

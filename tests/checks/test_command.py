@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 
 from project.checks.result import failed, not_checked, ok, warning
 from project.checks.run import ORDER
-from project.checks.table import as_json, print_table
+from project.checks.table import print_json, print_table
 from tests.checks.checking import WORDS, broken
 from tests.commands import ROOT
 from tests.small_runs import type_command
@@ -49,7 +50,7 @@ def test_a_hidden_dependence_on_the_interpreter_fails_and_nothing_is_left(
     [
         (["thorough=yes"], "error: thorough=yes: must be true or false"),
         (["--jsn"], "error: unknown flag --jsn"),
-        (["model"], "error: 'model' is not of the form KEY=VALUE"),
+        (["model"], "error: 'model' is not an override; use KEY=VALUE"),
         (["verify=runs/x"], "error: verify= is an option of project.train; leave it out"),
         (["model=ws_all"], "error: unknown model 'ws_all'; did you mean 'ws_al'?"),
         (["optimizer.lrr=1"], "error: unknown key 'optimizer.lrr'"),
@@ -64,7 +65,7 @@ def test_bad_input_is_refused_before_anything_is_built(words: list[str], message
 def test_help_is_about_the_command() -> None:
     end = type_command("project.check", "--help")
     assert end.exit_code == 0
-    assert end.output.startswith("python -m project.check: is this experiment fit")
+    assert end.output.startswith("python -m project.check: check net, task and data")
 
 
 def test_the_table_fits_a_file_of_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
@@ -84,8 +85,9 @@ def test_the_table_fits_a_file_of_80_columns(capsys: pytest.CaptureFixture[str])
     assert max(map(len, lines)) <= 80
 
 
-def test_machines_get_every_result() -> None:
-    assert json.loads(as_json("blobs/seed_0", RESULTS[:2], 12.34)) == {
+def test_machines_get_every_result(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json("blobs/seed_0", RESULTS[:2], 12.34)
+    assert json.loads(capsys.readouterr().out) == {
         "experiment": "blobs/seed_0",
         "failed": 0,
         "seconds": 12.3,
@@ -118,7 +120,8 @@ def test_a_signal_ends_it_and_nothing_is_left(number: signal.Signals, tmp_path: 
     command.send_signal(number)
     errors = command.communicate(timeout=60)[1]
     assert command.returncode == 128 + number
-    assert errors == f"interrupted by {number.name}\n"
+    assert errors.startswith(f"interrupted by {number.name}\nto go on: ")
+    assert errors.endswith(" -m project.check " + shlex.join(WORDS) + "\n")
     assert list(tmp_path.iterdir()) == []
     # Its processes end with it.
     deadline = time.monotonic() + 10

@@ -3,7 +3,7 @@
 import pytest
 
 from project.checks.candidate import Variant, read_candidate
-from project.checks.costs import Cost, check_costs, check_memory, cost_of, duration, size
+from project.checks.costs import Cost, check_costs, check_memory, cost_of, duration
 from project.checks.result import ok
 from tests.checks.checking import WORDS, broken, by_name, session_of
 
@@ -55,11 +55,6 @@ def test_memory_is_that_of_the_largest_process() -> None:
 )
 def test_times_are_shown_as_they_are_read(seconds: float, text: str) -> None:
     assert duration(seconds) == text
-
-
-@pytest.mark.parametrize(("count", "text"), [(2**20, "1 MB"), (3 * 2**29, "1.5 GB")])
-def test_sizes_are_shown_as_they_are_read(count: int, text: str) -> None:
-    assert size(count) == text
 
 
 def test_the_variants_of_a_sweep_are_counted(tmp_path) -> None:

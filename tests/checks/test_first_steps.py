@@ -127,7 +127,7 @@ def test_nothing_is_said_of_a_uniform_answer_where_there_are_no_classes() -> Non
 
 def test_what_all_parameters_lack_is_a_failure() -> None:
     with session_of() as session:
-        session.first.with_gradient.clear()
+        session.first.norms.clear()
         assert first_steps.check_gradients(session) == [
             failed(
                 "gradients",

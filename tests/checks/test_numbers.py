@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional
 
 from project.checks import numbers
-from project.checks.relus import ReluWatch
+from project.checks.layers import LayerWatch
 from tests.checks.checking import broken, session_of
 
 
@@ -64,10 +64,8 @@ def test_rectifiers_are_counted_however_they_are_called() -> None:
     net = Calls()
     maps = torch.ones(2, 3, 4, 4)
     maps[:, 1] = -1
-    watch = ReluWatch(net)
-    watch.begin()
-    net(maps)
-    watch.end()
+    with LayerWatch(net) as watch:
+        net(maps)
     net(maps)
     assert watch.counts == {
         "module": (1, 3),

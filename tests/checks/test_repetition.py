@@ -1,7 +1,8 @@
 """Claims: runs that differ when repeated, that ignore their seed, or that resume otherwise."""
 
-from project.checks.repetition import Repetitions, begun_elsewhere, check_repetition, plan
+from project.checks.repetition import Repetitions, check_repetition, plan
 from project.checks.result import CheckResult, not_checked, ok
+from project.checks.scratch_runs import begun
 from tests.checks.checking import broken, by_name, session_of
 
 
@@ -10,8 +11,8 @@ def repeated(*words: str) -> dict[str, CheckResult]:
     with session_of(*words) as session:
         runs = plan(session)
         assert isinstance(runs, Repetitions)
-        with begun_elsewhere(session, runs, is_new=False) as elsewhere:
-            return by_name(check_repetition(session, runs, elsewhere))
+        with begun(runs.elsewhere, is_new=False) as elsewhere:
+            return by_name(check_repetition(runs, elsewhere))
 
 
 def statuses(results: dict[str, CheckResult]) -> list[str]:
@@ -68,11 +69,10 @@ def test_long_epochs_are_cut_and_longer_ones_left_out() -> None:
         session.first.step_seconds = [1.9]
         runs = plan(session)
         assert isinstance(runs, Repetitions)
-        assert (runs.steps, runs.is_whole) == (3, False)
+        assert runs.extent == "2 epochs of 3 steps"
         assert runs.here.spec.config["trainer"]["limit_train_batches"] == 3
         session.first.step_seconds = [60.0]
-        seconds = plan(session)
-        assert isinstance(seconds, float)
-        results = check_repetition(session, seconds, None)
+        results = plan(session)
+        assert isinstance(results, list)
     assert [each.status for each in results] == ["not checked"] * 3
     assert results[0].seen.startswith("two epochs of 3 steps would take about 36")

@@ -55,7 +55,7 @@ def test_an_interrupted_sweep_of_reruns_says_that_it_would_begin_anew(
     words: list[str], warned: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = Arguments(["-m", *words, "seed=1,2"], [], is_sweep=True)
-    assert report_error(KeyboardInterrupt(), "train", arguments) == 130
+    assert report_error(KeyboardInterrupt(), arguments) == 130
     assert ("rerun=true makes all of its runs again" in capsys.readouterr().err) == warned
 
 
