@@ -60,17 +60,25 @@ def _misplaced(key: str, known: Sequence[str]) -> str | None:
     return next(right, section if section in known else None)
 
 
-def format_validation_error(error: "ValidationError", values: dict[str, Any]) -> ConfigurationError:
-    """Return pydantic's error about `values` as one with a line for each broken rule."""
+def format_validation_error(
+    error: "ValidationError", values: dict[str, Any], prefix: str = ""
+) -> ConfigurationError:
+    """Return pydantic's error about `values` as one with a line for each broken rule.
+
+    `prefix` is the place of `values` in the configuration with a final dot.
+    """
     lines: dict[str, str] = {}
     for problem in error.errors():
-        key, value = ".".join(_keys(problem["loc"], values)), problem["input"]
+        key, value = prefix + ".".join(_keys(problem["loc"], values)), problem["input"]
         rule = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
         if problem["type"] == "extra_forbidden":
-            known = {each for each in _all_keys(values) if not f"{key}.".startswith(f"{each}.")}
+            every = _all_keys(values, prefix)
+            known = {each for each in every if not f"{key}.".startswith(f"{each}.")}
             line = f"unknown key '{key}'{suggest(key, known)}"
         elif problem["type"] == "missing":
             line = f"{key}: is missing"
+        elif not key:  # a rule between keys, which names them itself
+            line = rule
         else:
             line = f"{key}: {rule}" if isinstance(value, dict) else f"{key}={value}: {rule}"
         lines.setdefault(key, line)  # a second one is about another branch of the same union
