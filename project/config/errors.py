@@ -77,8 +77,6 @@ def format_validation_error(
             line = f"unknown key '{key}'{suggest(key, known)}"
         elif problem["type"] == "missing":
             line = f"{key}: is missing"
-        elif not key:  # a rule between keys, which names them itself
-            line = rule
         else:
             line = f"{key}: {rule}" if isinstance(value, dict) else f"{key}={value}: {rule}"
         lines.setdefault(key, line)  # a second one is about another branch of the same union
