@@ -46,7 +46,11 @@ def _reference(context: Context, task: str) -> Reference | None:
 
 
 def _rows(context: Context, reference: Reference) -> dict[str, Variant]:
-    settings = {name: context.compose_settings((f"model={name}",)) for name in reference.models}
+    # The words by which the report names a run's defaults, so that each is composed once.
+    settings = {
+        name: context.compose_settings((f"model={name}", "task=digit_pairs", "data=epfl_pairs"))
+        for name in reference.models
+    }
     return rows_of(context.variants, settings)
 
 

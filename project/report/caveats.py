@@ -236,7 +236,7 @@ def _origin(*keys: str) -> Callable[[RunRecord], Any]:
 
 def _mixed(what: str, runs: Sequence[RunRecord], fact: Callable[[RunRecord], Any]) -> list[str]:
     """Return a caveat with the number of runs by the value of a fact; empty if all agree."""
-    counts = Counter("unknown" if fact(run) is None else str(fact(run)) for run in runs)
+    counts = Counter("unknown" if value is None else str(value) for value in map(fact, runs))
     if len(counts) < 2:
         return []
     shown = [f"{printable(value)[:60]} ({count})" for value, count in counts.most_common()]

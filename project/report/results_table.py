@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from project.report.formatting import NONE, Quantity, counted, p_words, quantity_of
 from project.results.comparisons import compare_variants, paired_runs, why_not_paired
@@ -57,13 +58,13 @@ class Row:
         """The number of completed runs."""
         return len(self.variant.runs)
 
-    @property
+    @cached_property
     def epochs(self) -> str:
         """The number of trained epochs as text: `25`, or `12 to 25`; a dash if unknown."""
         lengths = sorted(run.epochs for run in self.variant.runs if run.epochs is not None)
         return " to ".join(map(str, dict.fromkeys([*lengths[:1], *lengths[-1:]]))) or NONE
 
-    @property
+    @cached_property
     def seconds(self) -> Summary | None:
         """The statistics of the training time in seconds; None if no run recorded it."""
         values = [run.seconds for run in self.variant.runs if run.seconds is not None]

@@ -74,8 +74,7 @@ def epochs(context: Context) -> Section:
         each, reason = row.variant, row.reason
         if row.test is not None:
             reason = f"only the first {MAX_PANELS} of the table are drawn"
-            columns = set.intersection(*(set(run.columns()) for run in each.runs[:1]))
-            if not {f"train/{metric.name}", metric.validation} & columns:
+            if not {f"train/{metric.name}", metric.validation} & each.runs[0].columns().keys():
                 reason = f"{metric.name} was not measured during training"
             elif len(drawn) < MAX_PANELS:
                 drawn.append(each)

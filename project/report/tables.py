@@ -1,5 +1,7 @@
 """Results tables as Markdown, LaTeX, CSV and terminal output, and all runs as CSV."""
 
+import csv
+import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -245,9 +247,12 @@ def results_csv(variants: Sequence[Variant]) -> str:
 
 
 def _csv(lines: Sequence[dict[str, Any]]) -> str:
-    frame = pandas.DataFrame([{key: _csv_cell(value) for key, value in line.items()}
-                              for line in lines], dtype=object)  # fmt: skip
-    return frame.to_csv(index=False, lineterminator="\n")
+    text = io.StringIO()
+    names = dict.fromkeys(name for line in lines for name in line)
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _csv_cell(value) for name, value in line.items()} for line in lines)
+    return text.getvalue()
 
 
 def _csv_cell(value: Any) -> Any:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from project.results.metrics import Metric
 from project.results.records import RunRecord
@@ -130,8 +130,8 @@ def compare_examples(pairs: Sequence[Pair]) -> list[ExampleComparison]:
             continue
         right_a, right_b = a[0] == a[1], b[0] == b[1]
         only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
-        differing = only_a + only_b
-        p = stats.binomtest(only_a, differing).pvalue if differing else 1.0
+        # The exact two-sided test: both tails of a binomial distribution with p = 0.5.
+        p = min(1.0, 2 * special.bdtr(min(only_a, only_b), only_a + only_b, 0.5))
         wrong = int((~right_a & ~right_b).sum())
         found.append(ExampleComparison(first.seed, right_a.size, only_a, only_b, wrong, float(p)))
     return found

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import special
 
 from project.results.statistics import CONFIDENCE, Interval, summarise
 
@@ -61,7 +61,7 @@ def estimate_variance(values: ArrayLike) -> VarianceEstimate:
         raise ValueError("a variance needs at least 2 runs, got 1")
     variance, freedom = summary.std**2, summary.n - 1
     tail = (1 - CONFIDENCE) / 2
-    low, high = freedom * variance / stats.chi2.ppf([1 - tail, tail], freedom)
+    low, high = freedom * variance / special.chdtri(freedom, [tail, 1 - tail])
     return VarianceEstimate(summary.n, variance, (float(low), float(high)))
 
 

@@ -139,12 +139,12 @@ def group(
 
 def _by_code(runs: list[RunRecord]) -> dict[str | None, list[RunRecord]]:
     """Return the runs by code fingerprint; accepted or unknown code joins the largest group."""
-    strict = [run for run in runs if run.code and not run.origin("code_accepted")]
-    counts = Counter(run.code for run in strict)
+    strict = [None if run.origin("code_accepted") else run.code or None for run in runs]
+    counts = Counter(code for code in strict if code)
     most = counts.most_common(1)[0][0] if counts else None
     apart: dict[str | None, list[RunRecord]] = defaultdict(list)
-    for run in runs:
-        apart[run.code if run in strict else most].append(run)
+    for run, code in zip(runs, strict, strict=True):
+        apart[code or most].append(run)
     return apart
 
 

@@ -79,7 +79,8 @@ def save(figure: Figure, path: Path) -> list[Path]:
         content = io.BytesIO()
         with styled():
             figure.savefig(content, format=suffix, dpi=150, metadata=without)
-        figure.set_layout_engine("none")
+        with matplotlib.rc_context({"figure.constrained_layout.use": False}):
+            figure.set_layout_engine(None)  # with "none" it would be drawn once more, for nothing
         files.append(path.with_name(f"{path.name}.{suffix}"))
         write_bytes(files[-1], content.getvalue())
     return files
