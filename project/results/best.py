@@ -13,10 +13,9 @@ from project.runs.record import NoRunError
 def find_best(outputs: Path) -> tuple[RunRecord, str]:
     """Return the run with the best validation value under an output folder, and why it was chosen.
 
-    Only completed runs of project.train that have a validation value are considered.
-
     Raises:
-        NoRunError: There is no such run, or the runs belong to several tasks or data sets.
+        NoRunError: No run of project.train has completed with a validation value, or they belong to
+            several tasks or data sets.
         ConfigurationError: The records of the runs name different metrics.
     """
     found = [run for run in read_runs(outputs)[0] if _is_candidate(run)]

@@ -39,15 +39,12 @@ def _same_test_data(pair: Pair) -> bool:
 
 
 def why_not_paired(a: Variant, b: Variant, metric: str) -> str:
-    """Return why variant a cannot be compared with the baseline b seed by seed.
+    """Return why variant a cannot be compared with the baseline b by seed; empty if it can be.
 
     Args:
         a: The variant.
         b: The baseline.
         metric: The metric with its stage: `test/error`.
-
-    Returns:
-        The reason as text; empty if they can be compared.
     """
     for each, whose in ((a, ""), (b, " of the baseline")):
         if each.diverged:
@@ -72,11 +69,7 @@ def why_not_paired(a: Variant, b: Variant, metric: str) -> str:
 
 
 def compare_variants(a: Variant, b: Variant, metric: Metric) -> Paired:
-    """Compare the test values of a and b over their paired runs.
-
-    Call this only if `why_not_paired` returns an empty text: there is at least one pair, and every
-    run has the metric's test value.
-    """
+    """Compare the test values of a and b over their runs; only where `why_not_paired` is empty."""
     pairs = paired_runs(a, b)
     return compare_paired(
         [own.metrics[metric.test] for own, _ in pairs],
@@ -87,17 +80,14 @@ def compare_variants(a: Variant, b: Variant, metric: Metric) -> Paired:
 
 @dataclass(frozen=True)
 class ExampleComparison:
-    """Two runs a and b at one seed, compared on the same test examples.
+    """Two runs a and b at one seed, compared on the same n test examples.
 
     Attributes:
-        seed: The seed.
-        n: The number of test examples.
         only_a: The number of examples that only a classifies correctly.
         only_b: The number of examples that only b classifies correctly.
         both_wrong: The number of examples that neither classifies correctly.
-        p_value: The p-value of McNemar's exact test: the probability of a split between `only_a`
-            and `only_b` at least this uneven if both nets were equally good. It is about these two
-            nets, not about their variants.
+        p_value: McNemar's exact test's: how probable a split at least as uneven is if both nets are
+            equally good. It is about these two nets, not about their variants.
     """
 
     seed: int
@@ -116,9 +106,7 @@ class ExampleComparison:
 
 
 def compare_examples(pairs: Sequence[Pair]) -> list[ExampleComparison]:
-    """Compare pairs of runs example by example.
-
-    Pairs are skipped unless both runs stored predicted classes for the same targets.
+    """Compare pairs of runs that both stored predicted classes for the same targets.
 
     Raises:
         CorruptRunError: A file of predictions cannot be read.
@@ -138,7 +126,7 @@ def compare_examples(pairs: Sequence[Pair]) -> list[ExampleComparison]:
 
 
 def _read_predictions(directory: Path) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return predicted and true classes (n,); None if none or no classes are stored."""
+    """Return predicted and true classes (n,); None if none are stored."""
     path = directory / PREDICTIONS
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:

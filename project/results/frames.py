@@ -41,7 +41,7 @@ def runs(outputs: str | Path = "outputs", where: str | None = None) -> "DataFram
 
 
 def run_rows(variants: list[Variant]) -> list[dict[str, Any]]:
-    """Return one row for each run of the variants, including runs that did not complete.
+    """Return one row for each run of the variants, also those that did not complete.
 
     A row holds names, status, the settings in which the variants differ, all metrics and the
     provenance. Values that a run lacks are None.
@@ -93,8 +93,8 @@ class Comparison:
         b: The label of the second variant.
         metric: The metric that is compared.
         seeds: The seeds of the paired runs.
-        paired: The statistics of the differences a - b over these seeds.
-        examples: An example-by-example comparison for each seed with stored predictions.
+        paired: The statistics of the differences a - b.
+        examples: The comparison by example at each seed with stored predictions.
     """
 
     a: str

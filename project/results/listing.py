@@ -24,17 +24,16 @@ class VariantLine:
         variant: The name of the variant's folder.
         label: The model, and the settings in which the listed variants differ.
         n: The number of completed runs.
-        seeds: The seeds of the completed runs.
-        missing: The seeds that another listed variant with the same task and data has completed and
-            this one has not.
-        other: The number of runs that did not complete, by status (`diverged` is one of its own).
+        seeds: Their seeds.
+        missing: The seeds that another listed variant with the same task and data has completed.
+        other: The number of other runs by status (`diverged` is one of its own).
         metric: The validation metric that the variant is judged by: `val/error`.
-        mean: The mean of `metric` over the completed runs; None if a run lacks it.
-        std: The std of `metric` over the seeds (ddof 1); None for a single run or without a mean.
+        mean: Its mean; None if a run lacks it.
+        std: Its std (ddof 1); None for a single run or without a mean.
         bytes: The total size of the run directories.
-        changed: The time of the last change to one of its files, in seconds since 1970.
+        changed: When one of its files was last changed, in seconds since 1970.
         tags: The tags of all its runs, without duplicates.
-        notes: The notes of all its runs that are not empty, without duplicates.
+        notes: The notes of all its runs, without duplicates.
     """
 
     variant: str
@@ -91,12 +90,7 @@ def _line(variant: Variant, seeds: Sequence[int]) -> VariantLine:
 
 
 def as_json(lines: Sequence[VariantLine], problems: Sequence[Problem]) -> dict[str, Any]:
-    """Return the list as one object for JSON output, with unrounded numbers.
-
-    Args:
-        lines: The variants.
-        problems: The runs that cannot be read.
-    """
+    """Return the lines and the runs that cannot be read as one object for JSON, unrounded."""
     return {
         "variants": [asdict(line) for line in lines],
         "damaged": [{"run": each.name, "reason": each.reason} for each in problems],
@@ -136,10 +130,7 @@ def size_text(size: int) -> str:
 
 
 def run_facts(run: RunRecord) -> list[tuple[str, str]]:
-    """Return everything that is known about a run as pairs (name, text).
-
-    The pairs cover the status, the metrics, the provenance and the configuration.
-    """
+    """Return status, metrics, provenance and configuration of a run as pairs (name, text)."""
     record = run.record
     facts = [("status", run.status), ("typed", str(record.get("typed") or ""))]
     facts += [(name, shown(value)) for name, value in sorted(run.metrics.items())]
@@ -183,10 +174,7 @@ class Difference:
 def differences(a: Sequence[RunRecord], b: Sequence[RunRecord]) -> list[Difference]:
     """Return the facts other than results in which two runs or two variants differ.
 
-    Args:
-        a: The runs of the first side. The first completed one stands for the side, or the first
-            one if none completed.
-        b: The runs of the second side.
+    The first completed run of each side stands for it, or the first one if none completed.
     """
     one, other = _representative(a), _representative(b)
     found = [
@@ -224,14 +212,7 @@ def _digest(value: str | None) -> str:
 
 
 def cited_runs(outputs: Path) -> set[str]:
-    """Return the names `<variant>/seed_<k>` of the runs in the last report.
-
-    Args:
-        outputs: The output folder.
-
-    Returns:
-        The names; empty if there is no readable report.
-    """
+    """Return the names `<variant>/seed_<k>` of the runs in the last report; empty without one."""
     import csv
 
     path = outputs / "report" / "results.csv"

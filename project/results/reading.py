@@ -1,8 +1,7 @@
 """Read run directories, without ever writing to them.
 
-A run whose parts disagree (directory name, run.json, length of history.csv) is returned as a
-`Problem`, and none of its values are used. run.json also holds the configuration, so that 10,000
-runs are read without parsing YAML.
+A run whose parts disagree (directory name, run.json, length of history.csv) is a `Problem`, and
+none of its values are used. run.json also holds the configuration, so no YAML is parsed.
 """
 
 import fnmatch
@@ -33,8 +32,7 @@ def read_runs(
         outputs: The output folder.
         patterns: Globs for `<variant>/seed_<k>` or `<variant>`, also with the folder's path in
             front; empty: all runs.
-        histories: Whether to check that history.csv of each completed run has a row for each of the
-            epochs in its record.
+        histories: Whether to check the number of rows in history.csv of each completed run.
 
     Returns:
         The runs sorted by variant and seed, and those that could not be read in two attempts.
@@ -177,13 +175,10 @@ def _directories(root: Path, patterns: Sequence[str]) -> Iterator[Path]:
 
 
 def read_last_sweep(outputs: Path) -> dict[str, Any] | None:
-    """Return the content of `<outputs>/last_sweep.json`, which describes the last sweep.
-
-    Returns:
-        `runs`, the names of its runs, and `typed`, its command line; None if there is no such file.
+    """Return what describes the last sweep: `runs`, their names, and `typed`; None without a sweep.
 
     Raises:
-        CorruptRunError: The file is damaged.
+        CorruptRunError: <outputs>/last_sweep.json is damaged.
     """
     path = outputs / "last_sweep.json"
     try:

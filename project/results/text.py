@@ -6,10 +6,7 @@ from typing import Any
 
 
 def printable(text: str) -> str:
-    """Return `text` on one line, safe to print on a terminal.
-
-    Newlines and tabs become spaces; other control and formatting characters become U+FFFD.
-    """
+    """Return `text` on one line, safe to print: control and formatting characters become U+FFFD."""
     if text.isprintable():
         return text
     return "".join(

@@ -1,8 +1,7 @@
 """The variance between runs by its source: the data drawn, the initial weights, the order.
 
-A study varies one source of chance at a time while it holds the others at a fixed seed, and it also
-varies all of them together (Bouthillier et al. 2021, arXiv 2103.03098). This module estimates the
-variances of the resulting variants.
+A study varies one source at a time and holds the others at a fixed seed, and varies all together
+(Bouthillier et al. 2021, arXiv 2103.03098).
 """
 
 from collections.abc import Mapping
@@ -17,11 +16,10 @@ from project.results.statistics import CONFIDENCE, Interval, summarise
 
 @dataclass(frozen=True)
 class VarianceEstimate:
-    """The variance of n runs (ddof 1) with its 95 % CI.
+    """The variance of n runs (ddof 1) with its 95 % CI (chi-square), too narrow for heavy tails.
 
-    A variance is estimated less precisely than a mean: with 10 runs the CI spans 0.47 to 3.3 times
-    the estimate, with 50 runs 0.70 to 1.6 times. The CI is chi-square's and assumes normal values;
-    with heavier tails it is too narrow.
+    A variance is known less precisely than a mean: with 10 runs the CI spans 0.47 to 3.3 times the
+    estimate, with 50 runs 0.70 to 1.6 times.
     """
 
     n: int
@@ -33,14 +31,11 @@ class VarianceEstimate:
 class Decomposition:
     """The variance that each source of chance causes alone, and that all cause together.
 
-    A source's variance depends on the seed at which the other sources were held.
-
     Attributes:
-        sources: The variance estimate of each source, by its name.
+        sources: By source; each depends on the seed at which the other sources were held.
         shares: Each source's share of `sum_of_sources`; None if that sum is 0.
-        sum_of_sources: The sum of the variances in `sources`. It equals the variance of all sources
-            together only if their effects add up. If they interact, the sum is larger on average,
-            because an interaction counts in each of its sources.
+        sum_of_sources: That of all sources together only if their effects add up; interactions,
+            which count in each of their sources, make it larger on average.
         together: The estimate with all sources varied; None if that variant was not run.
     """
 
@@ -66,7 +61,7 @@ def estimate_variance(values: ArrayLike) -> VarianceEstimate:
 
 
 def decompose(varied: Mapping[str, ArrayLike], together: ArrayLike | None) -> Decomposition:
-    """Return the variances by source of chance, and of all sources together.
+    """Return the variances of runs by source of chance, and of all sources together.
 
     Args:
         varied: Values (n,) of the runs in which one source varies alone, by source.

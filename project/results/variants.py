@@ -25,13 +25,12 @@ class Variant:
     Attributes:
         label: The model and the settings that distinguish the variant: `ws_al optimizer.lr=0.2`.
         name: The name of the variant's folder.
-        settings: `identity`, plus values at a class's default whose keys are in the identity of
-            another variant that was grouped in the same call.
+        settings: `identity`, and values at a class's default that other variants of the group have.
         identity: The settings that determine the result, without those at a class's default.
         runs: The completed runs, ordered by seed.
         unfinished: The runs that failed, were interrupted or are running, ordered by seed.
-        code: The fingerprint of the code of its runs, if the folder also holds runs of other code,
-            which form variants of their own; else None.
+        code: The fingerprint of the runs' code, if the folder also holds runs of other code, which
+            form variants of their own; else None.
     """
 
     label: str
@@ -73,13 +72,9 @@ class Variant:
         return sum(run.diverged for run in self.unfinished)
 
     def values(self, metric: str) -> list[float] | None:
-        """Return the metric's value in each completed run, ordered by seed.
+        """Return the value of a metric (`test/error`) in each completed run, ordered by seed.
 
-        Args:
-            metric: The metric with its stage: `test/error`.
-
-        Returns:
-            The values; None if no run completed or if a completed run lacks the metric.
+        None if no run completed or if a completed run lacks the metric.
         """
         if not self.runs or any(metric not in run.metrics for run in self.runs):
             return None
@@ -93,10 +88,9 @@ def group(
 
     Args:
         runs: Runs of any status.
-        defaults: Returns the default settings for a run's configuration, or None if they are
-            unknown. Labels then also name the settings that differ from the defaults.
-        mix_code: Whether runs of different code may form one variant. If False, they form separate
-            variants, except for runs made with `code=accept`.
+        defaults: Labels also name the settings that differ from these; None where unknown.
+        mix_code: Whether runs of different code may form one variant, and not only those made with
+            `code=accept`.
     """
     folders: dict[str, list[RunRecord]] = defaultdict(list)
     for run in runs:
@@ -170,12 +164,7 @@ def labels_of(
     A label lists the settings in which variants of one prefix differ, and those that differ from
     the defaults. It omits a value that more than half of at least four variants have, unless that
     value differs from a known default. So an ablation's variants are named by what they change.
-
-    Args:
-        prefixes: The prefix of each variant, by a key (name, code or None).
-        settings: The `Variant.settings`, by the same keys.
-        identities: The `Variant.identity`, by the same keys.
-        defaults: The default settings, by the same keys; None where they are unknown.
+    All arguments have the same keys: (name, code or None).
     """
     families: dict[str, list[Any]] = defaultdict(list)
     for key, prefix in prefixes.items():
@@ -214,11 +203,7 @@ def _most(values: list[Any]) -> str | None:
 def _words(
     own: Settings, others: Sequence[Settings], said: set[str], usual: Settings | None
 ) -> list[str]:
-    """Return the words of a label after the prefix.
-
-    A section that was replaced, added or removed is a single word, and no word if its class is the
-    default.
-    """
+    """Return the words of a label after the prefix; a section of another class is a single word."""
     words = []
     everyone = [own, *others]
     for key in [*own, *sorted(said - own.keys())]:
@@ -241,11 +226,7 @@ def _words(
 
 
 def exchanged_section(key: str, settings: Sequence[Settings]) -> str | None:
-    """Return the outermost section around `key` whose class differs between `settings`.
-
-    Returns:
-        The section's dotted key; None if the classes are equal everywhere.
-    """
+    """Return the outermost section around `key` whose class differs between `settings`, or None."""
     parts = key.split(".")[:-1]
     for length in range(1, len(parts) + 1):
         section = ".".join(parts[:length])
@@ -255,39 +236,27 @@ def exchanged_section(key: str, settings: Sequence[Settings]) -> str | None:
 
 
 def differing_keys(settings: Sequence[Settings]) -> list[str]:
-    """Return the keys whose values differ between `settings`, in order of appearance.
-
-    A missing key differs from any value.
-    """
+    """Return the keys whose values differ, or that some lack, in order of appearance."""
     keys = dict.fromkeys(key for each in settings for key in each)
     return [key for key in keys if len({repr(each.get(key, ABSENT)) for each in settings}) > 1]
 
 
 def departures(own: Settings, plan: Settings) -> list[str]:
-    """Return the keys in which a variant differs from a planned one.
+    """Return the keys in which a variant's identity differs from that of a planned one.
 
-    A plan may leave its data open, so `data.dataset` and keys of `data` that are null in the plan
-    are ignored.
-
-    Args:
-        own: The variant's identity.
-        plan: The planned variant's identity.
+    A plan may leave its data open: `data.dataset`, and keys of `data` that are null there, are
+    ignored.
     """
     left_open = {key for key, value in plan.items() if value is None and key.startswith("data.")}
     return [key for key in differing_keys([plan, own]) if key not in left_open | {"data.dataset"}]
 
 
 def differences(a: Settings, b: Settings) -> dict[str, tuple[str, str]]:
-    """Return the settings in which two variants differ.
+    """Return the values in which the settings of two variants differ, as a user types them, by key.
 
-    Args:
-        a: The `Variant.settings` of the first variant.
-        b: Those of the second.
-
-    Returns:
-        The values in a and b as a user would type them, by key. A section whose class differs is a
-        single entry with the names of the classes, `null` for a missing section. A key that only
-        one variant leaves at its class's default has the value `default` there.
+    A section whose class differs is a single entry with the names of the classes, `null` for a
+    missing section. A key that only one of them leaves at its class's default has the value
+    `default` there.
     """
     found: dict[str, tuple[str, str]] = {}
     for key in differing_keys([a, b]):

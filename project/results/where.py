@@ -64,27 +64,17 @@ class WhereError(ConfigurationError):
 
 @dataclass(frozen=True)
 class Condition:
-    """A parsed condition on runs.
-
-    Attributes:
-        columns: The names of the columns that the condition uses.
-        holds: Returns whether a run meets the condition; a column that the run lacks is null.
-    """
+    """A parsed condition: the columns that it uses, and whether a run meets it."""
 
     columns: tuple[str, ...]
     holds: Callable[[RunRecord], bool]
 
 
 def column(run: RunRecord, name: str) -> Any:
-    """Return the value of a run's column.
+    """Return the value of a run's column; None if it has none.
 
-    Args:
-        run: The run.
-        name: A key of `COLUMNS`, a metric (`test/error`) or a configuration key (`optimizer.lr`);
-            the first of the three that the run has is used.
-
-    Returns:
-        The value; None if the run has no such column.
+    `name` is a key of `COLUMNS`, a metric (`test/error`) or a configuration key (`optimizer.lr`),
+    in this order.
     """
     if name in COLUMNS:
         return COLUMNS[name](run)
@@ -107,10 +97,6 @@ def known_columns(runs: Iterable[RunRecord]) -> list[str]:
 def where(text: str, runs: Sequence[RunRecord]) -> list[RunRecord]:
     """Return the runs that meet a condition, in the given order.
 
-    Args:
-        text: The condition.
-        runs: The runs to choose from.
-
     Raises:
         WhereError: The condition does not parse, or names a column that no run has.
     """
@@ -126,11 +112,7 @@ def where(text: str, runs: Sequence[RunRecord]) -> list[RunRecord]:
 
 
 def parse(text: str) -> Condition:
-    """Parse the text of a condition.
-
-    Raises:
-        WhereError: The text does not parse; the message marks the position.
-    """
+    """Parse the text of a condition; WhereError marks the position where it does not parse."""
     return _Parser(text).parse()
 
 
