@@ -30,11 +30,7 @@ COMMAND = "python -m project.disk study=disk_learning_rate"
 
 @dataclass(frozen=True)
 class RateStudy:
-    """The variants of one setup (epochs, batch size, ...).
-
-    Attributes:
-        variants: The variants by (activation, learning rate).
-    """
+    """The variants of one setup (epochs, batch size, ...) by (activation, learning rate)."""
 
     variants: dict[tuple[str, float], Variant]
 
@@ -68,10 +64,6 @@ def rate_studies(variants: Sequence[Variant]) -> list[RateStudy]:
 def judge_disk(study: RateStudy, reported: DiskResults) -> list[Judgement]:
     """Return verdicts on the findings of part 2, with p-values Holm-corrected over all comparisons.
 
-    Args:
-        study: Our variants.
-        reported: The published results.
-
     Raises:
         CorruptRunError: The history of a run cannot be read.
     """
@@ -99,10 +91,7 @@ def judge_disk(study: RateStudy, reported: DiskResults) -> list[Judgement]:
 
 
 def _over_stable(judgement: Judgement, others: dict[float, Variant]) -> Judgement:
-    """Return the judgement with the verdict over the learning rates at which no run diverged.
-
-    All parts stay listed. The judgement is unchanged if runs diverged at every rate.
-    """
+    """Return the judgement with the verdict over the rates at which no run diverged, if any."""
     parts = zip(judgement.parts, others.values(), strict=False)
     stable = [part for part, each in parts if not each.diverged]
     return replace(conclude(judgement.says, stable), parts=judgement.parts) if stable else judgement
@@ -149,16 +138,7 @@ def _keeps_falling(variant: Variant | None) -> Part:
 def _compare_activations(
     tanh: dict[float, Variant], relu: dict[float, Variant], spread: bool
 ) -> Part:
-    """Compare tanh with ReLU by seed, as means over the learning rates.
-
-    Only rates are used at which both were run, pair, and did not diverge.
-
-    Args:
-        tanh: The variants with tanh, by learning rate.
-        relu: The variants with ReLU, by learning rate.
-        spread: Whether to compare the distance of the test error from the variant's median instead
-            of the test error.
-    """
+    """Compare tanh with ReLU by seed, as means over the rates where both pair and none diverged."""
     pairs = {
         lr: (tanh[lr], relu[lr])
         for lr in tanh

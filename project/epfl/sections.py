@@ -63,12 +63,7 @@ def _summary(variant: Variant) -> Summary:
 
 
 def published(context: Context) -> Section | None:
-    """Return the section that shows our results beside the published table.
-
-    Returns:
-        The section. None if no publication of the digit pairs applies to the table (`_reference`),
-        or if none of its models has completed runs in the table.
-    """
+    """Return the section with our results beside the published ones, if a model was run."""
     reference = _reference(context, "digit_pairs")
     rows = _rows(context, reference) if reference else {}
     if reference is None or not rows:
@@ -109,12 +104,7 @@ def published(context: Context) -> Section | None:
 
 
 def findings(context: Context) -> Section | None:
-    """Return the section with a verdict on each published finding.
-
-    Returns:
-        The section. None if no publication of the digit pairs applies to the table (`_reference`),
-        or if none of its models has completed runs in the table.
-    """
+    """Return the section with a verdict on each published finding."""
     reference = _reference(context, "digit_pairs")
     rows = _rows(context, reference) if reference else {}
     if reference is None or not rows:
@@ -124,13 +114,7 @@ def findings(context: Context) -> Section | None:
 
 
 def softmax_twice(context: Context) -> Section | None:
-    """Return the section that compares softmax applied twice and once in the auxiliary loss.
-
-    Returns:
-        The section. None if no publication of the digit pairs applies to the table (`_reference`),
-        or if no net was run with `model.auxiliary_input` set to `probabilities` (twice) and to
-        `logits` (once).
-    """
+    """Return the section on softmax applied twice and once in the auxiliary loss."""
     if _reference(context, "digit_pairs") is None:
         return None
     pairs: list[tuple[str, Variant, Variant]] = []
@@ -218,12 +202,7 @@ def disk(context: Context) -> list[Section]:
 
 
 def _rates(study: RateStudy, left_out: int) -> Section:
-    """Return the section on accuracy by learning rate, for tanh and ReLU.
-
-    Args:
-        study: The variants that are shown.
-        left_out: The number of runs of other setups, which the section mentions.
-    """
+    """Return the section on accuracy by learning rate; `left_out` runs are of other setups."""
     title = "Part 2: accuracy by learning rate"
     rates = sorted({lr for _, lr in study.variants})
     lines = [

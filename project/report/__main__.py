@@ -28,10 +28,7 @@ COMMANDS = ("train", "disk")  # the commands that a study may belong to
 
 
 def _globs(value: Any) -> Any:
-    """Return the value of `runs=` as a list of globs; None becomes an empty list.
-
-    A text is one glob, or several separated by commas, with or without brackets around them.
-    """
+    """Return the globs of `runs=`: one, or several separated by commas, also in brackets."""
     if not isinstance(value, str):
         return value or []
     inner = value[1:-1] if value[:1] == "[" and value[-1:] == "]" and "," in value else value
@@ -102,11 +99,7 @@ def execute(config: dict[str, Any], words: Sequence[str]) -> None:
 
 @cache
 def compose_settings(words: tuple[str, ...]) -> Settings | None:
-    """Return the settings that overrides of project.train lead to; results are cached.
-
-    Returns:
-        The settings by dotted key; None if the overrides cannot be composed.
-    """
+    """Return the settings that overrides of project.train lead to; None if they do not compose."""
     from hydra.errors import HydraException
 
     from project.config.compose import compose
@@ -142,7 +135,7 @@ def plan(study: str) -> list[PlannedVariant]:
 
 
 def main() -> None:
-    """Run `python -m project.report`; exit with status 2 if `-m` or `--multirun` was passed."""
+    """Run `python -m project.report`; a report cannot be swept (exit status 2)."""
     if not {"-m", "--multirun"}.isdisjoint(sys.argv):
         print("error: a report cannot be swept; leave out -m", file=sys.stderr)
         sys.exit(2)

@@ -63,10 +63,7 @@ class Request:
 
 
 def make_report(request: Request) -> Path:
-    """Write <outputs>/report and print its tables.
-
-    Returns:
-        The path of index.html.
+    """Write <outputs>/report, print its tables, and return the path of index.html.
 
     Raises:
         ConfigurationError: No completed run is chosen, or a key of the request is invalid.
@@ -99,11 +96,7 @@ def make_report(request: Request) -> Path:
 
 
 def gather(request: Request) -> tuple[dict[str, list[Variant]], dict[str, list[Gap]], list[str]]:
-    """Read and choose the runs of the report.
-
-    Returns:
-        The variants by title of their table, the gaps by title of their table, and notices about
-        runs that are left out.
+    """Return the variants and the gaps of each table by title, and notices on runs left out.
 
     Raises:
         ConfigurationError: No completed run is chosen, `where` is no valid condition, or `last` is
@@ -188,15 +181,7 @@ def _table(title: str, variants: list[Variant], request: Request, named: Variant
 
 
 def write(folder: Path, experiments: Sequence[page.Experiment], request: Request) -> None:
-    """Write all files of the report into `folder`, which must be empty.
-
-    The images for the page are stored in `experiments` as well.
-
-    Raises:
-        ConfigurationError: There is no column with one of the keys `columns` of the request.
-        CorruptRunError: The history of a run cannot be read.
-        OSError: A file cannot be written.
-    """
+    """Write the report's files into the empty `folder`, and the page's images into `experiments`."""
     every = [each.table for each in experiments]
     notices = [each.notices for each in experiments]
     variants = [row.variant for table in every for row in table.rows]

@@ -18,12 +18,7 @@ MUCH_LARGER = 2
 
 
 def caveats_of(table: Table, gaps: Sequence[Gap]) -> list[str]:
-    """Return the caveats about a table as texts, the most serious first.
-
-    Args:
-        table: The table.
-        gaps: The missing runs of its variants.
-    """
+    """Return the caveats about a table, with the gaps of its variants, the most serious first."""
     return [
         *_incomplete(gaps),
         *_diverged(table),
@@ -69,10 +64,7 @@ def _diverged(table: Table) -> list[str]:
 
 
 def _confounds(table: Table) -> list[str]:
-    """Return a caveat on variants that differ from the baseline in more than one respect.
-
-    The one respect is the model, if it differs, and otherwise a single setting.
-    """
+    """Return a caveat on variants that differ in more than the model or one setting."""
     found = []
     for row in table.compared:
         assert table.baseline is not None
@@ -181,10 +173,7 @@ def _not_compared(table: Table) -> list[str]:
 
 
 def _code(table: Table) -> list[str]:
-    """Return caveats on runs of different or uncommitted code.
-
-    They concern, in this order, code that determines results, the platform, and commits.
-    """
+    """Return caveats on runs of different or uncommitted code."""
     found = [
         f"{row.variant.label} averages runs of {count} versions of its code, as accepted."
         for row in table.rows

@@ -14,11 +14,7 @@ ENGINE = "engine"
 
 
 def engines(context: Context) -> Section | None:
-    """Return the section that compares, seed by seed, variants that differ only in their engine.
-
-    Returns:
-        The section; None if there are no such variants.
-    """
+    """Return the section that compares, seed by seed, variants that differ only in their engine."""
     found = _pairs(context.variants)
     if not found:
         return None

@@ -19,9 +19,7 @@ CONTENTS = {
 
 @contextmanager
 def new_report(outputs: Path) -> Iterator[Path]:
-    """Yield an empty folder that replaces `<outputs>/report` when the block ends.
-
-    If the block raises an exception, the old report stays as it is.
+    """Yield an empty folder that replaces `<outputs>/report` unless the block raises an exception.
 
     Raises:
         ConflictError: Another process writes a report here, or the folder holds files that no

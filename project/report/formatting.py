@@ -82,12 +82,7 @@ class Quantity:
 
 
 def quantity_of(metric: Metric, values: Iterable[float]) -> Quantity:
-    """Return how the values of a metric are written: in percent, or with 4 significant digits.
-
-    Args:
-        metric: The metric.
-        values: Values of the metric; the largest one determines the number of decimal places.
-    """
+    """Return how a metric is written: in percent, or with 4 digits of its largest value."""
     sizes = [abs(value) for value in values]
     largest = max(sizes, default=0.0)
     if metric.name.lower().rpartition("_")[2] in SHARES and largest <= 1:
@@ -111,9 +106,9 @@ def signed(value: float | None, digits: int = 2) -> str:
 
 
 def p_value(p: float | None) -> str:
-    """Return a p-value as text with two significant digits, or with fewer below 0.001.
+    """Return a p-value as text with two significant digits, fewer below 0.001; a dash for None.
 
-    Values below 0.0001 are `< 0.0001`. A value below 0.05 is never rounded to 0.05. None is a dash.
+    A value below 0.05 is never rounded to 0.05.
     """
     if p is None:
         return NONE

@@ -20,12 +20,7 @@ NOT_AGAIN = ("seed=", "paths.outputs=", "rerun=", "code=", "tags=", "notes=")
 
 
 class MissingRunsError(Exception):
-    """Raised if runs are missing or damaged and the report may not be made without them.
-
-    Args:
-        message: What is missing or damaged, and the commands that help.
-        exit_code: The exit status of the command: 3 for damaged files, 4 for missing runs.
-    """
+    """Runs are missing (exit status 4) or damaged (3), and `strict` refuses to go without them."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
@@ -64,12 +59,7 @@ def find_gaps(variants: Sequence[Variant], planned: Sequence[PlannedVariant]) ->
     """Return the gaps of the variants in one table.
 
     A seed is a gap of a variant if another variant has it or a study plans it, and the variant has
-    no completed run at it. A diverged run is not a gap, because it counts as a result and would
-    diverge again.
-
-    Args:
-        variants: The variants of the table.
-        planned: The variants that the study plans; empty without a study.
+    no completed run at it. A diverged run is no gap: it is a result and would diverge again.
     """
     demanded = {seed for plan in planned for seed in plan.seeds}
     demanded |= {run.seed for each in variants for run in each.all_runs}
@@ -117,9 +107,6 @@ def refusal(
 ) -> MissingRunsError:
     """Return the error that lists each gap with the command that closes it, and each damaged run.
 
-    At most MAX_SHOWN entries of each kind are listed. The error's `exit_code` is 3 if there are
-    damaged runs, else 4.
-
     Args:
         gaps: The gaps.
         problems: The damaged runs.
@@ -144,13 +131,7 @@ def refusal(
 
 
 def completing(gap: Gap, outputs: Path, study: str | None) -> str:
-    """Return the command that makes the runs of `gap`; for a planned variant, that of the study.
-
-    Args:
-        gap: The gap.
-        outputs: The output folder.
-        study: The name of the study; None only if no study plans the variant.
-    """
+    """Return the command that makes the runs of `gap`; for a planned variant, that of the study."""
     place = [f"paths.outputs={outputs}"] if outputs != Path("outputs") else []
     if gap.planned:
         return shlex.join(["python", "-m", f"project.{gap.command}", f"study={study}", *place])

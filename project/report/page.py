@@ -29,14 +29,10 @@ PIXELS_PER_INCH = 96  # CSS's inch
 
 @dataclass(frozen=True)
 class Experiment:
-    """A table of the page with everything that belongs to it.
+    """A table of the page with the caveats and sections that belong to it.
 
-    Attributes:
-        table: The table.
-        notices: Caveats about the table, as sentences.
-        sections: The sections that follow the table.
-        images: For each figure by name: `uri`, its data, and `size`, (width, height) in pixels.
-            `write_figures` fills it.
+    `write_figures` fills `images`: for each figure by name its data (`uri`), and its `size` in
+    pixels.
     """
 
     table: Table
@@ -46,10 +42,7 @@ class Experiment:
 
 
 def write_figures(experiments: Sequence[Experiment], folder: Path) -> None:
-    """Write each figure into `folder` as PNG and SVG, and store one of the two for the page.
-
-    The smaller file of the two is added to `images` of its experiment.
-    """
+    """Write each figure into `folder` as PNG and SVG, and keep the smaller one for the page."""
     for experiment in experiments:
         for part in (part for section in experiment.sections for part in section.parts):
             if isinstance(part, Illustration):
@@ -64,10 +57,10 @@ def write_figures(experiments: Sequence[Experiment], folder: Path) -> None:
 
 
 def render(experiments: Sequence[Experiment], subject: str, keys: Sequence[str] = ()) -> str:
-    """Return the HTML text of the page.
+    """Return the HTML text of the page, after `write_figures`.
 
     Args:
-        experiments: The tables, after `write_figures`.
+        experiments: The tables.
         subject: The title of the report.
         keys: The columns that are shown initially; empty: a default choice.
     """
@@ -125,12 +118,7 @@ NOTES = {
 
 
 def main_table(table: Table, keys: Sequence[str]) -> PageTable:
-    """Return the table of variants for the page, in which a CI stands under its mean.
-
-    Args:
-        table: The table.
-        keys: The columns that are shown initially; empty: a default choice.
-    """
+    """Return the table of variants for the page, in which a CI stands under its mean."""
     every = tables.columns_of(table)
     above = {key: column for column, own in UNDER.items() for key in own}
     columns = [each for key, each in every.items() if key not in above]
@@ -182,12 +170,7 @@ def power_sentence(table: Table) -> str:
 
 
 def run_tables(table: Table) -> list[dict[str, Any]]:
-    """Return the rows of the table, each with the table of its runs, for the page's template.
-
-    Returns:
-        For each row a dictionary with the keys `row`, `count` (the number of runs as text),
-        `settings` (`key=value` words in which variants differ) and `runs` (a PageTable).
-    """
+    """Return what the page's template says of each row: its number of runs, settings and runs."""
     keys = differing_keys([row.variant.settings for row in table.rows])
     return [
         {

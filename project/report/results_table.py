@@ -29,13 +29,11 @@ class Row:
         variant: The variant.
         validation: The statistics of its validation values, which order the rows; None if no run
             completed or a completed run has no such value.
-        test: The statistics of its test values; None if no run completed or a completed run has no
-            such value.
-        others: The statistics of the test values of further metrics, by metric name.
+        test: The same of its test values.
+        others: The same of the test values of further metrics, by metric name.
         paired: The comparison with the baseline; None if there is none, see `reason`.
         seeds: The seeds of the runs that `paired` compares.
-        p_value: The p-value of `paired`, Holm-corrected over the table's `family`; None if `paired`
-            is None or has no p-value.
+        p_value: The p-value of `paired`, Holm-corrected over the table's `family`.
         reason: Why nothing is compared, `baseline` for the baseline itself; empty otherwise.
     """
 
@@ -82,9 +80,9 @@ class Table:
         others: The further metrics that are shown.
         baseline: The variant that the others are compared with; None if none could be chosen.
         baseline_named: Whether the user chose the baseline; if not, validation values chose it.
-        family: The number of comparisons for which p-values are corrected. For a baseline that the
-            user named, these are the comparisons with it. Otherwise they are all pairs of variants,
-            because a variant with lucky runs is more likely to be chosen as the baseline.
+        family: The number of comparisons for which p-values are corrected: those with a baseline
+            that the user named, else all pairs of variants, because a variant with lucky runs is
+            more likely to be chosen as the baseline.
     """
 
     title: str
@@ -135,8 +133,8 @@ def make_table(
         variants: Variants of one task and data set.
         metric: The metric that judges.
         others: Further metrics to show.
-        named: The baseline that the user named. If it is None or none of the variants, the best
-            variant by validation is the baseline.
+        named: The baseline that the user named; if none of the variants is it, the best variant by
+            validation is the baseline.
     """
     is_named = any(each is named for each in variants)
     baseline = named if is_named else best_by_validation(variants, metric)
@@ -186,10 +184,7 @@ def _summary(variant: Variant, metric: str) -> Summary | None:
 
 
 def _place(row: Row, metric: Metric) -> tuple[int, float]:
-    """Return a sort key: by mean validation value, then variants without one, then without runs.
-
-    Test values are not used.
-    """
+    """Return a sort key: by mean validation value, then variants without one, then without runs."""
     if row.validation is not None:
         return (0, metric.sign * row.validation.mean)
     return (1 if row.variant.runs else 2, 0.0)

@@ -32,8 +32,8 @@ class Cell:
     Attributes:
         text: The main text.
         notes: Smaller lines below the text.
-        links: Anchors of the variants whose runs the text links to. With several anchors, the text
-            has as many terms joined by ` + `, and each term is a link.
+        links: Anchors of the variants whose runs the text links to: each of its terms, joined by
+            ` + `, to one of them.
         sort: The value by which the column is sorted; None: the text.
     """
 
@@ -68,12 +68,9 @@ class PageTable:
 
 @dataclass(frozen=True)
 class Illustration:
-    """A figure of the page.
+    """A figure of the page, whose name is unique in the report.
 
-    Attributes:
-        name: The name of the figure, unique in the report.
-        figure: The figure.
-        caption: The text below it, which says what n is and what bars and bands mean.
+    The caption says what n is, and what bars and bands mean.
     """
 
     name: str
@@ -90,13 +87,7 @@ class Illustration:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page with its own heading.
-
-    Attributes:
-        anchor: The id of the heading, unique on the page.
-        title: The heading.
-        parts: Paragraphs, tables and figures, in order.
-    """
+    """A part of the page: its unique id, its heading, and its paragraphs, tables and figures."""
 
     anchor: str
     title: str
@@ -110,8 +101,8 @@ class Context:
     Attributes:
         table: The table that the section follows.
         outputs: The output folder.
-        number: The index of the table on the page, from 0. Sections on the whole report, such as
-            searches, are shown only after table 0.
+        number: The index of the table on the page. Sections on the whole report, such as searches,
+            are shown only after table 0.
         reference: What a publication reports, from the configuration; None without one.
         compose_settings: Returns the settings that overrides of project.train lead to, or None.
     """
@@ -133,7 +124,7 @@ class Context:
         return self.table.quantity
 
     def anchor(self, name: str) -> str:
-        """Return `name`, with a number appended for every table but the first, as a unique id."""
+        """Return `name` as a unique id, with a number appended for every table but the first."""
         return f"{name}-{self.number + 1}" if self.number else name
 
 
@@ -163,12 +154,7 @@ def _load(name: str) -> SectionFunction:
 
 
 def sections_of(functions: Sequence[SectionFunction], context: Context) -> list[Section]:
-    """Return all sections that the functions make for the table, in order.
-
-    Raises:
-        Exception: What a function raises; those of this project raise CorruptRunError if a file
-            cannot be read.
-    """
+    """Return all sections that the functions make for the table, in order."""
     sections: list[Section] = []
     for function in functions:
         made = function(context)
@@ -177,12 +163,5 @@ def sections_of(functions: Sequence[SectionFunction], context: Context) -> list[
 
 
 def link(variant: Variant, text: str, *notes: str, sort: float | None = None) -> Cell:
-    """Return a cell whose text links to the variant's runs.
-
-    Args:
-        variant: The variant.
-        text: The main text.
-        *notes: Smaller lines below the text.
-        sort: The value by which the column is sorted; None: the text.
-    """
+    """Return a cell whose text links to the variant's runs, with smaller lines below it."""
     return Cell(text, notes, (variant.anchor,), sort)

@@ -45,8 +45,8 @@ def choose_planned(
 ) -> tuple[list[RunRecord], list[int]]:
     """Return the runs of the variants that a study plans, and the seeds that were left out.
 
-    A seed is left out if the study does not plan it and not all of its variants completed it: then
-    it belongs to another study that shares variants. A seed at which any run of the variants did
+    A seed is left out if the study does not plan it and not all of its variants completed it: it
+    belongs to another study that shares variants. But a seed at which any run of the variants did
     not complete is kept, because leaving it out could hide a bad result.
     """
     chosen = [each for each in group(runs) if any(plan.describes(each) for plan in planned)]
@@ -60,11 +60,7 @@ def choose_planned(
 
 
 def find_baseline(variants: Sequence[Variant], name: str) -> Variant:
-    """Return the variant with this label, folder name or model name.
-
-    Args:
-        variants: The variants to choose from.
-        name: A label, a folder name, or the name of a model that has only one variant.
+    """Return the variant with this label, folder name, or model name that no other variant has.
 
     Raises:
         ConfigurationError: No variant has this name, or several have it.
@@ -92,10 +88,7 @@ def find_baseline(variants: Sequence[Variant], name: str) -> Variant:
 
 
 def tables_of(variants: Sequence[Variant]) -> dict[str, list[Variant]]:
-    """Return the variants of each table, by title; a table holds one task and data set.
-
-    The table with the most completed runs comes first.
-    """
+    """Return the variants of each task and data set by the title of their table, largest first."""
     found: dict[str, list[Variant]] = {}
     for each in variants:
         task, dataset = each.first.task, each.first.dataset

@@ -60,10 +60,7 @@ def seeds(context: Context) -> Section | None:
 
 
 def epochs(context: Context) -> Section:
-    """Return the section with learning curves by variant, and the reasons why others are not drawn.
-
-    At most `MAX_PANELS` variants are drawn. If there is none to draw, the section holds the reasons
-    only.
+    """Return the section with learning curves of the first variants, and why others are not drawn.
 
     Raises:
         CorruptRunError: The history of a run cannot be read.
@@ -119,9 +116,6 @@ def sweeps(context: Context) -> list[Section]:
 
 def examples(context: Context) -> Section | None:
     """Return the section that compares variants with the baseline example by example (McNemar).
-
-    Returns:
-        The section; None if no pair of runs has stored predictions.
 
     Raises:
         CorruptRunError: A file of predictions cannot be read.
@@ -184,13 +178,7 @@ def costs(context: Context) -> Section | None:
 
 
 def error_by_time(context: Context) -> Section | None:
-    """Return the section with the metric against training time.
-
-    Each model is represented by its best variant by validation.
-
-    Returns:
-        The section; None for fewer than two models.
-    """
+    """Return the section with the metric of each model's best variant against training time."""
     metric = context.table.metric
     best = [
         chosen

@@ -32,11 +32,9 @@ TOGETHER = "all together"
 class Ablation:
     """A full variant, and variants that each differ from it in one setting or section.
 
-    Attributes:
-        whole: The full variant.
-        changed: The other variants, by their change as an override: `data.shuffle=false`;
-            `scheduler=null` for a section that was removed, `+scheduler` for one that was added,
-            `~KEY` for a key left at its class's default.
+    `changed` has them by their change as an override: `data.shuffle=false`; `scheduler=null` for a
+    section that was removed, `+scheduler` for one that was added, `~KEY` for a key left at its
+    class's default.
     """
 
     whole: Variant
@@ -54,9 +52,9 @@ class Ablation:
 def find_ablations(variants: Sequence[Variant]) -> list[Ablation]:
     """Return one ablation for each model that has at least `MIN_CHANGES` changes.
 
-    A change is a setting or section in which exactly one variant differs from the full variant, and
-    in nothing else. What several variants change is a sweep, and left out. The full variant is the
-    one with the most changes.
+    The full variant is the one with the most changes: settings or sections in which exactly one
+    variant differs from it, and in nothing else. What several variants change is a sweep, and left
+    out.
     """
     found = []
     for prefix in sorted({each.prefix for each in variants}):
@@ -68,10 +66,6 @@ def find_ablations(variants: Sequence[Variant]) -> list[Ablation]:
 
 
 def _ablation(whole: Variant, variants: Sequence[Variant]) -> Ablation:
-    """Return the ablation with `whole` as the full variant.
-
-    A setting or section that several variants change (a sweep) is left out.
-    """
     changed: dict[str, list[tuple[str, Variant]]] = defaultdict(list)
     for each in variants:
         differing = differences(each.settings, whole.settings)
@@ -123,10 +117,9 @@ def _is_number(value: Any) -> bool:
 
 
 def find_sweeps(variants: Sequence[Variant], key: str) -> list[Sweep]:
-    """Return the sweeps of `key`: groups of variants that differ only in `key`.
+    """Return the sweeps of `key`: groups of variants that differ only in it, two of them with runs.
 
-    A group needs two variants with completed runs. `ALONGSIDE` may differ too, if the group has
-    only one variant for each value of `key`.
+    `ALONGSIDE` may differ too, if the group has only one variant for each value of `key`.
     """
     families: list[list[Variant]] = []
     for family in _alike([each for each in variants if key in each.settings], {key, ALONGSIDE}):
@@ -194,21 +187,14 @@ class VarianceStudy:
         return [source for source in SOURCES if source not in self.varied]
 
     def decompose(self, metric: Metric) -> Decomposition:
-        """Return the variance of the test values by source, and each source's share.
-
-        Raises:
-            ValueError: A variant has fewer than two test values.
-        """
+        """Return the variance of the test values by source, and each source's share."""
         together = self.together.values(metric.test) if self.together else None
         varied = {name: each.values(metric.test) or [] for name, each in self.varied.items()}
         return decompose(varied, together)
 
 
 def find_variance_studies(variants: Sequence[Variant]) -> list[VarianceStudy]:
-    """Return the studies in which two or more sources of chance vary one at a time.
-
-    Only variants with at least two completed runs are considered.
-    """
+    """Return the studies in which two or more sources of chance vary one at a time."""
     keys = {f"seeds.{source}" for source in SEED_SOURCES}
     studies = []
     for family in _alike([each for each in variants if len(each.runs) > 1], keys):

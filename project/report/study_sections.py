@@ -70,11 +70,7 @@ def _ablation(study: Ablation, context: Context) -> Section:
 
 
 def variance(context: Context) -> Section | None:
-    """Return the section on the variance that each source of chance causes.
-
-    Returns:
-        The section; None if the variants hold no study of this.
-    """
+    """Return the section on the variance that each source of chance causes, if that was studied."""
     parts: list[str | PageTable | Illustration] = []
     for number, study in enumerate(find_variance_studies(context.variants), start=1):
         parts += _variance_table(study, context)
@@ -123,10 +119,7 @@ def _variance_table(study: VarianceStudy, context: Context) -> list[str | PageTa
 
 
 def searches(context: Context) -> list[Section]:
-    """Return a section for each search in the output folder: budget, best trials and progress.
-
-    Returns:
-        The sections; empty for every table but the first, so that they appear only once.
+    """Return a section for each search in the output folder, after the first table only.
 
     Raises:
         CorruptRunError: The file of a search cannot be read.

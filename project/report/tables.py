@@ -56,7 +56,7 @@ class Column:
         return self.form(self._value(row))
 
     def number(self, row: Row) -> float | None:
-        """Return the value to sort the row by: the number or its mean; None if it has none."""
+        """Return the value to sort the row by, a number or its mean; None if it has none."""
         value = self._value(row)
         value = getattr(value, "mean", value)
         return value if isinstance(value, int | float) else None
@@ -112,11 +112,7 @@ def choose_columns(table: Table, keys: Sequence[str]) -> list[Column]:
 
 
 def cell(column: Column, row: Row) -> str:
-    """Return the text of a cell.
-
-    In the columns `n`, `difference` and `p` it adds diverged runs and the number of pairs, or names
-    the baseline and exploratory comparisons.
-    """
+    """Return the text of a cell, with what qualifies it: diverged runs, fewer pairs, no p-value."""
     if column.key == "n" and row.variant.diverged:
         return f"{row.runs} + {row.variant.diverged} diverged"
     if column.key == "difference":
@@ -134,15 +130,7 @@ def thousands(number: int | None) -> str:
 
 
 def frame_of(table: Table, keys: Sequence[str] = ()) -> pandas.DataFrame:
-    """Return the table as a DataFrame of texts, one row for each variant.
-
-    Args:
-        table: The table.
-        keys: The columns; empty: all.
-
-    Raises:
-        ConfigurationError: There is no column with one of the keys.
-    """
+    """Return the table as a DataFrame of texts, one row for each variant; no keys: all columns."""
     columns = choose_columns(table, keys)
     rows = [[cell(column, row) for column in columns] for row in table.rows]
     return pandas.DataFrame(rows, columns=[column.header for column in columns], dtype=str)
@@ -151,16 +139,7 @@ def frame_of(table: Table, keys: Sequence[str] = ()) -> pandas.DataFrame:
 def markdown(
     tables: Sequence[Table], notices: Sequence[Sequence[str]], keys: Sequence[str] = ()
 ) -> str:
-    """Return all tables as Markdown, each with its baseline and notices, and a legend at the end.
-
-    Args:
-        tables: The tables.
-        notices: The caveats of each table, as many as there are tables.
-        keys: The keys of the columns; empty: all.
-
-    Raises:
-        ConfigurationError: There is no column with one of the keys.
-    """
+    """Return all tables as Markdown, each with baseline and notices, and a legend at the end."""
     parts = []
     for table, own in zip(tables, notices, strict=True):
         frame = frame_of(table, keys)
@@ -177,15 +156,7 @@ def _markdown(text: str) -> str:
 
 
 def latex(tables: Sequence[Table], keys: Sequence[str] = ()) -> str:
-    r"""Return a booktabs `tabular` for each table as LaTeX text; it needs \usepackage{booktabs}.
-
-    Args:
-        tables: The tables.
-        keys: The columns; empty: all.
-
-    Raises:
-        ConfigurationError: There is no column with one of the keys.
-    """
+    r"""Return a booktabs `tabular` for each table as LaTeX text; it needs \usepackage{booktabs}."""
     parts = ["% needs \\usepackage{booktabs}\n"]
     for table in tables:
         frame = frame_of(table, keys)
@@ -265,16 +236,7 @@ def _csv_cell(value: Any) -> Any:
 def terminal(
     tables: Sequence[Table], notices: Sequence[Sequence[str]], keys: Sequence[str] = ()
 ) -> None:
-    """Print the tables with their baselines and notices.
-
-    Args:
-        tables: The tables.
-        notices: The caveats of each table.
-        keys: The columns; empty: a choice that fits on a terminal.
-
-    Raises:
-        ConfigurationError: There is no column with one of the keys.
-    """
+    """Print the tables with baselines and notices; no keys: columns that fit on a terminal."""
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console = Console(highlight=False, markup=False, width=160)

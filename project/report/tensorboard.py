@@ -1,9 +1,7 @@
 """TensorBoard curves over all seeds of a variant, computed from history.csv without torch.
 
-`<variant>/mean` holds the mean over the seeds. `<variant>/mean minus std` and `<variant>/mean plus
-std` hold the edges of a band of one std, for the judging metric and for losses. Tags are those of
-the runs' own event files, so that one chart shows a variant and its seeds. Equal runs give
-identical bytes.
+`<variant>/mean` holds the mean over the seeds, `<variant>/mean minus std` and `plus std` a band of
+one std. Tags are those of the runs' own event files. Equal runs give identical bytes.
 """
 
 import re
@@ -36,10 +34,8 @@ Scalars = dict[int, dict[str, float]]  # step -> tag -> value
 def write_aggregates(variants: Sequence[Variant], folder: Path, metric: str) -> None:
     """Write a folder of event files for each variant with completed runs.
 
-    More than `MAX_BANDS` variants get means without bands.
-
     Args:
-        variants: The variants.
+        variants: The variants; with more than `MAX_BANDS` there are means without bands.
         folder: The folder in which the variants' folders are made.
         metric: The metric, without a stage, that gets bands besides the loss.
 
@@ -73,9 +69,6 @@ def aggregate(
 
     Returns:
         The values by name of the edge, step and tag.
-
-    Raises:
-        CorruptRunError: The history of a run cannot be read.
     """
     histories = [run.columns() for run in variant.runs]
     epochs = [int(epoch) for epoch in min((each["epoch"] for each in histories), key=len)]
@@ -108,11 +101,7 @@ def aggregate(
 
 
 def _step(run: RunRecord, epoch: int) -> int:
-    """Return the step at the end of an epoch, as in the run's own events.
-
-    Returns:
-        The step; the epoch itself if the record has no number of steps or epochs.
-    """
+    """Return an epoch's last step, as in the run's own events; the epoch if unknown."""
     steps = run.record.get("steps")
     return epoch if steps is None or not run.epochs else epoch * steps // run.epochs - 1
 

@@ -40,12 +40,7 @@ class Course:
 def course(histories: Sequence[History], name: str) -> Course:
     """Return the statistics of a column over the epochs that all histories have.
 
-    Args:
-        histories: The columns of each run's history.csv; all must have `name`.
-        name: The name of the column: `val/error`.
-
-    Returns:
-        The statistics; the std is 0 for a single run.
+    The std is 0 for a single run.
     """
     length = min(len(history["epoch"]) for history in histories)
     values = np.array([history[name][:length] for history in histories])
@@ -96,13 +91,7 @@ def draw_courses(
 
 
 def draw_epochs(variants: Sequence[Variant], quantity: Quantity) -> Figure:
-    """Draw training and validation curves, and the test value after the last epoch.
-
-    Each variant has its own panel.
-
-    Raises:
-        CorruptRunError: The history of a run cannot be read.
-    """
+    """Draw training and validation curves and the final test value, a panel for each variant."""
     rows = -(-len(variants) // COLUMNS)
     columns = min(COLUMNS, len(variants))
     figure = Figure((4.8 * columns, 0.8 + 3.6 * rows))

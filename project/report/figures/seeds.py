@@ -30,12 +30,9 @@ def draw_seeds(
     quantity: Quantity,
     published: Mapping[str, float] | None = None,
 ) -> Figure:
-    """Draw the test values of the first `MAX_VARIANTS` variants.
+    """Draw the test values of the first `MAX_VARIANTS` variants, all with completed runs.
 
-    Args:
-        variants: Variants with completed runs, in the order of the table.
-        quantity: The metric.
-        published: The means in a publication, by the variant's label; None without one.
+    `published` has the means in a publication by the variant's label.
     """
     shown, scale = variants[:MAX_VARIANTS], quantity.scale
     labels = [wrapped(f"{each.label}{N}{len(each.runs)})", LABEL_WIDTH) for each in shown]

@@ -35,13 +35,7 @@ STAGES = {"val": "validation", "test": "test"}
 
 
 def draw_ablation(name: str, compared: Mapping[str, Paired], quantity: Quantity) -> Figure:
-    """Draw the effect of each change on the test value, the largest on top.
-
-    Args:
-        name: The name of the model.
-        compared: The comparison of each change with the full variant, by change.
-        quantity: The metric.
-    """
+    """Draw the effect of each change to the model `name` on the test value, the largest on top."""
     order = sorted(compared, key=lambda each: -compared[each].mean)
     labels = [f"{each}  (n = {compared[each].n})" for each in order]
     figure, (axes,) = rows_figure(labels, 9)
@@ -71,7 +65,7 @@ def stages_of(sweeps: Sequence[Sweep], quantity: Quantity) -> list[str]:
 def draw_sweeps(key: str, sweeps: Sequence[Sweep], quantity: Quantity) -> Figure:
     """Draw mean and 95 % CI by the value of `key`, in one panel for validation and one for test.
 
-    At most `MAX_SWEEPS` sweeps are drawn, those with the most variants.
+    Of more than `MAX_SWEEPS` sweeps, those with the most variants are drawn.
     """
     left_out = max(0, len(sweeps) - MAX_SWEEPS)
     sweeps = sorted(sweeps, key=lambda sweep: -len(sweep.variants))[:MAX_SWEEPS]

@@ -64,13 +64,10 @@ def styled() -> Iterator[None]:
 
 
 def save(figure: Figure, path: Path) -> list[Path]:
-    """Write the figure to `path`.png and `path`.svg.
+    """Write the figure to `path`.png and `path`.svg, and return the two paths.
 
     Equal figures give identical bytes, because no date and no version is written. The layout is
     computed once for both files, and then switched off in `figure`.
-
-    Returns:
-        The paths of the two files.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
@@ -144,10 +141,7 @@ def value_scale(
 
 
 def plain_ticks(axis: Axis, values: Sequence[float]) -> None:
-    """Write ticks of an axis as plain numbers.
-
-    The ticks are at those of `values` that are in view; if fewer than two are, matplotlib chooses.
-    """
+    """Write ticks as plain numbers, at those of `values` in view; below two, matplotlib chooses."""
     low, high = sorted(axis.get_view_interval())
     seen = [each for each in values if low <= each <= high]
     axis.set_major_locator(FixedLocator(seen) if len(seen) > 1 else MaxNLocator(4))
@@ -162,13 +156,7 @@ def spread(count: int, width: float) -> np.ndarray:
 
 
 def rows_figure(labels: Sequence[str], width: float, columns: int = 1) -> tuple[Figure, list[Axes]]:
-    """Return a figure with one horizontal line for each label, the first on top, and its panels.
-
-    Args:
-        labels: The labels of the lines.
-        width: The width of the figure in inches.
-        columns: The number of panels side by side.
-    """
+    """Return a figure with a horizontal line for each label, the first on top, and its panels."""
     lines = max((label.count("\n") for label in labels), default=0)
     figure = Figure((width, 1.6 + (0.42 + 0.17 * lines) * len(labels)))
     panels = list(figure.subplots(1, columns, sharey=True, squeeze=False)[0])
