@@ -131,6 +131,11 @@ def seconds(value: float | None) -> str:
     return f"{value:.1f}" if value < 100 else f"{value:,.0f}"
 
 
+def thousands(number: int | None) -> str:
+    """Return a number with thousands separators, `76,820`; a dash for None."""
+    return NONE if number is None else f"{number:,}"
+
+
 def counted(count: int, noun: str) -> str:
     """Return a count with its noun, which gets an `s` unless the count is 1: `2 runs`."""
     return f"{count:,} {noun}{'s' * (count != 1)}"

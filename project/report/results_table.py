@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from project.report.formatting import NONE, Quantity, counted, p_words, quantity_of
-from project.results.comparisons import compare_variants, paired_runs, why_not_paired
+from project.results.comparisons import Pair, compare_variants, paired_runs, why_not_paired
 from project.results.metrics import Metric, best_by_validation
 from project.results.records import RunRecord
 from project.results.statistics import (
@@ -32,7 +32,7 @@ class Row:
         test: The same of its test values.
         others: The same of the test values of further metrics, by metric name.
         paired: The comparison with the baseline; None if there is none, see `reason`.
-        seeds: The seeds of the runs that `paired` compares.
+        pairs: The runs that `paired` compares: (own, the baseline's).
         p_value: The p-value of `paired`, Holm-corrected over the table's `family`.
         reason: Why nothing is compared, `baseline` for the baseline itself; empty otherwise.
     """
@@ -42,7 +42,7 @@ class Row:
     test: Summary | None
     others: dict[str, Summary] = field(default_factory=dict)
     paired: Paired | None = None
-    seeds: tuple[int, ...] = ()
+    pairs: Sequence[Pair] = ()
     p_value: float | None = None
     reason: str = ""
 
@@ -106,7 +106,7 @@ class Table:
     @property
     def most_seeds(self) -> int:
         """The largest number of seeds that a variant shares with the baseline, or 0."""
-        return max((len(row.seeds) for row in self.rows), default=0)
+        return max((len(row.pairs) for row in self.rows), default=0)
 
     @property
     def lowest_p_value(self) -> float:
@@ -174,8 +174,8 @@ def _row(
         return replace(row, reason="baseline")
     if reason := why_not_paired(variant, baseline, metric.test):
         return replace(row, reason=reason)
-    seeds = tuple(own.seed for own, _ in paired_runs(variant, baseline))
-    return replace(row, paired=compare_variants(variant, baseline, metric), seeds=seeds)
+    pairs = paired_runs(variant, baseline)
+    return replace(row, paired=compare_variants(variant, baseline, metric), pairs=pairs)
 
 
 def _summary(variant: Variant, metric: str) -> Summary | None:

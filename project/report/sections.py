@@ -63,8 +63,6 @@ class PageTable:
     hidden: Sequence[str] = ()
     marked: int | None = None
 
-    kind = "table"
-
 
 @dataclass(frozen=True)
 class Illustration:
@@ -76,8 +74,6 @@ class Illustration:
     name: str
     figure: "Figure"
     caption: str
-
-    kind = "figure"
 
     @property
     def file(self) -> str:
@@ -137,20 +133,18 @@ def load_sections(names: Sequence[str]) -> list[SectionFunction]:
     Raises:
         ConfigurationError: There is no such function, or its module cannot be imported.
     """
-    return [_load(name) for name in names]
-
-
-def _load(name: str) -> SectionFunction:
-    module, _, last = name.rpartition(".")
-    try:
-        found = importlib.import_module(module or STANDARD)
-    except ImportError as error:
-        raise ConfigurationError(f"sections: {name} cannot be imported ({error})") from None
-    function = getattr(found, last, None)
-    if not callable(function):
-        known = getattr(found, "__all__", ())
-        raise ConfigurationError(f"sections: there is no {name}{suggest(last, known)}")
-    return function
+    functions = []
+    for name in names:
+        module, _, last = name.rpartition(".")
+        try:
+            found = importlib.import_module(module or STANDARD)
+        except ImportError as error:
+            raise ConfigurationError(f"sections: {name} cannot be imported ({error})") from None
+        if not callable(function := getattr(found, last, None)):
+            known = suggest(last, getattr(found, "__all__", ()))
+            raise ConfigurationError(f"sections: there is no {name}{known}")
+        functions.append(function)
+    return functions
 
 
 def sections_of(functions: Sequence[SectionFunction], context: Context) -> list[Section]:

@@ -3,11 +3,14 @@
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from project.config.errors import ConfigurationError
+from project.config.errors import ConfigurationError, suggest
 from project.results.records import RunRecord
 from project.results.variants import Settings, Variant, departures, group, identity_of
+
+COMMANDS = ("train", "disk")  # the commands that a study may belong to
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,51 @@ class PlannedVariant:
         """Return whether `variant` is this planned variant."""
         named = not self.config.get("model") or variant.first.model == self.model
         return named and not departures(variant.identity, self.identity)
+
+
+def plan(study: str) -> list[PlannedVariant]:
+    """Return the variants that conf/study/<study>.yaml sweeps over.
+
+    Raises:
+        ConfigurationError: There is no such study, or it fits the keys of no command.
+    """
+    from hydra.errors import HydraException
+
+    from project.config.compose import options, study_variants
+
+    if study not in options("study"):
+        known = suggest(study, options("study"))
+        raise ConfigurationError(f"study={study}: there is no such study{known}")
+    refusals = []
+    for command in COMMANDS:
+        # A study belongs to the command that knows its keys.
+        try:
+            found = study_variants(command, study)
+            return [PlannedVariant(each.config, each.seeds, command) for each in found]
+        except HydraException as error:
+            refusals.append(f"{command}: {error}")
+    raise ConfigurationError(f"study={study}: no command can compose it:\n" + "\n".join(refusals))
+
+
+@cache
+def compose_settings(words: tuple[str, ...]) -> Settings | None:
+    """Return the settings that overrides of project.train lead to; None if they do not compose."""
+    from hydra.errors import HydraException
+
+    from project.config.compose import compose
+
+    try:
+        return identity_of(compose("train", words))
+    except (HydraException, ConfigurationError):
+        return None
+
+
+def default_settings(config: dict[str, Any]) -> Settings | None:
+    """Return the defaults of a configuration's model, task and data, if project.train made it."""
+    if "trainer" not in config:
+        return None
+    named = {key: (config.get(key) or {}).get("name") for key in ("model", "task", "data")}
+    return compose_settings(tuple(f"{key}={name}" for key, name in named.items() if name))
 
 
 def choose_planned(

@@ -8,11 +8,11 @@ from project.report.figures.costs import by_net, draw_costs, draw_frontier, seco
 from project.report.figures.curves import draw_epochs
 from project.report.figures.seeds import draw_seeds
 from project.report.figures.studies import draw_sweeps, stages_of
-from project.report.formatting import NONE, listed, seconds
+from project.report.formatting import listed, seconds, thousands
 from project.report.sections import Cell, Context, Illustration, PageTable, Section, link
 from project.report.studies import MAX_KEYS, find_sweeps, key_name, swept_keys
 from project.report.study_sections import ablations, searches, variance
-from project.results.comparisons import compare_examples, paired_runs
+from project.results.comparisons import compare_examples
 from project.results.metrics import best_by_validation
 from project.results.statistics import summarise
 from project.results.text import shown
@@ -122,8 +122,7 @@ def examples(context: Context) -> Section | None:
     """
     baseline, rows = context.table.baseline, []
     for row in context.table.compared:
-        assert baseline is not None
-        found = compare_examples(paired_runs(row.variant, baseline))
+        found = compare_examples(row.pairs)
         if not found:
             continue
         counts = Counter(each.better for each in found)
@@ -159,9 +158,8 @@ def costs(context: Context) -> Section | None:
         took = summarise(seconds_of(runs))
         behind = Counter(anchors[run.directory] for run in runs)
         n = Cell(" + ".join(str(count) for count in behind.values()), links=tuple(behind))
-        size = NONE if runs[0].parameters is None else f"{runs[0].parameters:,}"
         ends = f"{seconds(took.lowest)} to {seconds(took.highest)}"
-        rows.append([name, size, seconds(took.median), ends, n])
+        rows.append([name, thousands(runs[0].parameters), seconds(took.median), ends, n])
     header = ("net", "parameters", "training, s (median)", "fastest to slowest run", "n")
     runs = context.table.runs
     processors = sorted({shown(run.origin("machine", "processor")) for run in runs})

@@ -51,21 +51,16 @@ class Column:
     path: str
     form: Callable[[Any], str]
 
-    def text(self, row: Row) -> str:
-        """Return the row's value as text."""
-        return self.form(self._value(row))
-
-    def number(self, row: Row) -> float | None:
-        """Return the value to sort the row by, a number or its mean; None if it has none."""
-        value = self._value(row)
-        value = getattr(value, "mean", value)
-        return value if isinstance(value, int | float) else None
-
-    def _value(self, row: Row) -> Any:
+    def value(self, row: Row) -> Any:
+        """Return the row's value; None if it has none."""
         value: Any = row
         for name in self.path.split("."):
             value = value.get(name) if isinstance(value, dict) else getattr(value, name, None)
         return value
+
+    def text(self, row: Row) -> str:
+        """Return the row's value as text."""
+        return self.form(self.value(row))
 
 
 def columns_of(table: Table) -> dict[str, Column]:
@@ -91,7 +86,7 @@ def columns_of(table: Table) -> dict[str, Column]:
         Column("d_z", "d_z", "paired.d_z", formatting.plain),
         Column("p_better", "P(better)", "paired.p_better", formatting.plain),
         Column("detectable", "detectable", "paired.detectable", quantity.value),
-        Column("parameters", "parameters", "variant.first.parameters", thousands),
+        Column("parameters", "parameters", "variant.first.parameters", formatting.thousands),
         Column("epochs", "epochs", "epochs", str),
         Column("seconds", "training, s", "seconds.mean", formatting.seconds),
     ]
@@ -113,20 +108,14 @@ def choose_columns(table: Table, keys: Sequence[str]) -> list[Column]:
 
 def cell(column: Column, row: Row) -> str:
     """Return the text of a cell, with what qualifies it: diverged runs, fewer pairs, no p-value."""
+    text = column.text(row)
     if column.key == "n" and row.variant.diverged:
-        return f"{row.runs} + {row.variant.diverged} diverged"
-    if column.key == "difference":
-        partly = row.paired is not None and row.paired.n != row.runs
-        text = "baseline" if row.is_baseline else column.text(row)
-        return text + (f" (n = {row.paired.n})" if partly and row.paired else "")
-    if column.key == "p" and row.paired is not None and row.paired.exploratory:
-        return "exploratory"
-    return column.text(row)
-
-
-def thousands(number: int | None) -> str:
-    """Return a number with thousands separators, `76,820`; a dash for None."""
-    return NONE if number is None else f"{number:,}"
+        return f"{text} + {row.variant.diverged} diverged"
+    if column.key == "difference" and row.is_baseline:
+        return "baseline"
+    if column.key == "difference" and row.paired and row.paired.n != row.runs:
+        return f"{text} (n = {row.paired.n})"
+    return "exploratory" if column.key == "p" and row.paired and row.paired.exploratory else text
 
 
 def frame_of(table: Table, keys: Sequence[str] = ()) -> pandas.DataFrame:
