@@ -25,9 +25,9 @@ from project.report.figures.style import counts
 from project.report.formatting import NONE, p_words
 from project.report.sections import Cell, Context, Illustration, PageTable, Section, link
 from project.report.studies import find_sweeps
-from project.results.comparisons import compare_variants, why_not_paired
+from project.results.comparisons import compare_family
 from project.results.metrics import best_by_validation
-from project.results.statistics import Summary, correct, summarise
+from project.results.statistics import Summary, summarise
 from project.results.variants import Variant
 
 __all__ = ["disk", "findings", "published", "softmax_twice"]
@@ -124,23 +124,17 @@ def softmax_twice(context: Context) -> Section | None:
             pairs.append((sweep.name, own["probabilities"], own["logits"]))
     if not pairs:
         return None
-    reasons = [why_not_paired(once, twice, ERROR.test) for _, twice, once in pairs]
-    compared = [
-        None if reason else compare_variants(once, twice, ERROR)
-        for (_, twice, once), reason in zip(pairs, reasons, strict=True)
-    ]
-    lines = []
-    p_values = correct(compared)
-    for (name, twice, once), reason, each, p in zip(
-        pairs, reasons, compared, p_values, strict=True
-    ):
-        cells, n = reason, NONE
+    lines, drawn, sizes = [], [], []
+    found = compare_family([(once, twice) for _, twice, once in pairs], ERROR)
+    for (name, twice, once), (each, p, cells) in zip(pairs, found, strict=True):
         if each is not None:
-            n, told = str(each.n), "" if p is None else f", {p_words(p)}"
+            drawn.append((name, twice, once))
+            sizes.append(each.n)
+            told = "" if p is None else f", {p_words(p)}"
             ends = f" ({PERCENT.difference_ci(each.ci)})" if each.ci else ""
             cells = f"{PERCENT.difference(each.mean)} points{ends}{told}"
         means = [link(variant, _mean(_summary(variant))) for variant in (twice, once)]
-        lines.append([name, *means, link(once, cells), n])
+        lines.append([name, *means, link(once, cells), str(each.n) if each else NONE])
     title = "Softmax once or twice"
     note = (
         "The published numbers are best explained by digits' outputs that are softmaxed and then "
@@ -151,10 +145,8 @@ def softmax_twice(context: Context) -> Section | None:
     )
     header = ("net", "softmax twice", "once", "difference", "n")
     parts: list[str | PageTable | Illustration] = [note, PageTable(title, header, lines)]
-    drawn = [pair for pair, each in zip(pairs, compared, strict=True) if each is not None]
     if drawn:
-        sizes = counts([each.n for each in compared if each is not None])
-        caption = f"One line per seed ({sizes}); beside them the means with 95 % CIs."
+        caption = f"One line per seed ({counts(sizes)}); beside them the means with 95 % CIs."
         parts.append(Illustration("double_softmax", draw_pairs(drawn), caption))
     return Section("double-softmax", title, parts)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from project.results.metrics import Metric
-from project.results.statistics import SIGNIFICANCE, Interval, Summary
+from project.results.statistics import SIGNIFICANCE, Interval, Paired, Summary
 
 NONE = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
@@ -79,6 +79,13 @@ class Quantity:
     def difference_ci(self, ends: Interval | None) -> str:
         """Return the interval of a difference, `-0.31 to +0.75`; a dash for None."""
         return NONE if ends is None else " to ".join(map(self.difference, ends))
+
+    def compared(self, paired: Paired | None, p: float | None, reason: str) -> list[str]:
+        """Return the difference, its CI and p of a comparison as texts, or why there are none."""
+        if paired is None:
+            return [reason, NONE, NONE]
+        p_text = "exploratory" if paired.exploratory else p_value(p)
+        return [self.difference(paired.mean), self.difference_ci(paired.ci), p_text]
 
 
 def quantity_of(metric: Metric, values: Iterable[float]) -> Quantity:

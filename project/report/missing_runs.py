@@ -34,17 +34,15 @@ class Gap:
     Attributes:
         label: The variant's label.
         command: The command that makes its runs: `train` or `disk`.
-        words: The overrides that lead to the variant.
+        words: The overrides that lead to the variant; None if a study plans it and none was begun.
         seeds: By seed, what there is instead: `missing`, `failed`, `interrupted` or `running or
             killed`.
-        planned: Whether a study plans the variant and none of its runs was begun.
     """
 
     label: str
     command: str
-    words: Sequence[str]
+    words: Sequence[str] | None
     seeds: dict[int, str]
-    planned: bool = False
 
     def __str__(self) -> str:
         """Return the gap in words: `ws_al: seeds 3, 4 missing; seed 7 failed`."""
@@ -86,13 +84,7 @@ def find_absent(variants: Sequence[Variant], planned: Sequence[PlannedVariant]) 
     prefixes = {key: plan.model for key, plan in keys.items()}
     labels = labels_of(prefixes, identities, identities, dict.fromkeys(keys))
     return [
-        Gap(
-            labels[key],
-            plan.command,
-            (),
-            dict.fromkeys(plan.seeds, "missing"),
-            planned=True,
-        )
+        Gap(labels[key], plan.command, None, dict.fromkeys(plan.seeds, "missing"))
         for key, plan in keys.items()
         if not any(plan.describes(each) for each in variants)
     ]
@@ -124,8 +116,8 @@ def refusal(
             f"{counted(len(gaps), 'variant')} of the report {lack} runs that other variants or the "
             "study have; these commands complete them:"
         )
-        lines += [f"  {gap}\n    {completing(gap, outputs, study)}" for gap in gaps[:MAX_SHOWN]]
-        lines += [f"  and {len(gaps) - MAX_SHOWN} more"] * (len(gaps) > MAX_SHOWN)
+        commands = (f"  {gap}\n    {completing(gap, outputs, study)}" for gap in gaps)
+        lines.append(listed(commands, "\n", MAX_SHOWN))
     lines.append("Or leave out strict=true: what is there is shown with its n.")
     return MissingRunsError("\n".join(lines), exit_code=3 if problems else 4)
 
@@ -133,7 +125,7 @@ def refusal(
 def completing(gap: Gap, outputs: Path, study: str | None) -> str:
     """Return the command that makes the runs of `gap`; for a planned variant, that of the study."""
     place = [f"paths.outputs={outputs}"] if outputs != Path("outputs") else []
-    if gap.planned:
+    if gap.words is None:
         return shlex.join(["python", "-m", f"project.{gap.command}", f"study={study}", *place])
     words = [word for word in gap.words if not word.startswith(NOT_AGAIN)]
     seeds = f"seed={seed_words(list(gap.seeds))}"

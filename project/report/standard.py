@@ -10,7 +10,7 @@ from project.report.figures.seeds import draw_seeds
 from project.report.figures.studies import draw_sweeps, stages_of
 from project.report.formatting import listed, seconds, thousands
 from project.report.sections import Cell, Context, Illustration, PageTable, Section, link
-from project.report.studies import MAX_KEYS, find_sweeps, key_name, swept_keys
+from project.report.studies import KEY_NAMES, MAX_KEYS, find_sweeps, swept_keys
 from project.report.study_sections import ablations, searches, variance
 from project.results.comparisons import compare_examples
 from project.results.metrics import best_by_validation
@@ -98,7 +98,7 @@ def sweeps(context: Context) -> list[Section]:
         found = find_sweeps([row.variant for row in context.table.rows], key)
         if not found or len(sections) == MAX_KEYS:
             continue
-        words = key_name(key)
+        words = KEY_NAMES.get(key, key)
         choose = (
             f"Choose by validation (left); the {context.quantity.name} is there to be looked at."
         )

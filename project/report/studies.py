@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from project.config.identity import SEED_SOURCES
-from project.results.comparisons import compare_variants, why_not_paired
 from project.results.metrics import Metric
-from project.results.statistics import Paired
 from project.results.text import shown
 from project.results.variance import Decomposition, decompose
 from project.results.variants import ABSENT, Variant, differences, differing_keys
 
 # Fewer changes are more likely a sweep of one setting, which has its own figure.
 MIN_CHANGES = 3
+# The names of settings for axis labels; others go by their keys.
 KEY_NAMES = {"lr": "learning rate", "optimizer.lr": "learning rate", "trainer.max_epochs": "epochs"}
 # The key that may differ along a sweep: fewer training examples may get more epochs.
 ALONGSIDE = "trainer.max_epochs"
@@ -39,14 +38,6 @@ class Ablation:
 
     whole: Variant
     changed: dict[str, Variant]
-
-    def compared(self, metric: Metric) -> dict[str, Paired]:
-        """Return the comparison of each change with `whole`, by change, if the runs pair."""
-        return {
-            change: compare_variants(each, self.whole, metric)
-            for change, each in self.changed.items()
-            if not why_not_paired(each, self.whole, metric.test)
-        }
 
 
 def find_ablations(variants: Sequence[Variant]) -> list[Ablation]:
@@ -90,11 +81,6 @@ class Sweep:
     values: tuple[Any, ...]
     variants: tuple[Variant, ...]
 
-    @property
-    def diverged(self) -> int:
-        """The number of diverged runs of all variants."""
-        return sum(each.diverged for each in self.variants)
-
 
 def swept_keys(variants: Sequence[Variant]) -> list[str]:
     """Return the keys whose values are numbers and differ between variants of one model."""
@@ -131,11 +117,10 @@ def find_sweeps(variants: Sequence[Variant], key: str) -> list[Sweep]:
         family.sort(key=lambda each: sortable(each.settings[key]))
         prefix = family[0].prefix
         others = [each.settings for own in found for each in own if each.prefix == prefix]
-        words = [
-            f"{name}={_from_to([shown(each.settings.get(name)) for each in family])}"
-            for name in differing_keys(others)
-            if name != key
-        ]
+        words = []
+        for name in differing_keys(others):
+            ends = [shown(each.settings.get(name)) for each in (family[0], family[-1])]
+            words += [f"{name}={' to '.join(dict.fromkeys(ends))}"] * (name != key)
         values = tuple(each.settings[key] for each in family)
         sweeps.append(Sweep(" ".join([prefix, *words]), values, tuple(family)))
     return sorted(sweeps, key=lambda sweep: sweep.name)
@@ -150,20 +135,10 @@ def _alike(variants: Sequence[Variant], ignored: Collection[str]) -> list[list[V
     return list(families.values())
 
 
-def _from_to(values: Sequence[str]) -> str:
-    first, last = values[0], values[-1]
-    return first if first == last else f"{first} to {last}"
-
-
 def sortable(value: Any) -> tuple[list[float], str]:
     """Return a sort key for values: text first, then numbers and lists of numbers by size."""
     numbers = value if isinstance(value, list) else [value]
     return [float(each) for each in numbers if isinstance(each, int | float)], str(value)
-
-
-def key_name(key: str) -> str:
-    """Return the name of a setting for an axis label: `learning rate` for `optimizer.lr`."""
-    return KEY_NAMES.get(key, key)
 
 
 @dataclass(frozen=True)

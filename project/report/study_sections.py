@@ -1,7 +1,7 @@
 """Page sections on studies: ablations, sources of variance, and hyperparameter searches."""
 
 from project.report.figures.studies import draw_ablation, draw_search, draw_variance
-from project.report.formatting import NONE, counted, p_value, plain, quantity_of
+from project.report.formatting import NONE, counted, plain, quantity_of
 from project.report.sections import Context, Illustration, PageTable, Section, link
 from project.report.studies import (
     SOURCES,
@@ -11,9 +11,9 @@ from project.report.studies import (
     find_ablations,
     find_variance_studies,
 )
-from project.results.comparisons import why_not_paired
+from project.results.comparisons import compare_family
 from project.results.metrics import Metric
-from project.results.statistics import correct, summarise
+from project.results.statistics import summarise
 from project.results.text import shown
 from project.runs.trials import COMPLETE, History, read_histories
 
@@ -27,24 +27,14 @@ def ablations(context: Context) -> list[Section]:
 
 def _ablation(study: Ablation, context: Context) -> Section:
     quantity, metric = context.quantity, context.table.metric
-    compared = study.compared(metric)
-    p_values = dict(zip(compared, correct(list(compared.values())), strict=True))
-    rows = []
-    for change, variant in study.changed.items():
+    found = compare_family([(each, study.whole) for each in study.changed.values()], metric)
+    compared, rows = {}, []
+    for (change, variant), told in zip(study.changed.items(), found, strict=True):
         summary = summarise(variant.values(metric.test) or [])
-        cells = [quantity.mean_std(summary) + quantity.unit]
-        each = compared.get(change)
-        if each is None:
-            reason = why_not_paired(variant, study.whole, metric.test)
-            cells += [reason, NONE, NONE, str(summary.n)]
-        else:
-            p = "exploratory" if each.exploratory else p_value(p_values[change])
-            cells += [
-                quantity.difference(each.mean),
-                quantity.difference_ci(each.ci),
-                p,
-                str(each.n),
-            ]
+        if told[0] is not None:
+            compared[change] = told[0]
+        n = summary.n if told[0] is None else told[0].n
+        cells = [quantity.mean_std(summary) + quantity.unit, *quantity.compared(*told), str(n)]
         rows.append([change, *(link(variant, cell) for cell in cells)])
     model = study.whole.prefix
     whole = summarise(study.whole.values(metric.test) or [])

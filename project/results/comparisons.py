@@ -10,7 +10,7 @@ from scipy import special
 
 from project.results.metrics import Metric
 from project.results.records import RunRecord
-from project.results.statistics import SIGNIFICANCE, Paired, compare_paired
+from project.results.statistics import SIGNIFICANCE, Paired, compare_paired, correct
 from project.results.variants import Variant, differences
 from project.runs.record import WAY_OUT, CorruptRunError
 
@@ -76,6 +76,18 @@ def compare_variants(a: Variant, b: Variant, metric: Metric) -> Paired:
         [other.metrics[metric.test] for _, other in pairs],
         metric.direction,
     )
+
+
+def compare_family(
+    pairs: Sequence[tuple[Variant, Variant]], metric: Metric
+) -> list[tuple[Paired | None, float | None, str]]:
+    """Compare pairs (a, b) of variants: for each what was found, Holm's p, or why it is None."""
+    reasons = [why_not_paired(a, b, metric.test) for a, b in pairs]
+    compared = [
+        None if reason else compare_variants(a, b, metric)
+        for (a, b), reason in zip(pairs, reasons, strict=True)
+    ]
+    return list(zip(compared, correct(compared), reasons, strict=True))
 
 
 @dataclass(frozen=True)
