@@ -125,10 +125,9 @@ def gather(
         sweep = read_last_sweep(config.outputs)
         if sweep is None:
             raise ConfigurationError(f"last=true: no sweep has been made in {config.outputs}")
-        names = set(sweep["runs"])
-        missing = sorted(names - {each.name for each in (*runs, *problems)})
-        runs = [run for run in runs if run.name in names]
-        problems = [each for each in problems if each.name in names]
+        missing = sorted({*sweep} - {each.name for each in (*runs, *problems)})
+        runs = [run for run in runs if run.name in sweep]
+        problems = [each for each in problems if each.name in sweep]
     if config.where is not None:
         runs = where(config.where, runs)
     if config.study_name is not None:

@@ -1,6 +1,8 @@
 """The content of `python -m project.runs`: lists of variants, facts of a run, differences."""
 
+import csv
 import statistics
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -54,31 +56,24 @@ class VariantLine:
 def variant_lines(runs: Sequence[RunRecord]) -> list[VariantLine]:
     """Return one line for each variant of the runs, ordered by prefix and settings."""
     variants = group(runs)
-    seeds: dict[tuple[str, str], set[int]] = {}
+    seeds: dict[tuple[str, str], set[int]] = defaultdict(set)
     for each in variants:
-        seeds.setdefault(_experiment(each), set()).update(each.seeds)
-    return [_line(each, sorted(seeds[_experiment(each)])) for each in variants]
+        seeds[each.first.task, each.first.dataset].update(each.seeds)
+    return [_line(each, seeds[each.first.task, each.first.dataset]) for each in variants]
 
 
-def _experiment(variant: Variant) -> tuple[str, str]:
-    return variant.first.task, variant.first.dataset
-
-
-def _line(variant: Variant, seeds: Sequence[int]) -> VariantLine:
+def _line(variant: Variant, seeds: set[int]) -> VariantLine:
     runs = variant.all_runs
     metric = f"val/{variant.first.record['metric']['name']}"
     values = variant.values(metric)
-    other: dict[str, int] = {}
-    for run in variant.unfinished:
-        state = "diverged" if run.diverged else run.status
-        other[state] = other.get(state, 0) + 1
+    other = Counter("diverged" if run.diverged else run.status for run in variant.unfinished)
     return VariantLine(
         variant=variant.name,
         label=variant.label,
         n=len(variant.runs),
         seeds=variant.seeds,
-        missing=[seed for seed in seeds if seed not in set(variant.seeds)],
-        other=other,
+        missing=sorted(seeds.difference(variant.seeds)),
+        other=dict(other),
         metric=metric,
         mean=statistics.fmean(values) if values else None,
         std=statistics.stdev(values) if values and len(values) > 1 else None,
@@ -176,45 +171,35 @@ def differences(a: Sequence[RunRecord], b: Sequence[RunRecord]) -> list[Differen
 
     The first completed run of each side stands for it, or the first one if none completed.
     """
-    one, other = _representative(a), _representative(b)
-    found = [
-        Difference("configuration", key, *_shown(key, one.config, other.config))
-        for key in differing_keys([flatten(one.config), flatten(other.config)])
-        if not key.startswith(("paths.", "logger.", "tags", "notes"))
+    runs = [next((run for run in side if run.status == COMPLETED), side[0]) for side in (a, b)]
+    parts = ("git", "versions", "machine", "threads", "device", "cpu_capability")
+    return [
+        *(
+            each
+            for each in _differing("configuration", [run.config for run in runs])
+            if not each.key.startswith(("paths.", "logger.", "tags", "notes"))
+        ),
+        *_differing("code", [_definitions(run) for run in runs]),
+        *_differing("environment", [{key: run.origin(key) for key in parts} for run in runs]),
+        *_differing("data", [{"data": run.origin("data")} for run in runs]),
     ]
-    code_a, code_b = (run.origin("code", "definitions") or {} for run in (one, other))
-    for name in sorted(code_a.keys() | code_b.keys()):
-        if code_a.get(name) != code_b.get(name):
-            values = (_digest(code_a.get(name)), _digest(code_b.get(name)))
-            found.append(Difference("code", name.replace(":", "."), *values))
-    for part in ("git", "versions", "machine", "threads", "device", "cpu_capability", "data"):
-        before, now = ({part: run.origin(part)} for run in (one, other))
-        found += [
-            Difference("data" if part == "data" else "environment", key, *_shown(key, before, now))
-            for key in differing_keys([flatten(before), flatten(now)])
-        ]
-    return found
 
 
-def _representative(runs: Sequence[RunRecord]) -> RunRecord:
-    return next((run for run in runs if run.status == COMPLETED), runs[0])
+def _definitions(run: RunRecord) -> dict[str, str]:
+    found = run.origin("code", "definitions") or {}
+    return {name.replace(":", "."): digest[:12] for name, digest in sorted(found.items())}
 
 
-def _shown(key: str, before: dict[str, Any], now: dict[str, Any]) -> tuple[str, str]:
-    one, other = flatten(before), flatten(now)
-    return tuple(  # type: ignore[return-value]
-        shown(each[key]) if key in each else "-" for each in (one, other)
-    )
-
-
-def _digest(value: str | None) -> str:
-    return "-" if value is None else value[:12]
+def _differing(kind: str, sides: Sequence[dict[str, Any]]) -> list[Difference]:
+    one, other = (flatten(side) for side in sides)
+    return [
+        Difference(kind, key, *(shown(side[key]) if key in side else "-" for side in (one, other)))
+        for key in differing_keys([one, other])
+    ]
 
 
 def cited_runs(outputs: Path) -> set[str]:
     """Return the names `<variant>/seed_<k>` of the runs in the last report; empty without one."""
-    import csv
-
     path = outputs / "report" / "results.csv"
     try:
         with open(path, newline="", encoding="utf-8") as file:
