@@ -56,13 +56,9 @@ ORDER: tuple[Verdict, ...] = (
 class Part:
     """One claim of a finding, with its comparison and verdict.
 
-    Attributes:
-        claim: The claim in words.
-        quantity: A key of `QUANTITIES`.
-        paired: The claimed smaller side minus the larger one; None if nothing was compared.
-        p_value: The Holm-corrected p-value; None without a comparison or below six seeds.
-        verdict: The verdict on the claim.
-        reason: Why nothing was compared, or the evidence of a verdict without a comparison.
+    `quantity` is a key of `QUANTITIES`. `paired` is the claimed smaller side minus the larger one,
+    with its Holm-corrected p-value; without it, `reason` says why, or is the evidence of the
+    verdict.
     """
 
     claim: str
@@ -101,10 +97,8 @@ def rows_of(
 ) -> dict[str, Variant]:
     """Return the variant with completed runs that has the settings of a publication's row, by row.
 
-    Args:
-        variants: Our variants.
-        settings: The settings that each row's model has by its configuration file; None without
-            such a file. A variant of another model's file may have them too, if the own has none.
+    The row's settings are those of its model's file. A variant of another model's file may have
+    them too, if the own has none.
     """
     found: dict[str, Variant] = {}
     for row, wanted in settings.items():
@@ -126,11 +120,9 @@ def judge(findings: Sequence[Finding], rows: Mapping[str, Variant]) -> list[Judg
 
 
 def judge_parts(parts: Sequence[tuple[str, Sequence[Part]]]) -> list[Judgement]:
-    """Return a verdict on each finding; p-values are Holm-corrected over the parts of all findings.
+    """Return a verdict on each finding, given with its parts, Holm-corrected over all parts.
 
-    Args:
-        parts: The words of each finding, and its parts without p-values. Parts without a comparison
-            keep their verdict.
+    Parts without a comparison keep their verdict.
     """
     every = [part for _, own in parts for part in own]
     p_values = correct([part.paired for part in every])
@@ -216,10 +208,7 @@ def in_reported_stds(mean: float, reported_mean: float, reported_std: float) -> 
 
 
 def judgement_table(judgements: Sequence[Judgement], more_rules: str = "") -> list[str | PageTable]:
-    """Return the rule for verdicts as text, and a table with verdict and evidence for each finding.
-
-    If the comparisons have too few seeds for any verdict, the text says so.
-    """
+    """Return the rule for verdicts, and a table with verdict and evidence for each finding."""
     paired = [part.paired for each in judgements for part in each.parts if part.paired]
     tested = [each.n for each in paired if not each.exploratory]
     lowest = smallest_possible_p_value(max(tested, default=0), len(tested))

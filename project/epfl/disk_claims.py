@@ -62,11 +62,7 @@ def rate_studies(variants: Sequence[Variant]) -> list[RateStudy]:
 
 
 def judge_disk(study: RateStudy, reported: DiskResults) -> list[Judgement]:
-    """Return verdicts on the findings of part 2, with p-values Holm-corrected over all comparisons.
-
-    Raises:
-        CorruptRunError: The history of a run cannot be read.
-    """
+    """Return verdicts on the findings of part 2, Holm-corrected over all comparisons."""
     tanh, relu = study.of("tanh"), study.of("relu")
     rate = f"{reported.best_lr:g}"
     best = tanh.get(reported.best_lr)

@@ -26,13 +26,7 @@ class Finding(BaseModel):
 
 
 class DiskResults(BaseModel):
-    """The published results of part 2 (points inside or outside a disk) with tanh.
-
-    Attributes:
-        best_lr: The best learning rate.
-        error: The test error at `best_lr` in percent.
-        suitable_lrs: The other learning rates that the publication calls suitable.
-    """
+    """The published results of part 2 (a disk's points) with tanh; the error in percent."""
 
     best_lr: float
     error: float

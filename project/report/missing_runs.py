@@ -32,7 +32,6 @@ class Gap:
     """The seeds at which a variant has no completed run.
 
     Attributes:
-        label: The variant's label.
         command: The command that makes its runs: `train` or `disk`.
         words: The overrides that lead to the variant; None if a study plans it and none was begun.
         seeds: By seed, what there is instead: `missing`, `failed`, `interrupted` or `running or
@@ -99,12 +98,7 @@ def refusal(
 ) -> MissingRunsError:
     """Return the error that lists each gap with the command that closes it, and each damaged run.
 
-    Args:
-        gaps: The gaps.
-        problems: The damaged runs.
-        outputs: The output folder.
-        study: The name of the study, for variants that it plans; None without one.
-        missing: The names of runs that do not exist at all.
+    `missing` are names of runs that do not exist at all.
     """
     lines = [f"not there: {name}" for name in missing[:MAX_SHOWN]]
     if problems:

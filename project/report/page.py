@@ -56,13 +56,7 @@ def write_figures(experiments: Sequence[Experiment], folder: Path) -> None:
 
 
 def render(experiments: Sequence[Experiment], subject: str, keys: Sequence[str] = ()) -> str:
-    """Return the HTML text of the page, after `write_figures`.
-
-    Args:
-        experiments: The tables.
-        subject: The title of the report.
-        keys: The columns that are shown initially; empty: a default choice.
-    """
+    """Return the HTML text of the page, after `write_figures`; no keys: the usual columns."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True,
                               lstrip_blocks=True)  # fmt: skip
     environment.filters["breakable"] = breakable

@@ -26,9 +26,8 @@ class Row:
     """One variant of the table.
 
     Attributes:
-        variant: The variant.
-        validation: The statistics of its validation values, which order the rows; None if no run
-            completed or a completed run has no such value.
+        validation: The statistics of its validation values, which order the rows; None if a
+            completed run has no such value.
         test: The same of its test values.
         others: The same of the test values of further metrics, by metric name.
         paired: The comparison with the baseline; None if there is none, see `reason`.
@@ -71,13 +70,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """The results table for the variants of one task and data set.
+    """The results table for the variants of one task and data set, the best by validation first.
 
     Attributes:
-        title: The task and the data set.
-        rows: The variants, the best mean validation value first.
-        quantity: The metric that judges, and how its values are written.
-        others: The further metrics that are shown.
         baseline: The variant that the others are compared with; None if none could be chosen.
         baseline_named: Whether the user chose the baseline; if not, validation values chose it.
         family: The number of comparisons for which p-values are corrected: those with a baseline
@@ -126,15 +121,9 @@ def make_table(
     others: Sequence[Metric] = (),
     named: Variant | None = None,
 ) -> Table:
-    """Return the table of the variants, each compared with the baseline.
+    """Return the table of variants of one task and data set, each compared with the baseline.
 
-    Args:
-        title: The title of the table.
-        variants: Variants of one task and data set.
-        metric: The metric that judges.
-        others: Further metrics to show.
-        named: The baseline that the user named; if none of the variants is it, the best variant by
-            validation is the baseline.
+    The baseline is `named` if it is one of the variants, else the best variant by validation.
     """
     is_named = any(each is named for each in variants)
     baseline = named if is_named else best_by_validation(variants, metric)

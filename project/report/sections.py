@@ -27,14 +27,10 @@ ComposeSettings = Callable[[tuple[str, ...]], Settings | None]
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table with more than plain text.
+    """A cell of a table with smaller lines (`notes`) below its text, and a value to sort by.
 
-    Attributes:
-        text: The main text.
-        notes: Smaller lines below the text.
-        links: Anchors of the variants whose runs the text links to: each of its terms, joined by
-            ` + `, to one of them.
-        sort: The value by which the column is sorted; None: the text.
+    `links` are anchors of the variants whose runs the text links to: each of its terms, joined by
+    ` + `, to one of them.
     """
 
     text: str
@@ -47,13 +43,8 @@ class Cell:
 class PageTable:
     """A table of a section; the first cell of each row is the row's heading.
 
-    Attributes:
-        caption: A description for screen readers.
-        header: The column headers.
-        rows: The cells of each row.
-        keys: The names of the columns, if the reader can choose columns; else empty.
-        hidden: The names of the columns that are hidden initially.
-        marked: The index of the highlighted row; None for none.
+    `caption` is read by screen readers. If the reader can choose columns, `keys` are their names
+    and `hidden` those that are hidden at first. `marked` is the index of a highlighted row.
     """
 
     caption: str
@@ -95,8 +86,6 @@ class Context:
     """The argument of a section function: one table of the page and what the report knows.
 
     Attributes:
-        table: The table that the section follows.
-        outputs: The output folder.
         number: The index of the table on the page. Sections on the whole report, such as searches,
             are shown only after table 0.
         reference: What a publication reports, from the configuration; None without one.

@@ -15,13 +15,7 @@ COMMANDS = ("train", "disk")  # the commands that a study may belong to
 
 @dataclass(frozen=True)
 class PlannedVariant:
-    """A variant that a study plans to run.
-
-    Attributes:
-        config: The resolved configuration at any of the seeds.
-        seeds: The seeds at which the study runs the variant.
-        command: The command that runs it: `train` or `disk`.
-    """
+    """A variant that a study plans to run at some seeds, of which `config` has any."""
 
     config: dict[str, Any]
     seeds: tuple[int, ...]

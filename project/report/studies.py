@@ -71,10 +71,8 @@ def _ablation(whole: Variant, variants: Sequence[Variant]) -> Ablation:
 class Sweep:
     """Variants of one model that differ in one setting, and possibly in `ALONGSIDE` as well.
 
-    Attributes:
-        name: The model, and the settings that distinguish this sweep from the model's others.
-        values: The values of the setting, in ascending order.
-        variants: The variant of each value.
+    `name` is the model, and the settings that distinguish this sweep from the model's others. The
+    values of the setting, one for each variant, are in ascending order.
     """
 
     name: str
@@ -145,11 +143,8 @@ def sortable(value: Any) -> tuple[list[float], str]:
 class VarianceStudy:
     """Variants that differ only in which sources of chance follow the run's seed.
 
-    Attributes:
-        name: The model; if several studies differ in the seeds at which sources are held, also
-            these seeds.
-        varied: By source, the variant in which only this source varies.
-        together: The variant in which all sources vary; None if it was not run.
+    `name` is the model, if necessary with the seeds at which sources are held. In `together`, which
+    may be missing, all sources vary; in `varied` only the one that is its key.
     """
 
     name: str

@@ -37,13 +37,9 @@ ON_TERMINAL = (
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the results table.
+    """A column of the results table, chosen by its key: `columns=[variant,test]`.
 
-    Attributes:
-        key: The name by which it is chosen: `columns=[variant,test]`.
-        header: The text above it.
-        path: The attributes that lead from a `Row` to the value: `test.median`.
-        form: Converts the value to text.
+    `path` are the attributes that lead from a `Row` to the value: `test.median`.
     """
 
     key: str

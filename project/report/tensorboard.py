@@ -34,10 +34,8 @@ Scalars = dict[int, dict[str, float]]  # step -> tag -> value
 def write_aggregates(variants: Sequence[Variant], folder: Path, metric: str) -> None:
     """Write a folder of event files for each variant with completed runs.
 
-    Args:
-        variants: The variants; with more than `MAX_BANDS` there are means without bands.
-        folder: The folder in which the variants' folders are made.
-        metric: The metric, without a stage, that gets bands besides the loss.
+    `metric`, without a stage, and the loss get bands, unless there are more variants than
+    `MAX_BANDS`.
 
     Raises:
         CorruptRunError: The history of a run cannot be read.
@@ -58,7 +56,7 @@ def folder_name(variant: Variant) -> str:
 def aggregate(
     variant: Variant, edges: Mapping[str, int], bands: Collection[str]
 ) -> dict[str, Scalars]:
-    """Return the mean plus `factor` stds over the variant's runs, for each of `edges`.
+    """Return the mean plus `factor` stds over the variant's runs by edge, step and tag.
 
     Only epochs and metrics that all runs have are included. Test values belong to the last epoch.
 
@@ -66,9 +64,6 @@ def aggregate(
         variant: A variant with completed runs.
         edges: The factor by name. A single run has only edges of factor 0.
         bands: The metrics, without a stage, for which edges of other factors are computed.
-
-    Returns:
-        The values by name of the edge, step and tag.
     """
     histories = [run.columns() for run in variant.runs]
     epochs = [int(epoch) for epoch in min((each["epoch"] for each in histories), key=len)]

@@ -41,10 +41,7 @@ def _same_test_data(pair: Pair) -> bool:
 def why_not_paired(a: Variant, b: Variant, metric: str) -> str:
     """Return why variant a cannot be compared with the baseline b by seed; empty if it can be.
 
-    Args:
-        a: The variant.
-        b: The baseline.
-        metric: The metric with its stage: `test/error`.
+    `metric` is named with its stage: `test/error`.
     """
     for each, whose in ((a, ""), (b, " of the baseline")):
         if each.diverged:
@@ -94,12 +91,9 @@ def compare_family(
 class ExampleComparison:
     """Two runs a and b at one seed, compared on the same n test examples.
 
-    Attributes:
-        only_a: The number of examples that only a classifies correctly.
-        only_b: The number of examples that only b classifies correctly.
-        both_wrong: The number of examples that neither classifies correctly.
-        p_value: McNemar's exact test's: how probable a split at least as uneven is if both nets are
-            equally good. It is about these two nets, not about their variants.
+    `only_a` of them only a classifies correctly. `p_value` is McNemar's exact test's: how probable
+    a split at least as uneven is if both nets are equally good. It is about these nets, not their
+    variants.
     """
 
     seed: int

@@ -22,20 +22,10 @@ from project.runs.record import COMPLETED
 class VariantLine:
     """One line of the list of variants.
 
-    Attributes:
-        variant: The name of the variant's folder.
-        label: The model, and the settings in which the listed variants differ.
-        n: The number of completed runs.
-        seeds: Their seeds.
-        missing: The seeds that another listed variant with the same task and data has completed.
-        other: The number of other runs by status (`diverged` is one of its own).
-        metric: The validation metric that the variant is judged by: `val/error`.
-        mean: Its mean; None if a run lacks it.
-        std: Its std (ddof 1); None for a single run or without a mean.
-        bytes: The total size of the run directories.
-        changed: When one of its files was last changed, in seconds since 1970.
-        tags: The tags of all its runs, without duplicates.
-        notes: The notes of all its runs, without duplicates.
+    `missing` are seeds that another listed variant with the same task and data has completed,
+    `other` is the number of runs that did not complete by status (or `diverged`). `mean` and `std`
+    (ddof 1) are of the validation metric that judges; None where a run lacks it. `changed` is in
+    seconds since 1970.
     """
 
     variant: str
@@ -151,13 +141,9 @@ def files_of(run: RunRecord) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Difference:
-    """A fact in which two runs or two variants differ.
+    """A fact (`optimizer.lr`) in which two runs or variants differ; `-` where it is missing.
 
-    Attributes:
-        kind: `configuration`, `code`, `data` or `environment`.
-        key: The name of the fact: `optimizer.lr`.
-        a: Its value on the first side, as text; `-` if it is missing.
-        b: Its value on the second side.
+    `kind` is `configuration`, `code`, `data` or `environment`.
     """
 
     kind: str

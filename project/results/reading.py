@@ -27,16 +27,13 @@ PAUSE = 0.1
 def read_runs(
     outputs: Path, patterns: Sequence[str] = (), histories: bool = False
 ) -> tuple[list[RunRecord], list[Problem]]:
-    """Read the runs under `<outputs>/runs`.
+    """Read the runs under `<outputs>/runs`, sorted by variant and seed, and other runs' problems.
 
     Args:
         outputs: The output folder.
         patterns: Globs for `<variant>/seed_<k>` or `<variant>`, also with the folder's path in
             front; empty: all runs.
         histories: Whether to check the number of rows in history.csv of each completed run.
-
-    Returns:
-        The runs sorted by variant and seed, and those that could not be read in two attempts.
     """
     reader = _Reader(histories)
     # The path of the runs folder may have been typed too.

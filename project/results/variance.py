@@ -31,12 +31,9 @@ class VarianceEstimate:
 class Decomposition:
     """The variance that each source of chance causes alone, and that all cause together.
 
-    Attributes:
-        sources: By source; each depends on the seed at which the other sources were held.
-        shares: Each source's share of `sum_of_sources`; None if that sum is 0.
-        sum_of_sources: That of all sources together only if their effects add up; interactions,
-            which count in each of their sources, make it larger on average.
-        together: The estimate with all sources varied; None if that variant was not run.
+    Each source's depends on the seed at which the others were held. `sum_of_sources` is that of all
+    together only if their effects add up; interactions count in each of their sources. `shares` are
+    of this sum, None if it is 0; `together` is None if that variant was not run.
     """
 
     sources: dict[str, VarianceEstimate]
@@ -61,11 +58,7 @@ def estimate_variance(values: ArrayLike) -> VarianceEstimate:
 
 
 def decompose(varied: Mapping[str, ArrayLike], together: ArrayLike | None) -> Decomposition:
-    """Return the variances of runs by source of chance, and of all sources together.
-
-    Args:
-        varied: Values (n,) of the runs in which one source varies alone, by source.
-        together: Values (n,) of the runs in which all sources vary; None if there are none.
+    """Return the variances of runs by the one source that varied, and of those in which all varied.
 
     Raises:
         ValueError: `varied` is empty, or some values are not finite or fewer than two.

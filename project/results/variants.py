@@ -20,17 +20,14 @@ CODE_DIGITS = 8
 
 @dataclass(frozen=True)
 class Variant:
-    """A configuration without its seed, and the runs that have this configuration.
+    """A configuration without its seed, and the runs that have this configuration, ordered by seed.
 
     Attributes:
         label: The model and the settings that distinguish the variant: `ws_al optimizer.lr=0.2`.
         name: The name of the variant's folder.
         settings: `identity`, and values at a class's default that other variants of the group have.
         identity: The settings that determine the result, without those at a class's default.
-        runs: The completed runs, ordered by seed.
-        unfinished: The runs that failed, were interrupted or are running, ordered by seed.
-        code: The fingerprint of the runs' code, if the folder also holds runs of other code, which
-            form variants of their own; else None.
+        code: The fingerprint of the runs' code, if the folder also holds runs of other code.
     """
 
     label: str
@@ -72,10 +69,7 @@ class Variant:
         return sum(run.diverged for run in self.unfinished)
 
     def values(self, metric: str) -> list[float] | None:
-        """Return the value of a metric (`test/error`) in each completed run, ordered by seed.
-
-        None if no run completed or if a completed run lacks the metric.
-        """
+        """Return a metric's value (`test/error`) in each completed run; None unless all have it."""
         if not self.runs or any(metric not in run.metrics for run in self.runs):
             return None
         return [run.metrics[metric] for run in self.runs]
@@ -109,26 +103,26 @@ def group(
     settings = {key: _filled(identities[key], configs[key], names) for key in members}
     labels = labels_of(prefixes, settings, identities, usual)
     differing = differing_keys(list(settings.values()))
-    order = sorted(
-        members,
-        key=lambda key: (
-            prefixes[key],
-            [_order(settings[key].get(k)) for k in differing],
-            str(key),
-        ),
-    )
-    return [
-        Variant(
-            label=labels[key],
-            name=key[0],
-            settings=settings[key],
-            identity=identities[key],
-            runs=tuple(sorted((r for r in members[key] if r.status == COMPLETED), key=_seed)),
-            unfinished=tuple(sorted((r for r in members[key] if r.status != COMPLETED), key=_seed)),
-            code=key[1],
+    variants = []
+    for key, own in members.items():
+        own.sort(key=lambda run: run.seed)
+        variants.append(
+            Variant(
+                label=labels[key],
+                name=key[0],
+                settings=settings[key],
+                identity=identities[key],
+                runs=tuple(run for run in own if run.status == COMPLETED),
+                unfinished=tuple(run for run in own if run.status != COMPLETED),
+                code=key[1],
+            )
         )
-        for key in order
-    ]
+
+    def place(each: Variant) -> tuple[Any, ...]:
+        values = [_order(each.settings.get(key)) for key in differing]
+        return each.prefix, values, each.name, each.code or ""
+
+    return sorted(variants, key=place)
 
 
 def _by_code(runs: list[RunRecord]) -> dict[str | None, list[RunRecord]]:
@@ -182,16 +176,11 @@ def labels_of(
             others = [settings[other] for other in family] + ([usual] if usual else [])
             labels[key] = " ".join([prefix, *_words(own, others, said, usual)])
     taken = Counter(labels.values())
-    return {
-        key: f"{label} ({_apart(key)})" if taken[label] > 1 else label
-        for key, label in labels.items()
-    }
-
-
-def _apart(key: Any) -> str:
-    name, code = key
-    digits = str(name).rpartition("-")[2]
-    return digits if code is None else f"{digits}, code {code[:CODE_DIGITS]}"
+    for (name, code), label in labels.items():
+        if taken[label] > 1:
+            apart = name.rpartition("-")[2] + (f", code {code[:CODE_DIGITS]}" if code else "")
+            labels[name, code] = f"{label} ({apart})"
+    return labels
 
 
 def _most(values: list[Any]) -> str | None:
@@ -206,13 +195,11 @@ def _words(
     """Return the words of a label after the prefix; a section of another class is a single word."""
     words = []
     everyone = [own, *others]
-    for key in [*own, *sorted(said - own.keys())]:
-        section = exchanged_section(key, everyone) if key in said else None
+    for key in [*(key for key in own if key in said), *sorted(said - own.keys())]:
+        section = exchanged_section(key, everyone)
         target = f"{section}{TARGET}"
-        alike = [each for each in everyone if each.get(target) == own.get(target)]
-        if key not in said:
-            continue
         if section is None or (key != target and target in own):
+            alike = [each for each in everyone if each.get(target) == own.get(target)]
             if key in own and len({repr(each.get(key)) for each in alike}) > 1:
                 words.append(f"{key}={shown(own[key])}")
         elif usual is not None and usual.get(target) == own.get(target):
@@ -260,25 +247,17 @@ def differences(a: Settings, b: Settings) -> dict[str, tuple[str, str]]:
     """
     found: dict[str, tuple[str, str]] = {}
     for key in differing_keys([a, b]):
-        section = exchanged_section(key, [a, b])
-        if section is None:
-            found[key] = _shown_at(a, key), _shown_at(b, key)
+        if section := exchanged_section(key, [a, b]):
+            one, other = (_last(each.get(section + TARGET)) for each in (a, b))
         else:
-            found[section] = tuple(_last(each.get(section + TARGET)) for each in (a, b))  # type: ignore[assignment]
+            one, other = (shown(each[key]) if key in each else "default" for each in (a, b))
+        found[section or key] = one, other
     return found
-
-
-def _shown_at(settings: Settings, key: str) -> str:
-    return shown(settings[key]) if key in settings else "default"
 
 
 def _last(target: Any) -> str:
     """Return the last part of a class's dotted name; `null` for None."""
     return shown(target).rpartition(".")[2]
-
-
-def _seed(run: RunRecord) -> int:
-    return run.seed
 
 
 def _order(value: Any) -> tuple[int, float, str]:

@@ -57,13 +57,7 @@ def draw_courses(
 ) -> list[float]:
     """Draw the curves of training and validation: the mean over the runs, and a band of one std.
 
-    A stage is left out unless all runs have it.
-
-    Args:
-        axes: The axes to draw on.
-        histories: The columns of each run's history.csv.
-        name: The metric without a stage: `error`.
-        scale: The factor by which values are multiplied.
+    A stage is left out unless all runs have the metric `name` (`error`) in it.
 
     Returns:
         The finite values of means and upper edges of bands.

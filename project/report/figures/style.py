@@ -112,16 +112,9 @@ def counts(numbers: Sequence[int]) -> str:
 def value_scale(
     axes: Axes, direction: Direction, values: Iterable[float], quantity: Quantity, name: str
 ) -> None:
-    """Set the scale, limits and label of an axis.
+    """Set the scale, limits and label of an axis that shows `values`, scaled as they are drawn.
 
     The scale is logarithmic if lower values are better and they span more than a factor of 4.
-
-    Args:
-        axes: The axes to change.
-        direction: The axis to change.
-        values: The values that must be visible, scaled as they are drawn.
-        quantity: The metric that is drawn.
-        name: The name in the label: `test error`.
     """
     seen = list(values) or [0.0]
     low, high = min(seen), max(seen)
