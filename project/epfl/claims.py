@@ -168,19 +168,20 @@ def not_run(names: Sequence[str], rows: Mapping[str, Variant]) -> str:
     return f"not run: python -m project.train -m {words}"
 
 
+def values_at(quantity: str, variant: Variant, seeds: Sequence[int]) -> list[float]:
+    """Return the quantity in a variant's runs at these seeds."""
+    by_seed = {run.seed: QUANTITIES[quantity][1](run) for run in variant.runs}
+    return [by_seed[seed] for seed in seeds]
+
+
 def _values(
     quantity: str, side: Side, rows: Mapping[str, Variant], seeds: Sequence[int]
 ) -> list[float]:
     """Return the quantity at each of `seeds`; for a side (improved, base), base minus improved."""
-
-    def of(name: str) -> list[float]:
-        by_seed = {run.seed: QUANTITIES[quantity][1](run) for run in rows[name].runs}
-        return [by_seed[seed] for seed in seeds]
-
     if isinstance(side, str):
-        return of(side)
-    improved, base = side
-    return [before - after for before, after in zip(of(base), of(improved), strict=True)]
+        return values_at(quantity, rows[side], seeds)
+    after, before = (values_at(quantity, rows[name], seeds) for name in side)
+    return [one - other for one, other in zip(before, after, strict=True)]
 
 
 def verdict_on(paired: Paired, p: float | None) -> Verdict:

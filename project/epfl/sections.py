@@ -1,7 +1,5 @@
 """Page sections on the publication: its numbers beside ours, its findings, its figures."""
 
-from collections.abc import Sequence
-
 from project.epfl.claims import (
     ERROR,
     PERCENT,
@@ -11,8 +9,9 @@ from project.epfl.claims import (
     not_run,
     rows_of,
 )
-from project.epfl.disk_claims import RateStudy, judge_disk, rate_studies
+from project.epfl.disk_claims import RateStudy, all_of, judge_disk, rate_studies
 from project.epfl.figures import (
+    LOOKS,
     SOFTMAXES,
     draw_disk_epochs,
     draw_learning_rates,
@@ -31,7 +30,6 @@ from project.results.statistics import Summary, summarise
 from project.results.variants import Variant
 
 __all__ = ["disk", "findings", "published", "softmax_twice"]
-ACTIVATIONS = {"tanh": "tanh", "relu": "ReLU"}
 
 
 def _reference(context: Context, task: str) -> Reference | None:
@@ -164,9 +162,9 @@ def disk(context: Context) -> list[Section]:
     if reference is None:
         return []
     study, *others = rate_studies([row.variant for row in context.table.rows])
-    shown = study.of("tanh").get(reference.disk.best_lr)
+    shown = study["tanh"].get(reference.disk.best_lr)
     if shown is None or not shown.runs:
-        completed = [each for each in study.variants.values() if each.runs]
+        completed = [each for each in all_of(study) if each.runs]
         shown = best_by_validation(completed, ERROR) or completed[0]
     rule = (
         "Suitable means that no run diverges and that the mean lies within one std of that at the "
@@ -184,7 +182,7 @@ def disk(context: Context) -> list[Section]:
         "are as new to the net."
     )
     return [
-        _rates(study, sum(each.runs for each in others)),
+        _rates(study, sum(len(each.runs) for setup in others for each in all_of(setup))),
         Section("disk-findings", "Part 2: the published findings", judged),
         Section("disk-predictions", "Part 2: predictions over the square",
                 [Illustration("disk_predictions", draw_predictions(shown), predicted)]),
@@ -196,12 +194,12 @@ def disk(context: Context) -> list[Section]:
 def _rates(study: RateStudy, left_out: int) -> Section:
     """Return the section on accuracy by learning rate; `left_out` runs are of other setups."""
     title = "Part 2: accuracy by learning rate"
-    rates = sorted({lr for _, lr in study.variants})
+    columns = {name: by_rate for name, by_rate in study.items() if by_rate}
     lines = [
-        [f"{lr:g}", *(_accuracy(study.variants.get((name, lr))) for name in study.activations)]
-        for lr in rates
+        [f"{lr:g}", *(_accuracy(by_rate.get(lr)) for by_rate in columns.values())]
+        for lr in sorted({lr for by_rate in columns.values() for lr in by_rate})
     ]
-    names = [f"{ACTIVATIONS[name]}, test accuracy (n)" for name in study.activations]
+    names = [f"{LOOKS[name][0]}, test accuracy (n)" for name in columns]
     note = "Mean ± std over seeds, of the runs that did not diverge."
     if left_out:
         note += f" {left_out} runs of another setup (epochs, batch size, ...) are not shown."
@@ -209,8 +207,7 @@ def _rates(study: RateStudy, left_out: int) -> Section:
         "Test accuracy by learning rate: every run (dots), mean and one std (bars). The scale is "
         "that of the logarithm of the error."
     )
-    variants: Sequence[Variant] = list(study.variants.values())
-    figure = Illustration("disk_learning_rates", draw_learning_rates(variants), caption)
+    figure = Illustration("disk_learning_rates", draw_learning_rates(all_of(study)), caption)
     parts = [note, PageTable(title, ("learning rate", *names), lines), figure]
     return Section("disk-rates", title, parts)
 
