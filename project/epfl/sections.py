@@ -43,13 +43,18 @@ def _reference(context: Context, task: str) -> Reference | None:
     )
 
 
-def _rows(context: Context, reference: Reference) -> dict[str, Variant]:
+def _part_1(context: Context) -> tuple[Reference, dict[str, Variant]] | None:
+    """Return the publication and our variant of each row, if it applies and there is a row."""
+    reference = _reference(context, "digit_pairs")
+    if reference is None:
+        return None
     # The words by which the report names a run's defaults, so that each is composed once.
     settings = {
         name: context.compose_settings((f"model={name}", "task=digit_pairs", "data=epfl_pairs"))
         for name in reference.models
     }
-    return rows_of(context.variants, settings)
+    rows = rows_of(context.variants, settings)
+    return (reference, rows) if rows else None
 
 
 def _mean(summary: Summary) -> str:
@@ -62,10 +67,9 @@ def _summary(variant: Variant) -> Summary:
 
 def published(context: Context) -> Section | None:
     """Return the section with our results beside the published ones, if a model was run."""
-    reference = _reference(context, "digit_pairs")
-    rows = _rows(context, reference) if reference else {}
-    if reference is None or not rows:
+    if (found := _part_1(context)) is None:
         return None
+    reference, rows = found
     lines: list[list[str | Cell]] = []
     for model, reported in reference.rows.items():
         said = f"{reported.mean:.2f} ± {reported.std:.2f} %"
@@ -89,24 +93,22 @@ def published(context: Context) -> Section | None:
     for model, reported in reference.rows.items():
         if reported.seconds is not None:
             note += f" The published report took {reported.seconds:g} s to train {model}."
-    drawn = [rows[name] for name in reference.rows if name in rows]
-    means = {rows[name].label: each.mean / 100 for name, each in reference.rows.items()
-             if name in rows}  # fmt: skip
+    drawn = {name: rows[name] for name in reference.rows if name in rows}
+    means = {each.label: reference.rows[name].mean / 100 for name, each in drawn.items()}
     caption = (
         "Test error of every seed (dots), with the mean (diamond) and its 95 % CI (bar), and the "
         "means of the published report (circles)."
     )
-    figure = Illustration("published", draw_seeds(drawn, PERCENT, means), caption)
+    figure = Illustration("published", draw_seeds([*drawn.values()], PERCENT, means), caption)
     title = "Beside the published report"
     return Section("published", title, [note, PageTable(title, header, lines), figure])
 
 
 def findings(context: Context) -> Section | None:
     """Return the section with a verdict on each published finding."""
-    reference = _reference(context, "digit_pairs")
-    rows = _rows(context, reference) if reference else {}
-    if reference is None or not rows:
+    if (found := _part_1(context)) is None:
         return None
+    reference, rows = found
     judged = judgement_table(judge(reference.findings, rows))
     return Section("findings", "Its findings, and whether they hold here", judged)
 

@@ -25,7 +25,7 @@ def execute(config: dict[str, Any], words: Sequence[str]) -> None:
 
     Raises:
         ConfigurationError: The configuration is invalid, or as `make_report`.
-        MissingRunsError, ConflictError, CorruptRunError, OSError: As `make_report`.
+        ConflictError, CorruptRunError, OSError: As `make_report`.
     """
     from project.config.compose import options
     from project.report.build import ReportConfig, make_report

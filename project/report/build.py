@@ -78,9 +78,9 @@ def make_report(config: ReportConfig) -> Path:
 
     Raises:
         ConfigurationError: No completed run is chosen, or a key of the configuration is invalid.
-        MissingRunsError: Runs are missing or damaged, see `gather`.
-        ConflictError: Another process writes the report, or its folder holds other files.
-        CorruptRunError: A file of a run is damaged.
+        ConflictError: Runs are missing and `strict` is set, another process writes the report, or
+            its folder holds other files.
+        CorruptRunError: A run is damaged, and `strict` is set or it cannot be left out.
         OSError: The report cannot be written.
     """
     reference = config.reference or {}
@@ -113,9 +113,7 @@ def gather(
     Raises:
         ConfigurationError: No completed run is chosen, there is no such study, `where` is no valid
             condition, or `last` is set and no sweep was made.
-        MissingRunsError: Runs are missing or damaged and `strict` is set, or no completed run is
-            chosen and some are damaged.
-        CorruptRunError: The file that describes the last sweep is damaged.
+        ConflictError, CorruptRunError: As `make_report`.
     """
     planned = plan(config.study_name) if config.study_name is not None else []
     runs, problems = read_runs(config.outputs, config.runs, histories=True)

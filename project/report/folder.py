@@ -33,19 +33,15 @@ def new_report(outputs: Path) -> Iterator[Path]:
     except Timeout:
         raise ConflictError(f"another process is writing {report}; wait for it") from None
     try:
-        _refuse_foreign_files(report)
+        if report.is_symlink() or (report.exists() and not report.is_dir()):
+            raise ConflictError(f"{report} is a file or a link, not a folder; move it away")
+        foreign = sorted({path.name for path in report.glob("*")} - CONTENTS)
+        if foreign:
+            raise ConflictError(
+                f"{report} would be replaced, but holds files that no report wrote: "
+                f"{', '.join(foreign)}; move them away"
+            )
         with replacing_directory(report) as folder:
             yield folder
     finally:
         lock.release()
-
-
-def _refuse_foreign_files(report: Path) -> None:
-    if report.is_symlink() or (report.exists() and not report.is_dir()):
-        raise ConflictError(f"{report} is a file or a link, not a folder; move it away")
-    foreign = sorted({path.name for path in report.glob("*")} - CONTENTS)
-    if foreign:
-        raise ConflictError(
-            f"{report} would be replaced, but holds files that no report wrote: "
-            f"{', '.join(foreign)}; move them away"
-        )

@@ -5,26 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from project.config.errors import ConflictError
 from project.report.formatting import counted, listed
 from project.report.selection import PlannedVariant
 from project.results.records import Problem
 from project.results.text import seed_list, seed_words
 from project.results.variants import Variant, labels_of
-from project.runs.record import RUNNING
+from project.runs.record import RUNNING, CorruptRunError
 
 # At most this many gaps or problems are listed.
 MAX_SHOWN = 12
 
 # Overrides of a run that belong to the command that was typed, not to the variant.
 NOT_AGAIN = ("seed=", "paths.outputs=", "rerun=", "code=", "tags=", "notes=")
-
-
-class MissingRunsError(Exception):
-    """Runs are missing (exit status 4) or damaged (3), and `strict` refuses to go without them."""
-
-    def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
 
 
 @dataclass(frozen=True)
@@ -95,10 +88,10 @@ def refusal(
     outputs: Path,
     study: str | None = None,
     missing: Sequence[str] = (),
-) -> MissingRunsError:
+) -> ConflictError | CorruptRunError:
     """Return the error that lists each gap with the command that closes it, and each damaged run.
 
-    `missing` are names of runs that do not exist at all.
+    It is a CorruptRunError if runs are damaged. `missing` names runs that do not exist at all.
     """
     lines = [f"not there: {name}" for name in missing[:MAX_SHOWN]]
     if problems:
@@ -113,7 +106,7 @@ def refusal(
         commands = (f"  {gap}\n    {completing(gap, outputs, study)}" for gap in gaps)
         lines.append(listed(commands, "\n", MAX_SHOWN))
     lines.append("Or leave out strict=true: what is there is shown with its n.")
-    return MissingRunsError("\n".join(lines), exit_code=3 if problems else 4)
+    return (CorruptRunError if problems else ConflictError)("\n".join(lines))
 
 
 def completing(gap: Gap, outputs: Path, study: str | None) -> str:

@@ -120,13 +120,10 @@ def find_baseline(variants: Sequence[Variant], name: str) -> Variant:
                 f"baseline={name}: there are {len(found)} variants of that name; name one by its "
                 f"folder:\n  {labels}"
             )
-    known = [word for each in variants for word in (each.label, each.name, each.prefix)]
-    near = difflib.get_close_matches(name, dict.fromkeys(known), n=3)
-    if near:
-        hint = "did you mean " + " or ".join(f"'{word}'" for word in near) + "?"
-    else:
-        hint = "there are:" + "".join(f"\n  {each.name}   {each.label}" for each in variants[:20])
-    raise ConfigurationError(f"baseline={name}: there is no such variant; {hint}")
+    known = dict.fromkeys(word for each in variants for word in (each.label, each.name))
+    near = " or ".join(map(repr, difflib.get_close_matches(name, known)))
+    hint = f"; did you mean {near}?" if near else suggest(name, known)
+    raise ConfigurationError(f"baseline={name}: there is no such variant{hint}")
 
 
 def tables_of(variants: Sequence[Variant]) -> dict[str, list[Variant]]:
