@@ -3,7 +3,6 @@
 from collections import Counter
 from statistics import fmean
 
-from project.report.engine_section import engines
 from project.report.figures.costs import by_net, draw_costs, draw_frontier, seconds_of
 from project.report.figures.curves import draw_epochs
 from project.report.figures.seeds import draw_seeds
@@ -11,7 +10,7 @@ from project.report.figures.studies import draw_sweeps, stages_of
 from project.report.formatting import listed, seconds, thousands
 from project.report.sections import Cell, Context, Illustration, PageTable, Section, link
 from project.report.studies import KEY_NAMES, MAX_KEYS, find_sweeps, swept_keys
-from project.report.study_sections import ablations, searches, variance
+from project.report.study_sections import ablations, engines, searches, variance
 from project.results.comparisons import compare_examples
 from project.results.metrics import best_by_validation
 from project.results.statistics import summarise

@@ -8,7 +8,7 @@ from typing import Any
 
 from project.config.identity import SEED_SOURCES
 from project.results.metrics import Metric
-from project.results.text import shown
+from project.results.text import is_number, shown
 from project.results.variance import Decomposition, decompose
 from project.results.variants import ABSENT, Variant, differences, differing_keys
 
@@ -87,17 +87,11 @@ def swept_keys(variants: Sequence[Variant]) -> list[str]:
         own = [each.settings for each in variants if each.prefix == prefix]
         for key in differing_keys(own):
             values = [each[key] for each in own if key in each]
-            if key.startswith("seeds.") or not all(map(_is_number, values)):
-                continue
-            if len({repr(value) for value in values}) > 1:
+            numbers = [x for each in values for x in (each if isinstance(each, list) else [each])]
+            numeric = [] not in values and all(map(is_number, numbers))
+            if numeric and not key.startswith("seeds.") and len({*map(repr, values)}) > 1:
                 found[key] = None
     return list(found)
-
-
-def _is_number(value: Any) -> bool:
-    if isinstance(value, list):
-        return bool(value) and all(map(_is_number, value))
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def find_sweeps(variants: Sequence[Variant], key: str) -> list[Sweep]:

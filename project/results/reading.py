@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from project.results.records import Problem, RunRecord
-from project.results.text import printable
+from project.results.text import is_number, printable
 from project.runs.record import COMPLETED, WAY_OUT, CorruptRunError, read_record
 
 RUN_NAME = re.compile(r"seed_(\d+)")
@@ -118,13 +118,13 @@ def _check(directory: Path, record: dict[str, Any]) -> dict[str, float]:
     metrics = record["metrics"]
     values = {key: metrics.get(key, 0.0) for key in (f"val/{name}", f"test/{name}")}
     for key, value in (values | {"seconds.training": record["seconds"]["training"]}).items():
-        if not _is_number(value):
+        if not _is_finite(value):
             raise CorruptRunError(f"{path} has an invalid value, {key} = {value}; {WAY_OUT}")
-    return {key: value for key, value in metrics.items() if _is_number(value)}
+    return {key: value for key, value in metrics.items() if _is_finite(value)}
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _is_finite(value: Any) -> bool:
+    return is_number(value) and math.isfinite(value)
 
 
 def _check_history(directory: Path, epochs: int | None) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from project.config.identity import canonical, flatten, identity_settings
 from project.results.records import RunRecord
-from project.results.text import shown
+from project.results.text import is_number, shown
 from project.runs.record import COMPLETED
 
 Settings = dict[str, Any]  # settings that determine a result, by dotted key
@@ -264,6 +264,6 @@ def _order(value: Any) -> tuple[int, float, str]:
     """Return a sort key: None first, then numbers by size, then other values by their text."""
     if value is None:
         return (0, 0.0, "")
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if is_number(value):
         return (1, float(value), "")
     return (2, 0.0, shown(value))

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from project.config.errors import ConfigurationError, suggest
 from project.config.identity import flatten
 from project.results.records import RunRecord
-from project.results.text import printable, shown
+from project.results.text import is_number, printable, shown
 
 TOKENS = re.compile(
     r"""\s*(?: (?P<bracket>[()]) | (?P<operator><=|>=|!=|=|<|>)
@@ -158,7 +158,7 @@ def _compares(value: Any, sign: str, typed: str) -> bool:
         return _matches(value, typed) == (sign == "=")
     number = _number(typed)
     wanted = typed if number is None else number
-    comparable = _is_number(value) if number is not None else isinstance(value, str)
+    comparable = is_number(value) if number is not None else isinstance(value, str)
     return comparable and ORDERS[sign](value, wanted)
 
 
@@ -167,14 +167,10 @@ def _matches(value: Any, typed: str) -> bool:
     if isinstance(value, list) and any(_matches(each, typed) for each in value):
         return True
     number = _number(typed)
-    if _is_number(value) and number is not None:
+    if is_number(value) and number is not None:
         return float(value) == number
     text = "" if value is None and typed == "" else shown(value)
     return text == typed or (value is not None and fnmatch.fnmatchcase(text, typed))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _number(text: str) -> float | None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from project.report.standard import ablations, searches, variance
+from project.report.formatting import NONE
+from project.report.standard import ablations, engines, searches, variance
 from project.report.studies import (
     find_ablations,
     find_sweeps,
@@ -235,3 +236,18 @@ def test_a_search_is_told_with_its_budget_and_its_best_trials(tmp_path: Path) ->
     replace(SEARCH, objective="val/loss", trials=[trial]).write(folder)
     section = made(tmp_path, searches)["tuning-width"]
     assert cells(section) == [["trial", "val/loss", "optimizer.lr"], ["0", "1.300", "0.5"]]
+
+
+def test_nets_of_both_engines_are_compared_by_seed(tmp_path: Path) -> None:
+    write_variant(tmp_path, ERRORS[:6], "net")
+    slower = [error + 0.001 * (seed % 3) for seed, error in enumerate(ERRORS[:6])]
+    write_variant(tmp_path, slower, "net", engine="framework")
+    write_run(tmp_path, "other", 0, 0.02)
+    write_run(tmp_path, "other", 7, 0.025, engine="framework")
+    header, net, other, seeds, by_seed, _ = cells(made(tmp_path, engines)["engines"])
+    assert header[3:] == ["difference, points", "95 % CI", "p", "times as long", "n"]
+    assert net[3:] == ["+0.10", "+0.01 to +0.19", "0.12", "1.00", "6"]
+    assert other[3:] == ["no seed in common", NONE, NONE, NONE, NONE]
+    assert seeds == ["net", *(f"seed {seed}" for seed in range(6))]
+    assert by_seed == ["net", "0.00", "+0.10", "+0.20", "0.00", "+0.10", "+0.20"]
+    assert made(tmp_path, engines, metric=Metric("loss", "min")) == {}
