@@ -1,9 +1,4 @@
-"""Verdicts on the publication's findings, from paired comparisons of our own runs.
-
-A claim says that a quantity is smaller for one variant than for another. Its p-value is two-sided
-and Holm-corrected over all claims. The claim holds if the difference has the claimed sign and
-p < 0.05, fails if it has the opposite sign and p < 0.05, and is undecided otherwise.
-"""
+"""Verdicts on the publication's findings, from paired comparisons of our own runs; see `RULE`."""
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence

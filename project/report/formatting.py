@@ -74,7 +74,8 @@ class Quantity:
 
     def difference(self, difference: float | None) -> str:
         """Return a difference with its sign, -0.0022 as `-0.22`; a dash for None."""
-        return signed(None if difference is None else self.scale * difference, self.digits)
+        text = self.value(difference)
+        return f"+{text}" if difference and difference > 0 and float(text) else text
 
     def difference_ci(self, ends: Interval | None) -> str:
         """Return the interval of a difference, `-0.31 to +0.75`; a dash for None."""
@@ -104,12 +105,6 @@ def plain(value: float | None, digits: int = 2) -> str:
         return NONE
     text = f"{value:.{digits}f}"
     return text.lstrip("-") if float(text) == 0 else text.replace("-", MINUS)
-
-
-def signed(value: float | None, digits: int = 2) -> str:
-    """Return a number with its sign, `+0.35`; 0 has no sign, and None is a dash."""
-    text = plain(value, digits)
-    return text if value is None or value <= 0 or float(text) == 0 else f"+{text}"
 
 
 def p_value(p: float | None) -> str:

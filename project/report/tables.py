@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import pandas
@@ -16,7 +16,7 @@ from project.report import formatting
 from project.report.formatting import MINUS, NONE
 from project.report.results_table import Row, Table, answer
 from project.results.frames import run_rows
-from project.results.statistics import Interval, Paired, Summary
+from project.results.statistics import Paired, Summary
 from project.results.variants import Variant
 
 # The explanation below the tables in Markdown and on the page.
@@ -185,15 +185,14 @@ def table_csv(tables: Sequence[Table]) -> str:
 
 
 def _fields(prefix: str, source: Any, kind: type) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    for name in kind.__dataclass_fields__:
-        value: Interval | float | None = getattr(source, name, None)
+    values: dict[str, Any] = {}
+    for name in (field.name for field in fields(kind)):
+        value = getattr(source, name, None)
         if name == "ci":
-            low, high = value if isinstance(value, tuple) else (None, None)
-            fields |= {f"{prefix}_ci_low": low, f"{prefix}_ci_high": high}
+            values[f"{prefix}_ci_low"], values[f"{prefix}_ci_high"] = value or (None, None)
         else:
-            fields[f"{prefix}_{name}"] = value
-    return fields
+            values[f"{prefix}_{name}"] = value
+    return values
 
 
 def results_csv(variants: Sequence[Variant]) -> str:

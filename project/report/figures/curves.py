@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,7 +16,6 @@ from project.report.figures.style import (
     VERMILLION,
     legend_below,
     value_scale,
-    wrapped,
 )
 from project.report.formatting import Quantity
 from project.results.statistics import summarise
@@ -99,7 +99,8 @@ def draw_epochs(variants: Sequence[Variant], quantity: Quantity) -> Figure:
         look = {"color": BLACK, "marker": "D", "markersize": 6, "capsize": 4, "linestyle": "none"}
         last = max(histories[0]["epoch"])
         axes.errorbar(last * 1.04, mean, yerr=std, label="test, measured once at the end", **look)
-        axes.set_title(f"{wrapped(each.label, TITLE_WIDTH)}\nn = {len(each.runs)}")
+        title = fill(each.label, TITLE_WIDTH, break_on_hyphens=False)
+        axes.set_title(f"{title}\nn = {len(each.runs)}")
         reached += [mean, mean + std]
     for axes in panels[len(variants) :]:
         axes.remove()

@@ -1,7 +1,6 @@
 """The common look of all figures, and writing them to files."""
 
 import io
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,11 +80,6 @@ def save(figure: Figure, path: Path) -> list[Path]:
         files.append(path.with_name(f"{path.name}.{suffix}"))
         write_bytes(files[-1], content.getvalue())
     return files
-
-
-def wrapped(label: str, width: int) -> str:
-    """Return the label broken into lines of at most `width` characters, so that all is visible."""
-    return textwrap.fill(label, width, break_on_hyphens=False)
 
 
 def bar(summary: Summary, scale: float) -> tuple[float, np.ndarray]:
