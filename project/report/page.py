@@ -48,11 +48,9 @@ def write_figures(experiments: Sequence[Experiment], folder: Path) -> None:
                 files = save(part.figure, folder / part.file)
                 smaller = min(files, key=lambda path: path.stat().st_size)
                 content = base64.b64encode(smaller.read_bytes()).decode()
-                size = (round(PIXELS_PER_INCH * each) for each in part.figure.get_size_inches())
-                experiment.images[part.name] = {
-                    "uri": f"data:{TYPES[smaller.suffix]};base64,{content}",
-                    "size": tuple(size),
-                }
+                uri = f"data:{TYPES[smaller.suffix]};base64,{content}"
+                size = [round(PIXELS_PER_INCH * each) for each in part.figure.get_size_inches()]
+                experiment.images[part.name] = {"uri": uri, "size": size}
 
 
 def render(experiments: Sequence[Experiment], subject: str, keys: Sequence[str] = ()) -> str:

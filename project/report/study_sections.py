@@ -150,11 +150,7 @@ def _search(history: History, tabled: set[int]) -> Section:
     keys = list(history.space)
     ranked = sorted(complete, key=lambda each: metric.sign * (each.value or 0.0))
     rows = [
-        [
-            str(each.number),
-            quantity.value(each.value),
-            *(_setting(each.values[key]) for key in keys),
-        ]
+        [str(each.number), quantity.value(each.value), *(_setting(each.values[k]) for k in keys)]
         for each in ranked[:BEST_TRIALS]
     ]
     header = ("trial", history.objective + ", %" * quantity.percent, *keys)

@@ -122,28 +122,23 @@ def compare(a: Runs, b: Runs, metric: str | None = None) -> Comparison:
         ConfigurationError: The variants cannot be compared; the message says why.
         CorruptRunError: A run or its predictions cannot be read.
     """
-    from project.results.comparisons import (
-        compare_examples,
-        compare_variants,
-        paired_runs,
-        why_not_paired,
-    )
+    from project.results import comparisons
 
     first, second = _variants(a, b)
     both = [*first.runs, *second.runs]
     if not first.runs or not second.runs:
         raise ConfigurationError("there is nothing to compare: a variant has no completed run")
     chosen = own_metric(both) if metric is None else named_metric(metric, both)
-    if reason := why_not_paired(first, second, chosen.test):
+    if reason := comparisons.why_not_paired(first, second, chosen.test):
         raise ConfigurationError(f"{first.label} and {second.label} do not compare: {reason}")
-    pairs = paired_runs(first, second)
+    pairs = comparisons.paired_runs(first, second)
     return Comparison(
         a=first.label,
         b=second.label,
         metric=chosen,
         seeds=tuple(own.seed for own, _ in pairs),
-        paired=compare_variants(first, second, chosen),
-        examples=tuple(compare_examples(pairs)),
+        paired=comparisons.compare_variants(first, second, chosen),
+        examples=tuple(comparisons.compare_examples(pairs)),
     )
 
 
