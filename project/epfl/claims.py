@@ -1,9 +1,4 @@
-"""Verdicts on the publication's findings, from paired comparisons of our own runs.
-
-A claim says that a quantity is smaller for one variant than for another. Its p-value is two-sided
-and Holm-corrected over all claims. The claim holds if the difference has the claimed sign and
-p < 0.05, fails if it has the opposite sign and p < 0.05, and is undecided otherwise.
-"""
+"""Verdicts on the publication's findings, from paired comparisons of our own runs; see `RULE`."""
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -56,14 +51,9 @@ ORDER: tuple[Verdict, ...] = (
 class Part:
     """One claim of a finding, with its comparison and verdict.
 
-    Attributes:
-        claim: The claim in words.
-        quantity: A key of `QUANTITIES`.
-        paired: The statistics of the claimed smaller side minus the larger one; None if nothing was
-            compared.
-        p_value: The Holm-corrected p-value; None without a comparison or below six seeds.
-        verdict: The verdict on the claim.
-        reason: Why nothing was compared, or the evidence of a verdict without a comparison.
+    `quantity` is a key of `QUANTITIES`. `paired` is the claimed smaller side minus the larger one,
+    with its Holm-corrected p-value; without it, `reason` says why, or is the evidence of the
+    verdict.
     """
 
     claim: str
@@ -90,13 +80,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A finding with its verdict.
-
-    Attributes:
-        says: The finding in words.
-        verdict: The verdict on the finding.
-        parts: The parts of the finding, each with its own verdict.
-    """
+    """A finding in words, with its verdict and its parts, each with its own verdict."""
 
     says: str
     verdict: Verdict
@@ -106,16 +90,10 @@ class Judgement:
 def rows_of(
     variants: Sequence[Variant], settings: Mapping[str, Settings | None]
 ) -> dict[str, Variant]:
-    """Return the variant that corresponds to each of the publication's rows.
+    """Return the variant with completed runs that has the settings of a publication's row, by row.
 
-    Args:
-        variants: Our variants.
-        settings: The settings that each row's model has by its configuration file, by row; None if
-            there is no such file.
-
-    Returns:
-        A variant with these settings and completed runs, by row; rows without one are left out. A
-        variant of another model's file qualifies, but the row's own model is preferred.
+    The row's settings are those of its model's file. A variant of another model's file may have
+    them too, if the own has none.
     """
     found: dict[str, Variant] = {}
     for row, wanted in settings.items():
@@ -130,23 +108,16 @@ def rows_of(
 
 
 def judge(findings: Sequence[Finding], rows: Mapping[str, Variant]) -> list[Judgement]:
-    """Return a verdict on each finding; p-values are Holm-corrected over all claims.
-
-    Args:
-        findings: The published findings.
-        rows: Our variants, by model name.
-    """
+    """Return a verdict on each finding, given our variants by model name."""
     return judge_parts(
         [(each.says, [compare_claim(claim, rows) for claim in each.smaller]) for each in findings]
     )
 
 
 def judge_parts(parts: Sequence[tuple[str, Sequence[Part]]]) -> list[Judgement]:
-    """Return a verdict on each finding; p-values are Holm-corrected over the parts of all findings.
+    """Return a verdict on each finding, given with its parts, Holm-corrected over all parts.
 
-    Args:
-        parts: The words of each finding and its parts without p-values. Parts without a comparison
-            keep their verdict.
+    Parts without a comparison keep their verdict.
     """
     every = [part for _, own in parts for part in own]
     p_values = correct([part.paired for part in every])
@@ -158,15 +129,7 @@ def judge_parts(parts: Sequence[tuple[str, Sequence[Part]]]) -> list[Judgement]:
 
 
 def compare_claim(claim: Claim, rows: Mapping[str, Variant]) -> Part:
-    """Return the paired comparison for a claim, not yet Holm-corrected.
-
-    Args:
-        claim: The claim.
-        rows: Our variants, by model name.
-
-    Returns:
-        The part; without a comparison if a model was not run or the runs do not pair.
-    """
+    """Return the paired comparison for a claim, not yet Holm-corrected, if its runs pair."""
     quantity, *sides = claim
     below, above = (side if isinstance(side, str) else " over ".join(side) for side in sides)
     part = Part(f"{below} below {above}: {QUANTITIES[quantity][0]}", quantity)
@@ -193,38 +156,31 @@ def common_seeds(variants: Sequence[Variant]) -> list[int]:
 def not_run(names: Sequence[str], rows: Mapping[str, Variant]) -> str:
     """Return the message that models were not run, with the command that runs them.
 
-    Args:
-        names: The names of the missing models.
-        rows: The variants that were run, by model name. The command uses the most seeds that one of
-            them has; 0 to 9 if there are none.
+    The command has the most seeds that one of the other rows has; 0 to 9 without any.
     """
     seeds = max((each.seeds for each in rows.values()), key=len, default=list(range(USUAL_SEEDS)))
     words = shlex.join([f"model={','.join(names)}", f"seed={seed_words(seeds)}"])
     return f"not run: python -m project.train -m {words}"
 
 
+def values_at(quantity: str, variant: Variant, seeds: Sequence[int]) -> list[float]:
+    """Return the quantity in a variant's runs at these seeds."""
+    by_seed = {run.seed: QUANTITIES[quantity][1](run) for run in variant.runs}
+    return [by_seed[seed] for seed in seeds]
+
+
 def _values(
     quantity: str, side: Side, rows: Mapping[str, Variant], seeds: Sequence[int]
 ) -> list[float]:
     """Return the quantity at each of `seeds`; for a side (improved, base), base minus improved."""
-
-    def of(name: str) -> list[float]:
-        by_seed = {run.seed: QUANTITIES[quantity][1](run) for run in rows[name].runs}
-        return [by_seed[seed] for seed in seeds]
-
     if isinstance(side, str):
-        return of(side)
-    improved, base = side
-    return [before - after for before, after in zip(of(base), of(improved), strict=True)]
+        return values_at(quantity, rows[side], seeds)
+    after, before = (values_at(quantity, rows[name], seeds) for name in side)
+    return [one - other for one, other in zip(before, after, strict=True)]
 
 
 def verdict_on(paired: Paired, p: float | None) -> Verdict:
-    """Return the verdict on the claim that the first side of a comparison is smaller.
-
-    Args:
-        paired: The comparison.
-        p: Its Holm-corrected p-value; None if there are too few seeds for one.
-    """
+    """Return the verdict on the claim that the first side of a comparison is smaller."""
     if p is None:
         return "exploratory"
     if p >= SIGNIFICANCE:
@@ -233,39 +189,22 @@ def verdict_on(paired: Paired, p: float | None) -> Verdict:
 
 
 def conclude(says: str, parts: Iterable[Part]) -> Judgement:
-    """Return the judgement on a finding: of the verdicts on its parts, the first in `ORDER`.
-
-    Args:
-        says: The finding in words.
-        parts: The parts of the finding, at least one.
-    """
+    """Return the judgement on a finding: of the verdicts on its parts, the first in `ORDER`."""
     own = tuple(parts)
     return Judgement(says, min((part.verdict for part in own), key=ORDER.index), own)
 
 
 def in_reported_stds(mean: float, reported_mean: float, reported_std: float) -> str:
-    """Return the distance of a mean from a published one, in published stds: `+0.35`.
+    """Return the distance of our mean from a published one, in published stds: `+0.35`.
 
-    This is not a test, because the publication does not say how many runs its mean covers. A
-    distance between -1 and 1 is common for a single published run.
-
-    Args:
-        mean: Our mean.
-        reported_mean: The published mean in the same unit.
-        reported_std: The published std in the same unit.
+    This is no test, because the publication does not say how many runs its mean covers. A distance
+    between -1 and 1 is common for a single published run.
     """
     return f"{(mean - reported_mean) / reported_std:+.2f}".replace("-", MINUS)
 
 
 def judgement_table(judgements: Sequence[Judgement], more_rules: str = "") -> list[str | PageTable]:
-    """Return the rule for verdicts as text, and a table with verdict and evidence for each finding.
-
-    If the comparisons have too few seeds for any verdict, the text says so.
-
-    Args:
-        judgements: The findings, one for each row.
-        more_rules: Sentences to append to `RULE`.
-    """
+    """Return the rule for verdicts, and a table with verdict and evidence for each finding."""
     paired = [part.paired for each in judgements for part in each.parts if part.paired]
     tested = [each.n for each in paired if not each.exploratory]
     lowest = smallest_possible_p_value(max(tested, default=0), len(tested))

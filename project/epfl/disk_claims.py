@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from project.epfl.claims import (
     common_seeds,
     conclude,
     judge_parts,
+    values_at,
 )
 from project.epfl.reference import DiskResults
 from project.results.comparisons import paired_runs, why_not_paired
@@ -28,54 +29,28 @@ DISTANCE = "distance of the test error from its median"
 COMMAND = "python -m project.disk study=disk_learning_rate"
 
 
-@dataclass(frozen=True)
-class RateStudy:
-    """The variants of one setup (epochs, batch size, ...).
-
-    Attributes:
-        variants: The variants by (activation, learning rate).
-    """
-
-    variants: dict[tuple[str, float], Variant]
-
-    @property
-    def activations(self) -> list[str]:
-        """The activations of the variants, tanh before relu."""
-        return sorted({activation for activation, _ in self.variants}, reverse=True)
-
-    @property
-    def runs(self) -> int:
-        """The number of completed runs."""
-        return sum(len(each.runs) for each in self.variants.values())
-
-    def of(self, activation: str) -> dict[float, Variant]:
-        """Return the variants with one activation by learning rate, in ascending order."""
-        return {
-            lr: each for (name, lr), each in sorted(self.variants.items()) if name == activation
-        }
+# The variants of one setup (epochs, batch size, ...) by activation, tanh first, and learning rate.
+RateStudy = dict[str, dict[float, Variant]]
 
 
 def rate_studies(variants: Sequence[Variant]) -> list[RateStudy]:
     """Return the variants of part 2 grouped by setup, the setup with the most runs first."""
-    setups: dict[str, dict[tuple[str, float], Variant]] = defaultdict(dict)
-    for each in variants:
+    setups: dict[str, RateStudy] = defaultdict(lambda: {"tanh": {}, "relu": {}})
+    for each in sorted(variants, key=lambda each: each.settings["lr"]):
         others = {key: value for key, value in each.settings.items() if key not in COMPARED}
-        place = each.settings["activation"], float(each.settings["lr"])
-        setups[json.dumps(others, sort_keys=True)][place] = each
-    return sorted((RateStudy(setup) for setup in setups.values()), key=lambda each: -each.runs)
+        setup = setups[json.dumps(others, sort_keys=True)]
+        setup[each.settings["activation"]][float(each.settings["lr"])] = each
+    return sorted(setups.values(), key=lambda setup: -sum(len(v.runs) for v in all_of(setup)))
+
+
+def all_of(study: RateStudy) -> list[Variant]:
+    """Return all variants of a study."""
+    return [each for by_rate in study.values() for each in by_rate.values()]
 
 
 def judge_disk(study: RateStudy, reported: DiskResults) -> list[Judgement]:
-    """Return verdicts on the findings of part 2, with p-values Holm-corrected over all comparisons.
-
-    Args:
-        study: Our variants.
-        reported: The published results.
-
-    Raises:
-        CorruptRunError: The history of a run cannot be read.
-    """
-    tanh, relu = study.of("tanh"), study.of("relu")
+    """Return verdicts on the findings of part 2, Holm-corrected over all comparisons."""
+    tanh, relu = study["tanh"], study["relu"]
     rate = f"{reported.best_lr:g}"
     best = tanh.get(reported.best_lr)
     others = {lr: each for lr, each in tanh.items() if each is not best}
@@ -99,10 +74,7 @@ def judge_disk(study: RateStudy, reported: DiskResults) -> list[Judgement]:
 
 
 def _over_stable(judgement: Judgement, others: dict[float, Variant]) -> Judgement:
-    """Return the judgement with the verdict over the learning rates at which no run diverged.
-
-    All parts stay listed. The judgement is unchanged if runs diverged at every rate.
-    """
+    """Return the judgement with the verdict over the rates at which no run diverged, if any."""
     parts = zip(judgement.parts, others.values(), strict=False)
     stable = [part for part, each in parts if not each.diverged]
     return replace(conclude(judgement.says, stable), parts=judgement.parts) if stable else judgement
@@ -149,16 +121,7 @@ def _keeps_falling(variant: Variant | None) -> Part:
 def _compare_activations(
     tanh: dict[float, Variant], relu: dict[float, Variant], spread: bool
 ) -> Part:
-    """Compare tanh with ReLU by seed, as means over the learning rates.
-
-    Only rates are used at which both were run, pair, and did not diverge.
-
-    Args:
-        tanh: The variants with tanh, by learning rate.
-        relu: The variants with ReLU, by learning rate.
-        spread: Whether to compare the distance of the test error from the variant's median instead
-            of the test error.
-    """
+    """Compare tanh with ReLU by seed, as means over the rates where both pair and none diverged."""
     pairs = {
         lr: (tanh[lr], relu[lr])
         for lr in tanh
@@ -173,15 +136,10 @@ def _compare_activations(
     if not seeds:
         return Part(words, verdict="not comparable", reason="no seed in common")
     means = []
-    for side in (0, 1):
-        errors = np.array([_errors(pair[side], seeds) for pair in pairs.values()])
+    for side in zip(*pairs.values(), strict=True):
+        errors = np.array([values_at("error", each, seeds) for each in side])
         means.append((_distances(errors) if spread else errors).mean(axis=0))
     return Part(words, paired=compare_paired(*means))
-
-
-def _errors(variant: Variant, seeds: Sequence[int]) -> list[float]:
-    by_seed = {run.seed: run.metrics[ERROR.test] for run in variant.runs}
-    return [by_seed[seed] for seed in seeds]
 
 
 def _of_runs(variant: Variant) -> str:

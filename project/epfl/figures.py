@@ -39,9 +39,7 @@ LOSSES = {"mse": "mean squared error", "cross_entropy": "cross-entropy"}
 def draw_pairs(pairs: Sequence[tuple[str, Variant, Variant]]) -> Figure:
     """Draw the errors with softmax applied twice and once: seeds as lines, means with 95 % CIs.
 
-    Args:
-        pairs: (title, variant with softmax twice, variant with softmax once) for each panel; only
-            the first `MAX_PANELS` are drawn.
+    `pairs` are (title, variant with softmax twice, variant with softmax once), a panel each.
     """
     some = f"; {MAX_PANELS} of {len(pairs)} pairs" if len(pairs) > MAX_PANELS else ""
     pairs = pairs[:MAX_PANELS]
@@ -72,9 +70,9 @@ def draw_pairs(pairs: Sequence[tuple[str, Variant, Variant]]) -> Figure:
 def draw_learning_rates(variants: Sequence[Variant]) -> Figure:
     """Draw the test accuracy by learning rate: every run, mean and std; a panel per activation.
 
-    These are figures 1 and 2 of the publication. Single runs are shown because a few runs that
-    learn nothing can make the std larger than the deviation of any run. The scale is logarithmic in
-    the error, which separates 98 % from 99 % and still shows 50 %.
+    These are figures 1 and 2 of the publication. Single runs are shown because a few that learn
+    nothing can make the std larger than the deviation of any. The scale is logarithmic in the
+    error, which separates 98 % from 99 % and still shows 50 %.
     """
     by_activation = {name: [v for v in variants if v.settings["activation"] == name]
                      for name in LOOKS}  # fmt: skip
@@ -121,11 +119,7 @@ def _draw_activation(
 
 
 def draw_predictions(variant: Variant) -> Figure:
-    """Draw the publication's figure 3: the first run's predictions on its test points.
-
-    Raises:
-        CorruptRunError: A file of a run cannot be read.
-    """
+    """Draw the publication's figure 3: the first run's predictions on its test points."""
     run = variant.runs[0]
     columns = run.columns("predictions.csv")
     points = np.array([columns["x"], columns["y"]]).T
@@ -156,9 +150,6 @@ def draw_disk_epochs(variant: Variant) -> Figure:
 
     The publication shows training and test. Here the test points are evaluated only once, at the
     end, so the second curve shows the validation points, on which the net is not trained either.
-
-    Raises:
-        CorruptRunError: A file of a run cannot be read.
     """
     histories = [run.columns() for run in variant.runs]
     figure = Figure((9.6, 4.6))

@@ -9,15 +9,7 @@ Claim = tuple[str, Side, Side]
 
 
 class ReportedRow(BaseModel):
-    """The published results of one model.
-
-    Attributes:
-        mean: The mean test error in percent.
-        std: The std of the test error in percentage points.
-        lr: The learning rate.
-        parameters: The number of parameters; None if it was not published.
-        seconds: The training time in seconds; None if it was not published.
-    """
+    """The published results of one model: its error in percent, and what else was published."""
 
     mean: float
     std: float
@@ -27,25 +19,14 @@ class ReportedRow(BaseModel):
 
 
 class Finding(BaseModel):
-    """A sentence of the publication, and the claims that must all hold for it to be true.
-
-    Attributes:
-        says: The sentence.
-        smaller: The claims; each says that a quantity is smaller on one side than on the other.
-    """
+    """A sentence of the publication, and the claims that must all hold for it to be true."""
 
     says: str
     smaller: list[Claim]
 
 
 class DiskResults(BaseModel):
-    """The published results of part 2 (points inside or outside a disk) with tanh.
-
-    Attributes:
-        best_lr: The best learning rate.
-        error: The test error at `best_lr` in percent.
-        suitable_lrs: The other learning rates that the publication calls suitable.
-    """
+    """The published results of part 2 (a disk's points) with tanh; the error in percent."""
 
     best_lr: float
     error: float
@@ -53,13 +34,7 @@ class DiskResults(BaseModel):
 
 
 class Reference(BaseModel):
-    """The content of the reference file.
-
-    Attributes:
-        rows: The published results by model name.
-        findings: The published findings of part 1.
-        disk: The published results of part 2.
-    """
+    """The content of the reference file; `rows` are by model name."""
 
     rows: dict[str, ReportedRow]
     findings: list[Finding]

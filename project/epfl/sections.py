@@ -1,7 +1,5 @@
 """Page sections on the publication: its numbers beside ours, its findings, its figures."""
 
-from collections.abc import Sequence
-
 from project.epfl.claims import (
     ERROR,
     PERCENT,
@@ -11,8 +9,9 @@ from project.epfl.claims import (
     not_run,
     rows_of,
 )
-from project.epfl.disk_claims import RateStudy, judge_disk, rate_studies
+from project.epfl.disk_claims import RateStudy, all_of, judge_disk, rate_studies
 from project.epfl.figures import (
+    LOOKS,
     SOFTMAXES,
     draw_disk_epochs,
     draw_learning_rates,
@@ -25,13 +24,12 @@ from project.report.figures.style import counts
 from project.report.formatting import NONE, p_words
 from project.report.sections import Cell, Context, Illustration, PageTable, Section, link
 from project.report.studies import find_sweeps
-from project.results.comparisons import compare_variants, why_not_paired
+from project.results.comparisons import compare_family
 from project.results.metrics import best_by_validation
-from project.results.statistics import Summary, correct, summarise
+from project.results.statistics import Summary, summarise
 from project.results.variants import Variant
 
 __all__ = ["disk", "findings", "published", "softmax_twice"]
-ACTIVATIONS = {"tanh": "tanh", "relu": "ReLU"}
 
 
 def _reference(context: Context, task: str) -> Reference | None:
@@ -45,9 +43,18 @@ def _reference(context: Context, task: str) -> Reference | None:
     )
 
 
-def _rows(context: Context, reference: Reference) -> dict[str, Variant]:
-    settings = {name: context.compose_settings((f"model={name}",)) for name in reference.models}
-    return rows_of(context.variants, settings)
+def _part_1(context: Context) -> tuple[Reference, dict[str, Variant]] | None:
+    """Return the publication and our variant of each row, if it applies and there is a row."""
+    reference = _reference(context, "digit_pairs")
+    if reference is None:
+        return None
+    # The words by which the report names a run's defaults, so that each is composed once.
+    settings = {
+        name: context.compose_settings((f"model={name}", "task=digit_pairs", "data=epfl_pairs"))
+        for name in reference.models
+    }
+    rows = rows_of(context.variants, settings)
+    return (reference, rows) if rows else None
 
 
 def _mean(summary: Summary) -> str:
@@ -59,16 +66,10 @@ def _summary(variant: Variant) -> Summary:
 
 
 def published(context: Context) -> Section | None:
-    """Return the section that shows our results beside the published table.
-
-    Returns:
-        The section. None if no publication of the digit pairs applies to the table (`_reference`),
-        or if none of its models has completed runs in the table.
-    """
-    reference = _reference(context, "digit_pairs")
-    rows = _rows(context, reference) if reference else {}
-    if reference is None or not rows:
+    """Return the section with our results beside the published ones, if a model was run."""
+    if (found := _part_1(context)) is None:
         return None
+    reference, rows = found
     lines: list[list[str | Cell]] = []
     for model, reported in reference.rows.items():
         said = f"{reported.mean:.2f} ± {reported.std:.2f} %"
@@ -92,41 +93,28 @@ def published(context: Context) -> Section | None:
     for model, reported in reference.rows.items():
         if reported.seconds is not None:
             note += f" The published report took {reported.seconds:g} s to train {model}."
-    drawn = [rows[name] for name in reference.rows if name in rows]
-    means = {rows[name].label: each.mean / 100 for name, each in reference.rows.items()
-             if name in rows}  # fmt: skip
+    drawn = {name: rows[name] for name in reference.rows if name in rows}
+    means = {each.label: reference.rows[name].mean / 100 for name, each in drawn.items()}
     caption = (
         "Test error of every seed (dots), with the mean (diamond) and its 95 % CI (bar), and the "
         "means of the published report (circles)."
     )
-    figure = Illustration("published", draw_seeds(drawn, PERCENT, means), caption)
+    figure = Illustration("published", draw_seeds([*drawn.values()], PERCENT, means), caption)
     title = "Beside the published report"
     return Section("published", title, [note, PageTable(title, header, lines), figure])
 
 
 def findings(context: Context) -> Section | None:
-    """Return the section with a verdict on each published finding.
-
-    Returns:
-        The section. None if no publication of the digit pairs applies to the table (`_reference`),
-        or if none of its models has completed runs in the table.
-    """
-    reference = _reference(context, "digit_pairs")
-    rows = _rows(context, reference) if reference else {}
-    if reference is None or not rows:
+    """Return the section with a verdict on each published finding."""
+    if (found := _part_1(context)) is None:
         return None
+    reference, rows = found
     judged = judgement_table(judge(reference.findings, rows))
     return Section("findings", "Its findings, and whether they hold here", judged)
 
 
 def softmax_twice(context: Context) -> Section | None:
-    """Return the section that compares softmax applied twice and once in the auxiliary loss.
-
-    Returns:
-        The section. None if no publication of the digit pairs applies to the table (`_reference`),
-        or if no net was run with `model.auxiliary_input` set to `probabilities` (twice) and to
-        `logits` (once).
-    """
+    """Return the section on softmax applied twice and once in the auxiliary loss."""
     if _reference(context, "digit_pairs") is None:
         return None
     pairs: list[tuple[str, Variant, Variant]] = []
@@ -136,23 +124,17 @@ def softmax_twice(context: Context) -> Section | None:
             pairs.append((sweep.name, own["probabilities"], own["logits"]))
     if not pairs:
         return None
-    reasons = [why_not_paired(once, twice, ERROR.test) for _, twice, once in pairs]
-    compared = [
-        None if reason else compare_variants(once, twice, ERROR)
-        for (_, twice, once), reason in zip(pairs, reasons, strict=True)
-    ]
-    lines = []
-    p_values = correct(compared)
-    for (name, twice, once), reason, each, p in zip(
-        pairs, reasons, compared, p_values, strict=True
-    ):
-        cells, n = reason, NONE
+    lines, drawn, sizes = [], [], []
+    found = compare_family([(once, twice) for _, twice, once in pairs], ERROR)
+    for (name, twice, once), (each, p, cells) in zip(pairs, found, strict=True):
         if each is not None:
-            n, told = str(each.n), "" if p is None else f", {p_words(p)}"
+            drawn.append((name, twice, once))
+            sizes.append(each.n)
+            told = "" if p is None else f", {p_words(p)}"
             ends = f" ({PERCENT.difference_ci(each.ci)})" if each.ci else ""
             cells = f"{PERCENT.difference(each.mean)} points{ends}{told}"
         means = [link(variant, _mean(_summary(variant))) for variant in (twice, once)]
-        lines.append([name, *means, link(once, cells), n])
+        lines.append([name, *means, link(once, cells), str(each.n) if each else NONE])
     title = "Softmax once or twice"
     note = (
         "The published numbers are best explained by digits' outputs that are softmaxed and then "
@@ -163,10 +145,8 @@ def softmax_twice(context: Context) -> Section | None:
     )
     header = ("net", "softmax twice", "once", "difference", "n")
     parts: list[str | PageTable | Illustration] = [note, PageTable(title, header, lines)]
-    drawn = [pair for pair, each in zip(pairs, compared, strict=True) if each is not None]
     if drawn:
-        sizes = counts([each.n for each in compared if each is not None])
-        caption = f"One line per seed ({sizes}); beside them the means with 95 % CIs."
+        caption = f"One line per seed ({counts(sizes)}); beside them the means with 95 % CIs."
         parts.append(Illustration("double_softmax", draw_pairs(drawn), caption))
     return Section("double-softmax", title, parts)
 
@@ -184,9 +164,9 @@ def disk(context: Context) -> list[Section]:
     if reference is None:
         return []
     study, *others = rate_studies([row.variant for row in context.table.rows])
-    shown = study.of("tanh").get(reference.disk.best_lr)
+    shown = study["tanh"].get(reference.disk.best_lr)
     if shown is None or not shown.runs:
-        completed = [each for each in study.variants.values() if each.runs]
+        completed = [each for each in all_of(study) if each.runs]
         shown = best_by_validation(completed, ERROR) or completed[0]
     rule = (
         "Suitable means that no run diverges and that the mean lies within one std of that at the "
@@ -204,7 +184,7 @@ def disk(context: Context) -> list[Section]:
         "are as new to the net."
     )
     return [
-        _rates(study, sum(each.runs for each in others)),
+        _rates(study, sum(len(each.runs) for setup in others for each in all_of(setup))),
         Section("disk-findings", "Part 2: the published findings", judged),
         Section("disk-predictions", "Part 2: predictions over the square",
                 [Illustration("disk_predictions", draw_predictions(shown), predicted)]),
@@ -214,19 +194,14 @@ def disk(context: Context) -> list[Section]:
 
 
 def _rates(study: RateStudy, left_out: int) -> Section:
-    """Return the section on accuracy by learning rate, for tanh and ReLU.
-
-    Args:
-        study: The variants that are shown.
-        left_out: The number of runs of other setups, which the section mentions.
-    """
+    """Return the section on accuracy by learning rate; `left_out` runs are of other setups."""
     title = "Part 2: accuracy by learning rate"
-    rates = sorted({lr for _, lr in study.variants})
+    columns = {name: by_rate for name, by_rate in study.items() if by_rate}
     lines = [
-        [f"{lr:g}", *(_accuracy(study.variants.get((name, lr))) for name in study.activations)]
-        for lr in rates
+        [f"{lr:g}", *(_accuracy(by_rate.get(lr)) for by_rate in columns.values())]
+        for lr in sorted({lr for by_rate in columns.values() for lr in by_rate})
     ]
-    names = [f"{ACTIVATIONS[name]}, test accuracy (n)" for name in study.activations]
+    names = [f"{LOOKS[name][0]}, test accuracy (n)" for name in columns]
     note = "Mean ± std over seeds, of the runs that did not diverge."
     if left_out:
         note += f" {left_out} runs of another setup (epochs, batch size, ...) are not shown."
@@ -234,8 +209,7 @@ def _rates(study: RateStudy, left_out: int) -> Section:
         "Test accuracy by learning rate: every run (dots), mean and one std (bars). The scale is "
         "that of the logarithm of the error."
     )
-    variants: Sequence[Variant] = list(study.variants.values())
-    figure = Illustration("disk_learning_rates", draw_learning_rates(variants), caption)
+    figure = Illustration("disk_learning_rates", draw_learning_rates(all_of(study)), caption)
     parts = [note, PageTable(title, ("learning rate", *names), lines), figure]
     return Section("disk-rates", title, parts)
 

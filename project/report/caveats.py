@@ -1,39 +1,44 @@
 """Caveats about a table: confounds, missing runs, mixed code and machines, too few seeds."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from project.report.formatting import counted, listed, p_value
 from project.report.missing_runs import Gap
 from project.report.results_table import Table
-from project.results.comparisons import paired_runs, unpaired_seeds
+from project.results.comparisons import unpaired_seeds
 from project.results.records import Problem, RunRecord
 from project.results.statistics import MIN_PAIRS, SIGNIFICANCE
 from project.results.text import printable, seed_list
-from project.results.variants import Variant, differences
+from project.results.variants import differences
 
 # Nets whose numbers of parameters differ by this factor have different budgets.
 MUCH_LARGER = 2
+# What the runs of a table should share, and the path to it in their provenance.
+ORIGINS = {
+    "data files": ("data", "source"),
+    "sources of the data": ("data", "fetched_from"),
+    "processors (times do not compare)": ("machine", "processor"),
+    "systems": ("machine", "system"),
+    "devices": ("device",),
+    "numbers of threads": ("threads",),
+}
 
 
 def caveats_of(table: Table, gaps: Sequence[Gap]) -> list[str]:
-    """Return the caveats about a table as texts, the most serious first.
-
-    Args:
-        table: The table.
-        gaps: The missing runs of its variants.
-    """
+    """Return the caveats about a table, with the gaps of its variants, the most serious first."""
+    missing = listed(map(str, gaps), ". ")
+    incomplete = f"Incomplete, and shown with what there is (strict=true refuses). {missing}."
     return [
-        *_incomplete(gaps),
+        *([incomplete] if gaps else []),
         *_diverged(table),
         *_confounds(table),
         *_budgets(table),
         *_few_seeds(table),
         *_not_compared(table),
         *_code(table),
-        *_data(table),
-        *_machines(table.runs),
+        *_origins(table.runs),
     ]
 
 
@@ -52,13 +57,6 @@ def version_of(run: RunRecord) -> str:
     return printable(str(commit))[:8] + " with changes" * bool(run.origin("git", "dirty"))
 
 
-def _incomplete(gaps: Sequence[Gap]) -> list[str]:
-    if not gaps:
-        return []
-    every = listed(map(str, gaps), ". ")
-    return [f"Incomplete, and shown with what there is (strict=true refuses). {every}."]
-
-
 def _diverged(table: Table) -> list[str]:
     return [
         f"{each.label}: {each.diverged} of {each.diverged + len(each.runs)} runs diverged (their "
@@ -69,10 +67,7 @@ def _diverged(table: Table) -> list[str]:
 
 
 def _confounds(table: Table) -> list[str]:
-    """Return a caveat on variants that differ from the baseline in more than one respect.
-
-    The one respect is the model, if it differs, and otherwise a single setting.
-    """
+    """Return a caveat on variants that differ in more than the model or one setting."""
     found = []
     for row in table.compared:
         assert table.baseline is not None
@@ -98,22 +93,23 @@ def _budgets(table: Table) -> list[str]:
                for each in variants}  # fmt: skip
     every = sorted({epochs for own in lengths.values() for epochs in own})
     if len(every) > 1:
-        ends = {at: [label for label, own in lengths.items() if at in own] for at in
-                (every[0], every[-1])}  # fmt: skip
-        words = [f"{at} ({listed(labels, most=2)})" for at, labels in ends.items()]
+        words = [
+            f"{at} ({listed((label for label, own in lengths.items() if at in own), most=2)})"
+            for at in (every[0], every[-1])
+        ]
         early = sum(run.stopped_early for each in variants for run in each.runs)
         stopped = f", {counted(early, 'run')} stopped early" if early else ""
         parts.append(f"epochs from {' to '.join(words)}{stopped}")
     sizes = {each.label: each.first.parameters for each in variants if each.first.parameters}
     if sizes and max(sizes.values()) >= MUCH_LARGER * min(sizes.values()):
-        ends = sorted(sizes, key=lambda label: sizes[label])
-        parts.append(
-            f"parameters from {sizes[ends[0]]:,} ({ends[0]}) to {sizes[ends[-1]]:,} ({ends[-1]})"
-        )
+        ends = (min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__))
+        parts.append(f"parameters from {' to '.join(f'{sizes[x]:,} ({x})' for x in ends)}")
     trained = [
         row.variant.label
         for row in table.compared
-        if table.baseline and _other_training_data(row.variant, table.baseline)
+        if any(
+            own.origin("data", "train") != other.origin("data", "train") for own, other in row.pairs
+        )
     ]
     if trained:
         parts.append(f"other training examples than the baseline's at the same seed: "
@@ -122,11 +118,6 @@ def _budgets(table: Table) -> list[str]:
     if augmented and len(augmented) < len(variants):
         parts.append(f"augmentation for {listed(each.label for each in augmented)} alone")
     return [f"Not the same budget: {'; '.join(parts)}."] if parts else []
-
-
-def _other_training_data(variant: Variant, baseline: Variant) -> bool:
-    pairs = paired_runs(variant, baseline)
-    return any(own.origin("data", "train") != other.origin("data", "train") for own, other in pairs)
 
 
 def _few_seeds(table: Table) -> list[str]:
@@ -181,10 +172,7 @@ def _not_compared(table: Table) -> list[str]:
 
 
 def _code(table: Table) -> list[str]:
-    """Return caveats on runs of different or uncommitted code.
-
-    They concern, in this order, code that determines results, the platform, and commits.
-    """
+    """Return caveats on runs of different or uncommitted code."""
     found = [
         f"{row.variant.label} averages runs of {count} versions of its code, as accepted."
         for row in table.rows
@@ -198,8 +186,9 @@ def _code(table: Table) -> list[str]:
     mixed = sorted(name for name, digests in versions.items() if len(digests) > 1)
     if mixed:
         found.append(f"Compared across versions of the code: {listed(mixed)} changed in between.")
-    found += _mixed("versions of the platform", table.runs, _platform)
-    commits = _mixed("commits", table.runs, version_of)
+    platforms = (str(run.origin("code", "platform") or "unknown")[:8] for run in table.runs)
+    found += _mixed("versions of the platform", platforms)
+    commits = _mixed("commits", map(version_of, table.runs))
     dirty = sum(bool(run.origin("git", "dirty")) for run in table.runs)
     if dirty and not commits:
         share = f"all {dirty}" if dirty == len(table.runs) else f"{dirty} of {len(table.runs)}"
@@ -207,36 +196,21 @@ def _code(table: Table) -> list[str]:
     return found + commits
 
 
-def _platform(run: RunRecord) -> str | None:
-    """Return the first digits of the fingerprint of the platform's code; None if unknown."""
-    digest = run.origin("code", "platform")
-    return None if digest is None else str(digest)[:8]
-
-
-def _data(table: Table) -> list[str]:
-    found = _mixed("data files", table.runs, _origin("data", "source"))
-    return found + _mixed("sources of the data", table.runs, _origin("data", "fetched_from"))
-
-
-def _machines(runs: Sequence[RunRecord]) -> list[str]:
-    found = _mixed("processors (times do not compare)", runs, _origin("machine", "processor"))
-    found += _mixed("systems", runs, _origin("machine", "system"))
-    found += _mixed("devices", runs, _origin("device"))
-    found += _mixed("numbers of threads", runs, _origin("threads"))
+def _origins(runs: Sequence[RunRecord]) -> list[str]:
+    facts = dict(ORIGINS)
     versions = {id(each): each for run in runs if isinstance(each := run.origin("versions"), dict)}
     for package in sorted({name for each in versions.values() for name in each}):
-        what = f"versions of {printable(str(package))}"
-        found += _mixed(what, runs, _origin("versions", package))
-    return found
+        facts[f"versions of {printable(str(package))}"] = ("versions", package)
+    return [
+        caveat
+        for what, path in facts.items()
+        for caveat in _mixed(what, (run.origin(*path) for run in runs))
+    ]
 
 
-def _origin(*keys: str) -> Callable[[RunRecord], Any]:
-    return lambda run: run.origin(*keys)
-
-
-def _mixed(what: str, runs: Sequence[RunRecord], fact: Callable[[RunRecord], Any]) -> list[str]:
+def _mixed(what: str, values: Iterable[Any]) -> list[str]:
     """Return a caveat with the number of runs by the value of a fact; empty if all agree."""
-    counts = Counter("unknown" if fact(run) is None else str(fact(run)) for run in runs)
+    counts = Counter("unknown" if value is None else str(value) for value in values)
     if len(counts) < 2:
         return []
     shown = [f"{printable(value)[:60]} ({count})" for value, count in counts.most_common()]

@@ -19,9 +19,7 @@ CONTENTS = {
 
 @contextmanager
 def new_report(outputs: Path) -> Iterator[Path]:
-    """Yield an empty folder that replaces `<outputs>/report` when the block ends.
-
-    If the block raises an exception, the old report stays as it is.
+    """Yield an empty folder that replaces `<outputs>/report` unless the block raises an exception.
 
     Raises:
         ConflictError: Another process writes a report here, or the folder holds files that no
@@ -35,19 +33,15 @@ def new_report(outputs: Path) -> Iterator[Path]:
     except Timeout:
         raise ConflictError(f"another process is writing {report}; wait for it") from None
     try:
-        _refuse_foreign_files(report)
+        if report.is_symlink() or (report.exists() and not report.is_dir()):
+            raise ConflictError(f"{report} is a file or a link, not a folder; move it away")
+        foreign = sorted({path.name for path in report.glob("*")} - CONTENTS)
+        if foreign:
+            raise ConflictError(
+                f"{report} would be replaced, but holds files that no report wrote: "
+                f"{', '.join(foreign)}; move them away"
+            )
         with replacing_directory(report) as folder:
             yield folder
     finally:
         lock.release()
-
-
-def _refuse_foreign_files(report: Path) -> None:
-    if report.is_symlink() or (report.exists() and not report.is_dir()):
-        raise ConflictError(f"{report} is a file or a link, not a folder; move it away")
-    foreign = sorted({path.name for path in report.glob("*")} - CONTENTS)
-    if foreign:
-        raise ConflictError(
-            f"{report} would be replaced, but holds files that no report wrote: "
-            f"{', '.join(foreign)}; move them away"
-        )

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from project.results.metrics import Metric
-from project.results.statistics import SIGNIFICANCE, Interval, Summary
+from project.results.statistics import SIGNIFICANCE, Interval, Paired, Summary
 
 NONE = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
@@ -74,20 +74,23 @@ class Quantity:
 
     def difference(self, difference: float | None) -> str:
         """Return a difference with its sign, -0.0022 as `-0.22`; a dash for None."""
-        return signed(None if difference is None else self.scale * difference, self.digits)
+        text = self.value(difference)
+        return f"+{text}" if difference and difference > 0 and float(text) else text
 
     def difference_ci(self, ends: Interval | None) -> str:
         """Return the interval of a difference, `-0.31 to +0.75`; a dash for None."""
         return NONE if ends is None else " to ".join(map(self.difference, ends))
 
+    def compared(self, paired: Paired | None, p: float | None, reason: str) -> list[str]:
+        """Return the difference, its CI and p of a comparison as texts, or why there are none."""
+        if paired is None:
+            return [reason, NONE, NONE]
+        p_text = "exploratory" if paired.exploratory else p_value(p)
+        return [self.difference(paired.mean), self.difference_ci(paired.ci), p_text]
+
 
 def quantity_of(metric: Metric, values: Iterable[float]) -> Quantity:
-    """Return how the values of a metric are written: in percent, or with 4 significant digits.
-
-    Args:
-        metric: The metric.
-        values: Values of the metric; the largest one determines the number of decimal places.
-    """
+    """Return how a metric is written: in percent, or with 4 digits of its largest value."""
     sizes = [abs(value) for value in values]
     largest = max(sizes, default=0.0)
     if metric.name.lower().rpartition("_")[2] in SHARES and largest <= 1:
@@ -104,16 +107,10 @@ def plain(value: float | None, digits: int = 2) -> str:
     return text.lstrip("-") if float(text) == 0 else text.replace("-", MINUS)
 
 
-def signed(value: float | None, digits: int = 2) -> str:
-    """Return a number with its sign, `+0.35`; 0 has no sign, and None is a dash."""
-    text = plain(value, digits)
-    return text if value is None or value <= 0 or float(text) == 0 else f"+{text}"
-
-
 def p_value(p: float | None) -> str:
-    """Return a p-value as text with two significant digits, or with fewer below 0.001.
+    """Return a p-value as text with two significant digits, fewer below 0.001; a dash for None.
 
-    Values below 0.0001 are `< 0.0001`. A value below 0.05 is never rounded to 0.05. None is a dash.
+    A value below 0.05 is never rounded to 0.05.
     """
     if p is None:
         return NONE
@@ -134,6 +131,11 @@ def seconds(value: float | None) -> str:
     if value is None:
         return NONE
     return f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+
+
+def thousands(number: int | None) -> str:
+    """Return a number with thousands separators, `76,820`; a dash for None."""
+    return NONE if number is None else f"{number:,}"
 
 
 def counted(count: int, noun: str) -> str:

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from project.config.errors import ConflictError
 from project.report.formatting import counted, listed
 from project.report.selection import PlannedVariant
 from project.results.records import Problem
 from project.results.text import seed_list, seed_words
 from project.results.variants import Variant, labels_of
-from project.runs.record import RUNNING
+from project.runs.record import RUNNING, CorruptRunError
 
 # At most this many gaps or problems are listed.
 MAX_SHOWN = 12
@@ -19,37 +20,21 @@ MAX_SHOWN = 12
 NOT_AGAIN = ("seed=", "paths.outputs=", "rerun=", "code=", "tags=", "notes=")
 
 
-class MissingRunsError(Exception):
-    """Raised if runs are missing or damaged and the report may not be made without them.
-
-    Args:
-        message: What is missing or damaged, and the commands that help.
-        exit_code: The exit status of the command: 3 for damaged files, 4 for missing runs.
-    """
-
-    def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
-
-
 @dataclass(frozen=True)
 class Gap:
     """The seeds at which a variant has no completed run.
 
     Attributes:
-        label: The variant's label.
         command: The command that makes its runs: `train` or `disk`.
-        words: The overrides that lead to the variant.
+        words: The overrides that lead to the variant; None if a study plans it and none was begun.
         seeds: By seed, what there is instead: `missing`, `failed`, `interrupted` or `running or
             killed`.
-        planned: Whether a study plans the variant and none of its runs was begun.
     """
 
     label: str
     command: str
-    words: Sequence[str]
+    words: Sequence[str] | None
     seeds: dict[int, str]
-    planned: bool = False
 
     def __str__(self) -> str:
         """Return the gap in words: `ws_al: seeds 3, 4 missing; seed 7 failed`."""
@@ -64,12 +49,7 @@ def find_gaps(variants: Sequence[Variant], planned: Sequence[PlannedVariant]) ->
     """Return the gaps of the variants in one table.
 
     A seed is a gap of a variant if another variant has it or a study plans it, and the variant has
-    no completed run at it. A diverged run is not a gap, because it counts as a result and would
-    diverge again.
-
-    Args:
-        variants: The variants of the table.
-        planned: The variants that the study plans; empty without a study.
+    no completed run at it. A diverged run is no gap: it is a result and would diverge again.
     """
     demanded = {seed for plan in planned for seed in plan.seeds}
     demanded |= {run.seed for each in variants for run in each.all_runs}
@@ -96,13 +76,7 @@ def find_absent(variants: Sequence[Variant], planned: Sequence[PlannedVariant]) 
     prefixes = {key: plan.model for key, plan in keys.items()}
     labels = labels_of(prefixes, identities, identities, dict.fromkeys(keys))
     return [
-        Gap(
-            labels[key],
-            plan.command,
-            (),
-            dict.fromkeys(plan.seeds, "missing"),
-            planned=True,
-        )
+        Gap(labels[key], plan.command, None, dict.fromkeys(plan.seeds, "missing"))
         for key, plan in keys.items()
         if not any(plan.describes(each) for each in variants)
     ]
@@ -114,18 +88,10 @@ def refusal(
     outputs: Path,
     study: str | None = None,
     missing: Sequence[str] = (),
-) -> MissingRunsError:
+) -> ConflictError | CorruptRunError:
     """Return the error that lists each gap with the command that closes it, and each damaged run.
 
-    At most MAX_SHOWN entries of each kind are listed. The error's `exit_code` is 3 if there are
-    damaged runs, else 4.
-
-    Args:
-        gaps: The gaps.
-        problems: The damaged runs.
-        outputs: The output folder.
-        study: The name of the study, for variants that it plans; None without one.
-        missing: The names of runs that do not exist at all.
+    It is a CorruptRunError if runs are damaged. `missing` names runs that do not exist at all.
     """
     lines = [f"not there: {name}" for name in missing[:MAX_SHOWN]]
     if problems:
@@ -137,22 +103,16 @@ def refusal(
             f"{counted(len(gaps), 'variant')} of the report {lack} runs that other variants or the "
             "study have; these commands complete them:"
         )
-        lines += [f"  {gap}\n    {completing(gap, outputs, study)}" for gap in gaps[:MAX_SHOWN]]
-        lines += [f"  and {len(gaps) - MAX_SHOWN} more"] * (len(gaps) > MAX_SHOWN)
+        commands = (f"  {gap}\n    {completing(gap, outputs, study)}" for gap in gaps)
+        lines.append(listed(commands, "\n", MAX_SHOWN))
     lines.append("Or leave out strict=true: what is there is shown with its n.")
-    return MissingRunsError("\n".join(lines), exit_code=3 if problems else 4)
+    return (CorruptRunError if problems else ConflictError)("\n".join(lines))
 
 
 def completing(gap: Gap, outputs: Path, study: str | None) -> str:
-    """Return the command that makes the runs of `gap`; for a planned variant, that of the study.
-
-    Args:
-        gap: The gap.
-        outputs: The output folder.
-        study: The name of the study; None only if no study plans the variant.
-    """
+    """Return the command that makes the runs of `gap`; for a planned variant, that of the study."""
     place = [f"paths.outputs={outputs}"] if outputs != Path("outputs") else []
-    if gap.planned:
+    if gap.words is None:
         return shlex.join(["python", "-m", f"project.{gap.command}", f"study={study}", *place])
     words = [word for word in gap.words if not word.startswith(NOT_AGAIN)]
     seeds = f"seed={seed_words(list(gap.seeds))}"

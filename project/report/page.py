@@ -18,7 +18,6 @@ from project.report.figures.style import save
 from project.report.formatting import NONE, counted, seconds
 from project.report.results_table import Row, Table, answer, headline
 from project.report.sections import Cell, Illustration, PageTable, Section
-from project.results.comparisons import paired_runs
 from project.results.text import printable, shown
 from project.results.variants import differing_keys
 
@@ -29,14 +28,10 @@ PIXELS_PER_INCH = 96  # CSS's inch
 
 @dataclass(frozen=True)
 class Experiment:
-    """A table of the page with everything that belongs to it.
+    """A table of the page with the caveats and sections that belong to it.
 
-    Attributes:
-        table: The table.
-        notices: Caveats about the table, as sentences.
-        sections: The sections that follow the table.
-        images: For each figure by name: `uri`, its data, and `size`, (width, height) in pixels.
-            `write_figures` fills it.
+    `write_figures` fills `images`: for each figure by name its data (`uri`), and its `size` in
+    pixels.
     """
 
     table: Table
@@ -46,34 +41,24 @@ class Experiment:
 
 
 def write_figures(experiments: Sequence[Experiment], folder: Path) -> None:
-    """Write each figure into `folder` as PNG and SVG, and store one of the two for the page.
-
-    The smaller file of the two is added to `images` of its experiment.
-    """
+    """Write each figure into `folder` as PNG and SVG, and keep the smaller one for the page."""
     for experiment in experiments:
         for part in (part for section in experiment.sections for part in section.parts):
             if isinstance(part, Illustration):
                 files = save(part.figure, folder / part.file)
                 smaller = min(files, key=lambda path: path.stat().st_size)
                 content = base64.b64encode(smaller.read_bytes()).decode()
-                size = (round(PIXELS_PER_INCH * each) for each in part.figure.get_size_inches())
-                experiment.images[part.name] = {
-                    "uri": f"data:{TYPES[smaller.suffix]};base64,{content}",
-                    "size": tuple(size),
-                }
+                uri = f"data:{TYPES[smaller.suffix]};base64,{content}"
+                size = [round(PIXELS_PER_INCH * each) for each in part.figure.get_size_inches()]
+                experiment.images[part.name] = {"uri": uri, "size": size}
 
 
 def render(experiments: Sequence[Experiment], subject: str, keys: Sequence[str] = ()) -> str:
-    """Return the HTML text of the page.
-
-    Args:
-        experiments: The tables, after `write_figures`.
-        subject: The title of the report.
-        keys: The columns that are shown initially; empty: a default choice.
-    """
+    """Return the HTML text of the page, after `write_figures`; no keys: the usual columns."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True,
                               lstrip_blocks=True)  # fmt: skip
-    environment.filters |= {"breakable": breakable, "label": label}
+    environment.filters["breakable"] = breakable
+    environment.filters["label"] = lambda cell: getattr(cell, "text", cell)
     template = environment.from_string((HERE / "page.html.jinja").read_text(encoding="utf-8"))
     script = (HERE / "page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(f"\n{script}".encode()).digest()).decode()
@@ -82,7 +67,7 @@ def render(experiments: Sequence[Experiment], subject: str, keys: Sequence[str] 
         script=Markup(script),
         script_digest=digest,
         subject=subject,
-        made=made_of([each.table for each in experiments]),
+        made=_made_of(experiments),
         experiments=experiments,
         main_table=lambda table: main_table(table, keys),
         run_tables=run_tables,
@@ -93,23 +78,18 @@ def render(experiments: Sequence[Experiment], subject: str, keys: Sequence[str] 
     )
 
 
-def label(cell: str | Cell) -> str:
-    """Return the text of a cell without its notes."""
-    return cell if isinstance(cell, str) else cell.text
-
-
 def breakable(text: str) -> Markup:
     """Return `text` as HTML in which lines may break after the separators in a key: `._=,/`."""
     return Markup(re.sub(r"([._=,/])(?=[A-Za-z])", r"\1<wbr>", str(escape(text))))
 
 
-def made_of(all_tables: Sequence[Table]) -> str:
+def _made_of(experiments: Sequence[Experiment]) -> str:
     """Return one line with the number of completed runs, the date of the last, and the commit."""
-    runs = [run for table in all_tables for run in table.runs]
+    runs = [run for each in experiments for run in each.table.runs]
     ended = [str(run.record["ended"]) for run in runs if run.record.get("ended")]
     commits = sorted({version_of(run) for run in runs})
     commit = f"commit {commits[0]}" if len(commits) == 1 else f"{len(commits)} commits"
-    variants = sum(len(table.rows) for table in all_tables)
+    variants = sum(len(each.table.rows) for each in experiments)
     parts = [f"{counted(len(runs), 'completed run')} of {counted(variants, 'variant')}",
              printable(max(ended, default="no date")[:10]), commit]  # fmt: skip
     return " · ".join(parts)
@@ -125,12 +105,7 @@ NOTES = {
 
 
 def main_table(table: Table, keys: Sequence[str]) -> PageTable:
-    """Return the table of variants for the page, in which a CI stands under its mean.
-
-    Args:
-        table: The table.
-        keys: The columns that are shown initially; empty: a default choice.
-    """
+    """Return the table of variants for the page, in which a CI stands under its mean."""
     every = tables.columns_of(table)
     above = {key: column for column, own in UNDER.items() for key in own}
     columns = [each for key, each in every.items() if key not in above]
@@ -145,7 +120,8 @@ def main_table(table: Table, keys: Sequence[str]) -> PageTable:
                 text, *notes = [*text.split(" "), *["baseline"] * row.is_baseline]
             elif column.key == "difference" and row.paired is None:
                 text = row.reason
-            sort = row.variant.label if column.key == "variant" else column.number(row)
+            value = column.value(row)
+            sort = getattr(value, "mean", value)
             cells.append(Cell(text, tuple(notes), (row.variant.anchor,), sort))
         rows.append(cells)
     others = [each.metric.name for each in table.others]
@@ -162,13 +138,12 @@ def main_table(table: Table, keys: Sequence[str]) -> PageTable:
 
 def power_sentence(table: Table) -> str:
     """Return a sentence that says how small a difference the runs of the table can detect."""
-    seen = [(row.paired.n, row.paired.detectable) for row in table.compared
-            if row.paired and row.paired.detectable is not None]  # fmt: skip
+    seen = [row.paired for row in table.compared if row.paired and row.paired.detectable]
     if not seen:
         return "With these runs nothing can be said about how small a difference they would show."
-    detectable = [difference for _, difference in seen]
-    sizes = sorted({n for n, _ in seen})
-    n = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+    detectable = [each.detectable or 0.0 for each in seen]
+    sizes = sorted({each.n for each in seen})
+    n = " to ".join(map(str, dict.fromkeys([sizes[0], sizes[-1]])))
     low, middle, high = (
         table.quantity.value(each)
         for each in (min(detectable), statistics.median(detectable), max(detectable))
@@ -182,12 +157,7 @@ def power_sentence(table: Table) -> str:
 
 
 def run_tables(table: Table) -> list[dict[str, Any]]:
-    """Return the rows of the table, each with the table of its runs, for the page's template.
-
-    Returns:
-        For each row a dictionary with the keys `row`, `count` (the number of runs as text),
-        `settings` (`key=value` words in which variants differ) and `runs` (a PageTable).
-    """
+    """Return what the page's template says of each row: its number of runs, settings and runs."""
     keys = differing_keys([row.variant.settings for row in table.rows])
     return [
         {
@@ -204,24 +174,21 @@ def run_tables(table: Table) -> list[dict[str, Any]]:
 
 def _run_table(row: Row, table: Table) -> PageTable:
     variant, quantity, metric = row.variant, table.quantity, table.metric
-    others = {}
-    if row.paired is not None and table.baseline is not None:
-        others = {own.seed: other for own, other in paired_runs(variant, table.baseline)}
+    differences = {
+        own.seed: own.metrics[metric.test] - other.metrics[metric.test] for own, other in row.pairs
+    }
     stages = [stage for stage in ("train", "val", "test")
               if any(f"{stage}/{metric.name}" in run.metrics for run in variant.runs)]  # fmt: skip
     tagged = [name for name in ("tags", "notes") if any(run.record.get(name)
                                                         for run in variant.all_runs)]  # fmt: skip
     header = ["seed", *(quantity.header(stage) for stage in stages)]
-    header += ["minus baseline"] * bool(others) + ["training, s", "code", *tagged, "directory"]
+    header += ["minus baseline"] * bool(differences) + ["training, s", "code", *tagged, "directory"]
     rows = []
     for run in variant.all_runs:
         cells: list[str | Cell] = [str(run.seed)]
         cells += [quantity.value(run.metrics.get(f"{stage}/{metric.name}")) for stage in stages]
-        if others:
-            other = others.get(run.seed)
-            both = run.metrics and other is not None
-            minus = run.metrics[metric.test] - other.metrics[metric.test] if both else None  # type: ignore[union-attr]
-            cells.append(quantity.difference(minus))
+        if differences:
+            cells.append(quantity.difference(differences.get(run.seed)))
         cells += [seconds(run.seconds) if run.metrics else run.status, version_of(run)]
         cells += [shown(run.record.get(name) or "") for name in tagged]
         rows.append([*cells, f"runs/{run.name}"])

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from project.report.formatting import NONE, Quantity, counted, p_words, quantity_of
-from project.results.comparisons import compare_variants, paired_runs, why_not_paired
+from project.results.comparisons import Pair, compare_variants, paired_runs, why_not_paired
 from project.results.metrics import Metric, best_by_validation
 from project.results.records import RunRecord
 from project.results.statistics import (
@@ -25,16 +26,13 @@ class Row:
     """One variant of the table.
 
     Attributes:
-        variant: The variant.
-        validation: The statistics of its validation values, which order the rows; None if no run
-            completed or a completed run has no such value.
-        test: The statistics of its test values; None if no run completed or a completed run has no
-            such value.
-        others: The statistics of the test values of further metrics, by metric name.
+        validation: The statistics of its validation values, which order the rows; None if a
+            completed run has no such value.
+        test: The same of its test values.
+        others: The same of the test values of further metrics, by metric name.
         paired: The comparison with the baseline; None if there is none, see `reason`.
-        seeds: The seeds of the runs that `paired` compares.
-        p_value: The p-value of `paired`, Holm-corrected over the table's `family`; None if `paired`
-            is None or has no p-value.
+        pairs: The runs that `paired` compares: (own, the baseline's).
+        p_value: The p-value of `paired`, Holm-corrected over the table's `family`.
         reason: Why nothing is compared, `baseline` for the baseline itself; empty otherwise.
     """
 
@@ -43,7 +41,7 @@ class Row:
     test: Summary | None
     others: dict[str, Summary] = field(default_factory=dict)
     paired: Paired | None = None
-    seeds: tuple[int, ...] = ()
+    pairs: Sequence[Pair] = ()
     p_value: float | None = None
     reason: str = ""
 
@@ -57,13 +55,13 @@ class Row:
         """The number of completed runs."""
         return len(self.variant.runs)
 
-    @property
+    @cached_property
     def epochs(self) -> str:
         """The number of trained epochs as text: `25`, or `12 to 25`; a dash if unknown."""
         lengths = sorted(run.epochs for run in self.variant.runs if run.epochs is not None)
         return " to ".join(map(str, dict.fromkeys([*lengths[:1], *lengths[-1:]]))) or NONE
 
-    @property
+    @cached_property
     def seconds(self) -> Summary | None:
         """The statistics of the training time in seconds; None if no run recorded it."""
         values = [run.seconds for run in self.variant.runs if run.seconds is not None]
@@ -72,18 +70,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """The results table for the variants of one task and data set.
+    """The results table for the variants of one task and data set, the best by validation first.
 
     Attributes:
-        title: The task and the data set.
-        rows: The variants, the best mean validation value first.
-        quantity: The metric that judges, and how its values are written.
-        others: The further metrics that are shown.
         baseline: The variant that the others are compared with; None if none could be chosen.
         baseline_named: Whether the user chose the baseline; if not, validation values chose it.
-        family: The number of comparisons for which p-values are corrected. For a baseline that the
-            user named, these are the comparisons with it. Otherwise they are all pairs of variants,
-            because a variant with lucky runs is more likely to be chosen as the baseline.
+        family: The number of comparisons for which p-values are corrected: those with a baseline
+            that the user named, else all pairs of variants, because a variant with lucky runs is
+            more likely to be chosen as the baseline.
     """
 
     title: str
@@ -107,7 +101,7 @@ class Table:
     @property
     def most_seeds(self) -> int:
         """The largest number of seeds that a variant shares with the baseline, or 0."""
-        return max((len(row.seeds) for row in self.rows), default=0)
+        return max((len(row.pairs) for row in self.rows), default=0)
 
     @property
     def lowest_p_value(self) -> float:
@@ -127,15 +121,9 @@ def make_table(
     others: Sequence[Metric] = (),
     named: Variant | None = None,
 ) -> Table:
-    """Return the table of the variants, each compared with the baseline.
+    """Return the table of variants of one task and data set, each compared with the baseline.
 
-    Args:
-        title: The title of the table.
-        variants: Variants of one task and data set.
-        metric: The metric that judges.
-        others: Further metrics to show.
-        named: The baseline that the user named. If it is None or none of the variants, the best
-            variant by validation is the baseline.
+    The baseline is `named` if it is one of the variants, else the best variant by validation.
     """
     is_named = any(each is named for each in variants)
     baseline = named if is_named else best_by_validation(variants, metric)
@@ -175,8 +163,8 @@ def _row(
         return replace(row, reason="baseline")
     if reason := why_not_paired(variant, baseline, metric.test):
         return replace(row, reason=reason)
-    seeds = tuple(own.seed for own, _ in paired_runs(variant, baseline))
-    return replace(row, paired=compare_variants(variant, baseline, metric), seeds=seeds)
+    pairs = paired_runs(variant, baseline)
+    return replace(row, paired=compare_variants(variant, baseline, metric), pairs=pairs)
 
 
 def _summary(variant: Variant, metric: str) -> Summary | None:
@@ -185,10 +173,7 @@ def _summary(variant: Variant, metric: str) -> Summary | None:
 
 
 def _place(row: Row, metric: Metric) -> tuple[int, float]:
-    """Return a sort key: by mean validation value, then variants without one, then without runs.
-
-    Test values are not used.
-    """
+    """Return a sort key: by mean validation value, then variants without one, then without runs."""
     if row.validation is not None:
         return (0, metric.sign * row.validation.mean)
     return (1 if row.variant.runs else 2, 0.0)

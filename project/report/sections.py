@@ -27,14 +27,10 @@ ComposeSettings = Callable[[tuple[str, ...]], Settings | None]
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table with more than plain text.
+    """A cell of a table with smaller lines (`notes`) below its text, and a value to sort by.
 
-    Attributes:
-        text: The main text.
-        notes: Smaller lines below the text.
-        links: Anchors of the variants whose runs the text links to. With several anchors, the text
-            has as many terms joined by ` + `, and each term is a link.
-        sort: The value by which the column is sorted; None: the text.
+    `links` are anchors of the variants whose runs the text links to: each of its terms, joined by
+    ` + `, to one of them.
     """
 
     text: str
@@ -47,13 +43,8 @@ class Cell:
 class PageTable:
     """A table of a section; the first cell of each row is the row's heading.
 
-    Attributes:
-        caption: A description for screen readers.
-        header: The column headers.
-        rows: The cells of each row.
-        keys: The names of the columns, if the reader can choose columns; else empty.
-        hidden: The names of the columns that are hidden initially.
-        marked: The index of the highlighted row; None for none.
+    `caption` is read by screen readers. If the reader can choose columns, `keys` are their names
+    and `hidden` those that are hidden at first. `marked` is the index of a highlighted row.
     """
 
     caption: str
@@ -63,24 +54,17 @@ class PageTable:
     hidden: Sequence[str] = ()
     marked: int | None = None
 
-    kind = "table"
-
 
 @dataclass(frozen=True)
 class Illustration:
-    """A figure of the page.
+    """A figure of the page, whose name is unique in the report.
 
-    Attributes:
-        name: The name of the figure, unique in the report.
-        figure: The figure.
-        caption: The text below it, which says what n is and what bars and bands mean.
+    The caption says what n is, and what bars and bands mean.
     """
 
     name: str
     figure: "Figure"
     caption: str
-
-    kind = "figure"
 
     @property
     def file(self) -> str:
@@ -90,13 +74,7 @@ class Illustration:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page with its own heading.
-
-    Attributes:
-        anchor: The id of the heading, unique on the page.
-        title: The heading.
-        parts: Paragraphs, tables and figures, in order.
-    """
+    """A part of the page: its unique id, its heading, and its paragraphs, tables and figures."""
 
     anchor: str
     title: str
@@ -108,10 +86,8 @@ class Context:
     """The argument of a section function: one table of the page and what the report knows.
 
     Attributes:
-        table: The table that the section follows.
-        outputs: The output folder.
-        number: The index of the table on the page, from 0. Sections on the whole report, such as
-            searches, are shown only after table 0.
+        number: The index of the table on the page. Sections on the whole report, such as searches,
+            are shown only after table 0.
         reference: What a publication reports, from the configuration; None without one.
         compose_settings: Returns the settings that overrides of project.train lead to, or None.
     """
@@ -133,7 +109,7 @@ class Context:
         return self.table.quantity
 
     def anchor(self, name: str) -> str:
-        """Return `name`, with a number appended for every table but the first, as a unique id."""
+        """Return `name` as a unique id, with a number appended for every table but the first."""
         return f"{name}-{self.number + 1}" if self.number else name
 
 
@@ -146,29 +122,22 @@ def load_sections(names: Sequence[str]) -> list[SectionFunction]:
     Raises:
         ConfigurationError: There is no such function, or its module cannot be imported.
     """
-    return [_load(name) for name in names]
-
-
-def _load(name: str) -> SectionFunction:
-    module, _, last = name.rpartition(".")
-    try:
-        found = importlib.import_module(module or STANDARD)
-    except ImportError as error:
-        raise ConfigurationError(f"sections: {name} cannot be imported ({error})") from None
-    function = getattr(found, last, None)
-    if not callable(function):
-        known = getattr(found, "__all__", ())
-        raise ConfigurationError(f"sections: there is no {name}{suggest(last, known)}")
-    return function
+    functions = []
+    for name in names:
+        module, _, last = name.rpartition(".")
+        try:
+            found = importlib.import_module(module or STANDARD)
+        except ImportError as error:
+            raise ConfigurationError(f"sections: {name} cannot be imported ({error})") from None
+        if not callable(function := getattr(found, last, None)):
+            known = suggest(last, getattr(found, "__all__", ()))
+            raise ConfigurationError(f"sections: there is no {name}{known}")
+        functions.append(function)
+    return functions
 
 
 def sections_of(functions: Sequence[SectionFunction], context: Context) -> list[Section]:
-    """Return all sections that the functions make for the table, in order.
-
-    Raises:
-        Exception: What a function raises; those of this project raise CorruptRunError if a file
-            cannot be read.
-    """
+    """Return all sections that the functions make for the table, in order."""
     sections: list[Section] = []
     for function in functions:
         made = function(context)
@@ -177,12 +146,5 @@ def sections_of(functions: Sequence[SectionFunction], context: Context) -> list[
 
 
 def link(variant: Variant, text: str, *notes: str, sort: float | None = None) -> Cell:
-    """Return a cell whose text links to the variant's runs.
-
-    Args:
-        variant: The variant.
-        text: The main text.
-        *notes: Smaller lines below the text.
-        sort: The value by which the column is sorted; None: the text.
-    """
+    """Return a cell whose text links to the variant's runs, with smaller lines below it."""
     return Cell(text, notes, (variant.anchor,), sort)

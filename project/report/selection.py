@@ -3,22 +3,19 @@
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from project.config.errors import ConfigurationError
+from project.config.errors import ConfigurationError, suggest
 from project.results.records import RunRecord
 from project.results.variants import Settings, Variant, departures, group, identity_of
+
+COMMANDS = ("train", "disk")  # the commands that a study may belong to
 
 
 @dataclass(frozen=True)
 class PlannedVariant:
-    """A variant that a study plans to run.
-
-    Attributes:
-        config: The resolved configuration at any of the seeds.
-        seeds: The seeds at which the study runs the variant.
-        command: The command that runs it: `train` or `disk`.
-    """
+    """A variant that a study plans to run at some seeds, of which `config` has any."""
 
     config: dict[str, Any]
     seeds: tuple[int, ...]
@@ -40,13 +37,58 @@ class PlannedVariant:
         return named and not departures(variant.identity, self.identity)
 
 
+def plan(study: str) -> list[PlannedVariant]:
+    """Return the variants that conf/study/<study>.yaml sweeps over.
+
+    Raises:
+        ConfigurationError: There is no such study, or it fits the keys of no command.
+    """
+    from hydra.errors import HydraException
+
+    from project.config.compose import options, study_variants
+
+    if study not in options("study"):
+        known = suggest(study, options("study"))
+        raise ConfigurationError(f"study={study}: there is no such study{known}")
+    refusals = []
+    for command in COMMANDS:
+        # A study belongs to the command that knows its keys.
+        try:
+            found = study_variants(command, study)
+            return [PlannedVariant(each.config, each.seeds, command) for each in found]
+        except HydraException as error:
+            refusals.append(f"{command}: {error}")
+    raise ConfigurationError(f"study={study}: no command can compose it:\n" + "\n".join(refusals))
+
+
+@cache
+def compose_settings(words: tuple[str, ...]) -> Settings | None:
+    """Return the settings that overrides of project.train lead to; None if they do not compose."""
+    from hydra.errors import HydraException
+
+    from project.config.compose import compose
+
+    try:
+        return identity_of(compose("train", words))
+    except (HydraException, ConfigurationError):
+        return None
+
+
+def default_settings(config: dict[str, Any]) -> Settings | None:
+    """Return the defaults of a configuration's model, task and data, if project.train made it."""
+    if "trainer" not in config:
+        return None
+    named = {key: (config.get(key) or {}).get("name") for key in ("model", "task", "data")}
+    return compose_settings(tuple(f"{key}={name}" for key, name in named.items() if name))
+
+
 def choose_planned(
     runs: Sequence[RunRecord], planned: Sequence[PlannedVariant]
 ) -> tuple[list[RunRecord], list[int]]:
     """Return the runs of the variants that a study plans, and the seeds that were left out.
 
-    A seed is left out if the study does not plan it and not all of its variants completed it: then
-    it belongs to another study that shares variants. A seed at which any run of the variants did
+    A seed is left out if the study does not plan it and not all of its variants completed it: it
+    belongs to another study that shares variants. But a seed at which any run of the variants did
     not complete is kept, because leaving it out could hide a bad result.
     """
     chosen = [each for each in group(runs) if any(plan.describes(each) for plan in planned)]
@@ -60,11 +102,7 @@ def choose_planned(
 
 
 def find_baseline(variants: Sequence[Variant], name: str) -> Variant:
-    """Return the variant with this label, folder name or model name.
-
-    Args:
-        variants: The variants to choose from.
-        name: A label, a folder name, or the name of a model that has only one variant.
+    """Return the variant with this label, folder name, or model name that no other variant has.
 
     Raises:
         ConfigurationError: No variant has this name, or several have it.
@@ -82,20 +120,14 @@ def find_baseline(variants: Sequence[Variant], name: str) -> Variant:
                 f"baseline={name}: there are {len(found)} variants of that name; name one by its "
                 f"folder:\n  {labels}"
             )
-    known = [word for each in variants for word in (each.label, each.name, each.prefix)]
-    near = difflib.get_close_matches(name, dict.fromkeys(known), n=3)
-    if near:
-        hint = "did you mean " + " or ".join(f"'{word}'" for word in near) + "?"
-    else:
-        hint = "there are:" + "".join(f"\n  {each.name}   {each.label}" for each in variants[:20])
-    raise ConfigurationError(f"baseline={name}: there is no such variant; {hint}")
+    known = dict.fromkeys(word for each in variants for word in (each.label, each.name))
+    near = " or ".join(map(repr, difflib.get_close_matches(name, known)))
+    hint = f"; did you mean {near}?" if near else suggest(name, known)
+    raise ConfigurationError(f"baseline={name}: there is no such variant{hint}")
 
 
 def tables_of(variants: Sequence[Variant]) -> dict[str, list[Variant]]:
-    """Return the variants of each table, by title; a table holds one task and data set.
-
-    The table with the most completed runs comes first.
-    """
+    """Return the variants of each task and data set by the title of their table, largest first."""
     found: dict[str, list[Variant]] = {}
     for each in variants:
         task, dataset = each.first.task, each.first.dataset

@@ -3,16 +3,15 @@
 from collections import Counter
 from statistics import fmean
 
-from project.report.engine_section import engines
 from project.report.figures.costs import by_net, draw_costs, draw_frontier, seconds_of
 from project.report.figures.curves import draw_epochs
 from project.report.figures.seeds import draw_seeds
 from project.report.figures.studies import draw_sweeps, stages_of
-from project.report.formatting import NONE, listed, seconds
+from project.report.formatting import listed, seconds, thousands
 from project.report.sections import Cell, Context, Illustration, PageTable, Section, link
-from project.report.studies import MAX_KEYS, find_sweeps, key_name, swept_keys
-from project.report.study_sections import ablations, searches, variance
-from project.results.comparisons import compare_examples, paired_runs
+from project.report.studies import KEY_NAMES, MAX_KEYS, find_sweeps, swept_keys
+from project.report.study_sections import ablations, engines, searches, variance
+from project.results.comparisons import compare_examples
 from project.results.metrics import best_by_validation
 from project.results.statistics import summarise
 from project.results.text import shown
@@ -60,10 +59,7 @@ def seeds(context: Context) -> Section | None:
 
 
 def epochs(context: Context) -> Section:
-    """Return the section with learning curves by variant, and the reasons why others are not drawn.
-
-    At most `MAX_PANELS` variants are drawn. If there is none to draw, the section holds the reasons
-    only.
+    """Return the section with learning curves of the first variants, and why others are not drawn.
 
     Raises:
         CorruptRunError: The history of a run cannot be read.
@@ -74,8 +70,7 @@ def epochs(context: Context) -> Section:
         each, reason = row.variant, row.reason
         if row.test is not None:
             reason = f"only the first {MAX_PANELS} of the table are drawn"
-            columns = set.intersection(*(set(run.columns()) for run in each.runs[:1]))
-            if not {f"train/{metric.name}", metric.validation} & columns:
+            if not {f"train/{metric.name}", metric.validation} & each.runs[0].columns().keys():
                 reason = f"{metric.name} was not measured during training"
             elif len(drawn) < MAX_PANELS:
                 drawn.append(each)
@@ -102,7 +97,7 @@ def sweeps(context: Context) -> list[Section]:
         found = find_sweeps([row.variant for row in context.table.rows], key)
         if not found or len(sections) == MAX_KEYS:
             continue
-        words = key_name(key)
+        words = KEY_NAMES.get(key, key)
         choose = (
             f"Choose by validation (left); the {context.quantity.name} is there to be looked at."
         )
@@ -121,16 +116,12 @@ def sweeps(context: Context) -> list[Section]:
 def examples(context: Context) -> Section | None:
     """Return the section that compares variants with the baseline example by example (McNemar).
 
-    Returns:
-        The section; None if no pair of runs has stored predictions.
-
     Raises:
         CorruptRunError: A file of predictions cannot be read.
     """
     baseline, rows = context.table.baseline, []
     for row in context.table.compared:
-        assert baseline is not None
-        found = compare_examples(paired_runs(row.variant, baseline))
+        found = compare_examples(row.pairs)
         if not found:
             continue
         counts = Counter(each.better for each in found)
@@ -166,9 +157,8 @@ def costs(context: Context) -> Section | None:
         took = summarise(seconds_of(runs))
         behind = Counter(anchors[run.directory] for run in runs)
         n = Cell(" + ".join(str(count) for count in behind.values()), links=tuple(behind))
-        size = NONE if runs[0].parameters is None else f"{runs[0].parameters:,}"
         ends = f"{seconds(took.lowest)} to {seconds(took.highest)}"
-        rows.append([name, size, seconds(took.median), ends, n])
+        rows.append([name, thousands(runs[0].parameters), seconds(took.median), ends, n])
     header = ("net", "parameters", "training, s (median)", "fastest to slowest run", "n")
     runs = context.table.runs
     processors = sorted({shown(run.origin("machine", "processor")) for run in runs})
@@ -185,13 +175,7 @@ def costs(context: Context) -> Section | None:
 
 
 def error_by_time(context: Context) -> Section | None:
-    """Return the section with the metric against training time.
-
-    Each model is represented by its best variant by validation.
-
-    Returns:
-        The section; None for fewer than two models.
-    """
+    """Return the section with the metric of each model's best variant against training time."""
     metric = context.table.metric
     best = [
         chosen

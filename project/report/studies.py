@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from project.config.identity import SEED_SOURCES
-from project.results.comparisons import compare_variants, why_not_paired
 from project.results.metrics import Metric
-from project.results.statistics import Paired
-from project.results.text import shown
+from project.results.text import is_number, shown
 from project.results.variance import Decomposition, decompose
 from project.results.variants import ABSENT, Variant, differences, differing_keys
 
 # Fewer changes are more likely a sweep of one setting, which has its own figure.
 MIN_CHANGES = 3
+# The names of settings for axis labels; others go by their keys.
 KEY_NAMES = {"lr": "learning rate", "optimizer.lr": "learning rate", "trainer.max_epochs": "epochs"}
 # The key that may differ along a sweep: fewer training examples may get more epochs.
 ALONGSIDE = "trainer.max_epochs"
@@ -32,31 +31,21 @@ TOGETHER = "all together"
 class Ablation:
     """A full variant, and variants that each differ from it in one setting or section.
 
-    Attributes:
-        whole: The full variant.
-        changed: The other variants, by their change as an override: `data.shuffle=false`;
-            `scheduler=null` for a section that was removed, `+scheduler` for one that was added,
-            `~KEY` for a key left at its class's default.
+    `changed` has them by their change as an override: `data.shuffle=false`; `scheduler=null` for a
+    section that was removed, `+scheduler` for one that was added, `~KEY` for a key left at its
+    class's default.
     """
 
     whole: Variant
     changed: dict[str, Variant]
 
-    def compared(self, metric: Metric) -> dict[str, Paired]:
-        """Return the comparison of each change with `whole`, by change, if the runs pair."""
-        return {
-            change: compare_variants(each, self.whole, metric)
-            for change, each in self.changed.items()
-            if not why_not_paired(each, self.whole, metric.test)
-        }
-
 
 def find_ablations(variants: Sequence[Variant]) -> list[Ablation]:
     """Return one ablation for each model that has at least `MIN_CHANGES` changes.
 
-    A change is a setting or section in which exactly one variant differs from the full variant, and
-    in nothing else. What several variants change is a sweep, and left out. The full variant is the
-    one with the most changes.
+    The full variant is the one with the most changes: settings or sections in which exactly one
+    variant differs from it, and in nothing else. What several variants change is a sweep, and left
+    out.
     """
     found = []
     for prefix in sorted({each.prefix for each in variants}):
@@ -68,10 +57,6 @@ def find_ablations(variants: Sequence[Variant]) -> list[Ablation]:
 
 
 def _ablation(whole: Variant, variants: Sequence[Variant]) -> Ablation:
-    """Return the ablation with `whole` as the full variant.
-
-    A setting or section that several variants change (a sweep) is left out.
-    """
     changed: dict[str, list[tuple[str, Variant]]] = defaultdict(list)
     for each in variants:
         differing = differences(each.settings, whole.settings)
@@ -86,20 +71,13 @@ def _ablation(whole: Variant, variants: Sequence[Variant]) -> Ablation:
 class Sweep:
     """Variants of one model that differ in one setting, and possibly in `ALONGSIDE` as well.
 
-    Attributes:
-        name: The model, and the settings that distinguish this sweep from the model's others.
-        values: The values of the setting, in ascending order.
-        variants: The variant of each value.
+    `name` is the model, and the settings that distinguish this sweep from the model's others. The
+    values of the setting, one for each variant, are in ascending order.
     """
 
     name: str
     values: tuple[Any, ...]
     variants: tuple[Variant, ...]
-
-    @property
-    def diverged(self) -> int:
-        """The number of diverged runs of all variants."""
-        return sum(each.diverged for each in self.variants)
 
 
 def swept_keys(variants: Sequence[Variant]) -> list[str]:
@@ -109,24 +87,17 @@ def swept_keys(variants: Sequence[Variant]) -> list[str]:
         own = [each.settings for each in variants if each.prefix == prefix]
         for key in differing_keys(own):
             values = [each[key] for each in own if key in each]
-            if key.startswith("seeds.") or not all(map(_is_number, values)):
-                continue
-            if len({repr(value) for value in values}) > 1:
+            numbers = [x for each in values for x in (each if isinstance(each, list) else [each])]
+            numeric = [] not in values and all(map(is_number, numbers))
+            if numeric and not key.startswith("seeds.") and len({*map(repr, values)}) > 1:
                 found[key] = None
     return list(found)
 
 
-def _is_number(value: Any) -> bool:
-    if isinstance(value, list):
-        return bool(value) and all(map(_is_number, value))
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def find_sweeps(variants: Sequence[Variant], key: str) -> list[Sweep]:
-    """Return the sweeps of `key`: groups of variants that differ only in `key`.
+    """Return the sweeps of `key`: groups of variants that differ only in it, two of them with runs.
 
-    A group needs two variants with completed runs. `ALONGSIDE` may differ too, if the group has
-    only one variant for each value of `key`.
+    `ALONGSIDE` may differ too, if the group has only one variant for each value of `key`.
     """
     families: list[list[Variant]] = []
     for family in _alike([each for each in variants if key in each.settings], {key, ALONGSIDE}):
@@ -138,11 +109,10 @@ def find_sweeps(variants: Sequence[Variant], key: str) -> list[Sweep]:
         family.sort(key=lambda each: sortable(each.settings[key]))
         prefix = family[0].prefix
         others = [each.settings for own in found for each in own if each.prefix == prefix]
-        words = [
-            f"{name}={_from_to([shown(each.settings.get(name)) for each in family])}"
-            for name in differing_keys(others)
-            if name != key
-        ]
+        words = []
+        for name in differing_keys(others):
+            ends = [shown(each.settings.get(name)) for each in (family[0], family[-1])]
+            words += [f"{name}={' to '.join(dict.fromkeys(ends))}"] * (name != key)
         values = tuple(each.settings[key] for each in family)
         sweeps.append(Sweep(" ".join([prefix, *words]), values, tuple(family)))
     return sorted(sweeps, key=lambda sweep: sweep.name)
@@ -157,31 +127,18 @@ def _alike(variants: Sequence[Variant], ignored: Collection[str]) -> list[list[V
     return list(families.values())
 
 
-def _from_to(values: Sequence[str]) -> str:
-    first, last = values[0], values[-1]
-    return first if first == last else f"{first} to {last}"
-
-
 def sortable(value: Any) -> tuple[list[float], str]:
     """Return a sort key for values: text first, then numbers and lists of numbers by size."""
     numbers = value if isinstance(value, list) else [value]
     return [float(each) for each in numbers if isinstance(each, int | float)], str(value)
 
 
-def key_name(key: str) -> str:
-    """Return the name of a setting for an axis label: `learning rate` for `optimizer.lr`."""
-    return KEY_NAMES.get(key, key)
-
-
 @dataclass(frozen=True)
 class VarianceStudy:
     """Variants that differ only in which sources of chance follow the run's seed.
 
-    Attributes:
-        name: The model; if several studies differ in the seeds at which sources are held, also
-            these seeds.
-        varied: By source, the variant in which only this source varies.
-        together: The variant in which all sources vary; None if it was not run.
+    `name` is the model, if necessary with the seeds at which sources are held. In `together`, which
+    may be missing, all sources vary; in `varied` only the one that is its key.
     """
 
     name: str
@@ -194,21 +151,14 @@ class VarianceStudy:
         return [source for source in SOURCES if source not in self.varied]
 
     def decompose(self, metric: Metric) -> Decomposition:
-        """Return the variance of the test values by source, and each source's share.
-
-        Raises:
-            ValueError: A variant has fewer than two test values.
-        """
+        """Return the variance of the test values by source, and each source's share."""
         together = self.together.values(metric.test) if self.together else None
         varied = {name: each.values(metric.test) or [] for name, each in self.varied.items()}
         return decompose(varied, together)
 
 
 def find_variance_studies(variants: Sequence[Variant]) -> list[VarianceStudy]:
-    """Return the studies in which two or more sources of chance vary one at a time.
-
-    Only variants with at least two completed runs are considered.
-    """
+    """Return the studies in which two or more sources of chance vary one at a time."""
     keys = {f"seeds.{source}" for source in SEED_SOURCES}
     studies = []
     for family in _alike([each for each in variants if len(each.runs) > 1], keys):

@@ -1,8 +1,11 @@
-"""Page sections on studies: ablations, sources of variance, and hyperparameter searches."""
+"""Page sections on studies: ablations, sources of variance, searches, and engines."""
 
+from statistics import median
+
+from project.report.figures.costs import seconds_of
 from project.report.figures.studies import draw_ablation, draw_search, draw_variance
-from project.report.formatting import NONE, counted, p_value, plain, quantity_of
-from project.report.sections import Context, Illustration, PageTable, Section, link
+from project.report.formatting import NONE, counted, plain, quantity_of
+from project.report.sections import Cell, Context, Illustration, PageTable, Section, link
 from project.report.studies import (
     SOURCES,
     TOGETHER,
@@ -11,13 +14,16 @@ from project.report.studies import (
     find_ablations,
     find_variance_studies,
 )
-from project.results.comparisons import why_not_paired
+from project.results.comparisons import compare_family, paired_runs
 from project.results.metrics import Metric
-from project.results.statistics import correct, summarise
+from project.results.statistics import summarise
 from project.results.text import shown
+from project.results.variants import differences
 from project.runs.trials import COMPLETE, History, read_histories
 
 BEST_TRIALS = 5
+MAX_SEEDS = 20  # of the table of differences between engines
+ENGINE = "engine"
 
 
 def ablations(context: Context) -> list[Section]:
@@ -27,24 +33,14 @@ def ablations(context: Context) -> list[Section]:
 
 def _ablation(study: Ablation, context: Context) -> Section:
     quantity, metric = context.quantity, context.table.metric
-    compared = study.compared(metric)
-    p_values = dict(zip(compared, correct(list(compared.values())), strict=True))
-    rows = []
-    for change, variant in study.changed.items():
+    found = compare_family([(each, study.whole) for each in study.changed.values()], metric)
+    compared, rows = {}, []
+    for (change, variant), told in zip(study.changed.items(), found, strict=True):
         summary = summarise(variant.values(metric.test) or [])
-        cells = [quantity.mean_std(summary) + quantity.unit]
-        each = compared.get(change)
-        if each is None:
-            reason = why_not_paired(variant, study.whole, metric.test)
-            cells += [reason, NONE, NONE, str(summary.n)]
-        else:
-            p = "exploratory" if each.exploratory else p_value(p_values[change])
-            cells += [
-                quantity.difference(each.mean),
-                quantity.difference_ci(each.ci),
-                p,
-                str(each.n),
-            ]
+        if told[0] is not None:
+            compared[change] = told[0]
+        n = summary.n if told[0] is None else told[0].n
+        cells = [quantity.mean_std(summary) + quantity.unit, *quantity.compared(*told), str(n)]
         rows.append([change, *(link(variant, cell) for cell in cells)])
     model = study.whole.prefix
     whole = summarise(study.whole.values(metric.test) or [])
@@ -70,11 +66,7 @@ def _ablation(study: Ablation, context: Context) -> Section:
 
 
 def variance(context: Context) -> Section | None:
-    """Return the section on the variance that each source of chance causes.
-
-    Returns:
-        The section; None if the variants hold no study of this.
-    """
+    """Return the section on the variance that each source of chance causes, if that was studied."""
     parts: list[str | PageTable | Illustration] = []
     for number, study in enumerate(find_variance_studies(context.variants), start=1):
         parts += _variance_table(study, context)
@@ -123,10 +115,7 @@ def _variance_table(study: VarianceStudy, context: Context) -> list[str | PageTa
 
 
 def searches(context: Context) -> list[Section]:
-    """Return a section for each search in the output folder: budget, best trials and progress.
-
-    Returns:
-        The sections; empty for every table but the first, so that they appear only once.
+    """Return a section for each search in the output folder, after the first table only.
 
     Raises:
         CorruptRunError: The file of a search cannot be read.
@@ -161,11 +150,7 @@ def _search(history: History, tabled: set[int]) -> Section:
     keys = list(history.space)
     ranked = sorted(complete, key=lambda each: metric.sign * (each.value or 0.0))
     rows = [
-        [
-            str(each.number),
-            quantity.value(each.value),
-            *(_setting(each.values[key]) for key in keys),
-        ]
+        [str(each.number), quantity.value(each.value), *(_setting(each.values[k]) for k in keys)]
         for each in ranked[:BEST_TRIALS]
     ]
     header = ("trial", history.objective + ", %" * quantity.percent, *keys)
@@ -181,3 +166,56 @@ def _search(history: History, tabled: set[int]) -> Section:
 
 def _setting(value: object) -> str:
     return plain(value, 4).rstrip("0") if isinstance(value, float) else shown(value)
+
+
+def engines(context: Context) -> Section | None:
+    """Return the section that compares, seed by seed, variants that differ only in their engine."""
+    found = [
+        (ours, torchs)
+        for ours in context.variants
+        for torchs in context.variants
+        if ours.identity.get(ENGINE) == "framework"
+        and ours.prefix == torchs.prefix
+        and list(differences(ours.settings, torchs.settings)) == [ENGINE]
+    ]
+    if not found:
+        return None
+    metric, quantity = context.table.metric, context.quantity
+    rows: list[list[str | Cell]] = []
+    by_seed: dict[str, dict[int, float]] = {}
+    for (ours, torchs), told in zip(found, compare_family(found, metric), strict=True):
+        means = [
+            link(variant, quantity.mean_std(summarise(variant.values(metric.test) or [])))
+            for variant in (torchs, ours)
+        ]
+        pairs = paired_runs(ours, torchs)
+        by_seed[torchs.label] = {
+            own.seed: own.metrics[metric.test] - other.metrics[metric.test] for own, other in pairs
+        }
+        n = times = NONE
+        if told[0] is not None:
+            n = str(told[0].n)
+            times = f"{median(a / b for a, b in map(seconds_of, pairs)):.2f}"
+        rows.append([torchs.label, *means, *quantity.compared(*told), times, n])
+    note = (
+        "The mini framework's runs have the initial weights, batches and dropout masks of torch's "
+        "at the same seed; the arithmetic differs in how it rounds. Differences are the "
+        "framework's minus torch's, seed by seed, with the exact sign-flip test, Holm-corrected. "
+        "The time is the median over the seeds of the framework's training time divided by torch's."
+    )
+    points = f",{quantity.points}" if quantity.percent else ""
+    header = (
+        "net", f"torch: {quantity.name}", "framework", f"difference{points}", "95 % CI", "p",
+        "times as long", "n",
+    )  # fmt: skip
+    title = "The same nets, trained by torch and by the mini framework"
+    tables = [PageTable(title, header, rows)]
+    seeds = sorted({seed for own in by_seed.values() for seed in own})[:MAX_SEEDS]
+    if seeds:
+        header = ("net", *(f"seed {seed}" for seed in seeds))
+        lines = [
+            [net, *(quantity.difference(own.get(seed)) for seed in seeds)]
+            for net, own in by_seed.items()
+        ]
+        tables.append(PageTable("Differences at each seed", header, lines))
+    return Section(context.anchor("engines"), title, [note, *tables])

@@ -1,8 +1,10 @@
 """Results tables as Markdown, LaTeX, CSV and terminal output, and all runs as CSV."""
 
+import csv
+import io
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import pandas
@@ -14,7 +16,7 @@ from project.report import formatting
 from project.report.formatting import MINUS, NONE
 from project.report.results_table import Row, Table, answer
 from project.results.frames import run_rows
-from project.results.statistics import Interval, Paired, Summary
+from project.results.statistics import Paired, Summary
 from project.results.variants import Variant
 
 # The explanation below the tables in Markdown and on the page.
@@ -35,13 +37,9 @@ ON_TERMINAL = (
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the results table.
+    """A column of the results table, chosen by its key: `columns=[variant,test]`.
 
-    Attributes:
-        key: The name by which it is chosen: `columns=[variant,test]`.
-        header: The text above it.
-        path: The attributes that lead from a `Row` to the value: `test.median`.
-        form: Converts the value to text.
+    `path` are the attributes that lead from a `Row` to the value: `test.median`.
     """
 
     key: str
@@ -49,21 +47,16 @@ class Column:
     path: str
     form: Callable[[Any], str]
 
-    def text(self, row: Row) -> str:
-        """Return the row's value as text."""
-        return self.form(self._value(row))
-
-    def number(self, row: Row) -> float | None:
-        """Return the value to sort the row by: the number or its mean; None if it has none."""
-        value = self._value(row)
-        value = getattr(value, "mean", value)
-        return value if isinstance(value, int | float) else None
-
-    def _value(self, row: Row) -> Any:
+    def value(self, row: Row) -> Any:
+        """Return the row's value; None if it has none."""
         value: Any = row
         for name in self.path.split("."):
             value = value.get(name) if isinstance(value, dict) else getattr(value, name, None)
         return value
+
+    def text(self, row: Row) -> str:
+        """Return the row's value as text."""
+        return self.form(self.value(row))
 
 
 def columns_of(table: Table) -> dict[str, Column]:
@@ -89,7 +82,7 @@ def columns_of(table: Table) -> dict[str, Column]:
         Column("d_z", "d_z", "paired.d_z", formatting.plain),
         Column("p_better", "P(better)", "paired.p_better", formatting.plain),
         Column("detectable", "detectable", "paired.detectable", quantity.value),
-        Column("parameters", "parameters", "variant.first.parameters", thousands),
+        Column("parameters", "parameters", "variant.first.parameters", formatting.thousands),
         Column("epochs", "epochs", "epochs", str),
         Column("seconds", "training, s", "seconds.mean", formatting.seconds),
     ]
@@ -110,37 +103,19 @@ def choose_columns(table: Table, keys: Sequence[str]) -> list[Column]:
 
 
 def cell(column: Column, row: Row) -> str:
-    """Return the text of a cell.
-
-    In the columns `n`, `difference` and `p` it adds diverged runs and the number of pairs, or names
-    the baseline and exploratory comparisons.
-    """
+    """Return the text of a cell, with what qualifies it: diverged runs, fewer pairs, no p-value."""
+    text = column.text(row)
     if column.key == "n" and row.variant.diverged:
-        return f"{row.runs} + {row.variant.diverged} diverged"
-    if column.key == "difference":
-        partly = row.paired is not None and row.paired.n != row.runs
-        text = "baseline" if row.is_baseline else column.text(row)
-        return text + (f" (n = {row.paired.n})" if partly and row.paired else "")
-    if column.key == "p" and row.paired is not None and row.paired.exploratory:
-        return "exploratory"
-    return column.text(row)
-
-
-def thousands(number: int | None) -> str:
-    """Return a number with thousands separators, `76,820`; a dash for None."""
-    return NONE if number is None else f"{number:,}"
+        return f"{text} + {row.variant.diverged} diverged"
+    if column.key == "difference" and row.is_baseline:
+        return "baseline"
+    if column.key == "difference" and row.paired and row.paired.n != row.runs:
+        return f"{text} (n = {row.paired.n})"
+    return "exploratory" if column.key == "p" and row.paired and row.paired.exploratory else text
 
 
 def frame_of(table: Table, keys: Sequence[str] = ()) -> pandas.DataFrame:
-    """Return the table as a DataFrame of texts, one row for each variant.
-
-    Args:
-        table: The table.
-        keys: The columns; empty: all.
-
-    Raises:
-        ConfigurationError: There is no column with one of the keys.
-    """
+    """Return the table as a DataFrame of texts, one row for each variant; no keys: all columns."""
     columns = choose_columns(table, keys)
     rows = [[cell(column, row) for column in columns] for row in table.rows]
     return pandas.DataFrame(rows, columns=[column.header for column in columns], dtype=str)
@@ -149,16 +124,7 @@ def frame_of(table: Table, keys: Sequence[str] = ()) -> pandas.DataFrame:
 def markdown(
     tables: Sequence[Table], notices: Sequence[Sequence[str]], keys: Sequence[str] = ()
 ) -> str:
-    """Return all tables as Markdown, each with its baseline and notices, and a legend at the end.
-
-    Args:
-        tables: The tables.
-        notices: The caveats of each table, as many as there are tables.
-        keys: The keys of the columns; empty: all.
-
-    Raises:
-        ConfigurationError: There is no column with one of the keys.
-    """
+    """Return all tables as Markdown, each with baseline and notices, and a legend at the end."""
     parts = []
     for table, own in zip(tables, notices, strict=True):
         frame = frame_of(table, keys)
@@ -175,15 +141,7 @@ def _markdown(text: str) -> str:
 
 
 def latex(tables: Sequence[Table], keys: Sequence[str] = ()) -> str:
-    r"""Return a booktabs `tabular` for each table as LaTeX text; it needs \usepackage{booktabs}.
-
-    Args:
-        tables: The tables.
-        keys: The columns; empty: all.
-
-    Raises:
-        ConfigurationError: There is no column with one of the keys.
-    """
+    r"""Return a booktabs `tabular` for each table as LaTeX text; it needs \usepackage{booktabs}."""
     parts = ["% needs \\usepackage{booktabs}\n"]
     for table in tables:
         frame = frame_of(table, keys)
@@ -227,15 +185,14 @@ def table_csv(tables: Sequence[Table]) -> str:
 
 
 def _fields(prefix: str, source: Any, kind: type) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    for name in kind.__dataclass_fields__:
-        value: Interval | float | None = getattr(source, name, None)
+    values: dict[str, Any] = {}
+    for name in (field.name for field in fields(kind)):
+        value = getattr(source, name, None)
         if name == "ci":
-            low, high = value if isinstance(value, tuple) else (None, None)
-            fields |= {f"{prefix}_ci_low": low, f"{prefix}_ci_high": high}
+            values[f"{prefix}_ci_low"], values[f"{prefix}_ci_high"] = value or (None, None)
         else:
-            fields[f"{prefix}_{name}"] = value
-    return fields
+            values[f"{prefix}_{name}"] = value
+    return values
 
 
 def results_csv(variants: Sequence[Variant]) -> str:
@@ -245,9 +202,12 @@ def results_csv(variants: Sequence[Variant]) -> str:
 
 
 def _csv(lines: Sequence[dict[str, Any]]) -> str:
-    frame = pandas.DataFrame([{key: _csv_cell(value) for key, value in line.items()}
-                              for line in lines], dtype=object)  # fmt: skip
-    return frame.to_csv(index=False, lineterminator="\n")
+    text = io.StringIO()
+    names = dict.fromkeys(name for line in lines for name in line)
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _csv_cell(value) for name, value in line.items()} for line in lines)
+    return text.getvalue()
 
 
 def _csv_cell(value: Any) -> Any:
@@ -260,16 +220,7 @@ def _csv_cell(value: Any) -> Any:
 def terminal(
     tables: Sequence[Table], notices: Sequence[Sequence[str]], keys: Sequence[str] = ()
 ) -> None:
-    """Print the tables with their baselines and notices.
-
-    Args:
-        tables: The tables.
-        notices: The caveats of each table.
-        keys: The columns; empty: a choice that fits on a terminal.
-
-    Raises:
-        ConfigurationError: There is no column with one of the keys.
-    """
+    """Print the tables with baselines and notices; no keys: columns that fit on a terminal."""
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console = Console(highlight=False, markup=False, width=160)

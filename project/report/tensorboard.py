@@ -1,14 +1,12 @@
 """TensorBoard curves over all seeds of a variant, computed from history.csv without torch.
 
-`<variant>/mean` holds the mean over the seeds. `<variant>/mean minus std` and `<variant>/mean plus
-std` hold the edges of a band of one std, for the judging metric and for losses. Tags are those of
-the runs' own event files, so that one chart shows a variant and its seeds. Equal runs give
-identical bytes.
+`<variant>/mean` holds the mean over the seeds, `<variant>/mean minus std` and `plus std` a band of
+one std. Tags are those of the runs' own event files. Equal runs give identical bytes.
 """
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,32 +23,34 @@ from project.runs.tags import tag
 # TensorBoard reads every file with `tfevents` in its name; its own writers add time and machine.
 EVENTS = "events.out.tfevents.aggregate"
 NO_QUANTITIES = ("epoch", "lr")
-EDGES = {"mean": 0, "mean minus std": -1, "mean plus std": 1}
 # With more variants no bands are written: TensorBoard's checksums are slow Python, and so many
 # curves cannot be told apart.
 MAX_BANDS = 100
-
-Scalars = dict[int, dict[str, float]]  # step -> tag -> value
+Curves = dict[str, tuple[list[int], np.ndarray]]  # epochs (E,) and values (runs, E) by metric
 
 
 def write_aggregates(variants: Sequence[Variant], folder: Path, metric: str) -> None:
     """Write a folder of event files for each variant with completed runs.
 
-    More than `MAX_BANDS` variants get means without bands.
-
-    Args:
-        variants: The variants.
-        folder: The folder in which the variants' folders are made.
-        metric: The metric, without a stage, that gets bands besides the loss.
+    `metric`, without a stage, and the loss get bands, unless there are more variants than
+    `MAX_BANDS` or there is only one run.
 
     Raises:
         CorruptRunError: The history of a run cannot be read.
     """
-    edges = EDGES if len(variants) <= MAX_BANDS else {"mean": 0}
+    bands = len(variants) <= MAX_BANDS
     for each in variants:
-        if each.runs:
-            for edge, scalars in aggregate(each, edges, {metric, "loss"}).items():
-                _write(folder / folder_name(each) / edge / EVENTS, scalars)
+        if not each.runs:
+            continue
+        curves = _curves(each)
+        banded = {
+            name: own for name, own in curves.items() if name.partition("/")[2] in (metric, "loss")
+        }
+        place, run = folder / folder_name(each), each.runs[0]
+        _write(place / "mean" / EVENTS, run, curves, 0)
+        if bands and len(each.runs) > 1:
+            _write(place / "mean minus std" / EVENTS, run, banded, -1)
+            _write(place / "mean plus std" / EVENTS, run, banded, 1)
 
 
 def folder_name(variant: Variant) -> str:
@@ -59,72 +59,38 @@ def folder_name(variant: Variant) -> str:
     return name if name == variant.label else f"{name} {variant.anchor.partition('-')[2]}"
 
 
-def aggregate(
-    variant: Variant, edges: Mapping[str, int], bands: Collection[str]
-) -> dict[str, Scalars]:
-    """Return the mean plus `factor` stds over the variant's runs, for each of `edges`.
-
-    Only epochs and metrics that all runs have are included. Test values belong to the last epoch.
-
-    Args:
-        variant: A variant with completed runs.
-        edges: The factor by name. A single run has only edges of factor 0.
-        bands: The metrics, without a stage, for which edges of other factors are computed.
-
-    Returns:
-        The values by name of the edge, step and tag.
-
-    Raises:
-        CorruptRunError: The history of a run cannot be read.
-    """
+def _curves(variant: Variant) -> Curves:
+    """Return the metrics that all runs have, over the epochs that all have; tests at the end."""
     histories = [run.columns() for run in variant.runs]
     epochs = [int(epoch) for epoch in min((each["epoch"] for each in histories), key=len)]
-    by_epoch = {
-        name: np.array([history[name][: len(epochs)] for history in histories])
+    curves = {
+        name: (epochs, np.array([history[name][: len(epochs)] for history in histories]))
         for name in histories[0]
         if name not in NO_QUANTITIES and all(name in history for history in histories)
     }
-    at_the_end = {
-        name: np.array([[value] for value in values])
-        for name in sorted(variant.runs[0].metrics)
-        if name.startswith("test/") and (values := variant.values(name))
-    }
-    aggregates = {}
-    for edge, factor in edges.items():
-        if factor and len(variant.runs) == 1:
-            continue
-        scalars: Scalars = defaultdict(dict)
-        for name, values in (by_epoch | at_the_end).items():
-            if factor and name.partition("/")[2] not in bands:
-                continue
-            ends_of = epochs if name in by_epoch else epochs[-1:]
-            ends = values.mean(axis=0)
-            if factor:
-                ends = ends + factor * values.std(axis=0, ddof=1)
-            for epoch, value in zip(ends_of, ends.tolist(), strict=True):
-                scalars[_step(variant.runs[0], epoch)][tag(name)] = value
-        aggregates[edge] = dict(scalars)
-    return aggregates
+    for name in sorted(variant.runs[0].metrics):
+        if name.startswith("test/") and (values := variant.values(name)):
+            curves[name] = epochs[-1:], np.array(values)[:, None]
+    return curves
 
 
-def _step(run: RunRecord, epoch: int) -> int:
-    """Return the step at the end of an epoch, as in the run's own events.
-
-    Returns:
-        The step; the epoch itself if the record has no number of steps or epochs.
-    """
+def _write(path: Path, run: RunRecord, curves: Curves, factor: int) -> None:
+    """Write the means plus `factor` stds at the steps of the events of `run`."""
+    summaries: dict[int, list[Summary.Value]] = defaultdict(list)
+    for name, (epochs, values) in curves.items():
+        ends = values.mean(axis=0)
+        if factor:
+            ends = ends + factor * values.std(axis=0, ddof=1)
+        for epoch, value in zip(epochs, ends.tolist(), strict=True):
+            summaries[epoch].append(Summary.Value(tag=tag(name), simple_value=value))
+    # The step is used as the time too, because a clock would make equal runs differ.
+    events = [Event(wall_time=0, step=0, file_version="brain.Event:2")]
     steps = run.record.get("steps")
-    return epoch if steps is None or not run.epochs else epoch * steps // run.epochs - 1
-
-
-def _write(path: Path, scalars: Scalars) -> None:
+    for epoch, own in summaries.items():
+        step = epoch * steps // run.epochs - 1 if steps and run.epochs else epoch
+        events.append(Event(wall_time=step, step=step, summary=Summary(value=own)))
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "wb") as file:
         writer = RecordWriter(file)
-        # The step is used as the time too, because a clock would make equal runs differ.
-        events = [Event(wall_time=0, step=0, file_version="brain.Event:2")]
-        for step, values in scalars.items():
-            named = [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
-            events.append(Event(wall_time=step, step=step, summary=Summary(value=named)))
         for event in events:
             writer.write(event.SerializeToString(deterministic=True))

@@ -1,6 +1,5 @@
 """Find the run that the name `best` stands for: the one with the best validation value."""
 
-import math
 from pathlib import Path
 
 from project.results.metrics import own_metric
@@ -13,13 +12,17 @@ from project.runs.record import NoRunError
 def find_best(outputs: Path) -> tuple[RunRecord, str]:
     """Return the run with the best validation value under an output folder, and why it was chosen.
 
-    Only completed runs of project.train that have a validation value are considered.
-
     Raises:
-        NoRunError: There is no such run, or the runs belong to several tasks or data sets.
+        NoRunError: No run of project.train has completed with a validation value, or they belong to
+            several tasks or data sets.
         ConfigurationError: The records of the runs name different metrics.
     """
-    found = [run for run in read_runs(outputs)[0] if _is_candidate(run)]
+    found = [
+        run
+        for run in read_runs(outputs)[0]
+        if run.record.get("command") == "train"
+        and f"val/{run.record['metric']['name']}" in run.metrics
+    ]
     if not found:
         raise NoRunError(
             f"there is no completed run with a validation metric in {outputs / 'runs'}; "
@@ -39,10 +42,3 @@ def find_best(outputs: Path) -> tuple[RunRecord, str]:
     return best, (
         f"the {word} validation {metric.name}, {value}, of {len(found)} completed run{plural}"
     )
-
-
-def _is_candidate(run: RunRecord) -> bool:
-    if run.status != "completed" or run.record.get("command") != "train":
-        return False
-    value = run.metrics.get(f"val/{run.record['metric']['name']}", math.nan)
-    return not math.isnan(value)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from project.results.metrics import Metric
 from project.results.records import RunRecord
-from project.results.statistics import SIGNIFICANCE, Paired, compare_paired
+from project.results.statistics import SIGNIFICANCE, Paired, compare_paired, correct
 from project.results.variants import Variant, differences
 from project.runs.record import WAY_OUT, CorruptRunError
 
@@ -39,15 +39,9 @@ def _same_test_data(pair: Pair) -> bool:
 
 
 def why_not_paired(a: Variant, b: Variant, metric: str) -> str:
-    """Return why variant a cannot be compared with the baseline b seed by seed.
+    """Return why variant a cannot be compared with the baseline b by seed; empty if it can be.
 
-    Args:
-        a: The variant.
-        b: The baseline.
-        metric: The metric with its stage: `test/error`.
-
-    Returns:
-        The reason as text; empty if they can be compared.
+    `metric` is named with its stage: `test/error`.
     """
     for each, whose in ((a, ""), (b, " of the baseline")):
         if each.diverged:
@@ -72,11 +66,7 @@ def why_not_paired(a: Variant, b: Variant, metric: str) -> str:
 
 
 def compare_variants(a: Variant, b: Variant, metric: Metric) -> Paired:
-    """Compare the test values of a and b over their paired runs.
-
-    Call this only if `why_not_paired` returns an empty text: there is at least one pair, and every
-    run has the metric's test value.
-    """
+    """Compare the test values of a and b over their runs; only where `why_not_paired` is empty."""
     pairs = paired_runs(a, b)
     return compare_paired(
         [own.metrics[metric.test] for own, _ in pairs],
@@ -85,19 +75,25 @@ def compare_variants(a: Variant, b: Variant, metric: Metric) -> Paired:
     )
 
 
+def compare_family(
+    pairs: Sequence[tuple[Variant, Variant]], metric: Metric
+) -> list[tuple[Paired | None, float | None, str]]:
+    """Compare pairs (a, b) of variants: for each what was found, Holm's p, or why it is None."""
+    reasons = [why_not_paired(a, b, metric.test) for a, b in pairs]
+    compared = [
+        None if reason else compare_variants(a, b, metric)
+        for (a, b), reason in zip(pairs, reasons, strict=True)
+    ]
+    return list(zip(compared, correct(compared), reasons, strict=True))
+
+
 @dataclass(frozen=True)
 class ExampleComparison:
-    """Two runs a and b at one seed, compared on the same test examples.
+    """Two runs a and b at one seed, compared on the same n test examples.
 
-    Attributes:
-        seed: The seed.
-        n: The number of test examples.
-        only_a: The number of examples that only a classifies correctly.
-        only_b: The number of examples that only b classifies correctly.
-        both_wrong: The number of examples that neither classifies correctly.
-        p_value: The p-value of McNemar's exact test: the probability of a split between `only_a`
-            and `only_b` at least this uneven if both nets were equally good. It is about these two
-            nets, not about their variants.
+    `only_a` of them only a classifies correctly. `p_value` is McNemar's exact test's: how probable
+    a split at least as uneven is if both nets are equally good. It is about these nets, not their
+    variants.
     """
 
     seed: int
@@ -116,9 +112,7 @@ class ExampleComparison:
 
 
 def compare_examples(pairs: Sequence[Pair]) -> list[ExampleComparison]:
-    """Compare pairs of runs example by example.
-
-    Pairs are skipped unless both runs stored predicted classes for the same targets.
+    """Compare pairs of runs that both stored predicted classes for the same targets.
 
     Raises:
         CorruptRunError: A file of predictions cannot be read.
@@ -130,15 +124,15 @@ def compare_examples(pairs: Sequence[Pair]) -> list[ExampleComparison]:
             continue
         right_a, right_b = a[0] == a[1], b[0] == b[1]
         only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
-        differing = only_a + only_b
-        p = stats.binomtest(only_a, differing).pvalue if differing else 1.0
+        # The exact two-sided test: both tails of a binomial distribution with p = 0.5.
+        p = min(1.0, 2 * special.bdtr(min(only_a, only_b), only_a + only_b, 0.5))
         wrong = int((~right_a & ~right_b).sum())
         found.append(ExampleComparison(first.seed, right_a.size, only_a, only_b, wrong, float(p)))
     return found
 
 
 def _read_predictions(directory: Path) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return predicted and true classes (n,); None if none or no classes are stored."""
+    """Return predicted and true classes (n,); None if none are stored."""
     path = directory / PREDICTIONS
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:

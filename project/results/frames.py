@@ -26,9 +26,7 @@ Runs = Union["DataFrame", str, Path]
 def runs(outputs: str | Path = "outputs", where: str | None = None) -> "DataFrame":
     """Return the runs under an output folder, one row each; runs that cannot be read are left out.
 
-    Args:
-        outputs: The output folder.
-        where: A condition on the columns, `optimizer.lr>0.1 and model=ws_al*`; None: all runs.
+    `where` is a condition on the columns: `optimizer.lr>0.1 and model=ws_al*`.
 
     Raises:
         WhereError: The condition does not parse, or names a column that no run has.
@@ -41,10 +39,10 @@ def runs(outputs: str | Path = "outputs", where: str | None = None) -> "DataFram
 
 
 def run_rows(variants: list[Variant]) -> list[dict[str, Any]]:
-    """Return one row for each run of the variants, including runs that did not complete.
+    """Return one row for each run of the variants, also those that did not complete.
 
-    A row holds names, status, the settings in which the variants differ, all metrics and the
-    provenance. Values that a run lacks are None.
+    It holds names, status, the settings in which the variants differ, all metrics and the
+    provenance.
     """
     settings = differing_keys([each.settings for each in variants])
     metrics = sorted({key for each in variants for run in each.runs for key in run.metrics})
@@ -68,10 +66,7 @@ def run_rows(variants: list[Variant]) -> list[dict[str, Any]]:
 
 
 def history(run: "RunRecord | Series | str | Path") -> "DataFrame":
-    """Return a run's history.csv as a DataFrame with one row for each epoch.
-
-    Args:
-        run: A row of `runs()`, a run directory, or a run record.
+    """Return the history.csv of a run, given as a row of `runs()`, record or directory.
 
     Raises:
         CorruptRunError: The run or its history.csv cannot be read.
@@ -86,15 +81,10 @@ def history(run: "RunRecord | Series | str | Path") -> "DataFrame":
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two variants a and b, compared on the test examples at the seeds that both completed.
+    """The variants with the labels a and b, compared on the test examples at the seeds of both.
 
-    Attributes:
-        a: The label of the first variant.
-        b: The label of the second variant.
-        metric: The metric that is compared.
-        seeds: The seeds of the paired runs.
-        paired: The statistics of the differences a - b over these seeds.
-        examples: An example-by-example comparison for each seed with stored predictions.
+    `paired` are statistics of the differences a - b; `examples` compares by example at each seed
+    with stored predictions.
     """
 
     a: str
@@ -132,28 +122,23 @@ def compare(a: Runs, b: Runs, metric: str | None = None) -> Comparison:
         ConfigurationError: The variants cannot be compared; the message says why.
         CorruptRunError: A run or its predictions cannot be read.
     """
-    from project.results.comparisons import (
-        compare_examples,
-        compare_variants,
-        paired_runs,
-        why_not_paired,
-    )
+    from project.results import comparisons
 
     first, second = _variants(a, b)
     both = [*first.runs, *second.runs]
     if not first.runs or not second.runs:
         raise ConfigurationError("there is nothing to compare: a variant has no completed run")
     chosen = own_metric(both) if metric is None else named_metric(metric, both)
-    if reason := why_not_paired(first, second, chosen.test):
+    if reason := comparisons.why_not_paired(first, second, chosen.test):
         raise ConfigurationError(f"{first.label} and {second.label} do not compare: {reason}")
-    pairs = paired_runs(first, second)
+    pairs = comparisons.paired_runs(first, second)
     return Comparison(
         a=first.label,
         b=second.label,
         metric=chosen,
         seeds=tuple(own.seed for own, _ in pairs),
-        paired=compare_variants(first, second, chosen),
-        examples=tuple(compare_examples(pairs)),
+        paired=comparisons.compare_variants(first, second, chosen),
+        examples=tuple(comparisons.compare_examples(pairs)),
     )
 
 

@@ -1,6 +1,8 @@
 """The content of `python -m project.runs`: lists of variants, facts of a run, differences."""
 
+import csv
 import statistics
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -20,21 +22,10 @@ from project.runs.record import COMPLETED
 class VariantLine:
     """One line of the list of variants.
 
-    Attributes:
-        variant: The name of the variant's folder.
-        label: The model, and the settings in which the listed variants differ.
-        n: The number of completed runs.
-        seeds: The seeds of the completed runs.
-        missing: The seeds that another listed variant with the same task and data has completed and
-            this one has not.
-        other: The number of runs that did not complete, by status (`diverged` is one of its own).
-        metric: The validation metric that the variant is judged by: `val/error`.
-        mean: The mean of `metric` over the completed runs; None if a run lacks it.
-        std: The std of `metric` over the seeds (ddof 1); None for a single run or without a mean.
-        bytes: The total size of the run directories.
-        changed: The time of the last change to one of its files, in seconds since 1970.
-        tags: The tags of all its runs, without duplicates.
-        notes: The notes of all its runs that are not empty, without duplicates.
+    `missing` are seeds that another listed variant with the same task and data has completed,
+    `other` is the number of runs that did not complete by status (or `diverged`). `mean` and `std`
+    (ddof 1) are of the validation metric that judges; None where a run lacks it. `changed` is in
+    seconds since 1970.
     """
 
     variant: str
@@ -55,31 +46,24 @@ class VariantLine:
 def variant_lines(runs: Sequence[RunRecord]) -> list[VariantLine]:
     """Return one line for each variant of the runs, ordered by prefix and settings."""
     variants = group(runs)
-    seeds: dict[tuple[str, str], set[int]] = {}
+    seeds: dict[tuple[str, str], set[int]] = defaultdict(set)
     for each in variants:
-        seeds.setdefault(_experiment(each), set()).update(each.seeds)
-    return [_line(each, sorted(seeds[_experiment(each)])) for each in variants]
+        seeds[each.first.task, each.first.dataset].update(each.seeds)
+    return [_line(each, seeds[each.first.task, each.first.dataset]) for each in variants]
 
 
-def _experiment(variant: Variant) -> tuple[str, str]:
-    return variant.first.task, variant.first.dataset
-
-
-def _line(variant: Variant, seeds: Sequence[int]) -> VariantLine:
+def _line(variant: Variant, seeds: set[int]) -> VariantLine:
     runs = variant.all_runs
     metric = f"val/{variant.first.record['metric']['name']}"
     values = variant.values(metric)
-    other: dict[str, int] = {}
-    for run in variant.unfinished:
-        state = "diverged" if run.diverged else run.status
-        other[state] = other.get(state, 0) + 1
+    other = Counter("diverged" if run.diverged else run.status for run in variant.unfinished)
     return VariantLine(
         variant=variant.name,
         label=variant.label,
         n=len(variant.runs),
         seeds=variant.seeds,
-        missing=[seed for seed in seeds if seed not in set(variant.seeds)],
-        other=other,
+        missing=sorted(seeds.difference(variant.seeds)),
+        other=dict(other),
         metric=metric,
         mean=statistics.fmean(values) if values else None,
         std=statistics.stdev(values) if values and len(values) > 1 else None,
@@ -91,12 +75,7 @@ def _line(variant: Variant, seeds: Sequence[int]) -> VariantLine:
 
 
 def as_json(lines: Sequence[VariantLine], problems: Sequence[Problem]) -> dict[str, Any]:
-    """Return the list as one object for JSON output, with unrounded numbers.
-
-    Args:
-        lines: The variants.
-        problems: The runs that cannot be read.
-    """
+    """Return the lines and the runs that cannot be read as one object for JSON, unrounded."""
     return {
         "variants": [asdict(line) for line in lines],
         "damaged": [{"run": each.name, "reason": each.reason} for each in problems],
@@ -136,10 +115,7 @@ def size_text(size: int) -> str:
 
 
 def run_facts(run: RunRecord) -> list[tuple[str, str]]:
-    """Return everything that is known about a run as pairs (name, text).
-
-    The pairs cover the status, the metrics, the provenance and the configuration.
-    """
+    """Return status, metrics, provenance and configuration of a run as pairs (name, text)."""
     record = run.record
     facts = [("status", run.status), ("typed", str(record.get("typed") or ""))]
     facts += [(name, shown(value)) for name, value in sorted(run.metrics.items())]
@@ -165,13 +141,9 @@ def files_of(run: RunRecord) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Difference:
-    """A fact in which two runs or two variants differ.
+    """A fact (`optimizer.lr`) in which two runs or variants differ; `-` where it is missing.
 
-    Attributes:
-        kind: `configuration`, `code`, `data` or `environment`.
-        key: The name of the fact: `optimizer.lr`.
-        a: Its value on the first side, as text; `-` if it is missing.
-        b: Its value on the second side.
+    `kind` is `configuration`, `code`, `data` or `environment`.
     """
 
     kind: str
@@ -183,57 +155,37 @@ class Difference:
 def differences(a: Sequence[RunRecord], b: Sequence[RunRecord]) -> list[Difference]:
     """Return the facts other than results in which two runs or two variants differ.
 
-    Args:
-        a: The runs of the first side. The first completed one stands for the side, or the first
-            one if none completed.
-        b: The runs of the second side.
+    The first completed run of each side stands for it, or the first one if none completed.
     """
-    one, other = _representative(a), _representative(b)
-    found = [
-        Difference("configuration", key, *_shown(key, one.config, other.config))
-        for key in differing_keys([flatten(one.config), flatten(other.config)])
-        if not key.startswith(("paths.", "logger.", "tags", "notes"))
+    runs = [next((run for run in side if run.status == COMPLETED), side[0]) for side in (a, b)]
+    parts = ("git", "versions", "machine", "threads", "device", "cpu_capability")
+    return [
+        *(
+            each
+            for each in _differing("configuration", [run.config for run in runs])
+            if not each.key.startswith(("paths.", "logger.", "tags", "notes"))
+        ),
+        *_differing("code", [_definitions(run) for run in runs]),
+        *_differing("environment", [{key: run.origin(key) for key in parts} for run in runs]),
+        *_differing("data", [{"data": run.origin("data")} for run in runs]),
     ]
-    code_a, code_b = (run.origin("code", "definitions") or {} for run in (one, other))
-    for name in sorted(code_a.keys() | code_b.keys()):
-        if code_a.get(name) != code_b.get(name):
-            values = (_digest(code_a.get(name)), _digest(code_b.get(name)))
-            found.append(Difference("code", name.replace(":", "."), *values))
-    for part in ("git", "versions", "machine", "threads", "device", "cpu_capability", "data"):
-        before, now = ({part: run.origin(part)} for run in (one, other))
-        found += [
-            Difference("data" if part == "data" else "environment", key, *_shown(key, before, now))
-            for key in differing_keys([flatten(before), flatten(now)])
-        ]
-    return found
 
 
-def _representative(runs: Sequence[RunRecord]) -> RunRecord:
-    return next((run for run in runs if run.status == COMPLETED), runs[0])
+def _definitions(run: RunRecord) -> dict[str, str]:
+    found = run.origin("code", "definitions") or {}
+    return {name.replace(":", "."): digest[:12] for name, digest in sorted(found.items())}
 
 
-def _shown(key: str, before: dict[str, Any], now: dict[str, Any]) -> tuple[str, str]:
-    one, other = flatten(before), flatten(now)
-    return tuple(  # type: ignore[return-value]
-        shown(each[key]) if key in each else "-" for each in (one, other)
-    )
-
-
-def _digest(value: str | None) -> str:
-    return "-" if value is None else value[:12]
+def _differing(kind: str, sides: Sequence[dict[str, Any]]) -> list[Difference]:
+    one, other = (flatten(side) for side in sides)
+    return [
+        Difference(kind, key, *(shown(side[key]) if key in side else "-" for side in (one, other)))
+        for key in differing_keys([one, other])
+    ]
 
 
 def cited_runs(outputs: Path) -> set[str]:
-    """Return the names `<variant>/seed_<k>` of the runs in the last report.
-
-    Args:
-        outputs: The output folder.
-
-    Returns:
-        The names; empty if there is no readable report.
-    """
-    import csv
-
+    """Return the names `<variant>/seed_<k>` of the runs in the last report; empty without one."""
     path = outputs / "report" / "results.csv"
     try:
         with open(path, newline="", encoding="utf-8") as file:

@@ -21,24 +21,19 @@ HIGHER = {
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric without a stage, and which of its values are better.
-
-    Attributes:
-        name: The name without a stage: `error`.
-        direction: `min` if lower values are better, `max` if higher ones are.
-    """
+    """A metric's name without a stage, `error`, and which of its values are better."""
 
     name: str
     direction: Direction
 
     @property
     def validation(self) -> str:
-        """The name of its validation value, `val/<name>`; every selection uses this value."""
+        """The name of its validation value, by which everything is selected: `val/error`."""
         return f"val/{self.name}"
 
     @property
     def test(self) -> str:
-        """The name of its test value, `test/<name>`; it is reported and never used to select."""
+        """The name of its test value, which is reported and never selects: `test/error`."""
         return f"test/{self.name}"
 
     @property
@@ -48,10 +43,7 @@ class Metric:
 
 
 def own_metric(runs: Iterable[RunRecord]) -> Metric:
-    """Return the metric that the records of the runs name.
-
-    Args:
-        runs: At least one run.
+    """Return the metric that the records of the runs, at least one, name.
 
     Raises:
         ConfigurationError: The records name different metrics, so the runs cannot be compared.
@@ -65,13 +57,9 @@ def own_metric(runs: Iterable[RunRecord]) -> Metric:
 
 
 def named_metric(text: str, runs: Sequence[RunRecord]) -> Metric:
-    """Return the metric that the user named, for example with `metric=auc`.
+    """Return the metric that the user named: `auc`, `test/auc` or `auc:max`.
 
-    The direction is taken from `text`, else from the records, else from the last word of the name.
-
-    Args:
-        text: A metric's name with or without a stage; `auc:max` or `auc:min` sets the direction.
-        runs: The runs that may have the metric.
+    Without `:max` or `:min` the records say the direction, else the last word of the name.
 
     Raises:
         ConfigurationError: No completed run has the metric, or its direction is unknown.
@@ -98,11 +86,8 @@ def named_metric(text: str, runs: Sequence[RunRecord]) -> Metric:
 def best_by_validation(variants: Sequence[Variant], metric: Metric) -> Variant | None:
     """Return the variant with the best mean validation value, among those with the most runs.
 
-    Variants with a diverged run, or with a run that has no validation value, are ignored. Test
-    values are not used, because a variant that they select looks better than it is.
-
-    Returns:
-        The best variant; None if all are ignored.
+    Variants with a diverged run or a run without a validation value are ignored; None if all are.
+    Test values have no say, because a variant that they select looks better than it is.
     """
     candidates = [each for each in variants if not each.diverged and each.values(metric.validation)]
     most = max((len(each.runs) for each in candidates), default=0)

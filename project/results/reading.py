@@ -1,12 +1,10 @@
 """Read run directories, without ever writing to them.
 
-A run whose parts disagree (directory name, run.json, length of history.csv) is returned as a
-`Problem`, and none of its values are used. run.json also holds the configuration, so that 10,000
-runs are read without parsing YAML.
+A run whose parts disagree (directory name, run.json, length of history.csv) is a `Problem`, and
+none of its values are used. run.json also holds the configuration, so no YAML is parsed.
 """
 
 import fnmatch
-import json
 import math
 import os
 import re
@@ -15,8 +13,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ValidationError
+
 from project.results.records import Problem, RunRecord
-from project.results.text import printable
+from project.results.text import is_number, printable
 from project.runs.record import COMPLETED, WAY_OUT, CorruptRunError, read_record
 
 RUN_NAME = re.compile(r"seed_(\d+)")
@@ -27,23 +27,22 @@ PAUSE = 0.1
 def read_runs(
     outputs: Path, patterns: Sequence[str] = (), histories: bool = False
 ) -> tuple[list[RunRecord], list[Problem]]:
-    """Read the runs under `<outputs>/runs`.
+    """Read the runs under `<outputs>/runs`, sorted by variant and seed, and other runs' problems.
 
     Args:
         outputs: The output folder.
         patterns: Globs for `<variant>/seed_<k>` or `<variant>`, also with the folder's path in
             front; empty: all runs.
-        histories: Whether to check that history.csv of each completed run has a row for each of the
-            epochs in its record.
-
-    Returns:
-        The runs sorted by variant and seed, and those that could not be read in two attempts.
+        histories: Whether to check the number of rows in history.csv of each completed run.
     """
     reader = _Reader(histories)
-    runs, problems = reader.read_all(_directories(outputs / "runs", _names(outputs, patterns)))
+    # The path of the runs folder may have been typed too.
+    globs = [
+        each.rstrip("/").removeprefix(f"{outputs}/").removeprefix("runs/") for each in patterns
+    ]
+    runs, problems = reader.read_all(_directories(outputs / "runs", globs))
     if problems:
-        # A run that is fetched from another machine replaces the old one, and for a moment neither
-        # directory exists.
+        # For a moment neither the old directory nor the one that replaces it exists.
         time.sleep(PAUSE)
         whole, problems = reader.read_all(problem.directory for problem in problems)
         runs += whole
@@ -116,19 +115,16 @@ def _check(directory: Path, record: dict[str, Any]) -> dict[str, float]:
         raise CorruptRunError(f"{path} lacks the metric's name or direction; {WAY_OUT}")
     if record["status"] != COMPLETED:
         return {}
-    metrics, seconds = record["metrics"], record["seconds"]
-    for key in (f"val/{name}", f"test/{name}"):
-        if not _is_number(metrics.get(key, 0.0)):
-            raise CorruptRunError(f"{path} has an invalid value, {key} = {metrics[key]}; {WAY_OUT}")
-    if not _is_number(seconds["training"]):
-        raise CorruptRunError(
-            f"{path} has an invalid value, seconds.training = {seconds['training']}; {WAY_OUT}"
-        )
-    return {key: value for key, value in metrics.items() if _is_number(value)}
+    metrics = record["metrics"]
+    values = {key: metrics.get(key, 0.0) for key in (f"val/{name}", f"test/{name}")}
+    for key, value in (values | {"seconds.training": record["seconds"]["training"]}).items():
+        if not _is_finite(value):
+            raise CorruptRunError(f"{path} has an invalid value, {key} = {value}; {WAY_OUT}")
+    return {key: value for key, value in metrics.items() if _is_finite(value)}
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _is_finite(value: Any) -> bool:
+    return is_number(value) and math.isfinite(value)
 
 
 def _check_history(directory: Path, epochs: int | None) -> None:
@@ -145,17 +141,6 @@ def _check_history(directory: Path, epochs: int | None) -> None:
         raise CorruptRunError(
             f"{path} is incomplete: {count} whole rows for {epochs} epochs; {WAY_OUT}"
         )
-
-
-def _names(outputs: Path, patterns: Sequence[str]) -> list[str]:
-    """Return the globs without the path of the runs folder, in case it was typed."""
-    names = []
-    for pattern in patterns:
-        name = pattern.rstrip("/")
-        for prefix in (f"{outputs}/runs/", "runs/"):
-            name = name.removeprefix(prefix)
-        names.append(name)
-    return names
 
 
 def _directories(root: Path, patterns: Sequence[str]) -> Iterator[Path]:
@@ -176,25 +161,20 @@ def _directories(root: Path, patterns: Sequence[str]) -> Iterator[Path]:
                 yield root / variant / name
 
 
-def read_last_sweep(outputs: Path) -> dict[str, Any] | None:
-    """Return the content of `<outputs>/last_sweep.json`, which describes the last sweep.
+class _LastSweep(BaseModel):
+    runs: list[str]
 
-    Returns:
-        `runs`, the names of its runs, and `typed`, its command line; None if there is no such file.
+
+def read_last_sweep(outputs: Path) -> list[str] | None:
+    """Return the names of the last sweep's runs; None without a sweep.
 
     Raises:
-        CorruptRunError: The file is damaged.
+        CorruptRunError: <outputs>/last_sweep.json is damaged.
     """
     path = outputs / "last_sweep.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        names = content["runs"]
+        return _LastSweep.model_validate_json(path.read_bytes()).runs
     except FileNotFoundError:
         return None
-    except (ValueError, LookupError, TypeError) as error:
-        raise CorruptRunError(
-            f"{path} cannot be read ({error!r}); the next sweep writes it anew"
-        ) from None
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise CorruptRunError(f"{path} lists no runs; the next sweep writes it anew")
-    return content
+    except ValidationError:
+        raise CorruptRunError(f"{path} is damaged; the next sweep writes it anew") from None

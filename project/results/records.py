@@ -12,12 +12,7 @@ from project.runs.record import FAILED, WAY_OUT, CorruptRunError
 
 @dataclass(frozen=True)
 class Problem:
-    """A run directory that cannot be read as a run.
-
-    Attributes:
-        directory: The run directory.
-        reason: What is wrong, and what the user can do about it.
-    """
+    """A run directory that cannot be read as a run; `reason` says why, and what to do about it."""
 
     directory: Path
     reason: str
@@ -35,11 +30,9 @@ class Problem:
 class RunRecord:
     """One run: its run directory and the content of its run.json.
 
-    Runs may share equal parts of `record` to save memory, so it must not be changed.
-
     Attributes:
-        directory: The run directory.
-        record: The content of run.json.
+        record: The content of run.json; not to be changed, because runs may share equal parts of
+            it.
         metrics: The finite metric values, by name (`test/error`); empty unless the run completed.
     """
 
@@ -54,15 +47,12 @@ class RunRecord:
 
     @property
     def variant(self) -> str:
-        """The variant's name, `<prefix>-<hash>`, which is that of the folder of its runs."""
+        """The name of the folder of its runs, `<prefix>-<hash>`."""
         return self.directory.parent.name
 
     @property
     def prefix(self) -> str:
-        """The variant's name without its hash: `<model>-<data>`.
-
-        It is only `<model>` for data of the EPFL experiment, whose variants do not name their data.
-        """
+        """The variant's name without its hash: `<model>-<data>`, or `<model>` for the EPFL data."""
         return self.variant.rpartition("-")[0]
 
     @property
@@ -87,10 +77,7 @@ class RunRecord:
 
     @property
     def status(self) -> str:
-        """The status: `completed`, `failed`, `interrupted` or `running`.
-
-        A run whose process was killed keeps the status `running`.
-        """
+        """`completed`, `failed`, `interrupted` or `running`; a killed run keeps the last one."""
         return printable(self.record["status"])
 
     @property
@@ -120,10 +107,7 @@ class RunRecord:
 
     @property
     def diverged(self) -> bool:
-        """Whether the run failed because its loss or weights became infinite or NaN.
-
-        Repeating such a run would fail in the same way.
-        """
+        """Whether loss or weights became infinite or NaN, as they would again."""
         return self.status == FAILED and bool(self.record.get("diverged"))
 
     @property
@@ -138,34 +122,18 @@ class RunRecord:
 
     @property
     def test_data(self) -> str | None:
-        """The fingerprint of the test examples; None if it was not recorded.
-
-        Two runs are paired only if they have the same fingerprint.
-        """
+        """The fingerprint of the test examples, without which no runs are paired."""
         return self.origin("data", "test")
 
     def origin(self, *keys: str) -> Any:
-        """Return an entry of the run's provenance.
-
-        Args:
-            *keys: The path to the entry, for example `"data", "dataset"`.
-
-        Returns:
-            The entry's value; None if it was not recorded.
-        """
+        """Return the entry of the provenance at a path of keys; None if it was not recorded."""
         node: Any = self.record.get("provenance")
         for key in keys:
             node = node.get(key) if isinstance(node, dict) else None
         return node
 
     def columns(self, name: str = "history.csv") -> dict[str, list[float]]:
-        """Return the columns of a CSV file in the run directory, by name.
-
-        Args:
-            name: The name of the file.
-
-        Returns:
-            The values of each column from top to bottom; empty cells are NaN.
+        """Return the columns of a CSV file in the run directory, by name; empty cells are NaN.
 
         Raises:
             CorruptRunError: The file cannot be read as a table of numbers.

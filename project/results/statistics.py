@@ -1,13 +1,11 @@
 """Statistics over seeds: a mean with its 95 % CI, and two variants compared seed by seed.
 
-At one seed, all variants of a study see the same examples in the same order. They are compared by
-their difference at each seed, which removes the effect that a lucky or unlucky seed has on both
-(Fisher 1935, The Design of Experiments).
+At one seed, all variants of a study see the same examples in the same order, so their difference at
+each seed is free of what a lucky or unlucky seed does to both.
 
-Sources: Student 1908 for the intervals; Fisher 1935 for the sign-flip test; Cohen 1988, Statistical
-Power Analysis, for d_z and power; Holm 1979, A Simple Sequentially Rejective Multiple Test
-Procedure; Colas, Sigaud and Oudeyer 2018 (arXiv 1806.08295) for the number of seeds; Bouthillier et
-al. 2021 (arXiv 2103.03098) for the probability of being better at one more seed.
+Sources: Student 1908 (intervals); Fisher 1935, The Design of Experiments (pairs, sign-flip test);
+Cohen 1988 (d_z, power); Holm 1979; Colas, Sigaud and Oudeyer 2018, arXiv 1806.08295 (number of
+seeds); Bouthillier et al. 2021, arXiv 2103.03098 (probability of being better).
 """
 
 from collections.abc import Sequence
@@ -16,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special, stats
+from scipy import special  # scipy.stats would take most of a second to import
 
 CONFIDENCE = 0.95
 SIGNIFICANCE = 0.05
@@ -39,16 +37,10 @@ class Summary:
     """The statistics of one variant's values over its n seeds.
 
     Attributes:
-        n: The number of seeds.
-        mean: The mean.
-        std: The std between seeds (ddof 1): how far single runs lie from the mean, not how
-            precisely the mean is known. None for one seed. 0 if all values are equal, which can
-            happen by chance with few seeds on a small test set.
-        ci: The 95 % CI of the mean (Student's t), which shrinks with n while std does not. None for
-            one seed.
-        median: The median.
-        lowest: The lowest value.
-        highest: The highest value.
+        std: How far single seeds lie from the mean (ddof 1), not how precisely the mean is known.
+            None for one seed. 0 if all values are equal, by chance with few seeds on a small test
+            set.
+        ci: The 95 % CI of the mean (Student's t), which shrinks with n. None for one seed.
     """
 
     n: int
@@ -63,8 +55,8 @@ class Summary:
 def summarise(values: ArrayLike) -> Summary:
     """Return the statistics of `values` (n,), one for each seed.
 
-    The CI assumes that the values are roughly normal. With 10 seeds it tolerates a moderate skew,
-    but not a net that sometimes fails to learn, so look at the single values too.
+    The CI assumes roughly normal values. With 10 seeds it tolerates a moderate skew, but not a net
+    that sometimes fails to learn, so look at the single values too.
 
     Raises:
         ValueError: There are no values, or some are not finite.
@@ -101,7 +93,7 @@ def _std(array: np.ndarray) -> float | None:
 def _ci(mean: float, std: float | None, n: int) -> Interval | None:
     if std is None:
         return None
-    half = stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * std / np.sqrt(n)
+    half = special.stdtrit(n - 1, (1 + CONFIDENCE) / 2) * std / np.sqrt(n)
     return float(mean - half), float(mean + half)
 
 
@@ -110,21 +102,17 @@ class Paired:
     """The comparison of variant a with variant b over n common seeds.
 
     Attributes:
-        n: The number of seeds.
         mean: The mean of the differences a - b.
-        std: The std of the differences (ddof 1); None for one seed.
+        std: Their std (ddof 1); None for one seed.
         ci: The 95 % CI of `mean`; None for one seed.
-        p_value: The p-value of the exact sign-flip test: the probability of a mean difference at
-            least this large, in either direction, if a and b were alike. None for fewer than 6
-            seeds.
-        t_p_value: The p-value of Student's paired t-test, which assumes normal differences. It is a
-            check: if the two p-values disagree, trust `p_value`. None for fewer than 6 seeds or a
-            std of 0.
-        d_z: `mean` divided by `std` (Cohen): how clearly a and b differ at a single seed; 0.2 is
-            small, 0.8 is large. None if the std is None or 0.
-        p_better: The share of seeds at which a is better; ties count half. It estimates the
-            probability that a beats b at a new seed; 0.5 means that neither does.
-        detectable: The result of `smallest_detectable`. None for fewer than 6 seeds or a std of 0.
+        p_value: The exact sign-flip test's. None for fewer than 6 seeds.
+        t_p_value: Student's paired t-test's, which assumes normal differences; where the two
+            disagree, trust `p_value`. None for fewer than 6 seeds or a std of 0.
+        d_z: `mean / std` (Cohen), how clearly a and b differ at a single seed: 0.2 is small, 0.8 is
+            large. None if the std is None or 0.
+        p_better: The share of seeds at which a is better, ties counting half: an estimate of the
+            probability that it is at a new seed.
+        detectable: As `smallest_detectable`. None for fewer than 6 seeds or a std of 0.
     """
 
     n: int
@@ -146,11 +134,6 @@ class Paired:
 def compare_paired(a: ArrayLike, b: ArrayLike, direction: Literal["min", "max"] = "min") -> Paired:
     """Compare the values `a` (n,) and `b` (n,), where a[i] and b[i] belong to the same seed.
 
-    Args:
-        a: The values of the first variant.
-        b: The values of the second variant.
-        direction: `min` if lower values are better, `max` if higher ones are.
-
     Raises:
         ValueError: There are no values, the lengths differ, or some values are not finite.
     """
@@ -168,25 +151,27 @@ def compare_paired(a: ArrayLike, b: ArrayLike, direction: Literal["min", "max"] 
         std=std,
         ci=_ci(mean, std, n),
         p_value=sign_flip_p_value(differences) if enough else None,
-        t_p_value=float(stats.ttest_1samp(differences, 0).pvalue) if enough and std else None,
+        t_p_value=_t_p_value(mean / std, n) if enough and std else None,
         d_z=mean / std if std else None,
         p_better=float(better),
         detectable=smallest_detectable(n, std) if enough and std else None,
     )
 
 
+def _t_p_value(d_z: float, n: int) -> float:
+    return float(2 * special.stdtr(n - 1, -abs(d_z) * np.sqrt(n)))
+
+
 def sign_flip_p_value(differences: ArrayLike) -> float:
     """Return the two-sided p-value of Fisher's sign-flip test for `differences` (n,).
 
-    If the two variants were alike, each difference could equally have the opposite sign, so all 2^n
-    choices of signs would be equally likely. p is the share of choices whose sum is at least as far
-    from zero as the observed sum. The observed choice and its opposite are among them, so p is at
-    least 2 / 2^n: 0.03 with 6 seeds, 0.002 with 10. The test assumes no distribution of the values.
-    A difference of zero does not change p.
+    If the variants were alike, each difference could equally have the opposite sign. p is the share
+    of the 2^n choices of signs whose sum is at least as far from zero as the observed one: at least
+    2 / 2^n, 0.03 with 6 seeds. No distribution is assumed, and a difference of zero changes
+    nothing.
 
-    Error rates on m test examples differ by multiples of 1/m, so their sums are whole numbers and
-    all choices can be counted exactly for any n (Pagano and Tritchler 1983). Other values are first
-    rounded to 10,000ths of the largest difference.
+    Error rates on m test examples are multiples of 1/m, so all choices can be counted exactly for
+    any n (Pagano and Tritchler 1983). Other values are first rounded to 10,000ths of the largest.
 
     Raises:
         ValueError: There are no differences, or some are not finite.
@@ -211,10 +196,9 @@ def _smallest_test_set(differences: np.ndarray) -> int | None:
 def _count_sign_flips(differences: np.ndarray) -> float:
     """Return the p-value for integer differences (n,), not all of them zero.
 
-    Let total be the sum of all |difference|, and F the sum over the pairs whose sign is set to
-    minus. The signed sum is total - 2F, which is as far from zero as the observed sum if F <= cut
-    or F >= total - cut; these two cases are equally likely. `chances[f]` is the probability that
-    F = f, computed pair by pair.
+    With F the sum of the |differences| whose sign is minus, the signed sum is total - 2F: as far
+    from zero as observed if F <= cut or, equally likely, F >= total - cut. `chances[f]` is P(F =
+    f).
     """
     sizes = np.abs(differences)
     cut = (int(sizes.sum()) - abs(int(differences.sum()))) // 2
@@ -230,27 +214,21 @@ def _count_sign_flips(differences: np.ndarray) -> float:
 def smallest_detectable(n: int, std: float) -> float:
     """Return the smallest true mean difference that a paired t-test detects with 80 % power.
 
-    Detected means p < 0.05, two-sided, in the right direction. The value helps to interpret "no
-    significant difference": true differences far below it would usually be missed. It applies to a
-    single comparison; Holm's correction needs a larger difference. For a true difference d, t
-    follows Student's t with noncentrality d sqrt(n) / std; the function solves for d.
+    Detected means p < 0.05, two-sided, in the right direction, of this comparison alone: Holm's
+    correction needs a larger difference. "Not significant" says little about smaller ones. For a
+    true difference d, t has noncentrality d sqrt(n) / std; the function solves for d.
 
     Args:
         n: The number of seeds, at least 2.
         std: The std of the differences, which is treated as known although it is estimated.
     """
-    threshold = stats.t.ppf(1 - SIGNIFICANCE / 2, n - 1)
+    threshold = special.stdtrit(n - 1, 1 - SIGNIFICANCE / 2)
     noncentrality = special.nctdtrinc(n - 1, 1 - POWER, threshold)
     return float(noncentrality * std / np.sqrt(n))
 
 
 def smallest_possible_p_value(n: int, family: int) -> float:
-    """Return the smallest Holm-corrected p-value that the sign-flip test can give.
-
-    Args:
-        n: The number of seeds.
-        family: The number of comparisons that Holm's correction covers.
-    """
+    """Return the least Holm-corrected p-value of `family` sign-flip tests with n seeds each."""
     return min(1.0, family * 2 / 2**n)
 
 
@@ -259,18 +237,13 @@ def holm(p_values: Sequence[float], family: int | None = None) -> list[float]:
 
     Among 20 comparisons of equal variants, one has p < 0.05 by chance. An adjusted value below 0.05
     occurs for some equal pair in at most 5 % of studies, however the comparisons depend on each
-    other. The smallest of m p-values is multiplied by m, the next one by m - 1 and so on, and no
-    adjusted value is below the one before. With m comparisons, n seeds can give a significant
-    result only if m * 2 / 2^n < 0.05: 10 seeds suffice for 25 comparisons, 20 seeds for 26,000.
-
-    Set `family` if the data also decided which comparisons are made. The first false alarm needs a
-    p-value of at most 0.05 divided by the number of equal pairs in the family, so its probability
-    is bounded however the comparisons were selected.
+    other. With m comparisons, n seeds can give a significant result only if m * 2 / 2^n < 0.05: 10
+    seeds suffice for 25 comparisons, 20 seeds for 26,000.
 
     Args:
         p_values: The p-values (m,) of the comparisons.
-        family: The number of comparisons that could have been made: all pairs of variants if the
-            baseline is the best variant. None: m.
+        family: The number of comparisons that could have been made, if the data decided which were:
+            all pairs of variants if the baseline is the best variant. None: m.
 
     Raises:
         ValueError: `p_values` is not one-dimensional, or has values outside [0, 1].
@@ -286,14 +259,11 @@ def holm(p_values: Sequence[float], family: int | None = None) -> list[float]:
 
 
 def correct(paired: Sequence[Paired | None], family: int | None = None) -> list[float | None]:
-    """Return the Holm-adjusted p-value of each comparison, in the given order.
+    """Return the Holm-adjusted p-value of each comparison; None without a comparison or p-value.
 
     Args:
         paired: The comparisons; None for one that was not made.
-        family: The number of comparisons to correct for; None: those that have a p-value.
-
-    Returns:
-        The adjusted p-values; None for a comparison that is None or has no p-value.
+        family: As for `holm`; None: those that have a p-value.
     """
     tested = [each.p_value for each in paired if each is not None and each.p_value is not None]
     adjusted = iter(holm(tested, family))

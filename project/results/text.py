@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 
 
-def printable(text: str) -> str:
-    """Return `text` on one line, safe to print on a terminal.
+def is_number(value: Any) -> bool:
+    """Return whether a value is an int or float and no bool."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
-    Newlines and tabs become spaces; other control and formatting characters become U+FFFD.
-    """
+
+def printable(text: str) -> str:
+    """Return `text` on one line, safe to print: control and formatting characters become U+FFFD."""
     if text.isprintable():
         return text
     return "".join(

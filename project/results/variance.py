@@ -1,8 +1,7 @@
 """The variance between runs by its source: the data drawn, the initial weights, the order.
 
-A study varies one source of chance at a time while it holds the others at a fixed seed, and it also
-varies all of them together (Bouthillier et al. 2021, arXiv 2103.03098). This module estimates the
-variances of the resulting variants.
+A study varies one source at a time and holds the others at a fixed seed, and varies all together
+(Bouthillier et al. 2021, arXiv 2103.03098).
 """
 
 from collections.abc import Mapping
@@ -10,18 +9,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import special
 
 from project.results.statistics import CONFIDENCE, Interval, summarise
 
 
 @dataclass(frozen=True)
 class VarianceEstimate:
-    """The variance of n runs (ddof 1) with its 95 % CI.
+    """The variance of n runs (ddof 1) with its 95 % CI (chi-square), too narrow for heavy tails.
 
-    A variance is estimated less precisely than a mean: with 10 runs the CI spans 0.47 to 3.3 times
-    the estimate, with 50 runs 0.70 to 1.6 times. The CI is chi-square's and assumes normal values;
-    with heavier tails it is too narrow.
+    A variance is known less precisely than a mean: with 10 runs the CI spans 0.47 to 3.3 times the
+    estimate, with 50 runs 0.70 to 1.6 times.
     """
 
     n: int
@@ -33,15 +31,9 @@ class VarianceEstimate:
 class Decomposition:
     """The variance that each source of chance causes alone, and that all cause together.
 
-    A source's variance depends on the seed at which the other sources were held.
-
-    Attributes:
-        sources: The variance estimate of each source, by its name.
-        shares: Each source's share of `sum_of_sources`; None if that sum is 0.
-        sum_of_sources: The sum of the variances in `sources`. It equals the variance of all sources
-            together only if their effects add up. If they interact, the sum is larger on average,
-            because an interaction counts in each of its sources.
-        together: The estimate with all sources varied; None if that variant was not run.
+    Each source's depends on the seed at which the others were held. `sum_of_sources` is that of all
+    together only if their effects add up; interactions count in each of their sources. `shares` are
+    of this sum, None if it is 0; `together` is None if that variant was not run.
     """
 
     sources: dict[str, VarianceEstimate]
@@ -61,16 +53,12 @@ def estimate_variance(values: ArrayLike) -> VarianceEstimate:
         raise ValueError("a variance needs at least 2 runs, got 1")
     variance, freedom = summary.std**2, summary.n - 1
     tail = (1 - CONFIDENCE) / 2
-    low, high = freedom * variance / stats.chi2.ppf([1 - tail, tail], freedom)
+    low, high = freedom * variance / special.chdtri(freedom, [tail, 1 - tail])
     return VarianceEstimate(summary.n, variance, (float(low), float(high)))
 
 
 def decompose(varied: Mapping[str, ArrayLike], together: ArrayLike | None) -> Decomposition:
-    """Return the variances by source of chance, and of all sources together.
-
-    Args:
-        varied: Values (n,) of the runs in which one source varies alone, by source.
-        together: Values (n,) of the runs in which all sources vary; None if there are none.
+    """Return the variances of runs by the one source that varied, and of those in which all varied.
 
     Raises:
         ValueError: `varied` is empty, or some values are not finite or fewer than two.

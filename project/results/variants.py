@@ -7,7 +7,7 @@ from typing import Any
 
 from project.config.identity import canonical, flatten, identity_settings
 from project.results.records import RunRecord
-from project.results.text import shown
+from project.results.text import is_number, shown
 from project.runs.record import COMPLETED
 
 Settings = dict[str, Any]  # settings that determine a result, by dotted key
@@ -20,18 +20,14 @@ CODE_DIGITS = 8
 
 @dataclass(frozen=True)
 class Variant:
-    """A configuration without its seed, and the runs that have this configuration.
+    """A configuration without its seed, and the runs that have this configuration, ordered by seed.
 
     Attributes:
         label: The model and the settings that distinguish the variant: `ws_al optimizer.lr=0.2`.
         name: The name of the variant's folder.
-        settings: `identity`, plus values at a class's default whose keys are in the identity of
-            another variant that was grouped in the same call.
+        settings: `identity`, and values at a class's default that other variants of the group have.
         identity: The settings that determine the result, without those at a class's default.
-        runs: The completed runs, ordered by seed.
-        unfinished: The runs that failed, were interrupted or are running, ordered by seed.
-        code: The fingerprint of the code of its runs, if the folder also holds runs of other code,
-            which form variants of their own; else None.
+        code: The fingerprint of the runs' code, if the folder also holds runs of other code.
     """
 
     label: str
@@ -73,14 +69,7 @@ class Variant:
         return sum(run.diverged for run in self.unfinished)
 
     def values(self, metric: str) -> list[float] | None:
-        """Return the metric's value in each completed run, ordered by seed.
-
-        Args:
-            metric: The metric with its stage: `test/error`.
-
-        Returns:
-            The values; None if no run completed or if a completed run lacks the metric.
-        """
+        """Return a metric's value (`test/error`) in each completed run; None unless all have it."""
         if not self.runs or any(metric not in run.metrics for run in self.runs):
             return None
         return [run.metrics[metric] for run in self.runs]
@@ -93,10 +82,9 @@ def group(
 
     Args:
         runs: Runs of any status.
-        defaults: Returns the default settings for a run's configuration, or None if they are
-            unknown. Labels then also name the settings that differ from the defaults.
-        mix_code: Whether runs of different code may form one variant. If False, they form separate
-            variants, except for runs made with `code=accept`.
+        defaults: Labels also name the settings that differ from these; None where unknown.
+        mix_code: Whether runs of different code may form one variant, and not only those made with
+            `code=accept`.
     """
     folders: dict[str, list[RunRecord]] = defaultdict(list)
     for run in runs:
@@ -115,36 +103,36 @@ def group(
     settings = {key: _filled(identities[key], configs[key], names) for key in members}
     labels = labels_of(prefixes, settings, identities, usual)
     differing = differing_keys(list(settings.values()))
-    order = sorted(
-        members,
-        key=lambda key: (
-            prefixes[key],
-            [_order(settings[key].get(k)) for k in differing],
-            str(key),
-        ),
-    )
-    return [
-        Variant(
-            label=labels[key],
-            name=key[0],
-            settings=settings[key],
-            identity=identities[key],
-            runs=tuple(sorted((r for r in members[key] if r.status == COMPLETED), key=_seed)),
-            unfinished=tuple(sorted((r for r in members[key] if r.status != COMPLETED), key=_seed)),
-            code=key[1],
+    variants = []
+    for key, own in members.items():
+        own.sort(key=lambda run: run.seed)
+        variants.append(
+            Variant(
+                label=labels[key],
+                name=key[0],
+                settings=settings[key],
+                identity=identities[key],
+                runs=tuple(run for run in own if run.status == COMPLETED),
+                unfinished=tuple(run for run in own if run.status != COMPLETED),
+                code=key[1],
+            )
         )
-        for key in order
-    ]
+
+    def place(each: Variant) -> tuple[Any, ...]:
+        values = [_order(each.settings.get(key)) for key in differing]
+        return each.prefix, values, each.name, each.code or ""
+
+    return sorted(variants, key=place)
 
 
 def _by_code(runs: list[RunRecord]) -> dict[str | None, list[RunRecord]]:
     """Return the runs by code fingerprint; accepted or unknown code joins the largest group."""
-    strict = [run for run in runs if run.code and not run.origin("code_accepted")]
-    counts = Counter(run.code for run in strict)
+    strict = [None if run.origin("code_accepted") else run.code or None for run in runs]
+    counts = Counter(code for code in strict if code)
     most = counts.most_common(1)[0][0] if counts else None
     apart: dict[str | None, list[RunRecord]] = defaultdict(list)
-    for run in runs:
-        apart[run.code if run in strict else most].append(run)
+    for run, code in zip(runs, strict, strict=True):
+        apart[code or most].append(run)
     return apart
 
 
@@ -170,12 +158,7 @@ def labels_of(
     A label lists the settings in which variants of one prefix differ, and those that differ from
     the defaults. It omits a value that more than half of at least four variants have, unless that
     value differs from a known default. So an ablation's variants are named by what they change.
-
-    Args:
-        prefixes: The prefix of each variant, by a key (name, code or None).
-        settings: The `Variant.settings`, by the same keys.
-        identities: The `Variant.identity`, by the same keys.
-        defaults: The default settings, by the same keys; None where they are unknown.
+    All arguments have the same keys: (name, code or None).
     """
     families: dict[str, list[Any]] = defaultdict(list)
     for key, prefix in prefixes.items():
@@ -193,16 +176,11 @@ def labels_of(
             others = [settings[other] for other in family] + ([usual] if usual else [])
             labels[key] = " ".join([prefix, *_words(own, others, said, usual)])
     taken = Counter(labels.values())
-    return {
-        key: f"{label} ({_apart(key)})" if taken[label] > 1 else label
-        for key, label in labels.items()
-    }
-
-
-def _apart(key: Any) -> str:
-    name, code = key
-    digits = str(name).rpartition("-")[2]
-    return digits if code is None else f"{digits}, code {code[:CODE_DIGITS]}"
+    for (name, code), label in labels.items():
+        if taken[label] > 1:
+            apart = name.rpartition("-")[2] + (f", code {code[:CODE_DIGITS]}" if code else "")
+            labels[name, code] = f"{label} ({apart})"
+    return labels
 
 
 def _most(values: list[Any]) -> str | None:
@@ -214,20 +192,14 @@ def _most(values: list[Any]) -> str | None:
 def _words(
     own: Settings, others: Sequence[Settings], said: set[str], usual: Settings | None
 ) -> list[str]:
-    """Return the words of a label after the prefix.
-
-    A section that was replaced, added or removed is a single word, and no word if its class is the
-    default.
-    """
+    """Return the words of a label after the prefix; a section of another class is a single word."""
     words = []
     everyone = [own, *others]
-    for key in [*own, *sorted(said - own.keys())]:
-        section = exchanged_section(key, everyone) if key in said else None
+    for key in [*(key for key in own if key in said), *sorted(said - own.keys())]:
+        section = exchanged_section(key, everyone)
         target = f"{section}{TARGET}"
-        alike = [each for each in everyone if each.get(target) == own.get(target)]
-        if key not in said:
-            continue
         if section is None or (key != target and target in own):
+            alike = [each for each in everyone if each.get(target) == own.get(target)]
             if key in own and len({repr(each.get(key)) for each in alike}) > 1:
                 words.append(f"{key}={shown(own[key])}")
         elif usual is not None and usual.get(target) == own.get(target):
@@ -241,11 +213,7 @@ def _words(
 
 
 def exchanged_section(key: str, settings: Sequence[Settings]) -> str | None:
-    """Return the outermost section around `key` whose class differs between `settings`.
-
-    Returns:
-        The section's dotted key; None if the classes are equal everywhere.
-    """
+    """Return the outermost section around `key` whose class differs between `settings`, or None."""
     parts = key.split(".")[:-1]
     for length in range(1, len(parts) + 1):
         section = ".".join(parts[:length])
@@ -255,52 +223,36 @@ def exchanged_section(key: str, settings: Sequence[Settings]) -> str | None:
 
 
 def differing_keys(settings: Sequence[Settings]) -> list[str]:
-    """Return the keys whose values differ between `settings`, in order of appearance.
-
-    A missing key differs from any value.
-    """
+    """Return the keys whose values differ, or that some lack, in order of appearance."""
     keys = dict.fromkeys(key for each in settings for key in each)
     return [key for key in keys if len({repr(each.get(key, ABSENT)) for each in settings}) > 1]
 
 
 def departures(own: Settings, plan: Settings) -> list[str]:
-    """Return the keys in which a variant differs from a planned one.
+    """Return the keys in which a variant's identity differs from that of a planned one.
 
-    A plan may leave its data open, so `data.dataset` and keys of `data` that are null in the plan
-    are ignored.
-
-    Args:
-        own: The variant's identity.
-        plan: The planned variant's identity.
+    A plan may leave its data open: `data.dataset`, and keys of `data` that are null there, are
+    ignored.
     """
     left_open = {key for key, value in plan.items() if value is None and key.startswith("data.")}
     return [key for key in differing_keys([plan, own]) if key not in left_open | {"data.dataset"}]
 
 
 def differences(a: Settings, b: Settings) -> dict[str, tuple[str, str]]:
-    """Return the settings in which two variants differ.
+    """Return the values in which the settings of two variants differ, as a user types them, by key.
 
-    Args:
-        a: The `Variant.settings` of the first variant.
-        b: Those of the second.
-
-    Returns:
-        The values in a and b as a user would type them, by key. A section whose class differs is a
-        single entry with the names of the classes, `null` for a missing section. A key that only
-        one variant leaves at its class's default has the value `default` there.
+    A section whose class differs is a single entry with the names of the classes, `null` for a
+    missing section. A key that only one of them leaves at its class's default has the value
+    `default` there.
     """
     found: dict[str, tuple[str, str]] = {}
     for key in differing_keys([a, b]):
-        section = exchanged_section(key, [a, b])
-        if section is None:
-            found[key] = _shown_at(a, key), _shown_at(b, key)
+        if section := exchanged_section(key, [a, b]):
+            one, other = (_last(each.get(section + TARGET)) for each in (a, b))
         else:
-            found[section] = tuple(_last(each.get(section + TARGET)) for each in (a, b))  # type: ignore[assignment]
+            one, other = (shown(each[key]) if key in each else "default" for each in (a, b))
+        found[section or key] = one, other
     return found
-
-
-def _shown_at(settings: Settings, key: str) -> str:
-    return shown(settings[key]) if key in settings else "default"
 
 
 def _last(target: Any) -> str:
@@ -308,14 +260,10 @@ def _last(target: Any) -> str:
     return shown(target).rpartition(".")[2]
 
 
-def _seed(run: RunRecord) -> int:
-    return run.seed
-
-
 def _order(value: Any) -> tuple[int, float, str]:
     """Return a sort key: None first, then numbers by size, then other values by their text."""
     if value is None:
         return (0, 0.0, "")
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if is_number(value):
         return (1, float(value), "")
     return (2, 0.0, shown(value))

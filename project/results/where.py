@@ -10,13 +10,12 @@ import fnmatch
 import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from project.config.errors import ConfigurationError, suggest
 from project.config.identity import flatten
 from project.results.records import RunRecord
-from project.results.text import printable, shown
+from project.results.text import is_number, printable, shown
 
 TOKENS = re.compile(
     r"""\s*(?: (?P<bracket>[()]) | (?P<operator><=|>=|!=|=|<|>)
@@ -26,35 +25,25 @@ TOKENS = re.compile(
 ORDERS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
-# The columns that are neither metrics nor configuration keys.
+Condition = Callable[[RunRecord], bool]
+# The columns that are neither metrics nor configuration keys: attributes of a run, entries of its
+# record, and paths in its provenance.
+ATTRIBUTES = (
+    "name", "variant", "model", "dataset", "task", "seed", "status", "diverged", "parameters",
+    "epochs", "stopped_early", "seconds", "error", "code", "test_data",
+)  # fmt: skip
+ENTRIES = ("data", "command", "started", "ended")
+ORIGINS = {
+    "device": ("device",), "processor": ("machine", "processor"), "threads": ("threads",),
+    "commit": ("git", "commit"), "dirty": ("git", "dirty"),
+}  # fmt: skip
 COLUMNS: dict[str, Callable[[RunRecord], Any]] = {
-    "name": lambda run: run.name,
-    "variant": lambda run: run.variant,
-    "model": lambda run: run.model,
-    "data": lambda run: run.record.get("data"),
-    "dataset": lambda run: run.dataset,
-    "task": lambda run: run.task,
-    "command": lambda run: run.record.get("command"),
-    "seed": lambda run: run.seed,
-    "status": lambda run: run.status,
-    "diverged": lambda run: run.diverged,
-    "parameters": lambda run: run.parameters,
-    "epochs": lambda run: run.epochs,
-    "stopped_early": lambda run: run.stopped_early,
-    "seconds": lambda run: run.seconds,
+    **{name: operator.attrgetter(name) for name in ATTRIBUTES},
+    **{name: (lambda run, name=name: run.record.get(name)) for name in ENTRIES},
+    **{name: (lambda run, path=path: run.origin(*path)) for name, path in ORIGINS.items()},
     "tags": lambda run: run.record.get("tags") or [],
     "notes": lambda run: printable(str(run.record.get("notes") or "")),
-    "error": lambda run: run.error,
-    "started": lambda run: run.record.get("started"),
-    "ended": lambda run: run.record.get("ended"),
-    "device": lambda run: run.origin("device"),
-    "processor": lambda run: run.origin("machine", "processor"),
-    "threads": lambda run: run.origin("threads"),
     "host": lambda run: (run.record.get("process") or {}).get("host"),
-    "commit": lambda run: run.origin("git", "commit"),
-    "dirty": lambda run: run.origin("git", "dirty"),
-    "code": lambda run: run.code,
-    "test_data": lambda run: run.test_data,
 }
 
 
@@ -62,29 +51,11 @@ class WhereError(ConfigurationError):
     """Raised if a condition does not parse, or names a column that no run has."""
 
 
-@dataclass(frozen=True)
-class Condition:
-    """A parsed condition on runs.
-
-    Attributes:
-        columns: The names of the columns that the condition uses.
-        holds: Returns whether a run meets the condition; a column that the run lacks is null.
-    """
-
-    columns: tuple[str, ...]
-    holds: Callable[[RunRecord], bool]
-
-
 def column(run: RunRecord, name: str) -> Any:
-    """Return the value of a run's column.
+    """Return the value of a run's column; None if it has none.
 
-    Args:
-        run: The run.
-        name: A key of `COLUMNS`, a metric (`test/error`) or a configuration key (`optimizer.lr`);
-            the first of the three that the run has is used.
-
-    Returns:
-        The value; None if the run has no such column.
+    `name` is a key of `COLUMNS`, a metric (`test/error`) or a configuration key (`optimizer.lr`),
+    in this order.
     """
     if name in COLUMNS:
         return COLUMNS[name](run)
@@ -107,31 +78,30 @@ def known_columns(runs: Iterable[RunRecord]) -> list[str]:
 def where(text: str, runs: Sequence[RunRecord]) -> list[RunRecord]:
     """Return the runs that meet a condition, in the given order.
 
-    Args:
-        text: The condition.
-        runs: The runs to choose from.
-
     Raises:
         WhereError: The condition does not parse, or names a column that no run has.
     """
-    condition = parse(text)
-    for name in condition.columns:
+    columns, holds = parse(text)
+    for name in columns:
         if runs and name not in COLUMNS and all(column(run, name) is None for run in runs):
             known = known_columns(runs)
             if name not in known:
                 raise WhereError(
                     f"where={text}: no run has a column '{name}'{suggest(name, known)}"
                 )
-    return [run for run in runs if condition.holds(run)]
+    return [run for run in runs if holds(run)]
 
 
-def parse(text: str) -> Condition:
-    """Parse the text of a condition.
+def parse(text: str) -> tuple[list[str], Condition]:
+    """Return the columns that a condition uses, and the condition.
 
     Raises:
         WhereError: The text does not parse; the message marks the position.
     """
-    return _Parser(text).parse()
+    parser = _Parser(text)
+    found = parser.junction("or", any)
+    parser.take(["end"], "'and', 'or' or the end")
+    return parser.columns, found
 
 
 class _Parser:
@@ -139,6 +109,7 @@ class _Parser:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self.columns: list[str] = []
         self.tokens: list[tuple[str, str, int]] = []  # kind, text, position
         place = 0
         while rest := text[place:].strip():
@@ -150,19 +121,13 @@ class _Parser:
             place = match.end()
         self.tokens.append(("end", "", len(text)))
 
-    def parse(self) -> Condition:
-        found = self.junction("or", any)
-        self.take(["end"], "'and', 'or' or the end")
-        return found
-
     def junction(self, word: str, combine: Callable[..., bool]) -> Condition:
         parts: list[Condition] = []
         while not parts or (self.tokens[0][0] == "word" and self.tokens[0][1].lower() == word):
             if parts:
                 self.tokens.pop(0)
             parts.append(self.junction("and", all) if word == "or" else self.term())
-        columns = tuple(name for part in parts for name in part.columns)
-        return Condition(columns, lambda run: combine(part.holds(run) for part in parts))
+        return lambda run: combine(part(run) for part in parts)
 
     def term(self) -> Condition:
         if self.tokens[0][:2] == ("bracket", "("):
@@ -175,7 +140,8 @@ class _Parser:
         name = self.take(["word", "double", "single"], "a column")
         sign = self.take(["operator"], "one of = != < <= > >=")
         typed = self.take(["word", "double", "single"], "a value")
-        return Condition((name,), lambda run: _compares(column(run, name), sign, typed))
+        self.columns.append(name)
+        return lambda run: _compares(column(run, name), sign, typed)
 
     def take(self, kinds: Sequence[str], what: str) -> str:
         if self.tokens[0][0] not in kinds:
@@ -191,9 +157,9 @@ def _compares(value: Any, sign: str, typed: str) -> bool:
     if sign in ("=", "!="):
         return _matches(value, typed) == (sign == "=")
     number = _number(typed)
-    if isinstance(value, int | float) and not isinstance(value, bool) and number is not None:
-        return ORDERS[sign](value, number)
-    return isinstance(value, str) and number is None and ORDERS[sign](value, typed)
+    wanted = typed if number is None else number
+    comparable = is_number(value) if number is not None else isinstance(value, str)
+    return comparable and ORDERS[sign](value, wanted)
 
 
 def _matches(value: Any, typed: str) -> bool:
@@ -201,7 +167,7 @@ def _matches(value: Any, typed: str) -> bool:
     if isinstance(value, list) and any(_matches(each, typed) for each in value):
         return True
     number = _number(typed)
-    if isinstance(value, int | float) and not isinstance(value, bool) and number is not None:
+    if is_number(value) and number is not None:
         return float(value) == number
     text = "" if value is None and typed == "" else shown(value)
     return text == typed or (value is not None and fnmatch.fnmatchcase(text, typed))

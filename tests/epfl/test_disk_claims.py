@@ -34,12 +34,13 @@ def test_runs_of_another_setup_are_a_study_of_their_own_and_the_largest_is_first
     write(tmp_path, [0.1, 0.2])
     write(tmp_path, [0.1], activation="relu")
     studies = rate_studies(variants(tmp_path))
-    assert [sorted(study.variants) for study in studies] == [
+    found = [sorted((name, lr) for name, own in study.items() for lr in own) for study in studies]
+    assert found == [
         [("relu", 0.1), ("tanh", 0.1)],
         [("tanh", 0.1)],
     ]
-    assert studies[0].activations == ["tanh", "relu"]
-    assert [len(each.runs) for each in studies[0].of("tanh").values()] == [2]
+    assert list(studies[0]) == ["tanh", "relu"]
+    assert [len(each.runs) for each in studies[0]["tanh"].values()] == [2]
 
 
 @pytest.mark.parametrize(

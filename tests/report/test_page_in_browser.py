@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from project.report.build import Request, make_report
+from project.config.compose import compose
+from project.report.build import ReportConfig, make_report
 from tests.browser import NEEDS_BROWSER, chromium
 from tests.results.stored_runs import write_disk_run, write_run
 
@@ -30,7 +31,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_disk_run(outputs, seed, 0.02 + 0.001 * seed)
     failure = f"OSError: {'x' * 300}"
     write_run(outputs, "ws_al_bn_do", 7, status="failed", failure=failure, optimizer__lr=0.1)
-    return make_report(Request(outputs, sections=["failed", "seeds", "costs"]))
+    words = [f"paths.outputs={outputs}", "sections=[failed,seeds,costs]", "~reference"]
+    return make_report(ReportConfig.model_validate(compose("report", words)))
 
 
 @pytest.fixture(scope="module")

@@ -124,7 +124,7 @@ def test_a_baseline_is_named_by_label_folder_or_only_model(tmp_path: Path) -> No
         ("ws_al", r"there are 2 variants of that name; name one by its folder:\n  ws_al-"),
         ("bsic", r"there is no such variant; did you mean 'basic'"),
         ("ws_al optimizer.lr=0.3", r"did you mean 'ws_al optimizer.lr=0.[12]' or"),
-        ("!", r"there is no such variant; there are:\n  basic-[0-9a-f]{8}   basic\n"),
+        ("!", r"there is no such variant; known: basic, basic-[0-9a-f]{8}, ws_al optimizer"),
     ],
 )
 def test_a_baseline_that_is_not_there_is_refused_with_the_nearest_names(

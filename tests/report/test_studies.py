@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
-from project.report.standard import ablations, searches, variance
+from project.report.formatting import NONE
+from project.report.standard import ablations, engines, searches, variance
 from project.report.studies import (
     find_ablations,
     find_sweeps,
     find_variance_studies,
     swept_keys,
 )
+from project.results.comparisons import compare_variants
 from project.results.metrics import Metric
 from project.runs.trials import COMPLETE, FAILED, PRUNED, History, Trial
 from tests.report.figures.drawn import lines
@@ -64,9 +66,10 @@ def test_an_ablation_is_found_by_the_variant_that_the_others_differ_from_in_one_
     assert found.whole.label == "net"
     changes = ["data.shuffle=false", "model.head=learned", "model.width=[1,2]", "scheduler=null"]
     assert list(found.changed) == changes
-    compared = found.compared(Metric("error", "min"))
-    assert compared["data.shuffle=false"].mean == pytest.approx(0.01)
-    assert compared["model.width=[1,2]"].mean == pytest.approx(-0.001)
+    error = Metric("error", "min")
+    for change, mean in (("data.shuffle=false", 0.01), ("model.width=[1,2]", -0.001)):
+        compared = compare_variants(found.changed[change], found.whole, error)
+        assert compared.mean == pytest.approx(mean)
 
 
 def test_a_sweep_over_one_setting_is_no_ablation(tmp_path: Path) -> None:
@@ -171,7 +174,8 @@ def test_part_2s_rates_are_a_sweep_too(tmp_path: Path) -> None:
         write_disk_run(tmp_path, lr=lr)
     write_disk_run(tmp_path, seed=1, lr=0.5, status="failed", diverged=True)
     (sweep,) = find_sweeps(variants(tmp_path), "lr")
-    assert (sweep.name, sweep.values, sweep.diverged) == ("disk_tanh", (0.1, 0.5), 1)
+    assert (sweep.name, sweep.values) == ("disk_tanh", (0.1, 0.5))
+    assert sum(each.diverged for each in sweep.variants) == 1
 
 
 def write_held(outputs: Path, source: str | None, errors: list[float], held: int = 1000) -> None:
@@ -232,3 +236,18 @@ def test_a_search_is_told_with_its_budget_and_its_best_trials(tmp_path: Path) ->
     replace(SEARCH, objective="val/loss", trials=[trial]).write(folder)
     section = made(tmp_path, searches)["tuning-width"]
     assert cells(section) == [["trial", "val/loss", "optimizer.lr"], ["0", "1.300", "0.5"]]
+
+
+def test_nets_of_both_engines_are_compared_by_seed(tmp_path: Path) -> None:
+    write_variant(tmp_path, ERRORS[:6], "net")
+    slower = [error + 0.001 * (seed % 3) for seed, error in enumerate(ERRORS[:6])]
+    write_variant(tmp_path, slower, "net", engine="framework")
+    write_run(tmp_path, "other", 0, 0.02)
+    write_run(tmp_path, "other", 7, 0.025, engine="framework")
+    header, net, other, seeds, by_seed, _ = cells(made(tmp_path, engines)["engines"])
+    assert header[3:] == ["difference, points", "95 % CI", "p", "times as long", "n"]
+    assert net[3:] == ["+0.10", "+0.01 to +0.19", "0.12", "1.00", "6"]
+    assert other[3:] == ["no seed in common", NONE, NONE, NONE, NONE]
+    assert seeds == ["net", *(f"seed {seed}" for seed in range(6))]
+    assert by_seed == ["net", "0.00", "+0.10", "+0.20", "0.00", "+0.10", "+0.20"]
+    assert made(tmp_path, engines, metric=Metric("loss", "min")) == {}

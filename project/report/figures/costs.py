@@ -33,8 +33,7 @@ NEAR = 2.5  # points within this factor are so close that their names would over
 def by_net(variants: Sequence[Variant]) -> dict[str, list[RunRecord]]:
     """Return the completed runs of each net, by its name.
 
-    A net is a model, or a model and its number of parameters if variants of the model differ in
-    it. Variants that differ only in the learning rate, for example, have the same net.
+    A net is a model, with its number of parameters where variants of the model differ in it.
     """
     sizes: dict[str, dict[int, list[RunRecord]]] = defaultdict(lambda: defaultdict(list))
     for each in variants:
@@ -53,10 +52,7 @@ def seconds_of(runs: Sequence[RunRecord]) -> list[float]:
 
 
 def draw_costs(variants: Sequence[Variant]) -> Figure:
-    """Draw the training times with their median, and the parameters, of each net.
-
-    The fastest net is on top. Only the fastest `MAX_NETS` nets are drawn.
-    """
+    """Draw the training times with their median, and the parameters, of the fastest nets."""
     nets = by_net(variants)
     order = sorted(nets, key=lambda name: (median(seconds_of(nets[name])), name))[:MAX_NETS]
     labels = [f"{name}  (n = {len(nets[name])})" for name in order]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,7 +16,6 @@ from project.report.figures.style import (
     VERMILLION,
     legend_below,
     value_scale,
-    wrapped,
 )
 from project.report.formatting import Quantity
 from project.results.statistics import summarise
@@ -40,12 +40,7 @@ class Course:
 def course(histories: Sequence[History], name: str) -> Course:
     """Return the statistics of a column over the epochs that all histories have.
 
-    Args:
-        histories: The columns of each run's history.csv; all must have `name`.
-        name: The name of the column: `val/error`.
-
-    Returns:
-        The statistics; the std is 0 for a single run.
+    The std is 0 for a single run.
     """
     length = min(len(history["epoch"]) for history in histories)
     values = np.array([history[name][:length] for history in histories])
@@ -62,13 +57,7 @@ def draw_courses(
 ) -> list[float]:
     """Draw the curves of training and validation: the mean over the runs, and a band of one std.
 
-    A stage is left out unless all runs have it.
-
-    Args:
-        axes: The axes to draw on.
-        histories: The columns of each run's history.csv.
-        name: The metric without a stage: `error`.
-        scale: The factor by which values are multiplied.
+    A stage is left out unless all runs have the metric `name` (`error`) in it.
 
     Returns:
         The finite values of means and upper edges of bands.
@@ -96,13 +85,7 @@ def draw_courses(
 
 
 def draw_epochs(variants: Sequence[Variant], quantity: Quantity) -> Figure:
-    """Draw training and validation curves, and the test value after the last epoch.
-
-    Each variant has its own panel.
-
-    Raises:
-        CorruptRunError: The history of a run cannot be read.
-    """
+    """Draw training and validation curves and the final test value, a panel for each variant."""
     rows = -(-len(variants) // COLUMNS)
     columns = min(COLUMNS, len(variants))
     figure = Figure((4.8 * columns, 0.8 + 3.6 * rows))
@@ -116,7 +99,8 @@ def draw_epochs(variants: Sequence[Variant], quantity: Quantity) -> Figure:
         look = {"color": BLACK, "marker": "D", "markersize": 6, "capsize": 4, "linestyle": "none"}
         last = max(histories[0]["epoch"])
         axes.errorbar(last * 1.04, mean, yerr=std, label="test, measured once at the end", **look)
-        axes.set_title(f"{wrapped(each.label, TITLE_WIDTH)}\nn = {len(each.runs)}")
+        title = fill(each.label, TITLE_WIDTH, break_on_hyphens=False)
+        axes.set_title(f"{title}\nn = {len(each.runs)}")
         reached += [mean, mean + std]
     for axes in panels[len(variants) :]:
         axes.remove()

@@ -1,6 +1,7 @@
 """A figure of every run's test value, with the mean and 95 % CI of each variant."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 
 from matplotlib.figure import Figure
 
@@ -13,7 +14,6 @@ from project.report.figures.style import (
     rows_figure,
     spread,
     value_scale,
-    wrapped,
 )
 from project.report.formatting import Quantity
 from project.results.statistics import summarise
@@ -30,15 +30,13 @@ def draw_seeds(
     quantity: Quantity,
     published: Mapping[str, float] | None = None,
 ) -> Figure:
-    """Draw the test values of the first `MAX_VARIANTS` variants.
+    """Draw the test values of the first `MAX_VARIANTS` variants, all with completed runs.
 
-    Args:
-        variants: Variants with completed runs, in the order of the table.
-        quantity: The metric.
-        published: The means in a publication, by the variant's label; None without one.
+    `published` has the means in a publication by the variant's label.
     """
     shown, scale = variants[:MAX_VARIANTS], quantity.scale
-    labels = [wrapped(f"{each.label}{N}{len(each.runs)})", LABEL_WIDTH) for each in shown]
+    labels = [f"{each.label}{N}{len(each.runs)})" for each in shown]
+    labels = [fill(label, LABEL_WIDTH, break_on_hyphens=False) for label in labels]
     figure, (axes,) = rows_figure(labels, 8)
     reached: list[float] = []
     for place, each in enumerate(shown):

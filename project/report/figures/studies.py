@@ -20,7 +20,7 @@ from project.report.figures.style import (
     value_scale,
 )
 from project.report.formatting import Quantity
-from project.report.studies import SOURCES, TOGETHER, Sweep, VarianceStudy, key_name, sortable
+from project.report.studies import KEY_NAMES, SOURCES, TOGETHER, Sweep, VarianceStudy, sortable
 from project.results.statistics import Paired, summarise
 from project.results.text import shown
 from project.runs.trials import COMPLETE, PRUNED, History
@@ -35,13 +35,7 @@ STAGES = {"val": "validation", "test": "test"}
 
 
 def draw_ablation(name: str, compared: Mapping[str, Paired], quantity: Quantity) -> Figure:
-    """Draw the effect of each change on the test value, the largest on top.
-
-    Args:
-        name: The name of the model.
-        compared: The comparison of each change with the full variant, by change.
-        quantity: The metric.
-    """
+    """Draw the effect of each change to the model `name` on the test value, the largest on top."""
     order = sorted(compared, key=lambda each: -compared[each].mean)
     labels = [f"{each}  (n = {compared[each].n})" for each in order]
     figure, (axes,) = rows_figure(labels, 9)
@@ -71,7 +65,7 @@ def stages_of(sweeps: Sequence[Sweep], quantity: Quantity) -> list[str]:
 def draw_sweeps(key: str, sweeps: Sequence[Sweep], quantity: Quantity) -> Figure:
     """Draw mean and 95 % CI by the value of `key`, in one panel for validation and one for test.
 
-    At most `MAX_SWEEPS` sweeps are drawn, those with the most variants.
+    Of more than `MAX_SWEEPS` sweeps, those with the most variants are drawn.
     """
     left_out = max(0, len(sweeps) - MAX_SWEEPS)
     sweeps = sorted(sweeps, key=lambda sweep: -len(sweep.variants))[:MAX_SWEEPS]
@@ -90,10 +84,10 @@ def draw_sweeps(key: str, sweeps: Sequence[Sweep], quantity: Quantity) -> Figure
         step = -(-len(values) // MAX_TICKS)
         axes.set_xticks(range(0, len(values), step), [shown(value) for value in values[::step]])
         axes.set_title(f"{STAGES[stage]} {quantity.plain_name}")
-        axes.set_xlabel(f"{key_name(key)}, evenly spaced")
+        axes.set_xlabel(f"{KEY_NAMES.get(key, key)}, evenly spaced")
     value_scale(panels[0], "y", reached, quantity, quantity.plain_name)
     some = f"; {len(sweeps)} of {len(sweeps) + left_out} sweeps" if left_out else ""
-    title = f"{quantity.plain_name.capitalize()} by {key_name(key)}"
+    title = f"{quantity.plain_name.capitalize()} by {KEY_NAMES.get(key, key)}"
     figure.suptitle(f"{title}: mean and 95 % CI{some}")
     legend_below(figure, len(panels))
     return figure
@@ -107,7 +101,8 @@ def _draw_sweep(
     key = f"{stage}/{quantity.metric.name}"
     bars = [bar(summarise(each.values(key) or []), quantity.scale) for _, each in drawn]
     color, marker, line = SERIES[number % len(SERIES)]
-    diverged = f", {sweep.diverged} diverged" if sweep.diverged else ""
+    count = sum(each.diverged for each in sweep.variants)
+    diverged = f", {count} diverged" if count else ""
     axes.errorbar(
         [x for x, _ in drawn],
         [mean for mean, _ in bars],

@@ -1,7 +1,6 @@
 """The common look of all figures, and writing them to files."""
 
 import io
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,13 +63,10 @@ def styled() -> Iterator[None]:
 
 
 def save(figure: Figure, path: Path) -> list[Path]:
-    """Write the figure to `path`.png and `path`.svg.
+    """Write the figure to `path`.png and `path`.svg, and return the two paths.
 
     Equal figures give identical bytes, because no date and no version is written. The layout is
     computed once for both files, and then switched off in `figure`.
-
-    Returns:
-        The paths of the two files.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
@@ -79,15 +75,11 @@ def save(figure: Figure, path: Path) -> list[Path]:
         content = io.BytesIO()
         with styled():
             figure.savefig(content, format=suffix, dpi=150, metadata=without)
-        figure.set_layout_engine("none")
+        with matplotlib.rc_context({"figure.constrained_layout.use": False}):
+            figure.set_layout_engine(None)  # with "none" it would be drawn once more, for nothing
         files.append(path.with_name(f"{path.name}.{suffix}"))
         write_bytes(files[-1], content.getvalue())
     return files
-
-
-def wrapped(label: str, width: int) -> str:
-    """Return the label broken into lines of at most `width` characters, so that all is visible."""
-    return textwrap.fill(label, width, break_on_hyphens=False)
 
 
 def bar(summary: Summary, scale: float) -> tuple[float, np.ndarray]:
@@ -114,16 +106,9 @@ def counts(numbers: Sequence[int]) -> str:
 def value_scale(
     axes: Axes, direction: Direction, values: Iterable[float], quantity: Quantity, name: str
 ) -> None:
-    """Set the scale, limits and label of an axis.
+    """Set the scale, limits and label of an axis that shows `values`, scaled as they are drawn.
 
     The scale is logarithmic if lower values are better and they span more than a factor of 4.
-
-    Args:
-        axes: The axes to change.
-        direction: The axis to change.
-        values: The values that must be visible, scaled as they are drawn.
-        quantity: The metric that is drawn.
-        name: The name in the label: `test error`.
     """
     seen = list(values) or [0.0]
     low, high = min(seen), max(seen)
@@ -143,10 +128,7 @@ def value_scale(
 
 
 def plain_ticks(axis: Axis, values: Sequence[float]) -> None:
-    """Write ticks of an axis as plain numbers.
-
-    The ticks are at those of `values` that are in view; if fewer than two are, matplotlib chooses.
-    """
+    """Write ticks as plain numbers, at those of `values` in view; below two, matplotlib chooses."""
     low, high = sorted(axis.get_view_interval())
     seen = [each for each in values if low <= each <= high]
     axis.set_major_locator(FixedLocator(seen) if len(seen) > 1 else MaxNLocator(4))
@@ -161,13 +143,7 @@ def spread(count: int, width: float) -> np.ndarray:
 
 
 def rows_figure(labels: Sequence[str], width: float, columns: int = 1) -> tuple[Figure, list[Axes]]:
-    """Return a figure with one horizontal line for each label, the first on top, and its panels.
-
-    Args:
-        labels: The labels of the lines.
-        width: The width of the figure in inches.
-        columns: The number of panels side by side.
-    """
+    """Return a figure with a horizontal line for each label, the first on top, and its panels."""
     lines = max((label.count("\n") for label in labels), default=0)
     figure = Figure((width, 1.6 + (0.42 + 0.17 * lines) * len(labels)))
     panels = list(figure.subplots(1, columns, sharey=True, squeeze=False)[0])
