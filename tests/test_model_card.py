@@ -45,7 +45,7 @@ def card(run: Path, calibration: Calibration = CALIBRATION) -> str:
     record = read_record(run)
     assert record is not None
     counts = {f"{stage}_pairs": 1000 for stage in ("train", "val", "test")}
-    data: Any = SimpleNamespace(dataset="mnist", image_size=14, **counts)
+    data: Any = SimpleNamespace(dataset_name="mnist", image_size=14, **counts)
     text = pairs_card(data, calibration)
     outputs = OUTPUTS if calibration.digits is not None else OUTPUTS[:2]
     net = Exportable(

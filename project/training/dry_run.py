@@ -170,6 +170,8 @@ def _require(trainer: Trainer, stage: str, components: Components, config: dict[
         return
     loaders = getattr(components.data, f"{stage}_dataloader")()
     each = loaders if isinstance(loaders, list) else [loaders]
+    if stage == "val" and not each:
+        return  # the data module has no validation data
     if not each or any(next(iter(loader), None) is None for loader in each):
         raise _no_batch(stage, config)
     raise ConfigurationError(
