@@ -81,7 +81,7 @@ class TrainExperiment:
     """
 
     task: tuple[str, str] = ("project.train", "execute_spec")
-    config_name = "train"
+    preload: tuple[str, ...] = ("project.training.execute", "project.training.dry_run")
 
     def prepare(self, config: dict[str, Any], words: Sequence[str]) -> RunSpec:
         """Check the configuration of a job, and return its run.

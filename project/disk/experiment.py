@@ -126,7 +126,7 @@ class DiskExperiment:
     """
 
     task: tuple[str, str] = ("project.disk.experiment", "execute_spec")
-    config_name = "disk"
+    preload: tuple[str, ...] = ("project.disk.recording", "project.disk.training")
     prepare = staticmethod(prepare_run)
 
     def check(self, waiting: Sequence[RunSpec], here: bool) -> None:  # noqa: D102

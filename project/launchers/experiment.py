@@ -21,9 +21,11 @@ class Experiment(Protocol):
 
     Attributes:
         task: Module and name of the function that carries out one job, given its RunSpec.
+        preload: Modules that all jobs need; processes that fork jobs import them once.
     """
 
     task: tuple[str, str]
+    preload: tuple[str, ...]
 
     def prepare(self, config: dict[str, Any], words: Sequence[str]) -> RunSpec:
         """Check a job's configuration and return its run; the launcher calls this once for a job.

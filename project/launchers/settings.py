@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 from omegaconf import OmegaConf
-from pydantic import Field, PositiveInt, ValidationError
+from pydantic import PositiveInt, ValidationError
 
 from project.config.errors import ConfigurationError, format_validation_error
 from project.config.schema import Section
@@ -16,7 +16,6 @@ class LauncherSettings(Section):
     """The keys that all launchers of this project have."""
 
     max_failures: PositiveInt | None
-    preload: list[str] = Field(default_factory=list)  # jobs of Slurm import these themselves
 
     @property
     def here(self) -> bool:

@@ -10,21 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from project.config.identity import Run
 from project.launchers.experiment import Job
 from project.runs.record import RunLockedError
 from project.runs.spec import RunSpec
-from tests.commands import ROOT
+from project.train import TrainExperiment
 
 MODULE = "tests.launchers.odd_jobs"
 TASK = (MODULE, "act")
 # One server for all tests of a process: what small sweeps need is in it as well.
-PRELOAD = [
-    MODULE,
-    *yaml.safe_load((ROOT / "conf/hydra/launcher/local.yaml").read_text())["preload"],
-]
+PRELOAD = (MODULE, *TrainExperiment.preload)
 
 
 def odd_job(outputs: Path, number: int, act: str, label: str = "", **config: Any) -> Job:

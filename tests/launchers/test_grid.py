@@ -28,7 +28,7 @@ class Everything:
     """An experiment that accepts every configuration; a variant is what it is, as JSON."""
 
     task: tuple[str, str] = ("nowhere", "nothing")
-    config_name = "train"
+    preload: tuple[str, ...] = ()
 
     def __init__(self, outputs: Path) -> None:
         self.outputs = outputs

@@ -227,7 +227,6 @@ def settings_of(launcher: str, **changes: Any) -> LauncherSettings:
 @pytest.mark.parametrize("name", SETTINGS)
 def test_what_stands_in_a_launchers_file_is_allowed(name: str) -> None:
     settings_of(name)
-    settings_of(name, preload=["project.disk.training"])  # conf/disk.yaml adds it to any launcher
 
 
 COUNT = "should be a valid integer"

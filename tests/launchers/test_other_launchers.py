@@ -25,17 +25,18 @@ def test_hydras_own_launcher_trains_the_grid_and_names_the_jobs_that_failed(
     assert swept.errors.splitlines()[-1] == "error: 2 of 4 jobs failed"
 
 
-def test_hydras_own_sweeper_hands_its_jobs_to_our_launcher(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("choice", "said"), [("hydra/sweeper=basic", "2 done; "), ("hydra/launcher=basic", "seed_1: ")]
+)
+def test_hydras_own_sweeper_and_launcher_work_with_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, choice: str, said: str
 ) -> None:
     monkeypatch.chdir(tmp_path)  # it leaves a multirun.yaml in hydra.sweep.dir
     words = ("max_epochs=2", "train_points=20", "val_points=20", "test_points=20")
     outputs = f"paths.outputs={tmp_path}"
-    swept = type_command(
-        "project.disk.__main__", "-m", "hydra/sweeper=basic", "seed=0,1", *words, outputs
-    )
+    swept = type_command("project.disk.__main__", "-m", choice, "seed=0,1", *words, outputs)
     assert swept.exit_code == 0, swept.errors
-    assert "2 done; " in swept.output
+    assert said in swept.output
     assert len(run_directories(tmp_path)) == 2
 
 

@@ -35,6 +35,7 @@ class LocalLauncher(GridLauncher[LocalSettings]):
         needed = gpus_of_a_job([job.spec.config for job in waiting])
         devices = shares(visible_gpus(), needed) if needed else []
         n_jobs = settings.n_jobs or len(devices) or available_cores()
+        experiment = self.experiment
         yield ProcessPool(
-            self.experiment.task, n_jobs, settings.timeout_minutes, settings.preload, devices
+            experiment.task, n_jobs, settings.timeout_minutes, experiment.preload, devices
         )

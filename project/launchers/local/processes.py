@@ -140,7 +140,7 @@ class ProcessPool(Pool):
         task: tuple[str, str],
         jobs: int,
         timeout_minutes: float | None,
-        preload: list[str],
+        preload: Sequence[str],
         devices: Sequence[str] = (),
     ) -> None:
         super().__init__()

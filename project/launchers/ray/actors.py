@@ -1,14 +1,13 @@
 """The Ray actors of a sweep: workers that carry out jobs, and the event that stops them."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import ray
 
 from project.launchers.local.processes import ProcessPool
 from project.launchers.ray.node import Assignment, carry_out
-from project.launchers.ray.settings import RaySettings
 
 
 class StopEvent:
@@ -31,14 +30,20 @@ class Worker:
 
     Args:
         task: Module and name of the function that carries out a job.
-        settings: The keys of the launcher.
+        preload: Modules that all jobs need.
+        timeout_minutes: Time limit for each job; None: none.
         stop: Handle of the StopEvent actor.
     """
 
-    def __init__(self, task: tuple[str, str], settings: RaySettings, stop: Any) -> None:
+    def __init__(
+        self,
+        task: tuple[str, str],
+        preload: Sequence[str],
+        timeout_minutes: float | None,
+        stop: Any,
+    ) -> None:
         # Each job imports Ray, because multiprocessing runs the main script of Ray's process in it.
-        preload = ["ray", *settings.preload]
-        self._pool = ProcessPool(task, 1, settings.timeout_minutes, preload)
+        self._pool = ProcessPool(task, 1, timeout_minutes, ["ray", *preload])
         self._stopped = stop.wait.remote()
 
     def carry_out(self, assignment: Assignment, data: list[Any]) -> Iterator[Any]:

@@ -120,7 +120,9 @@ class RayPool(Pool):
             num_cpus=settings.num_cpus,
             num_gpus=settings.num_gpus,
             memory=settings.needs.get("memory"),
-        ).remote(self._experiment.task, settings, self._stop)
+        ).remote(
+            self._experiment.task, self._experiment.preload, settings.timeout_minutes, self._stop
+        )
 
     def _use_idle_workers(self) -> None:
         """Send jobs whose worker has no node yet to idle workers; else both would wait forever."""

@@ -74,12 +74,10 @@ AS_BEFORE = os.environ.get("CUDA_VISIBLE_DEVICES", "all")
 
 def launcher(n_jobs: int | None) -> LocalLauncher:
     class Odd:
-        task = TASK
+        task, preload = TASK, PRELOAD
 
     made = LocalLauncher()
-    made.settings = LocalSettings(
-        n_jobs=n_jobs, timeout_minutes=None, max_failures=None, preload=PRELOAD
-    )
+    made.settings = LocalSettings(n_jobs=n_jobs, timeout_minutes=None, max_failures=None)
     made.experiment = Odd()  # type: ignore[misc, assignment]
     return made
 
