@@ -8,7 +8,6 @@
 The command reads only run directories, writes outputs/report, and never imports torch.
 """
 
-import gc
 import re
 import sys
 from collections.abc import Sequence
@@ -47,8 +46,6 @@ def main() -> None:
     if not {"-m", "--multirun"}.isdisjoint(sys.argv):
         print("error: a report cannot be swept; leave out -m", file=sys.stderr)
         sys.exit(2)
-    # Records live to the end, so looking for garbage among those of 10,000 runs is a waste of time.
-    gc.disable()
     # Hydra would merge conf/study/NAME.yaml into the configuration; a report only reads it.
     sys.argv[1:] = [re.sub(r"^\+?study=", "study_name=", word) for word in sys.argv[1:]]
     cli.run(execute, None, "report")
