@@ -189,14 +189,15 @@ def engines(context: Context) -> Section | None:
             for variant in (torchs, ours)
         ]
         pairs = paired_runs(ours, torchs)
-        by_seed[torchs.label] = {
+        net = " ".join(each for each in torchs.label.split() if each != f"{ENGINE}=torch")
+        by_seed[net] = {
             own.seed: own.metrics[metric.test] - other.metrics[metric.test] for own, other in pairs
         }
         n = times = NONE
         if told[0] is not None:
             n = str(told[0].n)
             times = f"{median(a / b for a, b in map(seconds_of, pairs)):.2f}"
-        rows.append([torchs.label, *means, *quantity.compared(*told), times, n])
+        rows.append([net, *means, *quantity.compared(*told), times, n])
     note = (
         "The mini framework's runs have the initial weights, batches and dropout masks of torch's "
         "at the same seed; the arithmetic differs in how it rounds. Differences are the "
@@ -214,8 +215,8 @@ def engines(context: Context) -> Section | None:
     if seeds:
         header = ("net", *(f"seed {seed}" for seed in seeds))
         lines = [
-            [net, *(quantity.difference(own.get(seed)) for seed in seeds)]
-            for net, own in by_seed.items()
+            [name, *(quantity.difference(own.get(seed)) for seed in seeds)]
+            for name, own in by_seed.items()
         ]
         tables.append(PageTable("Differences at each seed", header, lines))
     return Section(context.anchor("engines"), title, [note, *tables])
