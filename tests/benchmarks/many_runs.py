@@ -9,6 +9,7 @@ checkpoints, events and logs. The files were just written, so they are read from
 the disk.
 """
 
+import argparse
 import copy
 import json
 import resource
@@ -102,8 +103,12 @@ def fill(outputs: Path, variants: int, seeds: int) -> None:
 
 def main() -> None:
     """Make the runs, make the report, say what it took."""
-    outputs = Path(sys.argv[1])
-    variants, seeds = (int(word) for word in sys.argv[2:4] or ("100", "100"))
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("variants", type=int, nargs="?", default=100)
+    parser.add_argument("seeds", type=int, nargs="?", default=100)
+    asked = parser.parse_args()
+    outputs, variants, seeds = asked.folder, asked.variants, asked.seeds
     if not (outputs / "runs").exists():
         started = time.perf_counter()
         fill(outputs, variants, seeds)
