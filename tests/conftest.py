@@ -26,6 +26,11 @@ settings.load_profile("shared")
 FRAMEWORK_TESTS = Path(__file__).parent / "framework"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest file first: else the other processes wait for the one that has it last."""
+    items.sort(key=lambda item: item.path.name != "test_documentation.py")
+
+
 @pytest.fixture(autouse=True)
 def autograd_on_and_one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
     """Importing project.framework turns autograd off for the whole process: here it is on.
