@@ -79,6 +79,12 @@ def check_chosen(config: dict[str, Any]) -> None:
         key = next((key for key in section if key != "name"), None)
         if "_target_" in section or key is None:
             continue
+        if isinstance(section[key], dict) and "_target_" in section[key]:
+            text = (
+                f"'{kind}.{key}': Hydra puts a file of conf/{kind}/ under '{kind}' already: leave "
+                f"'{key}:' out of it, or make '# @package _global_' its first line"
+            )
+            raise KeysError(text, kind, key)
         having = [
             f"{kind}={name}"
             for name, path in options(kind).items()
@@ -142,4 +148,5 @@ def check_arguments(
             raise UnknownKeyError(f"unknown key '{place}.{key}' for {name}{nearest}", kind, key)
     for key in free:
         if parameters.defaults[key] is REQUIRED and key not in given and is_complete:
-            raise KeysError(f"{place}.{key}: is missing ({name} needs it)", kind, key)
+            add = "; null lets the data say" if kind == "model" and key in SHAPE else ""
+            raise KeysError(f"{place}.{key}: is missing ({name} needs it){add}", kind, key)

@@ -62,6 +62,8 @@ def test_a_key_that_the_class_lacks_is_refused_by_name(path: str, value: Any, me
     [
         ("model", {"name": "b", "_target_": "project.models.Basic", "channels": [4, 6]},
          "model.hidden: is missing (Basic needs it)"),
+        ("model", {"name": "m", "_target_": "project.models.MLP"},
+         "model.classes: is missing (MLP needs it); null lets the data say"),
         ("scheduler", {"_target_": STEP["_target_"]},
          "scheduler.step_size: is missing (StepLR needs it)"),
         ("optimizer.params", [], "optimizer.params: the platform sets the params of Adam; leave"),
@@ -130,3 +132,9 @@ def test_a_key_of_a_choice_that_is_off_names_the_files_that_have_it() -> None:
     )
     with pytest.raises(KeysError, match=r"'scheduler.nothing' .* that is off$"):
         check_chosen(changed(("scheduler.nothing", 1.0)))
+
+
+def test_a_file_that_repeats_the_name_of_its_folder_is_told_what_hydra_does() -> None:
+    said = "'scheduler.scheduler': Hydra puts .* under 'scheduler' already: leave 'scheduler:' out"
+    with pytest.raises(KeysError, match=said):
+        check_chosen(changed(("scheduler.scheduler", {"_target_": "mine.Net", "hidden": 64})))
