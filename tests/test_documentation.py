@@ -147,9 +147,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     (folder / "conf/model").mkdir(exist_ok=True)
     readme = (ROOT / "README.md").read_text()
-    named = re.search(r"`conf/model/mine.yaml` with `(.*?)`", readme)
+    named = re.search(r"`conf/model/mine.yaml` with the lines `(.*?)` and `(.*?)`", readme)
     assert named
-    (folder / "conf/model/mine.yaml").write_text(f"# @package _global_\n{named[1]}\n")
+    (folder / "conf/model/mine.yaml").write_text("\n".join(named.groups()))
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(str(folder))
     return folder
