@@ -8,7 +8,6 @@ from typing import Any, Literal
 import torch
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer
 from pytorch_lightning.callbacks import Callback, Checkpoint
-from pytorch_lightning.plugins.environments import LightningEnvironment
 
 from project import seeding
 from project.checks.candidate import Candidate
@@ -18,7 +17,7 @@ from project.config.identity import OBSERVERS, seeds_of
 from project.config.schema import validate_train
 from project.training.components import build_callbacks, build_components
 from project.training.devices import check_devices
-from project.training.lightning_messages import quiet_lightning
+from project.training.lightning_messages import quiet_lightning, quiet_trainer
 from project.training.streams import Streams
 
 FIRST_BATCHES = 2
@@ -102,22 +101,14 @@ class Session:
             if own and each["_target_"] not in OBSERVERS
         }
         built = build_callbacks({"callbacks": kept})
-        return Trainer(
+        return quiet_trainer(
             **{key: value for key, value in section.arguments.items() if key not in WHOLE_RUN},
             accelerator=section.accelerator,
-            devices=1,
             max_epochs=epochs,
             limit_train_batches=train,
             limit_val_batches=evaluation,
             limit_test_batches=evaluation,
-            logger=False,
-            enable_checkpointing=False,
-            enable_model_summary=False,
-            enable_progress_bar=False,
-            num_sanity_val_steps=0,
-            use_distributed_sampler=False,
             default_root_dir=self.candidate.scratch,
-            plugins=[LightningEnvironment()],
             callbacks=[
                 Streams(self.seeds["order"]),
                 *callbacks,
