@@ -152,6 +152,6 @@ def loader(split: Split, sampler: BatchIndexSampler) -> DataLoader[Any]:
     """Return a loader of the batches that the index tensors of `sampler` name."""
     # With batch_size=None the sampler's index tensor goes to the dataset as it is: one indexing
     # per batch instead of one Python call per example and a collation.
-    # A DataLoader draws a number (a seed for worker processes) at the start of each iteration. With
-    # a generator of its own it does not draw from torch's global one.
+    # A DataLoader draws a seed for its worker processes at the start of each iteration; given a
+    # generator, it does not draw it from torch's global one.
     return DataLoader(split, batch_size=None, sampler=sampler, generator=torch.Generator())
