@@ -10,6 +10,7 @@ its folder; it is killed if one of them fails. The last line printed is the scor
 
 import argparse
 import io
+import os
 import random
 import re
 import shutil
@@ -103,7 +104,8 @@ def is_killed(root: Path, mutant: Mutant, python: str, timeout: float) -> bool:
         done = subprocess.run(
             [python, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-n", "0",
              *mirroring_tests(root, mutant.path)],
-            cwd=root, capture_output=True, text=True, timeout=timeout,
+            cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True,
+            timeout=timeout,
         )  # fmt: skip
         return done.returncode == 1 or done.returncode == 2
     except subprocess.TimeoutExpired:
