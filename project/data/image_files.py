@@ -27,10 +27,7 @@ def file_pairs(paths: Sequence[Path]) -> list[FilePair]:
 
     Images are taken two by two. A folder stands for its images by name, 2.png before 10.png, those
     that cannot be read included: else the pairs would be others. A CSV file stands for its lines
-    `first,second`, whose paths begin at its own folder.
-
-    Raises:
-        ImageError: The words name no pairs.
+    `first,second`, whose paths begin at its own folder. Other words raise an ImageError.
     """
     if len(paths) == 1 and paths[0].suffix.lower() == ".csv":
         return _csv_pairs(paths[0])
@@ -95,8 +92,7 @@ def _csv_pairs(path: Path) -> list[FilePair]:
 def read_digits(pairs: Iterable[FilePair], single: bool = False) -> np.ndarray:
     """Return the digits of N pairs, (N, 2, 28, 28) bytes.
 
-    Raises:
-        ImageError: Some file holds no single digit; the message names every one.
+    An ImageError names every file that holds no single digit.
     """
     pairs = list(pairs)
     digits: dict[Path, np.ndarray] = {}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from scipy import ndimage
 
 from project.data.digit_images.decoding import ImageError, read_levels
 from project.data.digit_images.ink import digit_ink
@@ -19,8 +20,7 @@ SIDE, BOX, MIDDLE = 28, 20, 14
 def read_digit(path: Path, single: bool = False) -> np.ndarray:
     """Return the digit in an image file: (28, 28) bytes, ink 255; as `single`, what may be two.
 
-    Raises:
-        ImageError: The file holds no image of one digit; the message names it.
+    An ImageError names the file that holds no image of one digit.
     """
     try:
         return as_mnist(read_levels(path), single)
@@ -31,8 +31,7 @@ def read_digit(path: Path, single: bool = False) -> np.ndarray:
 def as_mnist(levels: np.ndarray, single: bool = False) -> np.ndarray:
     """Turn levels (H, W) or (H, W, 3) in [0, 1] into (28, 28) bytes, ink 255.
 
-    Raises:
-        ImageError: They show no digit, or unless `single` more than one.
+    Without a digit, or unless `single` with more than one, they are refused with an ImageError.
     """
     ink = digit_ink(levels[..., None] if levels.ndim == 2 else levels, single)
     height, width = ink.shape
@@ -47,11 +46,10 @@ def as_mnist(levels: np.ndarray, single: bool = False) -> np.ndarray:
 
 def _centred(digit: np.ndarray) -> np.ndarray:
     """Place the box (h, w) in a field (28, 28), its centre of mass at pixel (14, 14)."""
-    corner = []
-    for axis, length in enumerate(digit.shape):
-        mass = digit.sum(1 - axis, dtype=float)
-        centre = mass @ np.arange(length) / mass.sum()
-        corner.append(int(np.clip(np.ceil(MIDDLE - 0.5 - centre), 0, SIDE - length)))
+    height, width = digit.shape
+    centre = np.array(ndimage.center_of_mass(digit))
+    corner = np.ceil(MIDDLE - 0.5 - centre).clip(0, (SIDE - height, SIDE - width))
+    top, left = corner.astype(int)
     field = np.zeros((SIDE, SIDE), np.uint8)
-    field[corner[0] : corner[0] + digit.shape[0], corner[1] : corner[1] + digit.shape[1]] = digit
+    field[top : top + height, left : left + width] = digit
     return field

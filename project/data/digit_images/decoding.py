@@ -1,16 +1,16 @@
 """An image file to levels in [0, 1], whatever its format, its numbers and its transparency."""
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, TiffImagePlugin
 
-from project.data.digit_images.formats import formats_for, why_unknown
+from project.data.digit_images.formats import formats, why_unknown
+from project.data.digit_images.marks import box_of
 
 MAX_PIXELS = 250_000_000  # phones make 200 million
+Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit would be 179 million
 WORKING_SIDE = 1024  # larger images are shrunk first: a digit needs 20 pixels
 # The greatest value of 1, 2, 4, 8, 10, ... bits: files often use fewer bits than they have.
 WHITES = tuple(2**bits - 1 for bits in (1, 2, 4, 8, 10, 12, 14, 16))
@@ -29,19 +29,17 @@ class ImageError(Exception):
 def read_levels(path: Path) -> np.ndarray:
     """Return the image upright, in grey (H, W) or in colour (H, W, 3): float32, 1 for white.
 
-    Neither side is above 1024. Of several pages the first counts.
-
-    Raises:
-        ImageError: The file cannot be read. The message lacks the path.
+    Neither side is above 1024. Of several pages the first counts. The message of the ImageError of
+    a file that cannot be read lacks the path.
     """
     if not path.is_file():
         raise ImageError("is no file" if path.exists() else "does not exist")
     if path.stat().st_size == 0:
         raise ImageError("is empty (0 bytes)")
     try:
-        with path.open("rb") as file, _no_limit_of_pillow(), warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about odd metadata
-            with Image.open(file, formats=formats_for(file)) as image:
+            with Image.open(path, formats=formats()) as image:
                 return _upright(image)
     except ImageError:
         raise
@@ -50,16 +48,6 @@ def read_levels(path: Path) -> np.ndarray:
     except Exception as error:  # damaged bytes can raise anything
         reason = getattr(error, "strerror", None) or str(error) or repr(error)
         raise ImageError(f"cannot be read ({reason})") from None
-
-
-@contextmanager
-def _no_limit_of_pillow() -> Iterator[None]:
-    """Lift Pillow's own limit of 179 megapixels: MAX_PIXELS is the limit here."""
-    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-    try:
-        yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = before
 
 
 def _upright(image: Image.Image) -> np.ndarray:
@@ -121,12 +109,11 @@ def _on_paper(image: Image.Image) -> Image.Image:
     if not alpha.any():
         return image.convert("RGB")  # no program has filled the channel
     grey = np.asarray(image.convert("L"))
-    rows, columns = (np.flatnonzero(seen.any(axis)) for axis in (1, 0))
-    if len(rows):
-        box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-        inside = (slice(box[1], box[3]), slice(box[0], box[2]))
+    if seen.any():
+        rows, columns = inside = box_of(seen)
         if seen[inside].mean() > PAGE_FILL and np.ptp(grey[seen]) > MIN_CONTRAST:
-            image, seen, grey = image.crop(box), seen[inside], grey[inside]
+            image = image.crop((columns.start, rows.start, columns.stop, rows.stop))
+            seen, grey = seen[inside], grey[inside]
     # Black where everything that can be seen is light.
     paper = "black" if seen.any() and grey[seen].min() > OPAQUE else "white"
     under = Image.new("RGB", image.size, paper)

@@ -23,8 +23,7 @@ NO_INK = "holds no ink: nothing of a digit's size stands out from the paper"
 def digit_ink(levels: np.ndarray, single: bool) -> np.ndarray:
     """Return the ink of the digit in (H, W, C), cut out: (h, w) in [0, 1].
 
-    Raises:
-        ImageError: There is none, or unless `single` it may be more than one digit.
+    Without any, or unless `single` if it may be more than one digit, an ImageError is raised.
     """
     marks = _in_all_pixels(_on_page(levels))
     marked = marks.kept[marks.box]
@@ -60,17 +59,15 @@ def _on_page(levels: np.ndarray) -> Strokes:
 
 def _at_border(levels: np.ndarray, found: Strokes | None) -> Strokes | None:
     """Look again with more paper round the image; drop what only crosses the image."""
-    inner = levels.shape
-    padded = with_paper_round(levels)
+    page, padded = levels, with_paper_round(levels)
     wider = None if padded is None else find_strokes(padded)
     if padded is not None and wider is not None and wider.marks.inside:
-        found, outer = wider, padded.shape
-    else:
-        outer = inner
+        found, page = wider, padded
     if found is None:
         return None
     height, width = (
-        length * inner[axis] / outer[axis] for axis, length in enumerate(found.marks.kept.shape)
+        length * levels.shape[axis] / page.shape[axis]
+        for axis, length in enumerate(found.marks.kept.shape)
     )
     return None if _crosses(found.marks.kept, height, width) else found
 
@@ -90,12 +87,9 @@ def _in_all_pixels(found: Strokes) -> Marks:
     coarse = found.marks
     shrinking = found.level.shape[0] / coarse.kept.shape[0]
     around = AROUND * coarse.size
+    near = [(each.start - around, each.stop + around) for each in coarse.box]
     rows, columns = (
-        slice(
-            max(0, int(shrinking * (each.start - around))),
-            int(shrinking * (each.stop + around)) + 1,
-        )
-        for each in coarse.box
+        slice(max(0, int(shrinking * start)), int(shrinking * stop) + 1) for start, stop in near
     )
     stroke = shrinking * widest_stroke(coarse.kept)
     window = odd(max(STROKES * stroke + 2, min(OF_SIZE * shrinking * coarse.size, NARROWEST)))

@@ -47,8 +47,13 @@ class Marks:
 
 def box_of(mask: np.ndarray) -> tuple[slice, slice]:
     """Return the rows and columns of what is True in (H, W), of which there must be something."""
-    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+    return ndimage.find_objects(mask.astype(np.int8))[0]
+
+
+def spans_of(labels: np.ndarray) -> np.ndarray:
+    """Return the first row and column, and those after the last, of each label: (N, 2, 2)."""
+    boxes = ndimage.find_objects(labels)
+    return np.array([[(each.start, each.stop) for each in box] for box in boxes])
 
 
 def distances(mask: np.ndarray) -> np.ndarray:
@@ -94,10 +99,9 @@ def find_marks(depth: np.ndarray, noise: float) -> Marks | None:
 
 def _digit(depth: np.ndarray, labels: np.ndarray, allowed: np.ndarray) -> np.ndarray | None:
     """Return where the marks are that may be parts of one digit, of the `allowed` ones, or None."""
-    boxes = ndimage.find_objects(labels)
-    if not boxes:
+    spans = spans_of(labels)
+    if not len(spans):
         return None
-    spans = np.array([[(each.start, each.stop) for each in box] for box in boxes])  # (N, 2, 2)
     sizes = np.ptp(spans, axis=2).max(1)
     allowed = allowed[1:]
     least = max(MIN_PIXELS, MIN_SIZE * max(labels.shape))

@@ -7,7 +7,7 @@ from PIL import Image
 from scipy import ndimage
 
 from project.data.digit_images.decoding import ImageError
-from project.data.digit_images.marks import TOUCHING, distances
+from project.data.digit_images.marks import TOUCHING, distances, spans_of
 
 MAX_WIDTH = 2.5  # by height; MNIST's widest digits have 2
 SIDE = 80  # to which larger marks are shrunk
@@ -25,11 +25,7 @@ OVERLAP = 0.3  # of the smaller part: with more, parts are not beside or above e
 
 
 def check_one_digit(marked: np.ndarray) -> None:
-    """Refuse what is `marked` in its box (H, W) if it may be more than one digit.
-
-    Raises:
-        ImageError: It may be more than one.
-    """
+    """Raise ImageError if what is `marked` in its box (H, W) may be more than one digit."""
     height, width = marked.shape
     if width > MAX_WIDTH * height or _may_be_two(_coarse(marked)):
         raise ImageError(
@@ -47,23 +43,25 @@ def _coarse(marked: np.ndarray) -> np.ndarray:
 
 def _may_be_two(marked: np.ndarray) -> bool:
     height, width = marked.shape
-    labels, _ = ndimage.label(marked, TOUCHING)
-    boxes = ndimage.find_objects(labels)
-    if len(boxes) > MAX_PARTS:
+    labels, count = ndimage.label(marked, TOUCHING)
+    if count > MAX_PARTS:
         return True
-    largest = max(_length(each) for box in boxes for each in box)
-    for part in range(1, len(boxes) + 1):
+    spans = spans_of(labels)
+    lengths = np.ptp(spans, axis=2)  # heights and widths, (N, 2)
+    for part in range(1, count + 1):
         others = (labels > 0) & (labels != part)
-        if others.any() and _gap(others, labels == part) > MAX_GAP * largest:
+        if others.any() and _gap(others, labels == part) > MAX_GAP * lengths.max():
             return True
-    for first, second in combinations(range(len(boxes)), 2):
-        parts = boxes[first], boxes[second]
-        tall = min(_length(rows) for rows, _ in parts) / height
-        beside = tall >= TALL_BESIDE and not _overlap(parts[0][1], parts[1][1])
-        above = tall >= TALL_ABOVE and not _overlap(parts[0][0], parts[1][0])
+    for pair in combinations(range(count), 2):
+        parts, smaller = spans[[*pair]], lengths[[*pair]].min(0)
+        common = parts[:, :, 1].min(0) - parts[:, :, 0].max(0)
+        rows_differ, columns_differ = common <= OVERLAP * smaller
+        tall = smaller[0] / height
+        beside = tall >= TALL_BESIDE and columns_differ
+        above = tall >= TALL_ABOVE and rows_differ
         if not beside and not above:
             continue
-        gap = _gap(labels == 1 + first, labels == 1 + second) / height
+        gap = _gap(*(labels == 1 + part for part in pair)) / height
         if beside and (gap > GAP_BESIDE or width > WIDTH_BESIDE * height):
             return True
         if above and (gap > GAP_ABOVE or WIDTH_OF_1 < width / height < WIDTH_ABOVE):
@@ -74,12 +72,3 @@ def _may_be_two(marked: np.ndarray) -> bool:
 def _gap(first: np.ndarray, second: np.ndarray) -> float:
     """Return the pixels between what is True in the one mask and in the other."""
     return float(distances(~first)[second].min()) - 1
-
-
-def _length(part: slice) -> int:
-    return part.stop - part.start
-
-
-def _overlap(first: slice, second: slice) -> bool:
-    common = min(first.stop, second.stop) - max(first.start, second.start)
-    return common > OVERLAP * min(_length(first), _length(second))

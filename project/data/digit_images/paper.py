@@ -53,10 +53,8 @@ def _quantile(values: np.ndarray, part: float) -> float:
 def contrast(level: np.ndarray, window: int, light_ink: bool) -> tuple[np.ndarray, float]:
     """Return by how much each pixel of (H, W) stands out from the paper next to it.
 
-    Args:
-        level: In [0, 1], inverted if the ink is lighter than the paper.
-        window: Wider than the widest stroke, in pixels.
-        light_ink: Whether the ink is lighter than the paper.
+    Levels are in [0, 1], inverted if the ink is lighter than the paper; the window is wider than
+    the widest stroke, in pixels.
 
     Returns:
         Depth (H, W), 0 for paper: of dark ink the part of the paper's light that it takes, of light
