@@ -18,23 +18,15 @@ class Deformation:
 
     Each amount is drawn from U(-limit, limit); the attributes are the limits. Pixels from outside
     an image are those of the nearest border. Random numbers come from torch's global generator.
-
-    Attributes:
-        rotation: The limit in degrees.
-        shift: The limit in pixels, along each axis.
-        scale: The limit as a share of the size.
-        shear: The limit in degrees.
-        elastic: The limit in pixels, along each axis.
-        gamma: Pixels, rescaled to [0, 1] per image, are raised to a power between 1 / gamma and
-            gamma whose logarithm is drawn uniformly; this makes strokes thicker or thinner. 1 is no
-            change.
     """
 
-    rotation: float
-    shift: float
-    scale: float
-    shear: float
-    elastic: float
+    rotation: float  # degrees
+    shift: float  # pixels, along each axis
+    scale: float  # share of the size
+    shear: float  # degrees
+    elastic: float  # pixels, along each axis
+    # Pixels, rescaled to [0, 1] per image, are raised to a power between 1 / gamma and gamma whose
+    # logarithm is drawn uniformly; this makes strokes thicker or thinner. 1 is no change.
     gamma: float = 1.0
 
     def __call__(self, pairs: Tensor) -> Tensor:

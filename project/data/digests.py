@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -24,19 +25,10 @@ class ExampleDigest:
         If the parts of the batch have different lengths, it is added as one example.
         """
         parts = list(_parts(batch))
-        if len({len(part) for part in parts}) > 1:
-            self._add(each for part in parts for each in part)
-            return
-        for example in zip(*parts, strict=True):
-            self._add(example)
-
-    def _add(self, example: Iterable[bytes]) -> None:
-        digest = hashlib.sha256()
-        for part in example:
-            digest.update(len(part).to_bytes(8, "big"))
-            digest.update(part)
-        self._sum = (self._sum + int.from_bytes(digest.digest(), "big")) % MODULUS
-        self._count += 1
+        is_one = len({len(part) for part in parts}) > 1
+        for example in [chain.from_iterable(parts)] if is_one else zip(*parts, strict=True):
+            self._sum = (self._sum + int.from_bytes(_sha256(example), "big")) % MODULUS
+            self._count += 1
 
     def hexdigest(self) -> str | None:
         """Return the digest of all examples added so far in hexadecimal; None if there are none."""
@@ -46,12 +38,26 @@ class ExampleDigest:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
+def digest_of(batch: Any) -> str | None:
+    """Return the digest of the examples of one batch; None if there are none."""
+    digest = ExampleDigest()
+    digest.add_batch(batch)
+    return digest.hexdigest()
+
+
 def example_hashes(batch: Any) -> list[bytes]:
     """Return the SHA-256 of each example of a batch; empty if its parts differ in length."""
     parts = list(_parts(batch))
     if len({len(part) for part in parts}) != 1:
         return []
-    return [hashlib.sha256(b"".join(example)).digest() for example in zip(*parts, strict=True)]
+    return [_sha256(example) for example in zip(*parts, strict=True)]
+
+
+def _sha256(example: Iterable[bytes]) -> bytes:
+    digest = hashlib.sha256()
+    for part in example:
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.digest()
 
 
 def _parts(node: Any) -> Iterable[list[bytes]]:

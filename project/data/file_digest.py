@@ -9,9 +9,7 @@ from pathlib import Path
 def file_digest(files: Iterable[str | Path], root: Path | None = None) -> str:
     """Return the SHA-256 over the names and contents of data files, sorted by name.
 
-    Args:
-        files: The paths.
-        root: Names are paths relative to this folder; None to use file names alone.
+    Names are paths relative to the folder `root`, or without one the file names alone.
     """
     named = {
         path.name if root is None else path.relative_to(root).as_posix(): path

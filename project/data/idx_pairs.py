@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from project.data.idx_folder import folder_of, read
+from project.data.idx_files import read
+from project.data.idx_folder import folder_of
 from project.data.mnist import Digits, as_digits
 from project.data.pairs import DigitPairsData
 
@@ -12,11 +13,7 @@ from project.data.pairs import DigitPairsData
 class IdxPairs(DigitPairsData):
     """Data module with pairs of images of ten classes, from four IDX files.
 
-    The arguments not listed are those of `DigitPairsData`.
-
-    Args:
-        root: The folder of the files, or the data folder for a data set of torchvision.
-        dataset: `FashionMNIST` or `KMNIST`, in `<root>/<dataset>/raw`; None for other files.
+    `root` is their folder, or the data folder for torchvision's data set FashionMNIST or KMNIST.
     """
 
     root: str | Path
@@ -24,6 +21,6 @@ class IdxPairs(DigitPairsData):
 
     def load_digits(self) -> tuple[str, Digits, Digits]:
         """Return the folder's path as a name, and the training and test images."""
-        folder = folder_of({"root": self.root, "dataset": self.dataset})
+        folder = folder_of(self.root, self.dataset)
         splits = read(folder)
         return str(folder), as_digits(*splits["train"]), as_digits(*splits["test"])

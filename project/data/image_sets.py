@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from project.data.digests import ExampleDigest
+from project.data.digests import digest_of
 from project.data.mnist_files import DataError
 from project.data.splits import DrawnData, Split
 
@@ -48,40 +48,22 @@ class Images(Split):
 class ImageSet(DrawnData[Images]):
     """Base class of data modules with training, validation and test images.
 
-    Validation images are always held out of the training images, unless the data set has its own.
-    If the data set has its own test images, these are used. Otherwise test images are drawn from
-    all images (stream `images/test`), and validation (`images/val`) and training images
-    (`images/train`) from the rest. The arguments not listed are those of `DrawnData`; without
-    normalisation pixels are in [0, 1].
-
-    Args:
-        train_images: The number of training images; None for all that remain.
-        val_images: The number of validation images; 0 for none. None for all of the data set's own,
-            or, if it has none, for 15 % of the images not used for testing.
-        test_images: The number of test images. None for all of the data set's own, or, if it has
-            none, for 15 % of the images.
-
-    Attributes:
-        levels: The value of a white pixel in the data set's bytes.
-
-    Raises:
-        ValueError: A number is too small.
+    A data set's own test and validation images are used. Otherwise test images are drawn from all
+    images (stream `images/test`), and validation (`images/val`) and training images
+    (`images/train`) from the rest. Without normalisation pixels are in [0, 1].
     """
 
-    train_images: int | None
-    val_images: int | None
+    train_images: int | None  # None for all that remain
+    # None for all of the data set's own or, if it has none, for 15 % of what they are drawn from.
+    val_images: int | None  # may be 0
     test_images: int | None
 
-    levels = 255
+    levels = 255  # a white pixel in the data set's bytes
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, least in (
-            ("train_images", 1),
-            ("val_images", 0),
-            ("test_images", 1),
-            ("batch_size", 1),
-        ):
+        limits = {"train_images": 1, "val_images": 0, "test_images": 1, "batch_size": 1}
+        for name, least in limits.items():
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ValueError(f"{name} must be at least {least}, got {value}")
@@ -121,6 +103,4 @@ class ImageSet(DrawnData[Images]):
     def example_digest(self, stage: str) -> str | None:
         """Return the SHA-256 of a stage's images and classes in any order; None if it has none."""
         images: Images = getattr(self, stage)
-        digest = ExampleDigest()
-        digest.add_batch((images.images, images.classes))
-        return digest.hexdigest()
+        return digest_of((images.images, images.classes))

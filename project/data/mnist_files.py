@@ -1,12 +1,12 @@
 """MNIST's four files: their checksums, and which of them are present in the data folder.
 
-A file may be stored plain or as .gz; its checksum is that of the uncompressed content.
+A file may be stored plain or as .gz; its checksum is that of the uncompressed content. A file of
+the right name but other content is refused: it is never used, overwritten, moved or deleted.
 """
 
 import gzip
 import hashlib
 import io
-import os
 import zlib
 from pathlib import Path
 from typing import NamedTuple
@@ -33,7 +33,6 @@ ORIGINALS = {
         10_008, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
     ),
 }
-MISSING = "missing"
 
 
 class DataError(Exception):
@@ -62,58 +61,47 @@ def checksum(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def has_size(folder: Path, name: str, size: int) -> bool:
-    """Return whether a readable file, plain or as .gz, has `size` bytes uncompressed."""
-    try:
-        path = present(folder, name)
-        if path is None or path.name == name:
-            return path is not None and path.stat().st_size == size
-        with path.open("rb") as file:
-            file.seek(-4, os.SEEK_END)  # where a .gz has the uncompressed size (RFC 1952)
-            return int.from_bytes(file.read(4), "little") == size
-    except OSError:
-        return False
+def missing(root: Path) -> list[str]:
+    """Return the names of MNIST's files that are not in the data folder `root`."""
+    return [name for name in ORIGINALS if not present(raw_folder(root), name)]
 
 
-def inspect(root: Path) -> tuple[dict[str, bytes], dict[str, str]]:
-    """Return the contents of MNIST's valid files by name, and the problem of every other file.
+def read_files(root: Path) -> dict[str, bytes]:
+    """Return the contents of MNIST's files in the data folder `root` by name; some may be missing.
 
-    Raises:
-        DataError: A file exists but cannot be read.
+    A file that cannot be read or is not MNIST's is refused with a DataError.
     """
-    contents, problems = {}, {}
+    contents, foreign = {}, []
     for name, original in ORIGINALS.items():
-        path = present(raw_folder(root), name)
-        if path is None:
-            problems[name] = MISSING
+        if (path := present(raw_folder(root), name)) is None:
             continue
         try:
             content = path.read_bytes()
-            if path.suffix == ".gz":
-                content = unpack(content, name)
+            contents[name] = unpack(content, name) if path.suffix == ".gz" else content
         except UnavailableError as error:
-            problems[name] = f"{path} {error}"
+            foreign.append(f"{path} {error}")
+            continue
         except OSError as error:
             raise DataError(
                 f"{path} cannot be read ({error.strerror}). Change its permissions, or move it "
                 "away."
             ) from error
-        else:
-            if checksum(content) == original.sha256:
-                contents[name] = content
-            else:
-                problems[name] = (
-                    f"{path}: SHA-256 expected {original.sha256}, found {checksum(content)}"
-                )
-    return contents, problems
+        if (found := checksum(contents[name])) != original.sha256:
+            foreign.append(f"{path}: SHA-256 expected {original.sha256}, found {found}")
+    if foreign:
+        lines = [
+            f"in {raw_folder(root)} there are files of MNIST's names that are not MNIST's; they "
+            "are neither used nor overwritten:",
+            *foreign,
+            "Move them away, or set paths.data to another folder, to have MNIST fetched. For data "
+            "of your own, write a data module: data._target_=your_module.YourData",
+        ]
+        raise DataError("\n  ".join(lines))
+    return contents
 
 
 def unpack(packed: bytes, name: str) -> bytes:
-    """Return the content of a file in ORIGINALS from its .gz, at most one byte more than expected.
-
-    Raises:
-        UnavailableError: It cannot be unpacked.
-    """
+    """Return a file in ORIGINALS from its .gz, at most one byte more; else UnavailableError."""
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file:
             return file.read(ORIGINALS[name].size + 1)

@@ -9,10 +9,7 @@ from project.data.pairs import DigitPairsData
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class MnistPairs(DigitPairsData):
-    """Data module with pairs of MNIST digits.
-
-    Its arguments are those of `DigitPairsData` and of `project.data.mnist.prepare`.
-    """
+    """Data module with pairs of MNIST digits; `root` and `source` are as for `mnist.prepare`."""
 
     root: str | Path
     source: str

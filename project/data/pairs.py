@@ -1,18 +1,15 @@
 """The base class of data modules with pairs of digits; its subclasses load the digits."""
 
-import copy
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Literal, Self
+from dataclasses import dataclass, replace
+from typing import Literal, Self
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
-from project.data.digests import ExampleDigest
+from project.data.digests import digest_of
 from project.data.mnist import Digits, check_enough
 from project.data.mnist_files import DataError
-from project.data.splits import BatchIndexSampler, DrawnData, Split, loader
+from project.data.splits import BatchIndexSampler, DrawnData, Split
 
 # images (N, 2, H, W), target (N,) and digit classes (N, 2)
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -51,15 +48,15 @@ def targets(digits: Tensor) -> Tensor:
 class PairResampler(BatchIndexSampler):
     """Sampler that pairs 2 * `count` digits anew in each epoch: index tensors (batch_size, 2)."""
 
-    def __iter__(self) -> Iterator[Tensor]:
-        yield from self.permutation(2 * self.count).view(-1, 2).split(self.batch_size)
+    def order(self) -> Tensor:
+        """Return the epoch's pairs of indices, (count, 2)."""
+        return self.permutation(2 * self.count).view(-1, 2)
 
 
 def scaled(images: Tensor, size: int) -> Tensor:
     """Return digits, uint8 (N, H, W), as float32 in [0, 255] of the size that a net expects.
 
-    Raises:
-        DataError: They have neither that size nor the double, of which 2x2 means are taken.
+    Of digits of the double size 2x2 means are taken; others are refused with a DataError.
     """
     height, width = images.shape[1:]
     if height == width == size:
@@ -78,30 +75,18 @@ class DigitPairsData(DrawnData[Pairs]):
 
     Digits are drawn without replacement. Training and validation pairs are drawn from the training
     digits (stream `pairs/train`, then `pairs/val` from the remaining digits), test pairs from the
-    test digits (`pairs/test`). So no digit is in two pairs. The arguments not listed are those of
-    `DrawnData`; without normalisation pixels are in [0, 255].
-
-    Args:
-        train_pairs, val_pairs, test_pairs: The numbers of pairs; there may be no validation pairs.
-        resample_pairs: Whether the digits of the training pairs are paired anew in each epoch.
-        image_size: The pixels of a digit along each axis.
-
-    Attributes:
-        dataset_name: The name of the data set; empty before `setup`.
+    test digits (`pairs/test`). So no digit is in two pairs. Without normalisation pixels are in
+    [0, 255].
     """
 
     train_pairs: int
-    val_pairs: int
+    val_pairs: int  # may be 0
     test_pairs: int
-    resample_pairs: bool = False
-    image_size: Literal[14, 28] = 14
+    resample_pairs: bool = False  # whether the training digits are paired anew in each epoch
+    image_size: Literal[14, 28] = 14  # pixels of a digit along each axis
 
     evaluation_batch = 250  # few batches, but small enough for the CPU's cache
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.dataset_name = ""
-        self._digests: dict[str, str | None] = {}
+    levels = 1  # pixels stay in [0, 255]
 
     def load_digits(self) -> tuple[str, Digits, Digits]:
         """Return the name of the data set, its training digits and its test digits."""
@@ -109,9 +94,10 @@ class DigitPairsData(DrawnData[Pairs]):
 
     def draw(self) -> tuple[Pairs, Pairs, Pairs]:
         """Load the digits and draw the pairs; raise DataError as `setup`."""
+        self._digests: dict[str, str | None] = {}
         self.dataset_name, train_digits, test_digits = self.load_digits()
         counts = len(train_digits.labels), len(test_digits.labels)
-        check_enough(self.dataset_name, *counts, self.train_pairs, self.val_pairs, self.test_pairs)
+        check_enough(self.dataset_name, counts, self.train_pairs, self.val_pairs, self.test_pairs)
         train_order = self.permutation("pairs/train", counts[0])
         chosen = 2 * self.train_pairs
         left = train_order[chosen:].sort().values
@@ -125,17 +111,13 @@ class DigitPairsData(DrawnData[Pairs]):
 
     def _pair(self, stage: str, digits: Digits, index: Tensor) -> Pairs:
         pixels, labels = digits.images[index], digits.labels[index].view(-1, 2)
-        digest = ExampleDigest()
-        digest.add_batch((pixels.view(-1, 2, *pixels.shape[1:]), labels))
-        self._digests[stage] = digest.hexdigest()
+        self._digests[stage] = digest_of((pixels.view(-1, 2, *pixels.shape[1:]), labels))
         size = self.image_size
         return Pairs(scaled(pixels, size).view(-1, 2, size, size), labels)
 
     def plain(self) -> Self:
         """Return a copy of the data module, set up with the same pairs, but pixels in [0, 255]."""
-        other = copy.copy(self)
-        other.normalise = False
-        other.__post_init__()
+        other = replace(self, normalise=False)
         other.setup()
         return other
 
@@ -143,10 +125,9 @@ class DigitPairsData(DrawnData[Pairs]):
         """Return the SHA-256 of a stage's pairs before any scaling; None if it has no pairs."""
         return self._digests[stage]
 
-    def train_dataloader(self) -> DataLoader[Any]:
-        """Return a loader of the training pairs in batches."""
+    def train_sampler(self) -> BatchIndexSampler:
+        """Return the sampler of the training batches."""
         if not self.resample_pairs:
-            return super().train_dataloader()
+            return super().train_sampler()
         # Pairing the digits anew also changes their order, so `shuffle` has no effect.
-        sampler = PairResampler(len(self.train), self.batch_size, self.order_seed, shuffle=True)
-        return loader(self.train, sampler)
+        return PairResampler(len(self.train), self.batch_size, self.order_seed, shuffle=True)

@@ -10,8 +10,7 @@ def with_shape(
 ) -> dict[str, Any]:
     """Return a `data` section with `classes`, `channels` and `image_size`, which models copy.
 
-    Raises:
-        ConfigurationError: The section has another value for one of the keys.
+    A section that has another value for one of them is refused with a ConfigurationError.
     """
     shape = {"classes": classes, "channels": channels, "image_size": image_size}
     for key, value in shape.items():

@@ -29,6 +29,7 @@ class Split(Dataset[Any]):
         raise NotImplementedError
 
 
+@dataclass(eq=False)
 class BatchIndexSampler(Sampler[Tensor]):
     """Sampler that yields index tensors of at most `batch_size` of `count` items.
 
@@ -37,12 +38,11 @@ class BatchIndexSampler(Sampler[Tensor]):
     `set_epoch`.
     """
 
-    def __init__(self, count: int, batch_size: int, seed: int, shuffle: bool) -> None:
-        self.count = count
-        self.batch_size = batch_size
-        self.seed = seed
-        self.shuffle = shuffle
-        self.epoch = 0
+    count: int
+    batch_size: int
+    seed: int
+    shuffle: bool
+    epoch: int = 0
 
     def set_epoch(self, epoch: int) -> None:
         """Set the epoch whose order the next iteration uses."""
@@ -52,9 +52,13 @@ class BatchIndexSampler(Sampler[Tensor]):
         return -(-self.count // self.batch_size)
 
     def __iter__(self) -> Iterator[Tensor]:
-        order = self.permutation(self.count) if self.shuffle else torch.arange(self.count)
-        for start in range(0, self.count, self.batch_size):
+        order = self.order()
+        for start in range(0, len(order), self.batch_size):
             yield order[start : start + self.batch_size]
+
+    def order(self) -> Tensor:
+        """Return the indices of the epoch's items in their order."""
+        return self.permutation(self.count) if self.shuffle else torch.arange(self.count)
 
     def permutation(self, count: int) -> Tensor:
         """Return the epoch's random order of `count` items."""
@@ -68,23 +72,14 @@ SplitT = TypeVar("SplitT", bound=Split)
 class DrawnData(LightningDataModule, Generic[SplitT]):
     """Base class of data modules that draw training, validation and test examples.
 
-    Args:
-        seed: The seed of the streams that draw the splits.
-        order_seed: The seed of the streams that order the training examples.
-        batch_size: The batch size of training; `evaluation_batch` is that of validation and test.
-        shuffle: Whether each epoch has a new order.
-        normalise: Whether to normalise pixels by the mean and std of the training examples.
-
-    Attributes:
-        train, val, test: The splits; available after `setup`.
-        mean, std: Used to normalise pixels; 0 and 1 without normalisation.
+    After `setup` they are `train`, `val` and `test`.
     """
 
-    seed: int
-    order_seed: int
-    batch_size: int
-    shuffle: bool
-    normalise: bool
+    seed: int  # of the streams that draw the splits
+    order_seed: int  # of the streams that order the training examples
+    batch_size: int  # of training
+    shuffle: bool  # whether each epoch has a new order
+    normalise: bool  # whether to normalise pixels by the training examples' mean and std
 
     evaluation_batch = 500
 
@@ -94,46 +89,41 @@ class DrawnData(LightningDataModule, Generic[SplitT]):
         self.train: SplitT
         self.val: SplitT
         self.test: SplitT
-        self._is_set_up = False
-        self._statistics: tuple[Tensor, Tensor] | None = None
 
     def draw(self) -> tuple[SplitT, SplitT, SplitT]:
         """Return the training, validation and test examples."""
         raise NotImplementedError
 
     def normalise_like(self, trained: "DrawnData[Any]") -> None:
-        """Normalise by the mean and std of another data module, whatever `normalise` says.
-
-        Call this before `setup`; `trained` must be set up.
-        """
-        self._statistics = (trained.mean, trained.std)
+        """Normalise by the mean and std of another data module, set up; call it before `setup`."""
+        self.normalise = False
+        self.mean, self.std = trained.mean, trained.std
 
     def setup(self, stage: str | None = None) -> None:
         """Draw and normalise all splits at the first call; later calls do nothing.
 
-        Raises:
-            DataError: The data are not available, too few or of a size that does not fit.
+        Data that are not available, too few or of a wrong size are refused with a DataError.
         """
-        if self._is_set_up:
+        if hasattr(self, "train"):
             return
-        self.train, self.val, self.test = self.draw()
-        if self._statistics is not None:
-            self.mean, self.std = self._statistics
-        elif self.normalise:
-            self.mean, self.std = self.train.mean_and_std()
-        for split in (self.train, self.val, self.test):
+        splits = self.draw()
+        if self.normalise:
+            self.mean, self.std = splits[0].mean_and_std()
+        for split in splits:
             split.normalise(self.mean, self.std)
-        self._is_set_up = True
+        self.train, self.val, self.test = splits
 
     def permutation(self, stream: str, count: int) -> Tensor:
         """Return a random order of `count` items from a stream of `seed`."""
         return torch.randperm(count, generator=generator(self.seed, stream))
 
+    def train_sampler(self) -> BatchIndexSampler:
+        """Return the sampler of the training batches."""
+        return BatchIndexSampler(len(self.train), self.batch_size, self.order_seed, self.shuffle)
+
     def train_dataloader(self) -> DataLoader[Any]:
         """Return a loader of the training examples in batches."""
-        count = len(self.train)
-        sampler = BatchIndexSampler(count, self.batch_size, self.order_seed, self.shuffle)
-        return loader(self.train, sampler)
+        return _loader(self.train, self.train_sampler())
 
     def val_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
         """Return a loader of the validation examples in order; an empty list without any."""
@@ -144,12 +134,10 @@ class DrawnData(LightningDataModule, Generic[SplitT]):
         return self._in_order(self.test)
 
     def _in_order(self, split: SplitT) -> DataLoader[Any]:
-        sampler = BatchIndexSampler(len(split), self.evaluation_batch, 0, shuffle=False)
-        return loader(split, sampler)
+        return _loader(split, BatchIndexSampler(len(split), self.evaluation_batch, 0, False))
 
 
-def loader(split: Split, sampler: BatchIndexSampler) -> DataLoader[Any]:
-    """Return a loader of the batches that the index tensors of `sampler` name."""
+def _loader(split: Split, sampler: BatchIndexSampler) -> DataLoader[Any]:
     # With batch_size=None the sampler's index tensor goes to the dataset as it is: one indexing
     # per batch instead of one Python call per example and a collation.
     # A DataLoader draws a seed for its worker processes at the start of each iteration; given a

@@ -13,10 +13,10 @@ TIMEOUT_SECONDS = 30.0  # for each connection
 
 
 def fetch(dataset: str, root: Path, folder: str, files: list[str]) -> str:
-    """Make sure that a data set of torchvision is present, and download it if necessary.
+    """Download a data set of torchvision unless it is present; return where it came from.
 
     torchvision verifies the checksums of what it downloads. The download is moved into place as a
-    whole; existing files are never overwritten.
+    whole; existing files are never overwritten: if only some are present, a DataError is raised.
 
     Args:
         dataset: The name of the class in `torchvision.datasets`.
@@ -25,10 +25,7 @@ def fetch(dataset: str, root: Path, folder: str, files: list[str]) -> str:
         files: Their names; each may be stored as NAME.gz instead.
 
     Returns:
-        "folder" if the files were present, "torchvision" if they were downloaded.
-
-    Raises:
-        DataError: The files are not available, or only some of them are present.
+        "folder" or "torchvision".
     """
     from filelock import FileLock
 
@@ -39,11 +36,17 @@ def fetch(dataset: str, root: Path, folder: str, files: list[str]) -> str:
         with FileLock(root / f".{dataset}.lock"):
             if _is_complete(root / folder, files):
                 return "folder"  # another process downloaded it while this one waited
-            _download(dataset, root, folder, files)
-    except OSError as error:
+            _download(dataset, root, folder)
+    except (RuntimeError, OSError) as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            raise DataError(
+                f"{dataset}: {error.filename}: {error.strerror or error}; set paths.data to a "
+                "writable folder"
+            ) from None
+        reason = (str(error) or repr(error)).strip().splitlines()[-1]
         raise DataError(
-            f"{dataset}: {error.filename or root}: {error.strerror or error}; set paths.data to "
-            "a writable folder"
+            f"{dataset} is not in {root / folder} and torchvision cannot download it ({reason}); "
+            f"put {', '.join(files)} into that folder"
         ) from None
     return "torchvision"
 
@@ -58,7 +61,7 @@ def _is_complete(folder: Path, files: list[str]) -> bool:
     return not missing
 
 
-def _download(dataset: str, root: Path, folder: str, files: list[str]) -> None:
+def _download(dataset: str, root: Path, folder: str) -> None:
     import torchvision.datasets
 
     log.info("downloading %s with torchvision", dataset)
@@ -70,13 +73,5 @@ def _download(dataset: str, root: Path, folder: str, files: list[str]) -> None:
             (root / folder).parent.mkdir(parents=True, exist_ok=True)
             # An empty folder may be there; `_is_complete` refuses others, and so does rename.
             Path(scratch, folder).rename(root / folder)
-    except (RuntimeError, OSError) as error:
-        if getattr(error, "filename", None) is not None:
-            raise
-        reason = (str(error) or repr(error)).strip().splitlines()[-1]
-        raise DataError(
-            f"{dataset} is not in {root / folder} and torchvision cannot download it ({reason}); "
-            f"put {', '.join(files)} into that folder"
-        ) from None
     finally:
         socket.setdefaulttimeout(before)

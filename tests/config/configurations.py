@@ -16,7 +16,7 @@ CONFIG: dict[str, Any] = {
     "data": {
         "name": "epfl_pairs",
         "_target_": "project.data.mnist_pairs.MnistPairs",
-        "prepare": "project.data.pairs_section.prepare_pairs",
+        "prepare": "project.data.mnist.prepare_pairs",
         "dataset": "mnist",
         "root": "outputs/data",
         "source": "auto",

@@ -30,7 +30,7 @@ LINEAR = {"_target_": "torch.nn.Linear", "in_features": 1, "out_features": 1}
         ("model", "project.models.Basic", {"hidden": [LINEAR]}),
         ("task", "project.tasks.digit_pairs.DigitPairs", {}),
         ("data", "project.data.mnist_pairs.MnistPairs",
-         {"prepare": "project.data.pairs_section.prepare_pairs"}),
+         {"prepare": "project.data.mnist.prepare_pairs"}),
         ("data", "project.data.mnist_pairs.MnistPairs", {"prepare": None}),
         ("optimizer", "torch.optim.RMSprop", {}),
         ("scheduler", "torch.optim.lr_scheduler.StepLR", {}),

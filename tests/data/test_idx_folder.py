@@ -8,7 +8,8 @@ import pytest
 
 from project.config.errors import ConfigurationError
 from project.data import torchvision_files
-from project.data.idx_folder import files_to_send, find, prepare, read
+from project.data.idx_files import read
+from project.data.idx_folder import files_to_send, find, prepare
 from project.data.mnist_files import DataError
 from tests.data.idx import idx, patterns, write_idx
 
@@ -39,7 +40,7 @@ def test_files_are_found_plain_or_packed_under_names_in_use(
 def test_a_packed_file_beside_its_content_is_no_second_file(tmp_path: Path) -> None:
     write_idx(tmp_path, packed=True)
     write_idx(tmp_path)
-    assert sorted(path.name for path in find(tmp_path).values()) == NAMES
+    assert sorted(path.name for path in find(tmp_path)) == NAMES
 
 
 def section(root: Path | None, **changes: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from project.config.errors import ConfigurationError
-from project.data.image_folder import files_to_send, prepare, read
+from project.data.image_folder import files_to_send, prepare
 from project.data.image_modules import ImageFolder
 from project.data.mnist_files import DataError
 
@@ -51,11 +51,11 @@ def test_classes_are_the_folders_and_images_their_pixels(photos: Path) -> None:
     settled, facts = prepare(section(photos))
     assert (settled["classes"], settled["channels"], settled["image_size"]) == (3, 3, 6)
     assert facts["dataset"] == "image_folder"
-    images, classes = read(photos, 3, None)["train"]
+    data = ImageFolder(root=photos, **SETTINGS)
+    images, classes = data.load()["train"]
     assert classes.tolist() == 8 * [0] + 8 * [1] + 8 * [2]
     first = np.asarray(Image.open(photos / "cat" / "0.png"))
-    assert np.array_equal(images[0].transpose(1, 2, 0), first)
-    data = ImageFolder(root=photos, **SETTINGS)
+    assert np.array_equal(images[0].permute(1, 2, 0), first)
     data.setup()
     assert [len(each) for each in (data.train, data.val, data.test)] == [17, 3, 4]
 
@@ -79,9 +79,8 @@ def test_images_can_be_grey_and_resized(photos: Path) -> None:
     write_images(photos / "dog", 2, (20, 9))
     settled, _ = prepare(section(photos, channels=1, resize=5))
     assert (settled["channels"], settled["image_size"]) == (1, 5)
-    images, _ = read(photos, 1, 5)["train"]
-    assert images.shape == (24, 1, 5, 5)
     data = ImageFolder(root=photos, channels=1, resize=5, **SETTINGS)
+    assert data.load()["train"].images.shape == (24, 1, 5, 5)
     data.setup()
     assert data.train.images.shape[1:] == (1, 5, 5)
     assert data.train.images.dtype == torch.uint8

@@ -15,7 +15,7 @@ from torchvision.datasets import CIFAR10
 
 from project.config import packages
 from project.config.errors import ConfigurationError
-from project.data import cifar10, digits8x8, mnist_images
+from project.data import cifar10, digits8x8, mnist
 from project.data.image_modules import Cifar10, Digits8x8, MnistImages
 from project.data.mnist import Mnist
 from project.data.mnist_files import DataError
@@ -37,7 +37,7 @@ def test_mnist_is_classified_on_its_own_test_digits(
     small_mnist: Path, serve_mnist: Callable[[Mnist], None]
 ) -> None:
     section = {"name": "mnist", "root": str(small_mnist), "source": "auto"}
-    settled, facts = mnist_images.prepare(section)
+    settled, facts = mnist.prepare_images(section)
     shape = {"classes": 10, "channels": 1, "image_size": 28}
     assert settled == section | shape | {"dataset": "mnist"}
     assert facts == {"dataset": "mnist", "fetched_from": "folder", "source": "0" * 64}
@@ -51,7 +51,7 @@ def test_mnist_is_classified_on_its_own_test_digits(
 
 def test_a_source_that_is_none_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"data.source=web: must be one of auto, tor"):
-        mnist_images.prepare({"name": "mnist", "root": "data", "source": "web"})
+        mnist.prepare_images({"name": "mnist", "root": "data", "source": "web"})
 
 
 def test_digits8x8_are_those_of_scikit_learn(tmp_path: Path) -> None:
@@ -60,10 +60,10 @@ def test_digits8x8_are_those_of_scikit_learn(tmp_path: Path) -> None:
     assert (settled["classes"], settled["channels"], settled["image_size"]) == (10, 1, 8)
     assert facts["fetched_from"] == "scikit-learn"
     known = datasets.load_digits()
-    images, classes = digits8x8.read(tmp_path)
+    data = Digits8x8(root=tmp_path, **SETTINGS)
+    images, classes = data.load()["train"]
     assert np.array_equal(images[:, 0], known.images)
     assert np.array_equal(classes, known.target)
-    data = Digits8x8(root=tmp_path, **SETTINGS)
     data.setup()
     batch, _ = next(iter(data.test_dataloader()))
     assert (batch.min(), batch.max()) == (0, 1)
@@ -78,7 +78,7 @@ def test_digits8x8_that_were_sent_are_read_without_scikit_learn(
     (tmp_path / digits8x8.NAME).write_bytes(gzip.compress(text.encode()))
     monkeypatch.setattr(packages.importlib.util, "find_spec", lambda name: None)
     section = {"name": "digits8x8", "root": str(tmp_path)}
-    images, classes = digits8x8.read(tmp_path)
+    images, classes = Digits8x8(root=tmp_path, **SETTINGS).load()["train"]
     assert images.shape == (3, 1, 8, 8)
     assert classes.tolist() == [4, 4, 4]
     sent = digits8x8.files_to_send(section)

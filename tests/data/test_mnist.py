@@ -82,7 +82,7 @@ def test_preparing_what_is_there_imports_nothing_heavy(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from project.data import mnist;"
         "print(mnist.prepare(Path(sys.argv[1])).dataset);"
-        "mnist.check_enough('mnist', *mnist.DIGITS['mnist'], 1, 1, 1);"
+        "mnist.check_enough('mnist', mnist.DIGITS['mnist'], 1, 1, 1);"
         "print(sorted({'torch', 'torchvision', 'numpy', 'filelock', 'urllib.request', 'hydra',"
         "'lightning', 'pytorch_lightning'} & set(sys.modules)))"
     )
@@ -122,12 +122,12 @@ def test_more_pairs_than_the_digits_make_are_refused(
     train_pairs: int, val_pairs: int, test_pairs: int, message: str
 ) -> None:
     with pytest.raises(DataError) as caught:
-        mnist.check_enough("mnist_5k", 2500, 2500, train_pairs, val_pairs, test_pairs)
+        mnist.check_enough("mnist_5k", (2500, 2500), train_pairs, val_pairs, test_pairs)
     assert str(caught.value) == message
     assert caught.value.exit_code == 3
 
 
 def test_as_many_pairs_as_the_digits_make_are_enough() -> None:
-    mnist.check_enough("mnist", 61, 20, train_pairs=20, val_pairs=10, test_pairs=10)
+    mnist.check_enough("mnist", (61, 20), train_pairs=20, val_pairs=10, test_pairs=10)
     with pytest.raises(DataError, match="61 digits for them, which make 30 pairs"):
-        mnist.check_enough("mnist", 61, 20, train_pairs=20, val_pairs=11, test_pairs=10)
+        mnist.check_enough("mnist", (61, 20), train_pairs=20, val_pairs=11, test_pairs=10)

@@ -216,7 +216,7 @@ def test_of_this_project_what_decides_counts() -> None:
     assert {
         "project.models.siamese:Siamese", "project.models.convolutions:Convolutions",
         "project.tasks.digit_pairs:DigitPairs", "project.tasks.supervised:Supervised",
-        "project.data.mnist_pairs:MnistPairs", "project.data.pairs_section:prepare_pairs",
+        "project.data.mnist_pairs:MnistPairs", "project.data.mnist:prepare_pairs",
     } <= names  # fmt: skip
     folders = {name.split(".")[1] for name in names}
     assert folders == {"models", "tasks", "data"}
@@ -235,13 +235,13 @@ def test_the_targets_of_a_configuration_are_all_that_it_names() -> None:
         ("model.inner", [{"_target_": "a.B", "c": {"_target_": "d.E"}}]), ("model.n", 3)
     )
     assert targets_of(config["model"]) == ["a.B", "d.E", "project.models.Siamese"]
-    assert "project.data.pairs_section.prepare_pairs" in targets_of(config["data"])
+    assert "project.data.mnist.prepare_pairs" in targets_of(config["data"])
 
 
 def test_loggers_and_observers_do_not_decide(small_mnist: Path) -> None:
     values = compose("train", ["model=ws_al", "callbacks=[lr_monitor,ema]"])
     assert deciding_targets(values) == [
-        "project.data.mnist_pairs.MnistPairs", "project.data.pairs_section.prepare_pairs",
+        "project.data.mnist.prepare_pairs", "project.data.mnist_pairs.MnistPairs",
         "project.models.Siamese", "project.tasks.digit_pairs.DigitPairs",
         "project.training.ema.EMA", "torch.optim.Adadelta",
     ]  # fmt: skip

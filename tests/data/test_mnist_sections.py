@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from project.config.errors import ConfigurationError
-from project.data.mnist import DataError
+from project.data.mnist import DataError, files_to_send, prepare_pairs
 from project.data.mnist_5k import SHA256
-from project.data.pairs_section import files_to_send, prepare_pairs
 from tests.data.small_files import FILES, Fetcher, put, serve
 
 OPEN: dict[str, Any] = {"train_pairs": None, "val_pairs": None, "test_pairs": None}
