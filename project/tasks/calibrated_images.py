@@ -18,13 +18,9 @@ OUTPUTS = (
 class CalibratedClassifier(Calibrated):
     """Classifier of images of plain pixels from 0 to `data.levels`, with a temperature."""
 
-    def __init__(self, net: nn.Module, data: ImageSet, temperature: float) -> None:
-        super().__init__(net, data, data.levels)
-        self.temperature = temperature
-
     def answers(self, output: Tensor) -> tuple[Tensor, Tensor]:
         """Return the net's scores (N, classes) unchanged, and the calibrated probabilities."""
-        return output, (output / self.temperature).softmax(1)
+        return output, (output / self.calibration).softmax(1)
 
 
 def images_exportable(net: nn.Module, data: ImageSet) -> Exportable:
@@ -60,10 +56,11 @@ def _scores(net: nn.Module, images: Images, count: int) -> list[Tensor]:
 
 
 def _card(data: ImageSet, temperature: float) -> Card:
-    _, channels, height, width = data.train.images.shape
+    train, val, test = (len(each) for each in (data.train, data.val, data.test))
+    size = "x".join(map(str, data.train.images.shape[1:]))
     fitted = (
-        f"A temperature ({temperature:.3f}) was fitted on {len(data.val):,} validation images."
-        if len(data.val)
+        f"A temperature ({temperature:.3f}) was fitted on {val:,} validation images."
+        if val
         else "There were no validation images: the probabilities are not calibrated."
     )
     return Card(
@@ -74,8 +71,8 @@ def _card(data: ImageSet, temperature: float) -> Card:
             "val/accuracy": "validation accuracy",
         },
         data=[
-            f"{len(data.train):,} training, {len(data.val):,} validation and "
-            f"{len(data.test):,} test images of {channels}x{height}x{width}; none in two of them"
+            f"{train:,} training, {val:,} validation and {test:,} test images of {size}; none in "
+            "two of them"
         ],
         use=["The run's normalisation is inside."],
         calibration=fitted,

@@ -27,23 +27,15 @@ OUTPUTS = (
         "probabilities",
     ),
 )
-IMAGES_MODULE = "project/data/images.py"
 
 
 class Calibration(NamedTuple):
-    """The temperatures of a net's outputs, fitted on validation pairs.
+    """The temperatures of a net's outputs, fitted on validation pairs."""
 
-    Attributes:
-        pairs: The number of validation pairs; if it is 0, all temperatures are 1.
-        comparison: The temperature of the comparison scores.
-        digits: The temperature of the digit scores; None for a net without digit outputs.
-        digits_as_logarithms: Whether the digits' scores are logarithms of probabilities.
-    """
-
-    pairs: int
+    pairs: int  # the number of validation pairs; without any, all temperatures are 1
     comparison: float
-    digits: float | None
-    digits_as_logarithms: bool
+    digits: float | None  # None for a net without digit outputs
+    digits_as_logarithms: bool  # whether the digits' scores are logarithms of probabilities
 
 
 def calibrate(net: nn.Module, data: DigitPairsData) -> Calibration:
@@ -68,9 +60,7 @@ def calibrate(net: nn.Module, data: DigitPairsData) -> Calibration:
 class CalibratedNet(Calibrated):
     """Net for pairs (N, 2, H, W) of plain pixels in [0, 255], with ink as 255."""
 
-    def __init__(self, net: nn.Module, data: DigitPairsData, calibration: Calibration) -> None:
-        super().__init__(net, data)
-        self.calibration = calibration
+    calibration: Calibration
 
     @property
     def outputs(self) -> tuple[Output, ...]:
@@ -92,9 +82,6 @@ def pairs_exportable(net: nn.Module, data: DigitPairsData) -> Exportable:
     """Return a trained net, combined with its normalisation and calibration, for export.
 
     The data module must have been set up.
-
-    Raises:
-        DataError: As `DigitPairsData.plain`.
     """
     calibration = calibrate(net, data)
     module = CalibratedNet(net, data, calibration).eval()
@@ -122,7 +109,7 @@ def own_pairs(data: DigitPairsData) -> Tensor:
 def pairs_card(data: DigitPairsData, calibration: Calibration) -> Card:
     """Return the model card's part about comparing pairs of digits."""
     size = data.image_size
-    use = ["The run's normalisation is inside."]
+    use = "The run's normalisation is inside."
     limits = [
         "It answers whatever it is shown, even letters, several digits or noise, and can be sure "
         "of it.",
@@ -130,18 +117,17 @@ def pairs_card(data: DigitPairsData, calibration: Calibration) -> Card:
         "trust neither.",
     ]
     if data.dataset_name.startswith("mnist"):
-        use = [
+        use = (
             "A digit as MNIST has it (its box scaled into 20x20, its centre of mass in the middle "
-            f"of 28x28, which `{IMAGES_MODULE}` does), then 2x2 means. The run's normalisation is "
-            "inside."
-        ]
-        limits = [
+            f"of 28x28, which `project/data/images.py` does), then 2x2 means. {use}"
+        )
+        limits.insert(
+            0,
             f"It has seen digits of `{data.dataset_name}` only: handwriting of American census "
             "clerks and pupils of about 1990. Errors and probabilities hold for such digits, cut "
             "out and centred in the same way; for other handwriting, typeset digits or photographs "
             "neither was measured.",
-            *limits,
-        ]
+        )
     return Card(
         summary="Two images of digits in; out comes whether the first digit is lesser than or "
         "equal to the second.",
@@ -155,7 +141,7 @@ def pairs_card(data: DigitPairsData, calibration: Calibration) -> Card:
             f"{data.test_pairs:,} test pairs, {size}x{size} pixels each digit; no digit in two of "
             "them"
         ],
-        use=use,
+        use=[use],
         calibration=_calibration_text(calibration),
         limits=limits,
     )
@@ -166,7 +152,8 @@ def _calibration_text(calibration: Calibration) -> str:
     silent = "" if named else "The net does not name the digits. "
     if not calibration.pairs:
         return f"{silent}There were no validation pairs: the probabilities are not calibrated."
-    temperatures = f"comparison {calibration.comparison:.3f}"
-    temperatures += f", digits {calibration.digits:.3f}" if named else ""
-    pairs = f"{calibration.pairs:,} validation pairs"
-    return f"{silent}Temperatures ({temperatures}) were fitted on {pairs}."
+    digits = f", digits {calibration.digits:.3f}" if named else ""
+    return (
+        f"{silent}Temperatures (comparison {calibration.comparison:.3f}{digits}) were fitted on "
+        f"{calibration.pairs:,} validation pairs."
+    )

@@ -20,19 +20,17 @@ EPS = 1e-12  # replaces a probability of 0 in a logarithm
 class Calibrated(nn.Module):
     """Trained net that gets plain pixels; subclasses define `answers`, which calibrate its output.
 
-    Args:
-        net: The trained net, which expects inputs normalised by the data module's mean and std.
-        data: The run's data module.
-        levels: The pixels are divided by it before they are normalised.
+    Pixels are divided by `levels` of the run's data module, then normalised by its mean and std.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, net: nn.Module, data: Any, levels: int = 1) -> None:
+    def __init__(self, net: nn.Module, data: Any, calibration: Any) -> None:
         super().__init__()
         self.net = net
-        self.levels = levels
+        self.levels = data.levels
+        self.calibration = calibration
         self.register_buffer("mean", data.mean)
         self.register_buffer("std", data.std)
 
@@ -49,19 +47,10 @@ def fit_temperature(scores: Tensor, classes: Tensor) -> float:
     """Return the temperature T at which softmax(scores / T) makes the classes most likely.
 
     The target probability of the true class is (N + 1) / (N + 2) instead of 1 (Platt 1999);
-    otherwise T would go to 0 for a net without errors on the N examples. The loss is convex in
-    1 / T, so it has one minimum.
-
-    Args:
-        scores: (N, C), N >= 1.
-        classes: (N,), the true classes.
+    otherwise T would go to 0 for a net without errors on the N >= 1 examples. The loss is convex
+    in 1 / T, so it has one minimum. Scores are (N, C), classes (N,).
     """
     count, choices = scores.shape
-    if count == 0 or classes.shape != (count,):
-        raise ValueError(
-            f"scores must be (N, C) and classes (N,) with N >= 1, got {tuple(scores.shape)} and "
-            f"{tuple(classes.shape)}"
-        )
     scores = scores.double()
     # torch spreads the smoothing over all classes, including the true one.
     smoothing = choices / (choices - 1) / (count + 2)

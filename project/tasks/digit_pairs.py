@@ -6,16 +6,13 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from project.data.pairs import DigitPairsData
+from project.data.pairs import Batch, DigitPairsData
 from project.models.prediction import Prediction
 from project.tasks.calibrated_pairs import pairs_exportable
 from project.tasks.exportable import Exportable
 from project.tasks.supervised import Augmentation, OptimizerFactory, SchedulerFactory, Supervised
 
 DIGITS = 10
-
-# images (N, 2, H, W), target (N,) and digit classes (N, 2)
-Batch = tuple[Tensor, Tensor, Tensor]
 
 
 class DigitPairs(Supervised):
@@ -58,23 +55,32 @@ class DigitPairs(Supervised):
                 "task=digit_pairs expects a net that returns project.models.Prediction("
                 f"comparison, digits), got {type(prediction).__name__}"
             )
-        comparison_loss = cross_entropy(prediction.comparison, target)
-        loss = comparison_loss
-        losses = {"comparison_loss": comparison_loss}
+        losses = self.losses_of(prediction, target, digits, stage)
         answers = {"error": (prediction.comparison, target)}
         if prediction.digits:
-            # The sum over both digits, as in the report; a mean would halve the weight.
-            classes, smoothing = digits.flatten(), self.smoothing(stage)
-            each_loss = [
-                cross_entropy(each.flatten(0, 1), classes, label_smoothing=smoothing)
-                for each in prediction.digits
-            ]
-            auxiliary_loss = 2 * sum(each_loss[1:], each_loss[0])
-            loss = comparison_loss + self.auxiliary_weight * auxiliary_loss
-            losses["auxiliary_loss"] = auxiliary_loss
             answers["digit_error"] = (prediction.digits[-1], digits)
-        self.epoch_metrics[stage].add(len(target), losses | {"loss": loss}, answers)
-        return loss, prediction
+        self.epoch_metrics[stage].add(len(target), losses, answers)
+        return losses["loss"], prediction
+
+    def losses_of(
+        self, prediction: Prediction, target: Tensor, digits: Tensor, stage: str
+    ) -> dict[str, Tensor]:
+        """Return a batch's mean losses by name; training minimises `loss`."""
+        comparison_loss = cross_entropy(prediction.comparison, target)
+        if not prediction.digits:
+            return {"comparison_loss": comparison_loss, "loss": comparison_loss}
+        classes, smoothing = digits.flatten(), self.smoothing(stage)
+        each_loss = [
+            cross_entropy(each.flatten(0, 1), classes, label_smoothing=smoothing)
+            for each in prediction.digits
+        ]
+        # The sum over both digits, as in the report; a mean would halve the weight.
+        auxiliary_loss = 2 * sum(each_loss[1:], each_loss[0])
+        return {
+            "comparison_loss": comparison_loss,
+            "auxiliary_loss": auxiliary_loss,
+            "loss": comparison_loss + self.auxiliary_weight * auxiliary_loss,
+        }
 
     @property
     def uniform_loss(self) -> float:
@@ -101,29 +107,21 @@ class DigitPairs(Supervised):
     def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """Measure a batch; return predictions, targets, and the net's output for the pictures."""
         prediction = self.loss_of(batch, "test")[1]
-        return {
-            "prediction": prediction.comparison.argmax(1),
-            "target": batch[1],
-            "output": prediction,
-        }
+        answers = prediction.comparison.argmax(1)
+        return {"prediction": answers, "target": batch[1], "output": prediction}
 
 
 def digit_floor(from_probabilities: bool, label_smoothing: float) -> float:
     """Return the smallest possible cross-entropy of ten scores with a digit's smoothed target.
 
-    By symmetry the best scores are some d for the true class and 0 for the others.
-
-    Args:
-        from_probabilities: Whether the scores are probabilities, so that d is at most 1.
-        label_smoothing: The share of the target that is spread evenly over all classes.
+    By symmetry the best scores are some d for the true class and 0 for the others; d is at most 1
+    if they are probabilities. `label_smoothing` of the target is spread evenly over all classes.
     """
     if label_smoothing == 0 and not from_probabilities:
         return 0.0
     right = 1 - label_smoothing + label_smoothing / DIGITS
-    best = math.inf
-    if label_smoothing > 0:
-        # The minimum: softmax then gives the true class the same probability as the target does.
-        best = math.log(right / ((1 - right) / (DIGITS - 1)))
+    # The minimum: softmax then gives the true class the same probability as the target does.
+    best = math.log(right / ((1 - right) / (DIGITS - 1))) if label_smoothing > 0 else math.inf
     if from_probabilities:
         best = min(best, 1.0)
     return math.log(math.exp(best) + DIGITS - 1) - right * best

@@ -21,63 +21,39 @@ EXAMPLES = 1000  # on which an exported net is compared with the checkpoint
 class Output:
     """The description of one output tensor of an exported net.
 
-    Attributes:
-        name: The output's name in the exported files.
-        text: A description for the model card.
-        kind: For scores and probabilities with at least two dimensions the predicted class is the
-            largest along the last one. Scores and values have no fixed range.
+    For scores and probabilities with at least two dimensions the predicted class is the largest
+    along the last one. Scores and values have no fixed range.
     """
 
-    name: str
-    text: str
+    name: str  # in the exported files
+    text: str  # for the model card
     kind: Literal["scores", "probabilities", "values"] = "values"
 
 
 @dataclass(frozen=True)
 class Card:
-    """The task's part of a model card, in Markdown.
+    """The task's part of a model card, in Markdown."""
 
-    Attributes:
-        summary: One sentence about input and output.
-        errors: The text for each metric to show, by the metric's name.
-        data: List items about the data.
-        use: Paragraphs about the input.
-        calibration: One sentence about the probabilities.
-        limits: List items about where the net must not be trusted.
-    """
-
-    summary: str
-    errors: Mapping[str, str]
-    data: list[str] = field(default_factory=list)
-    use: list[str] = field(default_factory=list)
-    calibration: str = ""
-    limits: list[str] = field(default_factory=list)
+    summary: str  # one sentence about input and output
+    errors: Mapping[str, str]  # the text for each metric to show, by the metric's name
+    data: list[str] = field(default_factory=list)  # list items
+    use: list[str] = field(default_factory=list)  # sentences about the input
+    calibration: str = ""  # one sentence about the probabilities
+    limits: list[str] = field(default_factory=list)  # where the net must not be trusted
 
 
 @dataclass(frozen=True, eq=False)
 class Exportable:
-    """A trained net with everything needed to export and check it.
+    """A trained net with everything needed to export and check it."""
 
-    Attributes:
-        module: Maps a batch of plain inputs to a tuple of tensors.
-        inputs: At least two examples (N, ...), none of them a test example.
-        expected: The outputs for `inputs`, computed without `module`.
-        input_name: The input's name in the exported files.
-        input_text: A description of the input, such as `float32 (N, 3, 32, 32), pixels in [0,
-            255]`.
-        outputs: A description of each tensor in the tuple.
-        card: The task's part of the model card.
-        facts: Further keys of export.json.
-    """
-
-    module: nn.Module
-    inputs: Tensor
-    expected: tuple[Tensor, ...]
-    input_name: str
-    input_text: str
-    outputs: tuple[Output, ...]
+    module: nn.Module  # maps a batch of plain inputs to a tuple of tensors
+    inputs: Tensor  # at least two examples (N, ...), none of them a test example
+    expected: tuple[Tensor, ...]  # the outputs for `inputs`, computed without `module`
+    input_name: str  # in the exported files
+    input_text: str  # such as `float32 (N, 3, 32, 32), pixels in [0, 255]`
+    outputs: tuple[Output, ...]  # of the module
     card: Card
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)  # further keys of export.json
 
 
 class _AsTuple(nn.Module):
@@ -106,11 +82,8 @@ def _tensors(output: Any, name: str) -> Iterator[tuple[str, Tensor]]:
 def net_exportable(net: nn.Module, data: LightningDataModule, metric: str) -> Exportable:
     """Return a net unchanged for export; its inputs are those of the data module's batches.
 
-    `metric` is the one that the task is judged by, without its stage.
-
-    Raises:
-        ConfigurationError: A batch does not start with a tensor, or the net does not return tensors
-            of the batch's length.
+    `metric` is the one that the task is judged by, without its stage. Batches that do not start
+    with a tensor, or outputs without its length, are refused with a ConfigurationError.
     """
     inputs = _inputs(data)
     with torch.inference_mode():
@@ -120,18 +93,14 @@ def net_exportable(net: nn.Module, data: LightningDataModule, metric: str) -> Ex
             f"{type(net).__name__} does not return tensors with one entry per example of the "
             "batch: give the task a method exportable(data), as project.tasks.exportable says"
         )
-    shape = ", ".join(["N", *map(str, inputs.shape[1:])])
     return Exportable(
         module=_AsTuple(net),
         inputs=inputs,
         expected=tuple(named.values()),
         input_name="inputs",
-        input_text=f"{str(inputs.dtype).removeprefix('torch.')} ({shape}), as the data module of "
-        "the run gives them",
-        outputs=tuple(
-            Output(name, f"({', '.join(['N', *map(str, each.shape[1:])])})")
-            for name, each in named.items()
-        ),
+        input_text=f"{str(inputs.dtype).removeprefix('torch.')} {_shape(inputs)}, as the data "
+        "module of the run gives them",
+        outputs=tuple(Output(name, _shape(each)) for name, each in named.items()),
         card=Card(
             summary="The net of the run as it is: what its data module gives goes in, what it "
             "answers comes out.",
@@ -140,6 +109,10 @@ def net_exportable(net: nn.Module, data: LightningDataModule, metric: str) -> Ex
             limits=["What it answers to other data than those it was tested on, nobody measured."],
         ),
     )
+
+
+def _shape(batch: Tensor) -> str:
+    return f"({', '.join(['N', *map(str, batch.shape[1:])])})"
 
 
 def _inputs(data: LightningDataModule) -> Tensor:

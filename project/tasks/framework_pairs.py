@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from project import seeding
+from project.data.pairs import Batch
 from project.models.prediction import Prediction
-from project.tasks.digit_pairs import Batch, DigitPairs
+from project.tasks.digit_pairs import DigitPairs
 from project.tasks.supervised import Augmentation
 
 with torch.set_grad_enabled(torch.is_grad_enabled()):  # the import turns autograd off
@@ -31,22 +32,17 @@ class FrameworkNet(nn.Module):
         self.digit_outputs: tuple[str, ...] = getattr(net, "digit_outputs", ())
         trained = {id(parameter) for parameter, _ in net.param()}
         for path, tensor in net.tensors().items():
-            owner, name = self._owner(path)
+            owner: nn.Module = self
+            *parents, name = path.split(".")
+            for parent in parents:
+                if parent not in dict(owner.named_children()):
+                    owner.add_module(parent, nn.Module())
+                owner = owner.get_submodule(parent)
             if id(tensor) in trained:
                 owner.register_parameter(name, nn.Parameter(tensor))
             else:
                 owner.register_buffer(name, tensor)
         self.share()
-
-    def _owner(self, path: str) -> tuple[nn.Module, str]:
-        """Return the module that owns the tensor at a path, created if missing, and its name."""
-        owner: nn.Module = self
-        *parents, name = path.split(".")
-        for parent in parents:
-            if parent not in dict(owner.named_children()):
-                owner.add_module(parent, nn.Module())
-            owner = owner.get_submodule(parent)
-        return owner, name
 
     def initialise(self, seed: int) -> None:
         """Draw the weights of each module from the stream `init/<path>`, as in torch.nn."""
@@ -55,13 +51,11 @@ class FrameworkNet(nn.Module):
     @torch.no_grad()
     def share(self) -> None:
         """Refer to the framework's own tensors again, after an optimizer or a layout moved them."""
+        own = self.state_dict(keep_vars=True)
         gradients = {id(parameter): gradient for parameter, gradient in self.inner.param()}
         for path, tensor in self.inner.tensors().items():
-            owner, name = self._owner(path)
-            own = getattr(owner, name)
-            own.set_(tensor)
-            if isinstance(own, nn.Parameter):
-                own.grad = gradients[id(tensor)]
+            own[path].set_(tensor)
+            own[path].grad = gradients.get(id(tensor))
 
     def forward(self, pairs: Tensor) -> Prediction:
         """Return the net's prediction for pairs (N, 2, H, W)."""
@@ -119,40 +113,29 @@ class FrameworkPairs(DigitPairs):
         super().__init__(net, optimizer, None, augmentation, auxiliary_weight)
         self.inner = net.inner
         self.automatic_optimization = False
-        self.losses: framework.LossSum | None = None
         net.share()
 
-    def loss_of(self, batch: Batch, stage: str) -> tuple[Tensor, Prediction]:
-        """Return the batch's mean loss and the net's prediction; update the metrics."""
-        images, target, digits = batch
-        prediction = self.net(self.augmented(images, stage))
-        losses = self._losses(len(prediction.digits))
+    def losses_of(
+        self, prediction: Prediction, target: Tensor, digits: Tensor, stage: str
+    ) -> dict[str, Tensor]:
+        """Return a batch's mean losses by name; training minimises `loss`."""
         outputs = (prediction.comparison, *prediction.digits)
-        loss = losses.forward(outputs, (target, *[digits] * len(prediction.digits)))
-        comparison_loss, *each_loss = losses.values
-        measured = {"loss": loss, "comparison_loss": comparison_loss}
-        answers = {"error": (prediction.comparison, target)}
+        # The sum over both digits, as in the report; the framework's loss is their mean.
+        weights = [1.0, *[2 * self.auxiliary_weight] * len(prediction.digits)]
+        self.losses = framework.LossSum([framework.LossCrossEntropy() for _ in weights], weights)
+        loss = self.losses.forward(outputs, (target, *[digits] * len(prediction.digits)))
+        comparison_loss, *each_loss = self.losses.values
+        losses = {"loss": loss, "comparison_loss": comparison_loss}
         if each_loss:
-            measured["auxiliary_loss"] = 2 * torch.stack(each_loss).sum()
-            answers["digit_error"] = (prediction.digits[-1], digits)
-        self.epoch_metrics[stage].add(len(target), measured, answers)
-        return loss, prediction
-
-    def _losses(self, digit_outputs: int) -> framework.LossSum:
-        """Return the weighted loss of the comparison and of each digit output; built once."""
-        if self.losses is None:
-            # The sum over both digits, as in the report; the framework's loss is their mean.
-            weights = [1.0, *[2 * self.auxiliary_weight] * digit_outputs]
-            each = [framework.LossCrossEntropy() for _ in weights]
-            self.losses = framework.LossSum(each, weights)
-        return self.losses
+            losses["auxiliary_loss"] = 2 * torch.stack(each_loss).sum()
+        return losses
 
     @torch.no_grad()
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Make one optimizer step; return the loss before it."""
         optimizer: Any = self.optimizers()
         optimizer.zero_grad()
-        loss, prediction = self.loss_of(batch, "train")
-        self.inner.backward(self._losses(len(prediction.digits)).backward())
+        loss, _ = self.loss_of(batch, "train")
+        self.inner.backward(self.losses.backward())
         optimizer.step()
         return loss

@@ -13,10 +13,6 @@ class EpochMetrics:
     """
 
     def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        """Discard everything that was added."""
         self._counts: list[int] = []
         self._losses: dict[str, list[Tensor]] = {}
         self._answers: dict[str, list[tuple[Tensor, Tensor]]] = {}
@@ -24,10 +20,10 @@ class EpochMetrics:
     def add(
         self, count: int, losses: dict[str, Tensor], answers: dict[str, tuple[Tensor, Tensor]]
     ) -> None:
-        """Add a batch.
+        """Add a batch of `count` examples.
 
         Args:
-            count: The number of examples in the batch.
+            count: The number of examples.
             losses: Mean losses of the batch, scalars, by name.
             answers: Pairs of scores (..., classes) and true classes (...), by the name of the
                 metric: the share of right predictions if the name ends in `accuracy`, else that of
@@ -40,14 +36,15 @@ class EpochMetrics:
             self._answers.setdefault(name, []).append((scores.detach(), right))
 
     def log(self, module: LightningModule, stage: str) -> None:
-        """Log `<stage>/<name>` for all that was added, then reset; call it at an epoch's end."""
+        """Log `<stage>/<name>` for all that was added, and forget it; call it at an epoch's end."""
         reduced = stage == "train" and module.trainer.world_size > 1
         for name, (total, count) in self._sums().items():
             if reduced:
                 both = torch.stack((total, count))
                 total, count = module.trainer.strategy.reduce(both, reduce_op="sum").unbind()
             module.log(f"{stage}/{name}", total / count)
-        self.reset()
+        for kept in (self._counts, self._losses, self._answers):
+            kept.clear()
 
     def _sums(self) -> dict[str, tuple[Tensor, Tensor]]:
         """Return, by metric name, the sum over the examples and the number of examples."""

@@ -20,11 +20,7 @@ NAME = "digit features"
 
 
 def digit_features(net: nn.Module, pairs: Pairs) -> np.ndarray:
-    """Return the net's digit outputs, (2 N, 10), for the two digits of each of N pairs, in order.
-
-    Raises:
-        ValueError: The net has none.
-    """
+    """Return the net's digit outputs (2 N, 10) of N pairs, in order; ValueError if it has none."""
     net.eval()
     with torch.inference_mode():
         digits = net(pairs.images).digits
@@ -38,16 +34,15 @@ def digit_features(net: nn.Module, pairs: Pairs) -> np.ndarray:
 def write_projector(run: Path, features: np.ndarray, pairs: Pairs) -> Path:
     """Write the files of TensorBoard's Projector tab into a run directory; return their folder.
 
-    Args:
-        run: The run directory.
-        features: (2 N, 10), as `digit_features` returns them.
-        pairs: The N pairs.
+    `features` are those that `digit_features` returns of the pairs, (2 N, 10).
     """
     folder = run / "plugins" / PLUGIN_ASSETS_NAME
     folder.mkdir(parents=True, exist_ok=True)
-    table = pd.DataFrame(features)
     tsv: dict[str, Any] = {"sep": "\t", "index": False, "lineterminator": "\n"}
-    write_text(folder / "features.tsv", table.to_csv(header=False, float_format="%.6g", **tsv))
+    write_text(
+        folder / "features.tsv",
+        pd.DataFrame(features).to_csv(header=False, float_format="%.6g", **tsv),
+    )
     true, read = pairs.digits.flatten().numpy(), features.argmax(1)
     labels = {
         "digit": true,
@@ -57,19 +52,17 @@ def write_projector(run: Path, features: np.ndarray, pairs: Pairs) -> Path:
     }
     write_text(folder / "labels.tsv", pd.DataFrame(labels).to_csv(**tsv))
     with replacing(folder / "thumbnails.png") as file:
-        images = pairs.images.reshape(-1, *pairs.images.shape[2:]).numpy()
-        Image.fromarray(sprite(images)).save(file, format="PNG")
-    config = ProjectorConfig()
-    embedding = config.embeddings.add(
-        tensor_name=NAME,
-        tensor_shape=features.shape,
-        tensor_path="features.tsv",
-        metadata_path="labels.tsv",
-    )
-    embedding.sprite.image_path = "thumbnails.png"
-    embedding.sprite.single_image_dim.extend(pairs.images.shape[2:])
+        Image.fromarray(sprite(pairs.images.flatten(0, 1).numpy())).save(file, format="PNG")
+    embedding = {
+        "tensor_name": NAME,
+        "tensor_shape": features.shape,
+        "tensor_path": "features.tsv",
+        "metadata_path": "labels.tsv",
+        "sprite": {"image_path": "thumbnails.png", "single_image_dim": pairs.images.shape[2:]},
+    }
+    config = text_format.MessageToString(ProjectorConfig(embeddings=[embedding]))
     # Written last: TensorBoard shows an error if the configuration names missing files.
-    write_text(folder / PROJECTOR_FILENAME, text_format.MessageToString(config))
+    write_text(folder / PROJECTOR_FILENAME, config)
     return folder
 
 

@@ -16,8 +16,6 @@ OptimizerFactory = Callable[[Any], Optimizer]
 SchedulerFactory = Callable[[Optimizer, int], dict[str, Any]]
 Augmentation = Callable[[Tensor], Tensor]
 
-STAGES = ("train", "val", "test")
-
 
 class Supervised(LightningModule):
     """Base class of supervised tasks; subclasses define `loss_of`.
@@ -29,18 +27,15 @@ class Supervised(LightningModule):
         augmentation: Applied to the inputs of a training batch in every step; None for none.
         label_smoothing: In training, the share of a target that is spread evenly over all classes;
             in [0, 1).
-
-    Attributes:
-        epoch_metrics: The metrics of the current epoch, by stage.
     """
 
     def __init__(
         self,
         net: nn.Module,
         optimizer: OptimizerFactory,
-        scheduler: SchedulerFactory | None,
-        augmentation: Augmentation | None,
-        label_smoothing: float,
+        scheduler: SchedulerFactory | None = None,
+        augmentation: Augmentation | None = None,
+        label_smoothing: float = 0.0,
     ) -> None:
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"label_smoothing must be at least 0, below 1, got {label_smoothing}")
@@ -51,7 +46,7 @@ class Supervised(LightningModule):
         self.scheduler = scheduler
         self.augmentation = augmentation
         self.label_smoothing = label_smoothing
-        self.epoch_metrics = {stage: EpochMetrics() for stage in STAGES}
+        self.epoch_metrics = {stage: EpochMetrics() for stage in ("train", "val", "test")}
 
     def forward(self, inputs: Tensor) -> Any:
         """Return the net's output."""
@@ -60,9 +55,7 @@ class Supervised(LightningModule):
     def loss_of(self, batch: Any, stage: str) -> tuple[Tensor, Any]:
         """Return a batch's mean loss, a scalar, and the net's output; update the stage's metrics.
 
-        Args:
-            batch: What the data module's loader yields.
-            stage: `train`, `val` or `test`; only `train` uses augmentation and label smoothing.
+        `stage` is `train`, `val` or `test`; only `train` uses augmentation and label smoothing.
         """
         raise NotImplementedError
 

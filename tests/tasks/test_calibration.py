@@ -65,10 +65,3 @@ def test_probabilities_are_told_from_scores() -> None:
         assert not are_probabilities(other)
     torch.testing.assert_close(logarithms(scores.softmax(-1)).softmax(-1), scores.softmax(-1))
     assert math.isfinite(logarithms(torch.tensor([0.0, 1.0]))[0])
-
-
-@pytest.mark.parametrize("shapes", [((0, 2), (0,)), ((3, 2), (2,))])
-def test_scores_and_classes_must_fit(shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
-    scores, classes = torch.zeros(shapes[0]), torch.zeros(shapes[1], dtype=torch.long)
-    with pytest.raises(ValueError, match=r"scores must be \(N, C\) and classes \(N,\)"):
-        fit_temperature(scores, classes)

@@ -12,26 +12,24 @@ from project.models.prediction import Prediction
 
 @dataclass(frozen=True)
 class Answers:
-    """A net's predictions for N pairs.
+    """A net's predictions for N pairs."""
 
-    Attributes:
-        images: (N, 2, H, W) float.
-        digits: (N, 2), the true classes.
-        said_ordered: (N,) bool, whether the net predicts "first <= second".
-        probability_ordered: (N,), the predicted probability of "first <= second".
-        digits_read: (N, 2), the predicted classes; None for a net without digit outputs.
-    """
-
-    images: np.ndarray
-    digits: np.ndarray
-    said_ordered: np.ndarray
-    probability_ordered: np.ndarray
-    digits_read: np.ndarray | None
+    images: np.ndarray  # (N, 2, H, W) float
+    digits: np.ndarray  # (N, 2), the true classes
+    said_ordered: np.ndarray  # (N,) bool, whether the net predicts "first <= second"
+    probability_ordered: np.ndarray  # (N,), the predicted probability of "first <= second"
+    digits_read: np.ndarray | None  # (N, 2), predicted; None for a net without digit outputs
 
     @property
     def ordered(self) -> np.ndarray:
         """(N,) bool: whether the first digit is in truth at most the second."""
         return self.digits[:, 0] <= self.digits[:, 1]
+
+    @property
+    def certainty(self) -> np.ndarray:
+        """(N,): the predicted probability of the net's own answer."""
+        probability = self.probability_ordered
+        return np.where(self.said_ordered, probability, 1 - probability)
 
 
 def collect(batches: Sequence[tuple[Tensor, Tensor, Prediction]]) -> Answers:

@@ -18,15 +18,11 @@ _font = functools.cache(ImageFont.load_default)
 
 
 class Canvas:
-    """A white picture to draw on; coordinates in pixels, x to the right, y down.
-
-    Attributes:
-        draw: Pillow's drawing methods for the picture.
-    """
+    """A white picture to draw on; coordinates in pixels, x to the right, y down."""
 
     def __init__(self, width: int, height: int) -> None:
         self._image = Image.new("RGB", (width, height), "white")
-        self.draw = ImageDraw.Draw(self._image)
+        self.draw = ImageDraw.Draw(self._image)  # Pillow's drawing methods
 
     def text(
         self,

@@ -14,8 +14,7 @@ CELL_WIDTH, CELL_HEIGHT, TOP = 106, 86, 42
 def draw_mistakes(answers: Answers) -> np.ndarray:
     """Draw at most `MAX_PAIRS` wrong pairs as uint8 (H, W, 3), the most confident errors first."""
     wrong = np.flatnonzero(answers.said_ordered != answers.ordered)
-    surest = wrong[np.argsort(-_certainty(answers)[wrong], kind="stable")]
-    shown = surest[:MAX_PAIRS]
+    shown = wrong[np.argsort(-answers.certainty[wrong], kind="stable")][:MAX_PAIRS]
     rows = max(1, -(-len(shown) // COLUMNS))
     canvas = Canvas(COLUMNS * CELL_WIDTH + 8, TOP + rows * CELL_HEIGHT)
     title = f"{len(wrong):,} of {len(answers.digits):,} test pairs wrong"
@@ -29,27 +28,20 @@ def draw_mistakes(answers: Answers) -> np.ndarray:
     return canvas.array()
 
 
-def _certainty(answers: Answers) -> np.ndarray:
-    """Return the predicted probability (N,) of the net's own answer."""
-    probability = answers.probability_ordered
-    return np.where(answers.said_ordered, probability, 1 - probability)
-
-
 def _draw_pair(canvas: Canvas, left: int, top: int, answers: Answers, pair: int) -> None:
     images = answers.images[pair]
     low, high = images.min(), images.max()
     grey = (255 * (images - low) / max(high - low, 1e-12)).astype(np.uint8)
     for number, digit in enumerate(grey):
         canvas.paste(left + number * (SIDE + 2), top, digit, ZOOM)
-    middle, right = left + SIDE + 1, left + 2 * SIDE + 2
-    bottom = top + SIDE + 3
+    middle, bottom = left + SIDE + 1, top + SIDE + 3
     true = _sentence(answers.digits[pair], answers.ordered[pair])
     canvas.text(middle, bottom, true, anchor="ma")
     read = None if answers.digits_read is None else answers.digits_read[pair]
     said = _sentence(read, answers.said_ordered[pair])
     canvas.text(middle, bottom + 14, said, RED, anchor="ma")
-    percent = f"{100 * _certainty(answers)[pair]:.0f} %"
-    canvas.text(right, bottom + 27, percent, GREY, size=9, anchor="ra")
+    percent = f"{100 * answers.certainty[pair]:.0f} %"
+    canvas.text(left + 2 * SIDE + 2, bottom + 27, percent, GREY, size=9, anchor="ra")
 
 
 def _sentence(digits: np.ndarray | None, ordered: bool) -> str:

@@ -12,19 +12,12 @@ SIZE, LEFT, TOP = 280, 40, 48
 
 @dataclass(frozen=True)
 class Reliability:
-    """The pairs grouped by the predicted probability of "first <= second", in `BINS` equal bins.
+    """The pairs grouped by the predicted probability of "first <= second", in `BINS` equal bins."""
 
-    Attributes:
-        counts: (BINS,), the number of pairs in each bin.
-        said: (BINS,), the mean predicted probability; NaN for an empty bin.
-        true: (BINS,), the share of pairs with first <= second; NaN for an empty bin.
-        error: The expected calibration error: the mean of |true - said| weighted by the counts.
-    """
-
-    counts: np.ndarray
-    said: np.ndarray
-    true: np.ndarray
-    error: float
+    counts: np.ndarray  # (BINS,), the number of pairs in each bin
+    said: np.ndarray  # (BINS,), the mean predicted probability; NaN for an empty bin
+    true: np.ndarray  # (BINS,), the share of pairs with first <= second; NaN for an empty bin
+    error: float  # expected calibration error: the mean of |true - said| weighted by the counts
 
 
 def reliability(probability: np.ndarray, ordered: np.ndarray) -> Reliability:
