@@ -30,7 +30,7 @@ def pairs(inner: nn.Module, count: int = 40) -> Exportable:
     """A net for pairs, calibrated somehow."""
 
     class Data:
-        mean, std = torch.tensor(33.0), torch.tensor(78.0)
+        mean, std, levels = torch.tensor(33.0), torch.tensor(78.0), 1
 
     with torch.inference_mode():
         digits = inner.eval()(pixels(2)).digits
