@@ -18,7 +18,7 @@ from project.config.schema import validate_train
 from project.training.components import build_callbacks, build_components
 from project.training.devices import check_devices
 from project.training.lightning_messages import quiet_lightning, quiet_trainer
-from project.training.streams import Streams
+from project.training.streams import named_streams
 
 FIRST_BATCHES = 2
 # Arguments of the run's trainer that are left out, as they are about a whole run.
@@ -110,7 +110,7 @@ class Session:
             limit_test_batches=evaluation,
             default_root_dir=self.candidate.scratch,
             callbacks=[
-                Streams(self.seeds["order"]),
+                named_streams(self.seeds["order"]),
                 *callbacks,
                 *(each for each in built if not isinstance(each, Checkpoint)),
             ],

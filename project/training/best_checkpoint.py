@@ -9,7 +9,6 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 from torch import Tensor
 
-from project.config.errors import ConfigurationError
 from project.training.checkpoint import BEST
 
 
@@ -28,7 +27,6 @@ class BestCheckpoint(Checkpoint):
         self.mode = mode
         self.best: float | None = None
         self._before: Mapping[str, Tensor] = {}
-        self._has_validated = False
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best value so far."""
@@ -42,30 +40,15 @@ class BestCheckpoint(Checkpoint):
         """Remember the metrics of earlier epochs, which Lightning keeps in the same dictionary."""
         self._before = dict(trainer.callback_metrics)
 
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Remember that validation has run: from now on its metrics must exist."""
-        self._has_validated = True
-
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write best.ckpt if this epoch logged `monitor` and the value is the best so far.
-
-        Raises:
-            ConfigurationError: The task does not log `monitor`. For a `val/` metric this is raised
-                only once validation has run.
-        """
+        """Write best.ckpt if this epoch logged `monitor` and the value is the best so far."""
         metric = trainer.callback_metrics.get(self.monitor)
-        if metric is None:
-            if self._has_validated or not self.monitor.startswith("val/"):
-                known = ", ".join(sorted(trainer.callback_metrics))
-                raise ConfigurationError(
-                    f"callbacks: BestCheckpoint monitors {self.monitor}, but the task logs {known}"
-                )
-        elif metric is not self._before.get(self.monitor):
-            better = self._is_better(float(metric))
-            # The first process decides: on GPUs the last digits may differ between processes.
-            if trainer.strategy.broadcast(better):
-                self.best = float(metric)
-                trainer.save_checkpoint(Path(trainer.default_root_dir) / BEST)
+        if metric is None or metric is self._before.get(self.monitor):
+            return
+        # The first process decides: on GPUs the last digits may differ between processes.
+        if trainer.strategy.broadcast(self._is_better(float(metric))):
+            self.best = float(metric)
+            trainer.save_checkpoint(Path(trainer.default_root_dir) / BEST)
 
     def _is_better(self, value: float) -> bool:
         if math.isnan(value) or self.best is None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule, Trainer
-from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.callbacks import Callback, LambdaCallback
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -13,28 +13,13 @@ from project.runs.interruption import StopFlag
 from project.runs.lifecycle import DivergedError
 
 
-class StopAtBatchBoundary(Callback):
-    """Callback that ends training or testing between two batches once a signal has arrived."""
+def stop_at_batch_boundary(flag: StopFlag) -> Callback:
+    """Return a callback that ends training or testing between two batches after a signal."""
 
-    def __init__(self, flag: StopFlag) -> None:
-        self.flag = flag
+    def check(*arguments: Any) -> None:
+        flag.check()
 
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        """Raise Interrupted if a signal has arrived."""
-        self.flag.check()
-
-    def on_test_batch_start(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Raise Interrupted if a signal has arrived."""
-        self.flag.check()
+    return LambdaCallback(on_train_batch_start=check, on_test_batch_start=check)
 
 
 class StopOnDivergence(Callback):
@@ -79,27 +64,20 @@ class ProgressBar(Callback):
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Advance the bar to the current batch."""
-        batches = trainer.num_training_batches
+        batches, epoch = trainer.num_training_batches, trainer.current_epoch
         share = batch_idx / batches if math.isfinite(batches) else 0.0
-        self._progress.update(
-            self._task,
-            completed=trainer.current_epoch + share,
-            epoch=f"{trainer.current_epoch + 1}",
-        )
+        self._progress.update(self._task, completed=epoch + share, epoch=f"{epoch + 1}")
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Show the metrics of the previous epoch, which are complete only now."""
-        self._show(trainer)
-
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Show the metrics of the last epoch and leave the bar visible."""
-        self._show(trainer)
-        self._progress.stop()
-
-    def _show(self, trainer: Trainer) -> None:
         metrics = trainer.callback_metrics
         shown = [f"{name} {float(metrics[name]):.4f}" for name in self._shown if name in metrics]
         self._progress.update(self._task, completed=trainer.current_epoch, metrics="  ".join(shown))
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Show the metrics of the last epoch and leave the bar visible."""
+        self.on_train_epoch_start(trainer, pl_module)
+        self._progress.stop()
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException

@@ -1,21 +1,24 @@
-"""Checkpoints that are written completely or not at all, and loaded without running code."""
+"""Checkpoints, written completely or not at all and loaded without running code; their weights."""
 
 import errno
+import hashlib
 import io
 import logging
 import os
-import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import torch
 from lightning_fabric.plugins.io.checkpoint_io import CheckpointIO
-from torch import Tensor
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
 
 from project.config.errors import ConfigurationError
 from project.runs.atomic import replacing
+from project.runs.initial import initial_checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +33,7 @@ DROPPED = (
     "hparams_name",
     "datamodule_hparams_name",
 )
-# Error numbers of file systems that do not support hard links.
-NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EMLINK)
+MAX_SHOWN = 600  # characters of torch's list of misfits
 
 
 class CheckpointError(Exception):
@@ -60,13 +62,14 @@ class AtomicCheckpointIO(CheckpointIO):
         """
         path = Path(path)
         content = _to_bytes({key: each for key, each in checkpoint.items() if key not in DROPPED})
-        if path.name == LAST and path.exists():
-            _keep(path)
         with replacing(path) as file:
             file.write(content)
             file.flush()
             if Path(file.name).read_bytes() != content:
                 raise OSError(errno.EIO, "what was read back is not what was written", str(path))
+            if path.name == LAST and path.exists():
+                os.fsync(file.fileno())  # the new one is whole before the old one is renamed
+                path.replace(path.with_name(PREVIOUS))
 
     def load_checkpoint(
         self,
@@ -100,6 +103,52 @@ def read_weights(path: Path, prefix: str = "") -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
 
 
+def weights_digest(checkpoint: Path) -> str:
+    """Return the SHA-256 of a checkpoint's weights, independent of the file's other contents."""
+    digest = hashlib.sha256()
+    for name, value in sorted(read_weights(checkpoint).items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def load_initial(
+    config: dict[str, Any],
+    net: nn.Module | None,
+    task: LightningModule,
+    data_folder: str | None,
+) -> None:
+    """Load the weights of the run that `init_from` names into the net, in place.
+
+    A task that builds its own net (`net` is None) gets all weights. A launcher may have copied the
+    weights to `data_folder`.
+
+    Raises:
+        CheckpointError: The weights cannot be read, or are not those on record.
+        ConfigurationError: The weights have other names or shapes than the net's.
+        CorruptRunError: The record of the other run cannot be read.
+    """
+    section = config["init_from"]
+    path = initial_checkpoint(config, data_folder)
+    try:
+        digest = weights_digest(path)
+        state = read_weights(path, "" if net is None else "net.")
+    except Exception as error:  # damaged bytes can raise anything
+        raise CheckpointError(f"init_from={section['run']}: {path}: {error}") from None
+    if digest != section["weights_sha256"]:
+        raise CheckpointError(
+            f"init_from={section['run']}: the weights in {path} (SHA-256 {digest}) are not those "
+            f"on record ({section['weights_sha256']})"
+        )
+    try:
+        (task if net is None else net).load_state_dict(state)
+    except RuntimeError as error:
+        raise ConfigurationError(
+            f"init_from={section['run']}: its weights are of another net: "
+            f"{shorten(str(error), MAX_SHOWN)}"
+        ) from None
+
+
 def _to_bytes(checkpoint: dict[str, Any]) -> bytes:
     buffer = io.BytesIO()
     try:
@@ -112,22 +161,6 @@ def _to_bytes(checkpoint: dict[str, Any]) -> bytes:
             f"checkpoint, so the checkpoint could not be loaded safely ({reason})"
         ) from None
     return buffer.getvalue()
-
-
-def _keep(path: Path) -> None:
-    # The old file gets a second name first, so that it is reachable at every moment.
-    link = path.with_name(f".{PREVIOUS}.{os.getpid()}.tmp")
-    link.unlink(missing_ok=True)
-    try:
-        try:
-            os.link(path, link)
-        except OSError as error:
-            if error.errno not in NO_LINKS:
-                raise
-            shutil.copyfile(path, link)
-        link.replace(path.with_name(PREVIOUS))
-    finally:
-        link.unlink(missing_ok=True)
 
 
 def newest_readable(directory: Path) -> Path | None:

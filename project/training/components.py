@@ -6,6 +6,7 @@ An invalid value is refused with a ConfigurationError that names the key and the
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,9 @@ from project.config.errors import ConfigurationError
 from project.config.identity import seeds_of
 from project.config.instantiate import build, build_by_function, call, find_class
 from project.config.keys import arguments
-from project.training.factories import OptimizerFactory, SchedulerFactory
-from project.training.guarded_logger import guarded
-from project.training.initial_weights import load_initial
+from project.training.checkpoint import load_initial
+from project.training.factories import OptimizerFactory, build_scheduler
+from project.training.loggers import GuardedLogger, guarded
 from project.training.streams import with_streams
 
 
@@ -39,9 +40,7 @@ class Components:
 def build_components(config: dict[str, Any], data_folder: str | None = None) -> Components:
     """Build net, task and data of a run, whose constructors draw from named random streams.
 
-    Args:
-        config: The run's configuration.
-        data_folder: The folder of the data on this machine; None for the configuration's.
+    `data_folder` is the folder of the data on this machine, by default the configuration's.
 
     Raises:
         CheckpointError, CorruptRunError: As `load_initial`, for `init_from`.
@@ -114,7 +113,7 @@ def build_task(config: dict[str, Any], net: nn.Module | None) -> LightningModule
         given["optimizer"] = _optimizer_factory(config)
     if config.get("scheduler") is not None:
         monitor = f"val/{config['metric']['name']}"
-        given["scheduler"] = SchedulerFactory(config["scheduler"], monitor)
+        given["scheduler"] = partial(build_scheduler, config["scheduler"], monitor)
     if (section := config.get("augmentation")) is not None:
         given["augmentation"] = build_by_function(
             "augmentation", "augmentation", section, Callable, {}
@@ -170,16 +169,11 @@ def build_callbacks(config: dict[str, Any]) -> list[Callback]:
     ]
 
 
-def build_loggers(config: dict[str, Any], directory: Path, first_step: int) -> list[Logger]:
+def build_loggers(config: dict[str, Any], directory: Path, first_step: int) -> list[GuardedLogger]:
     """Build the loggers of the configuration, leaving out those that are null.
 
-    An exception in a method of these loggers is logged as a warning instead of ending the run.
-
-    Args:
-        config: The run's configuration.
-        directory: The run directory.
-        first_step: For a resumed run the first step that is logged again; what was logged from this
-            step on before the interruption is discarded. 0 for a new run.
+    An exception in a method of these loggers is logged as a warning instead of ending the run. A
+    resumed run logs again from `first_step` on; what was logged from this step on is discarded.
     """
     given = {"save_dir": str(directory), "directory": directory, "first_step": first_step}
     loggers = []

@@ -2,7 +2,8 @@
 
 import traceback
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,13 @@ from project.config.schema import validate_train
 from project.config.source import is_own
 from project.runs.interruption import StopFlag
 from project.runs.spec import RunSpec
-from project.training.callbacks import StopAtBatchBoundary
+from project.training.callbacks import stop_at_batch_boundary
 from project.training.components import Components, build_callbacks, build_components
 from project.training.devices import check_devices
+from project.training.facts import require_metric
 from project.training.lightning_messages import quiet_lightning, quiet_trainer
 from project.training.origin import check_source_of_variant, source_digest
-from project.training.streams import SeededLoader, Streams
+from project.training.streams import SeededLoader, named_streams
 
 # Trainer arguments that matter for a single batch; the dry run keeps these only.
 OF_A_BATCH = ("accumulate_grad_batches", "gradient_clip_algorithm", "gradient_clip_val")
@@ -36,9 +38,7 @@ CPU_PRECISIONS = ("32", "32-true", "64", "64-true", "bf16", "bf16-mixed", "bf16-
 def dry_run_variants(specs: Sequence[RunSpec], here: bool) -> None:
     """Try each variant of a sweep on a real batch, at one of its seeds.
 
-    Args:
-        specs: The runs that will be executed.
-        here: Whether they run on this machine; if so, its devices are checked too.
+    If the runs will be executed `here`, on this machine, its devices are checked too.
 
     Raises:
         ConflictError: Earlier runs of a variant had other data files.
@@ -133,7 +133,7 @@ def _trainer(config: dict[str, Any], stop: StopFlag, val_batches: int = 1) -> Tr
         limit_train_batches=1,
         limit_val_batches=val_batches,
         limit_test_batches=1,
-        callbacks=[Streams(seeds_of(config)["order"]), StopAtBatchBoundary(stop)],
+        callbacks=[named_streams(seeds_of(config)["order"]), stop_at_batch_boundary(stop)],
     )
 
 
@@ -144,17 +144,17 @@ def _pass_batches(
     trainer.fit(components.task, datamodule=components.data)
     if trainer.fit_loop.total_batch_idx < 0:
         raise _no_batch("training", config)
-    if trainer.num_val_batches:
-        _require(trainer, "val", components, config)
+    if trainer.num_val_batches:  # else the data module has no validation data
+        _require_metric("val", trainer, trainer.num_val_batches, config)
     for callback in callbacks:
         monitor = getattr(callback, "monitor", None)
         if isinstance(monitor, str) and monitor not in trainer.callback_metrics:
             raise ConfigurationError(
                 f"callbacks: {type(callback).__name__} monitors {monitor}, but "
-                f"{_logged(trainer.callback_metrics, config)}"
+                f"task={config['task']['name']} logs {', '.join(sorted(trainer.callback_metrics))}"
             )
     trainer.test(components.task, datamodule=components.data, verbose=False)
-    _require(trainer, "test", components, config)
+    _require_metric("test", trainer, trainer.num_test_batches, config)
 
 
 def _no_batch(stage: str, config: dict[str, Any]) -> ConfigurationError:
@@ -163,25 +163,14 @@ def _no_batch(stage: str, config: dict[str, Any]) -> ConfigurationError:
     )
 
 
-def _require(trainer: Trainer, stage: str, components: Components, config: dict[str, Any]) -> None:
-    """Raise ConfigurationError if a stage has not logged the metric or its loader is empty."""
-    name = config["metric"]["name"]
-    if f"{stage}/{name}" in trainer.callback_metrics:
-        return
-    loaders = getattr(components.data, f"{stage}_dataloader")()
-    each = loaders if isinstance(loaders, list) else [loaders]
-    if stage == "val" and not each:
-        return  # the data module has no validation data
-    if not each or any(next(iter(loader), None) is None for loader in each):
+def _require_metric(
+    stage: str, trainer: Trainer, batches: Sequence[float], config: dict[str, Any]
+) -> None:
+    """Raise ConfigurationError if a stage lacks the metric, also because a loader is empty."""
+    name, metrics = config["metric"]["name"], trainer.callback_metrics
+    if f"{stage}/{name}" not in metrics and 0 in (batches or [0]):
         raise _no_batch(stage, config)
-    raise ConfigurationError(
-        f"metric.name={name}: there is no {stage}/{name}; "
-        f"{_logged(trainer.callback_metrics, config)}"
-    )
-
-
-def _logged(metrics: Mapping[str, Any], config: dict[str, Any]) -> str:
-    return f"task={config['task']['name']} logs {', '.join(sorted(metrics)) or 'nothing'}"
+    require_metric(f"metric.name={name}", f"{stage}/{name}", metrics, config["task"]["name"])
 
 
 def _try_last_batch(components: Components, config: dict[str, Any], stop: StopFlag) -> None:
@@ -199,9 +188,9 @@ def _try_last_batch(components: Components, config: dict[str, Any], stop: StopFl
 
     batch = apply_to_collection(next(iter(loader)), torch.Tensor, cut)
     try:
-        trainer = _trainer(config, stop, val_batches=0)
         dataset: Any = [batch]
         one_batch = DataLoader(dataset, batch_size=None, collate_fn=lambda batch: batch)
+        trainer = _trainer(config, stop, val_batches=0)
         trainer.fit(components.task, train_dataloaders=one_batch)
     except Exception as error:
         raise ConfigurationError(
@@ -213,15 +202,12 @@ def _try_last_batch(components: Components, config: dict[str, Any], stop: StopFl
 
 def _batch_sizes(loader: DataLoader[Any]) -> tuple[int, int]:
     """Return the sizes of an epoch's first and last batch; (0, 0) if they are unknown."""
+    batches: Any = loader.sampler if loader.batch_sampler is None else loader.batch_sampler
     try:
-        if loader.batch_size is None:
-            sizes = [len(indices) for indices in loader.sampler]
-            return sizes[0], sizes[-1]
-        count = len(loader.sampler)  # type: ignore[arg-type]
-    except (TypeError, IndexError):
+        sizes = [len(indices) for indices in islice(batches, len(batches))]
+    except TypeError:  # a stream of examples
         return 0, 0
-    size = loader.batch_size
-    return size, size if loader.drop_last or count < size else count % size
+    return (sizes[0], sizes[-1]) if sizes else (0, 0)
 
 
 def _what(config: dict[str, Any]) -> str:

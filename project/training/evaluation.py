@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pytorch_lightning import LightningDataModule
+from pytorch_lightning import LightningDataModule, Trainer
 
 from project import seeding
 from project.config.errors import ConfigurationError
@@ -20,12 +20,12 @@ from project.runs.prepare import prepare_data
 from project.runs.provenance import PACKAGES, package_version
 from project.training.components import build_data
 from project.training.devices import check_devices
-from project.training.facts import machine_facts, scalar_metrics
+from project.training.facts import machine_facts, require_metric, scalar_metrics
 from project.training.lightning_messages import quiet_lightning, quiet_trainer
 from project.training.load_run import LoadedRun
 from project.training.observed import DataDigests
 from project.training.origin import source_digest
-from project.training.streams import Streams
+from project.training.streams import named_streams
 
 SCHEMA = 1
 
@@ -33,16 +33,11 @@ SCHEMA = 1
 def evaluate(
     trained: LoadedRun, section: dict[str, Any], data_folder: str | None, typed: str
 ) -> dict[str, Any]:
-    """Test a run's net on other data and write the result to the run directory.
+    """Test a run's net on the data of another section `data`, and write the result beside the run.
 
-    Args:
-        trained: The run.
-        section: The section `data` of a configuration, naming the other data.
-        data_folder: The folder of the run's own data, by which the other data are normalised.
-        typed: The command line, for the record.
-
-    Returns:
-        The record, as written to `<run>/evaluations/<data>-<hash>.json`, with that `path` added.
+    The other data are normalised as the run's own, which are in `data_folder`. The command line as
+    `typed` is for the record, which is returned with the `path` that it was written to:
+    `<run>/evaluations/<data>-<hash>.json`.
 
     Raises:
         ConfigurationError: The data do not fit the run's task; the message says why.
@@ -51,14 +46,14 @@ def evaluate(
     quiet_lightning()
     config, facts = prepare_data(trained.config | {"data": section, "logger": {}, "callbacks": {}})
     check_keys(config)
-    trainer = validate_train(config).trainer
-    check_devices(trainer)
-    torch.set_num_threads(trainer.threads)
+    computing = validate_train(config).trainer
+    check_devices(computing)
+    torch.set_num_threads(computing.threads)
     data = build_data(config)
     if callable(like := getattr(data, "normalise_like", None)):
         like(trained.data(data_folder))  # the net expects the normalisation of its training
     digests = DataDigests(data)
-    metrics, machine = _test(trained, config, data, digests)
+    trainer = _test(trained, config, data, digests)
     test = digests.facts()["test"]
     source = facts.get("source") or source_digest(data)
     own = trained.record["provenance"]["data"]
@@ -68,7 +63,7 @@ def evaluate(
         "weights_sha256": trained.record.get("weights_sha256"),
         "metric": trained.record["metric"],
         "data": config["data"],
-        "metrics": metrics,
+        "metrics": scalar_metrics(trainer),
         # The same files do not imply the same examples: other ones may be drawn from them, among
         # them examples that the run was trained on.
         "same_files": source is not None and source == own.get("source"),
@@ -76,7 +71,7 @@ def evaluate(
         "provenance": {
             "data": {"name": config["data"]["name"], **facts, "source": source, "test": test},
             "versions": {package: package_version(package) for package in PACKAGES},
-            **machine,
+            **machine_facts(trainer),
         },
         "evaluated": datetime.now(UTC).isoformat(timespec="seconds"),
         "typed": typed,
@@ -86,10 +81,10 @@ def evaluate(
 
 def _test(
     trained: LoadedRun, config: dict[str, Any], data: LightningDataModule, digests: DataDigests
-) -> tuple[dict[str, float], dict[str, Any]]:
+) -> Trainer:
     section, seeds = validate_train(config).trainer, seeds_of(config)
     precision = {key: each for key, each in section.arguments.items() if key == "precision"}
-    callbacks = [Streams(seeds["order"]), digests]
+    callbacks = [named_streams(seeds["order"]), digests]
     trainer = quiet_trainer(**precision, accelerator=section.accelerator, callbacks=callbacks)
     task = trained.task()
     seeding.start(seeds["data"], "data")
@@ -103,15 +98,10 @@ def _test(
             f"{trained.directory} does not work on a batch of data={config['data']['name']}: "
             f"{type(error).__name__}: {reason}"
         ) from error
-    metrics = scalar_metrics(trainer)
     name = f"test/{trained.record['metric']['name']}"
-    if name not in metrics:
-        known = ", ".join(sorted(metrics)) or "nothing"
-        raise ConfigurationError(
-            f"data={config['data']['name']}: there is no {name}; task={trained.record['task']} "
-            f"logs {known} on it"
-        )
-    return metrics, machine_facts(trainer)
+    logged = trainer.callback_metrics
+    require_metric(f"data={config['data']['name']}", name, logged, trained.record["task"])
+    return trainer
 
 
 def _write(

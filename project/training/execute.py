@@ -2,13 +2,13 @@
 
 import logging
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Callback
-from pytorch_lightning.loggers import Logger
 from pytorch_lightning.loggers.logger import DummyLogger
 from pytorch_lightning.plugins.environments import LightningEnvironment
 from pytorch_lightning.profilers import AdvancedProfiler, SimpleProfiler
@@ -17,11 +17,11 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException, SI
 from project import seeding
 from project.config.errors import ConfigurationError
 from project.config.identity import seeds_of
-from project.config.schema import TrainConfig, validate_train
+from project.config.schema import validate_train
 from project.runs.interruption import StopFlag
 from project.runs.spec import Result, RunSpec
 from project.training.best_checkpoint import BestCheckpoint
-from project.training.callbacks import ProgressBar, StopAtBatchBoundary, StopOnDivergence
+from project.training.callbacks import ProgressBar, StopOnDivergence, stop_at_batch_boundary
 from project.training.checkpoint import (
     BEST,
     LAST,
@@ -29,27 +29,25 @@ from project.training.checkpoint import (
     CheckpointError,
     newest_readable,
     read_weights,
+    weights_digest,
 )
-from project.training.components import (
-    build_callbacks,
-    build_components,
-    build_loggers,
-)
+from project.training.components import build_callbacks, build_components, build_loggers
 from project.training.devices import check_devices
 from project.training.facts import (
     check_converged,
     machine_facts,
     parameter_count,
+    require_metric,
     scalar_metrics,
     settings_of,
-    weights_digest,
 )
-from project.training.lightning_messages import quiet_lightning
+from project.training.lightning_messages import quiet_lightning, quiet_trainer
+from project.training.loggers import GuardedLogger
 from project.training.observed import DataDigests, Predictions
 from project.training.origin import OriginCheck
-from project.training.processes import SINGLE, Processes, launch_processes
+from project.training.processes import other_processes, trainer_arguments
 from project.training.recorder import RunRecorder, last_values
-from project.training.streams import Streams
+from project.training.streams import named_streams
 
 log = logging.getLogger(__name__)
 
@@ -59,14 +57,8 @@ PROFILERS = {"simple": SimpleProfiler, "advanced": AdvancedProfiler}
 def execute(spec: RunSpec, stop: StopFlag) -> Result:
     """Train a run from its initial weights or its newest checkpoint, and test it once.
 
-    Writes history.csv, checkpoints, logger files and predictions to the run directory.
-
-    Args:
-        spec: The run.
-        stop: Tells whether a signal has arrived; checked before each batch.
-
-    Returns:
-        Metrics and facts for the run record.
+    Writes history.csv, checkpoints, logger files and predictions to the run directory. `stop` tells
+    whether a signal has arrived; it is checked before each batch.
 
     Raises:
         ConfigurationError: A setting, the net, the task or the data do not work.
@@ -79,46 +71,40 @@ def execute(spec: RunSpec, stop: StopFlag) -> Result:
         ProcessError: Another process of the run failed.
         Interrupted: A signal arrived.
     """
-    config = validate_train(spec.config)
     checkpoint = newest_readable(spec.directory.path)
     if checkpoint:
         log.info("resuming from %s", checkpoint)
-    check_devices(config.trainer)
-    with launch_processes(spec, checkpoint, follow) as processes:
-        return _Training(spec, config, checkpoint, processes, stop).run()
+    check_devices(validate_train(spec.config).trainer)
+    with other_processes(spec, partial(follow, spec, checkpoint)):
+        return _Training(spec, checkpoint, 0, stop).run()
 
 
-def follow(spec: RunSpec, checkpoint: Path | None, processes: Processes) -> None:
+def follow(spec: RunSpec, checkpoint: Path | None, rank: int) -> None:
     """Train as a process other than the first, which writes nothing and does not test."""
-    _Training(spec, validate_train(spec.config), checkpoint, processes, StopFlag()).fit()
+    _Training(spec, checkpoint, rank, StopFlag()).fit()
 
 
 class _Training:
     """The training and the test of one run, in one process."""
 
-    def __init__(
-        self,
-        spec: RunSpec,
-        config: TrainConfig,
-        checkpoint: Path | None,
-        processes: Processes,
-        stop: StopFlag,
-    ) -> None:
+    def __init__(self, spec: RunSpec, checkpoint: Path | None, rank: int, stop: StopFlag) -> None:
         self.spec = spec
-        self.config = config
+        self.config = validate_train(spec.config)
         self.checkpoint = checkpoint
-        self.processes = processes
+        self.rank = rank
         self.stop = stop
         self.seeds = seeds_of(spec.config)
         self.directory = spec.directory.path
         quiet_lightning()
-        torch.set_num_threads(config.trainer.threads)
+        torch.set_num_threads(self.config.trainer.threads)
         components = build_components(spec.config, spec.data_folder)
         self.task, self.data = components.task, components.data
-        self.recorder = RunRecorder(self.directory, config.checkpoints.max_overhead)
+        self.recorder = RunRecorder(self.directory, self.config.checkpoints.max_overhead)
         self.origin = OriginCheck(spec)
         self.own_callbacks = build_callbacks(spec.config)
-        self.loggers: list[Logger] = []
+        # Callbacks may ask whether there are loggers, in any process.
+        sections = self.config.logger.values()
+        self.loggers: list[Any] = [DummyLogger() for each in sections if each is not None]
 
     def run(self) -> Result:
         """Train and test the run; called in the first process only."""
@@ -133,14 +119,12 @@ class _Training:
         digests, predictions = DataDigests(self.data), Predictions()
         tested = self._test(checkpoint, [digests, predictions])
         metrics = last_values(recorder.rows[:tested_epoch]) | tested
-        if (name := f"test/{self.config.metric.name}") not in metrics:
-            known = ", ".join(sorted(metrics)) or "nothing"
-            raise ConfigurationError(
-                f"metric.name={self.config.metric.name}: task={self.config.task.name} does not log "
-                f"{name}; it logs {known}"
-            )
+        name = self.config.metric.name
+        require_metric(f"metric.name={name}", f"test/{name}", metrics, self.config.task.name)
         check_converged(self.task, metrics, tested_epoch)
-        self._finish_loggers(settings, metrics)
+        for logger in self.loggers:
+            logger.finish(self.spec.run.name, settings, metrics, recorder.step + 1)
+            logger.finalize("success")
         predictions.write(self.directory)
         epochs, limit = len(recorder.rows), trainer.limit_train_batches
         facts = {
@@ -168,11 +152,12 @@ class _Training:
 
         Raises:
             CheckpointError: The checkpoint belongs to another net.
-            ConfigurationError: The training loader yields no batch, or Lightning refuses a setting.
+            ConfigurationError: Lightning refuses a setting.
         """
         seeding.start(self.seeds["data"], "data")
-        last = [self.origin, self.recorder, StopAtBatchBoundary(self.stop)]
-        trainer = self._trainer([*self.own_callbacks, *last], self.processes)
+        last = [self.origin, self.recorder, stop_at_batch_boundary(self.stop)]
+        devices = self.config.trainer.devices
+        trainer = self._trainer([*self.own_callbacks, *last], devices)
         try:
             trainer.fit(
                 self.task, datamodule=self.data, ckpt_path=self.checkpoint, weights_only=True
@@ -190,40 +175,29 @@ class _Training:
                     "again"
                 ) from error
             raise
-        if self.processes.count > 1:
+        if devices > 1:
             torch.distributed.destroy_process_group()
-        if not self.recorder.rows:
-            raise ConfigurationError(
-                f"data={self.config.data.name}: the training loader yields no batch"
-            )
         return trainer
 
-    def _trainer(self, callbacks: list[Callback], processes: Processes) -> Trainer:
+    def _trainer(self, callbacks: list[Callback], devices: int) -> Trainer:
         section = self.config.trainer
-        has_bar = processes.rank == 0 and sys.stderr.isatty()
-        bar: list[Callback] = [ProgressBar(self.config.metric.name)] if has_bar else []
-        # Callbacks may ask whether there are loggers, in any process.
-        dummies = [DummyLogger() for each in self.config.logger.values() if each is not None]
-        own = section.arguments | processes.trainer_arguments(section)
+        own = section.arguments | trainer_arguments(section, devices)
         if (profiler := PROFILERS.get(str(own.get("profiler")))) is not None:
             # Lightning would print the profile to its own log.
             own["profiler"] = profiler(dirpath=self.directory, filename="profile")
-        return Trainer(
+        has_bar = self.rank == 0 and sys.stderr.isatty()
+        bar: list[Callback] = [ProgressBar(self.config.metric.name)] if has_bar else []
+        return quiet_trainer(
             **own,
             max_epochs=section.max_epochs,
-            logger=self.loggers if processes.rank == 0 else dummies,
+            logger=self.loggers,
             enable_checkpointing=True,
-            enable_model_summary=False,
-            enable_progress_bar=False,
-            num_sanity_val_steps=0,
-            use_distributed_sampler=False,
             default_root_dir=self.directory,
-            # LightningEnvironment: else Lightning would react to Slurm's environment variables.
             plugins=[AtomicCheckpointIO(), LightningEnvironment()],
-            callbacks=[Streams(self.seeds["order"]), StopOnDivergence(), *callbacks, *bar],
+            callbacks=[named_streams(self.seeds["order"]), StopOnDivergence(), *callbacks, *bar],
         )
 
-    def _loggers(self, settings: dict[str, Any]) -> list[Logger]:
+    def _loggers(self, settings: dict[str, Any]) -> list[GuardedLogger]:
         """Build the loggers and log the settings; those of a resumed run continue their output."""
         first_step = 0
         if self.checkpoint is not None:
@@ -246,7 +220,7 @@ class _Training:
         # New callbacks, restored from the checkpoint: the same as in a run that was killed between
         # training and test and resumed.
         own = build_callbacks(self.spec.config)
-        tester = self._trainer([*own, *observers, StopAtBatchBoundary(self.stop)], SINGLE)
+        tester = self._trainer([*own, *observers, stop_at_batch_boundary(self.stop)], 1)
         # With this state, loggers get the test's results at the last step of the training.
         last = AtomicCheckpointIO().load_checkpoint(self.directory / LAST)
         tester.fit_loop.load_state_dict(last["loops"]["fit_loop"])
@@ -255,21 +229,10 @@ class _Training:
         )
         return scalar_metrics(tester)
 
-    def _finish_loggers(self, settings: dict[str, Any], metrics: dict[str, float]) -> None:
-        """Finalize the loggers; call `finish` before, where a logger has it."""
-        for logger in self.loggers:
-            if callable(finish := getattr(logger, "finish", None)):
-                try:
-                    finish(self.spec.run.name, settings, metrics, self.recorder.step + 1)
-                except Exception:
-                    log.warning("logger %s: finish failed", type(logger).__name__, exc_info=True)
-            logger.finalize("success")
-
 
 def _fits(task: LightningModule, checkpoint: Path) -> bool:
     """Return whether a checkpoint's weights have the names and shapes of the task's."""
-    shapes = [
-        {name: value.shape for name, value in state.items()}
-        for state in (task.state_dict(), read_weights(checkpoint))
-    ]
-    return shapes[0] == shapes[1]
+    ours, stored = task.state_dict(), read_weights(checkpoint)
+    return ours.keys() == stored.keys() and all(
+        each.shape == stored[name].shape for name, each in ours.items()
+    )

@@ -60,26 +60,21 @@ class OptimizerFactory:
         return [group for group in groups if group["params"]]
 
 
-class SchedulerFactory:
-    """Callable that builds the learning-rate schedule of the section `scheduler`, for Lightning.
+def build_scheduler(
+    section: dict[str, Any], default_monitor: str, optimizer: Optimizer, total_steps: int
+) -> dict[str, Any]:
+    """Return the learning-rate schedule of the section `scheduler`, as Lightning's `lr_scheduler`.
 
-    `default_monitor` is the metric that ReduceLROnPlateau watches if the section names none.
+    The optimizer makes `total_steps`. ReduceLROnPlateau watches the metric that the section names,
+    else `default_monitor`.
     """
-
-    def __init__(self, section: dict[str, Any], default_monitor: str) -> None:
-        self.section = section
-        self.default_monitor = default_monitor
-
-    def __call__(self, optimizer: Optimizer, total_steps: int) -> dict[str, Any]:
-        """Return Lightning's `lr_scheduler` dictionary; the optimizer makes `total_steps`."""
-        given = {"optimizer": optimizer, "total_steps": total_steps}
-        scheduler = build_by_function("scheduler", "scheduler", self.section, LRScheduler, given)
-        config: dict[str, Any] = {
-            "scheduler": scheduler,
-            "interval": self.section.get("interval", "epoch"),
-            "frequency": self.section.get("frequency", 1),
-        }
-        if isinstance(scheduler, ReduceLROnPlateau):
-            config["monitor"] = self.section.get("monitor") or self.default_monitor
-            config["strict"] = True
-        return config
+    given = {"optimizer": optimizer, "total_steps": total_steps}
+    scheduler = build_by_function("scheduler", "scheduler", section, LRScheduler, given)
+    config: dict[str, Any] = {
+        "scheduler": scheduler,
+        "interval": section.get("interval", "epoch"),
+        "frequency": section.get("frequency", 1),
+    }
+    if isinstance(scheduler, ReduceLROnPlateau):
+        config |= {"monitor": section.get("monitor") or default_monitor, "strict": True}
+    return config

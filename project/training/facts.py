@@ -1,17 +1,15 @@
 """Facts for the record of a trained run."""
 
-import hashlib
 import math
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
 from pytorch_lightning import Trainer
 
+from project.config.errors import ConfigurationError
 from project.config.identity import Run, flatten
 from project.runs.lifecycle import DivergedError
-from project.training.checkpoint import read_weights
 
 
 def parameter_count(module: torch.nn.Module) -> int:
@@ -19,19 +17,17 @@ def parameter_count(module: torch.nn.Module) -> int:
     return sum(each.numel() for each in module.parameters() if each.requires_grad)
 
 
-def weights_digest(checkpoint: Path) -> str:
-    """Return the SHA-256 of a checkpoint's weights, independent of the file's other contents."""
-    digest = hashlib.sha256()
-    for name, value in sorted(read_weights(checkpoint).items()):
-        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        digest.update(value.contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
-
-
 def scalar_metrics(trainer: Trainer) -> dict[str, float]:
     """Return the metrics with one value that a trainer's task has logged."""
     logged = trainer.callback_metrics.items()
     return {name: float(value) for name, value in logged if value.numel() == 1}
+
+
+def require_metric(place: str, name: str, metrics: Collection[str], task: str) -> None:
+    """Raise ConfigurationError if `metrics` lack the one that runs of a task are judged by."""
+    if name not in metrics:
+        known = ", ".join(sorted(metrics)) or "nothing"
+        raise ConfigurationError(f"{place}: there is no {name}; task={task} logs {known}")
 
 
 def machine_facts(trainer: Trainer) -> dict[str, Any]:

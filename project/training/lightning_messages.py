@@ -33,15 +33,16 @@ def quiet_lightning() -> None:
 
 
 def quiet_trainer(**arguments: Any) -> Trainer:
-    """Return a trainer on one device that logs nothing and writes no files."""
-    return Trainer(
-        **arguments,
-        devices=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        enable_progress_bar=False,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-        plugins=[LightningEnvironment()],
-    )
+    """Return a trainer, by default on one device, that logs nothing and writes no files."""
+    quiet: dict[str, Any] = {
+        "devices": 1,
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_model_summary": False,
+        "enable_progress_bar": False,
+        "num_sanity_val_steps": 0,
+        "use_distributed_sampler": False,
+        # Else Lightning would react to Slurm's environment variables.
+        "plugins": [LightningEnvironment()],
+    }
+    return Trainer(**quiet | arguments)

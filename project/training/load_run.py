@@ -99,9 +99,8 @@ class LoadedRun:
     def data(self, folder: str | None = None, **changes: Any) -> "LightningDataModule":
         """Build the run's data module and set it up for training and testing.
 
-        Args:
-            folder: The folder of the data files; None for the one beside the runs.
-            changes: Keys of the configuration's section `data` to replace.
+        The data files are in `folder`, by default the one beside the runs; `changes` are keys of
+        the section `data`.
 
         Raises:
             DataError: The data are not available, or the files have another SHA-256 than at
@@ -147,13 +146,9 @@ def find_data(
 ) -> tuple[str, dict[str, Any]]:
     """Return the folder of a stored run's data and its section `data` with `root` in that folder.
 
-    The stored path is never used for data that the platform downloads, because a run directory may
-    come from another machine. A `root` that belongs to the user's own data module is kept.
-
-    Args:
-        config: The run's configuration.
-        directory: The run directory.
-        folder: The folder; None for `data` in the output folder of the run directory.
+    The folder is `folder`, by default `data` in the output folder of the run `directory`. The
+    stored path is never used for data that the platform downloads, because a run directory may come
+    from another machine. A `root` that belongs to the user's own data module is kept.
 
     Raises:
         ConfigurationError: The run had its data in a folder of their own; the user must name it.
@@ -178,7 +173,7 @@ def load_run(
     accept_code: bool = False,
     with_callbacks: bool = False,
 ) -> LoadedRun:
-    """Load the completed run in `directory`.
+    """Load the completed run in a run directory.
 
     Args:
         directory: The run directory.
@@ -196,6 +191,37 @@ def load_run(
         ConfigurationError: As `with_engine`, for a record that was edited.
     """
     directory = Path(directory)
+    record = _read_completed(directory)
+    recorded = record["provenance"].get("code") or {}
+    now = fingerprint(deciding_targets(record["config"]))
+    is_same_code = recorded.get("digest") == now["digest"]
+    if not (is_same_code or accept_code):
+        changed = changed_definitions(recorded, now)
+        names = ", ".join(name.replace(":", ".") for name in changed[:5])
+        more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
+        raise ConflictError(
+            f"{directory} was trained with code that has changed since ({names}{more}); check out "
+            "the commit that its run.json names, or pass code=accept to use its weights anyway"
+        )
+    if not trust_code:
+        definitions = recorded.get("definitions") or {}
+        code = CodeOnRecord(definitions, now["definitions"], output_folder(directory))
+        callbacks = deciding_callbacks(record["config"]["callbacks"]) if with_callbacks else {}
+        # Both engines' classes: a net of the mini framework is loaded as one of torch.nn.
+        for config in (with_engine(record["config"]), record["config"]):
+            sections = {name: config.get(name) for name in SECTIONS}
+            check_trusted(sections | {"callbacks": callbacks}, code)
+    # Changed code may have other defaults, which would change the run's name.
+    if is_same_code and (described := identify(record["config"]).name) != record["name"]:
+        raise CorruptRunError(
+            f"{directory}: its configuration describes {described}, but its record is of "
+            f"{record['name']}: one of them was changed"
+        )
+    return LoadedRun(directory, record)
+
+
+def _read_completed(directory: Path) -> dict[str, Any]:
+    """Return the record of a completed run of project.train; raise as `load_run`."""
     record = read_record(directory) if directory.is_dir() else None
     if record is None:
         raise NoRunError(
@@ -215,38 +241,7 @@ def load_run(
         raise CorruptRunError(
             f"{directory}: its configuration is not valid in this version of the code:\n{error}"
         ) from None
-    recorded = record["provenance"].get("code") or {}
-    now = fingerprint(deciding_targets(record["config"]))
-    is_same_code = recorded.get("digest") == now["digest"]
-    if not (is_same_code or accept_code):
-        changed = changed_definitions(recorded, now)
-        names = ", ".join(name.replace(":", ".") for name in changed[:5])
-        more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
-        raise ConflictError(
-            f"{directory} was trained with code that has changed since ({names}{more}); check out "
-            "the commit that its run.json names, or pass code=accept to use its weights anyway"
-        )
-    if not trust_code:
-        sections = (*SECTIONS, "callbacks") if with_callbacks else SECTIONS
-        definitions = recorded.get("definitions") or {}
-        code = CodeOnRecord(definitions, now["definitions"], output_folder(directory))
-        _check_sections(record["config"], sections, code)
-    # Changed code may have other defaults, which would change the run's name.
-    if is_same_code and (described := identify(record["config"]).name) != record["name"]:
-        raise CorruptRunError(
-            f"{directory}: its configuration describes {described}, but its record is of "
-            f"{record['name']}: one of them was changed"
-        )
-    return LoadedRun(directory, record)
-
-
-def _check_sections(config: dict[str, Any], sections: tuple[str, ...], code: CodeOnRecord) -> None:
-    """Raise ConflictError if a section names code that must not be trusted."""
-    callbacks = deciding_callbacks(config["callbacks"])
-    # Both engines' classes are checked: a net of the mini framework is loaded as one of torch.nn.
-    for each in (with_engine(config), config):
-        named = each | {"callbacks": callbacks}
-        check_trusted({name: named.get(name) for name in sections}, code)
+    return record
 
 
 def output_folder(directory: Path) -> Path:

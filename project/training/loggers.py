@@ -1,20 +1,87 @@
-"""Loggers for CSV, wandb and MLflow that continue the existing log when a run is resumed.
+"""Loggers whose errors end no run; for CSV, wandb and MLflow, those that continue after a resume.
 
 The run directory stores the run's ids in wandb and MLflow (`wandb.id`, `mlflow.id`).
 """
 
 import csv
+import io
+import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.loggers import Logger, MLFlowLogger, WandbLogger
 
 from project.runs.atomic import write_text
-from project.training.recorder import table_csv
+
+log = logging.getLogger(__name__)
 
 METRICS = "metrics.csv"
+
+
+class GuardedLogger(Logger):
+    """Mix-in before a logger's class that logs its exceptions as warnings.
+
+    Attributes:
+        last_step: The step of the last call of `log_metrics`; None before the first call.
+        last_metrics: All metrics of that step; a resumed run logs them again.
+    """
+
+    last_step: int | None = None
+    last_metrics: Mapping[str, float] = {}
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log the metrics of a step and remember them in `last_step` and `last_metrics`."""
+        earlier = self.last_metrics if step == self.last_step else {}
+        self.last_step, self.last_metrics = step, {**earlier, **metrics}
+        self._attempt("log_metrics", metrics, step)
+
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """Log a run's settings."""
+        self._attempt("log_hyperparams", params, *args, **kwargs)
+
+    def log_graph(self, *args: Any, **kwargs: Any) -> None:
+        """Log a net's graph; loggers without graphs do nothing."""
+        self._attempt("log_graph", *args, **kwargs)
+
+    def save(self) -> None:
+        """Write buffered data."""
+        self._attempt("save")
+
+    def finish(self, *args: Any) -> None:
+        """Write the results of a completed run, if the logger can (as `RunWandbLogger.finish`)."""
+        if hasattr(super(), "finish"):
+            self._attempt("finish", *args)
+
+    def finalize(self, status: str) -> None:
+        """Close the logger; `status` says how the run ended, such as "success"."""
+        self._attempt("finalize", status)
+
+    def _attempt(self, method: str, *args: Any, **kwargs: Any) -> None:
+        try:
+            getattr(super(), method)(*args, **kwargs)
+        except Exception:
+            log.warning("logger %s: %s failed", type(self).__name__, method, exc_info=True)
+
+
+def guarded(logger_class: type[Logger]) -> type[Logger]:
+    """Return a subclass of a logger's class that logs exceptions as warnings, never raises them."""
+    return type(logger_class.__name__, (GuardedLogger, logger_class), {})
+
+
+def table_csv(rows: Sequence[Mapping[str, Any]], first: list[str]) -> str:
+    """Return rows as CSV text: first the columns `first`, then all others in alphabetical order.
+
+    Floats are written as the shortest text that reads back to the same number, so equal runs give
+    equal bytes.
+    """
+    text = io.StringIO()
+    names = [*first, *sorted({name for row in rows for name in row} - set(first))]
+    writer = csv.DictWriter(text, fieldnames=names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 class RunCSVLogger(Logger):
@@ -23,6 +90,8 @@ class RunCSVLogger(Logger):
     The file is replaced atomically. A resumed run drops the rows from `first_step` on, the first
     step that it logs again.
     """
+
+    name = version = ""  # metrics.csv lies directly in the run directory
 
     def __init__(self, directory: str | Path, first_step: int = 0) -> None:
         super().__init__()
@@ -34,16 +103,6 @@ class RunCSVLogger(Logger):
                     step = int(row.pop("step"))
                     if step < first_step:
                         self._rows[step] = {name: each for name, each in row.items() if each}
-
-    @property
-    def name(self) -> str:
-        """Empty: metrics.csv lies directly in the run directory."""
-        return ""
-
-    @property
-    def version(self) -> str:
-        """Empty, like the name."""
-        return ""
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
         """Do nothing: the settings are in config.yaml in the run directory."""
@@ -67,10 +126,7 @@ class RunCSVLogger(Logger):
 class RunWandbLogger(WandbLogger):
     """Logger for Weights & Biases; offline by default, which needs no account.
 
-    Args:
-        directory: The run directory.
-        save_dir: wandb writes to `<save_dir>/wandb`.
-        project, offline, settings: As for Lightning's WandbLogger.
+    `directory` is the run directory; the other arguments are as for Lightning's WandbLogger.
     """
 
     def __init__(

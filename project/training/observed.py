@@ -28,12 +28,7 @@ class DataDigests(Callback):
         self._test = ExampleDigest()
 
     def on_test_batch_start(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, *_: Any, **__: Any
     ) -> None:
         """Add the batch to the digest."""
         if self._own is None:
@@ -53,13 +48,7 @@ class Predictions(Callback):
         self._kept: dict[str, list[torch.Tensor]] = {"prediction": [], "target": []}
 
     def on_test_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any, **__: Any
     ) -> None:
         """Store a batch's predictions and targets if `outputs` holds both as tensors."""
         if isinstance(outputs, dict) and all(

@@ -13,23 +13,20 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from pytorch_lightning.strategies import DDPStrategy
 
-from project.config.schema import Trainer as TrainerSection
+from project.config.schema import Trainer
 from project.runs.lifecycle import DivergedError
 from project.runs.spec import RunSpec
 
 log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
-READY = "ready"
 # Terminals and Slurm send these signals to all processes of a run. Ranks other than 0 block them.
 NOT_FOR_RANKS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 TIMEOUT_SECONDS = 2.0  # to wait for the report of a failed rank, or for a finished rank to exit
@@ -39,31 +36,6 @@ class ProcessError(Exception):
     """A rank other than 0 failed or was killed, and the run failed with it."""
 
     exit_code = 1
-
-
-@dataclass(frozen=True)
-class Processes:
-    """The rank of this process, counted from 0, and the number of processes of its run."""
-
-    rank: int
-    count: int
-
-    def trainer_arguments(self, section: TrainerSection) -> dict[str, Any]:
-        """Return the arguments of Lightning's Trainer that concern devices and processes."""
-        is_cpu = section.accelerator == "cpu"
-        arguments: dict[str, Any] = {"accelerator": section.accelerator, "devices": self.count}
-        if not is_cpu:
-            arguments["deterministic"] = "warn"
-        if self.count > 1:
-            backend = "gloo" if is_cpu else None
-            arguments["strategy"] = DDPStrategy(process_group_backend=backend)
-        return arguments
-
-
-SINGLE = Processes(rank=0, count=1)
-# What a rank other than 0 runs.
-Follow = Callable[[RunSpec, Path | None, Processes], None]
-Work = tuple[RunSpec, Path | None, Follow]
 
 
 class _Rank(NamedTuple):
@@ -78,34 +50,45 @@ class _Failure(NamedTuple):
     trace: str
 
 
+def trainer_arguments(section: Trainer, devices: int) -> dict[str, Any]:
+    """Return the arguments of Lightning's Trainer that concern devices and processes."""
+    is_cpu = section.accelerator == "cpu"
+    arguments: dict[str, Any] = {"accelerator": section.accelerator, "devices": devices}
+    if not is_cpu:
+        arguments["deterministic"] = "warn"
+    if devices > 1:
+        arguments["strategy"] = DDPStrategy(process_group_backend="gloo" if is_cpu else None)
+    return arguments
+
+
 @contextmanager
-def launch_processes(spec: RunSpec, checkpoint: Path | None, follow: Follow) -> Iterator[Processes]:
-    """Context manager that starts the other processes of a run and kills them at the end.
+def other_processes(spec: RunSpec, follow: Callable[[int], None]) -> Iterator[None]:
+    """Context manager that starts the other processes of a run, if any, and kills them at the end.
 
-    Args:
-        spec: The run; with `trainer.devices: 1` no process is started.
-        checkpoint: The checkpoint to resume from; None for a new run.
-        follow: What each other rank runs; picklable.
-
-    Yields:
-        The rank of this process, 0, and the number of processes.
+    Each calls `follow`, which must be picklable, with its rank.
 
     Raises:
         ProcessError, DivergedError: Another rank failed, was killed, or its loss diverged.
     """
     count = spec.config["trainer"].get("devices", 1)
     if count == 1:
-        yield SINGLE
+        yield
         return
+    # A forked process starts immediately, but GPU state and thread pools do not survive a fork.
+    can_fork = spec.threads == 1 and not torch.accelerator.is_available()
     environment = _environment(count)
     before = {name: os.environ.get(name) for name in environment}
     others: list[_Rank] = []
     try:
         os.environ.update(environment)
         for rank in range(1, count):
-            others.append(_start((spec, checkpoint, follow), rank, environment))
-        _await(others)
-        yield Processes(0, count)
+            others.append(_start(follow, rank, can_fork))
+        for other in others:
+            try:  # else rank 0 would wait for a rank that could not start in torch's rendezvous
+                other.answers.recv()
+            except EOFError:
+                raise _ending(other) from None
+        yield
     except RuntimeError as error:  # gloo's and NCCL's, when a peer is gone
         cause = _cause(others)
         if cause is None or f"{type(error).__name__}: {error}" in str(cause):
@@ -139,16 +122,11 @@ def _environment(count: int) -> dict[str, str]:
     }
 
 
-def _start(work: Work, rank: int, environment: dict[str, str]) -> _Rank:
-    # A forked process starts immediately, but GPU state and thread pools do not survive a fork.
-    forked = work[0].threads == 1 and not torch.accelerator.is_available()
-    context = multiprocessing.get_context("fork" if forked else "spawn")
+def _start(follow: Callable[[int], None], rank: int, can_fork: bool) -> _Rank:
+    context: Any = multiprocessing.get_context("fork" if can_fork else "spawn")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(  # type: ignore[attr-defined]
-        target=_rank_main,
-        args=(work, rank, environment | {"LOCAL_RANK": str(rank)}, theirs),
-        name=f"rank-{rank}",
-        daemon=True,
+    process = context.Process(
+        target=_rank_main, args=(follow, rank, theirs), name=f"rank-{rank}", daemon=True
     )
     before = signal.pthread_sigmask(signal.SIG_BLOCK, NOT_FOR_RANKS)
     try:
@@ -159,27 +137,14 @@ def _start(work: Work, rank: int, environment: dict[str, str]) -> _Rank:
     return _Rank(rank, process, ours)
 
 
-def _await(others: list[_Rank]) -> None:
-    """Wait until all other ranks have started; raise the error of one that failed."""
-    # Else rank 0 would wait for a dead rank in torch's rendezvous.
-    for other in others:
-        answer = None
-        with suppress(EOFError):
-            answer = other.answers.recv()
-        if answer != READY:
-            raise _ending(other, answer)
-
-
-def _rank_main(work: Work, rank: int, environment: dict[str, str], answers: Connection) -> None:
+def _rank_main(follow: Callable[[int], None], rank: int, answers: Connection) -> None:
     """Run `follow`; report an exception to rank 0 and exit."""
     threading.Thread(target=_die_with_first_rank, daemon=True).start()
     logging.getLogger().handlers.clear()  # run.log is rank 0's
-    os.environ.update(environment)
+    os.environ["LOCAL_RANK"] = str(rank)
     try:
-        spec, checkpoint, follow = work
-        count = int(environment["WORLD_SIZE"])
-        answers.send(READY)
-        follow(spec, checkpoint, Processes(rank, count))
+        answers.send(None)  # it has started
+        follow(rank)
     except BaseException as error:
         with suppress(OSError):  # rank 0 may be gone
             answers.send(_Failure(type(error).__name__, str(error), traceback.format_exc()))
@@ -196,19 +161,19 @@ def _die_with_first_rank() -> None:
 def _cause(others: list[_Rank]) -> Exception | None:
     """Return the error of another rank that has died; None if all are alive."""
     ended = wait([other.process.sentinel for other in others], timeout=TIMEOUT_SECONDS)
-    first = next((other for other in others if other.process.sentinel in ended), None)
-    return None if first is None else _ending(first, None)
+    dead = (other for other in others if other.process.sentinel in ended)
+    return next(map(_ending, dead), None)
 
 
-def _ending(other: _Rank, answer: object) -> Exception:
+def _ending(other: _Rank) -> Exception:
+    """Return the error that a rank has reported, else one that says how its process ended."""
     with suppress(EOFError):
-        if answer is None and other.answers.poll():
-            answer = other.answers.recv()
-    if isinstance(answer, _Failure):
-        log.error("rank %d failed\n%s", other.rank, answer.trace)
-        if answer.kind == DivergedError.__name__:
-            return DivergedError(answer.text)
-        return ProcessError(f"rank {other.rank}: {answer.kind}: {answer.text}")
+        if other.answers.poll():
+            failure: _Failure = other.answers.recv()
+            log.error("rank %d failed\n%s", other.rank, failure.trace)
+            if failure.kind == DivergedError.__name__:
+                return DivergedError(failure.text)
+            return ProcessError(f"rank {other.rank}: {failure.kind}: {failure.text}")
     other.process.join(TIMEOUT_SECONDS)
     code = other.process.exitcode
     how = f"was killed by {signal.Signals(-code).name}" if code and code < 0 else f"exited: {code}"

@@ -1,7 +1,5 @@
 """Record a run during training: history.csv, last.ckpt, log lines, training curves for loggers."""
 
-import csv
-import io
 import logging
 import math
 import time
@@ -16,32 +14,13 @@ from pytorch_lightning.callbacks import Checkpoint
 from project.runs.atomic import write_text
 from project.runs.directory import HISTORY
 from project.training.checkpoint import LAST
-from project.training.guarded_logger import GuardedLogger
+from project.training.loggers import GuardedLogger, table_csv
 
 log = logging.getLogger(__name__)
 
 Row = dict[str, float]
 # The attributes of the recorder that a checkpoint holds.
 STATE = ("rows", "step", "logged", "should_stop", "seconds")
-
-
-def history_csv(rows: list[Row]) -> str:
-    """Return the text of history.csv, a line for each epoch."""
-    return table_csv(rows, ["epoch", "lr"])
-
-
-def table_csv(rows: list[Row], first: list[str]) -> str:
-    """Return rows as CSV text: first the columns `first`, then all others in alphabetical order.
-
-    Floats are written as the shortest text that reads back to the same number, so equal runs give
-    equal bytes.
-    """
-    text = io.StringIO()
-    names = [*first, *sorted({name for row in rows for name in row} - set(first))]
-    writer = csv.DictWriter(text, fieldnames=names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def last_values(rows: list[Row]) -> Row:
@@ -187,7 +166,7 @@ class RunRecorder(Checkpoint):
         return {}
 
     def _write_history(self) -> None:
-        write_text(self.directory / HISTORY, history_csv(self.rows))
+        write_text(self.directory / HISTORY, table_csv(self.rows, ["epoch", "lr"]))
 
 
 def _logged_step(trainer: Trainer, pl_module: LightningModule) -> int:

@@ -1,7 +1,7 @@
 """`verify=RUN_DIRECTORY`: repeat a completed run and compare the results bit by bit."""
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -32,31 +32,18 @@ class DifferentError(Exception):
 
 @dataclass(frozen=True, eq=False)
 class StoredResult:
-    """The results of a completed run.
-
-    Attributes:
-        metrics, provenance: Those of its record.
-        history: The text of history.csv.
-        tensors: The tensors in last.ckpt, by their dotted paths.
-    """
+    """The results of a completed run."""
 
     metrics: dict[str, float]
-    history: str
-    tensors: dict[str, Tensor]
+    history: str  # the text of history.csv
+    tensors: dict[str, Tensor]  # in last.ckpt, by their dotted paths
     provenance: dict[str, Any]
 
 
 def reproduce(directory: Path, words: Sequence[str], trust_code: bool = False) -> dict[str, float]:
-    """Repeat a completed run in a temporary folder and compare the results bit by bit.
+    """Repeat a completed run in a temporary folder; return its metrics if no bit differs.
 
-    Args:
-        directory: The run directory.
-        words: The overrides of the command; only `verify`, paths, `trust_code` and `code` are
-            allowed.
-        trust_code: Allow any class that the stored configuration names.
-
-    Returns:
-        The run's metrics, if no bit differs.
+    `words` are the overrides of the command: `verify`, paths, `trust_code`, `code` and no others.
 
     Raises:
         ConfigurationError: `words` has other overrides.
@@ -95,14 +82,14 @@ def _repeat(
     if initial is not None:  # looked up beside this run, not at the stored path
         source = output_folder(directory) / "runs" / initial["source"]
         initial = initial | {"run": str(source if initial["variant"] is None else source.parent)}
+    changed = {
+        "init_from": initial,
+        "paths": {"outputs": str(scratch), "data": folder},
+        "data": section,
+        "callbacks": deciding_callbacks(config["callbacks"]),
+        "logger": {},
+    }
     try:
-        changed = {
-            "init_from": initial,
-            "paths": {"outputs": str(scratch), "data": folder},
-            "data": section,
-            "callbacks": deciding_callbacks(config["callbacks"]),
-            "logger": {},
-        }
         spec = prepare_run(config | changed)
     except ConfigurationError as error:
         raise CorruptRunError(
@@ -142,21 +129,24 @@ def _named_tensors(node: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
 
 def differences(stored: StoredResult, repeated: StoredResult) -> Iterator[str]:
     """Yield a line for each metric that differs, and one each for history.csv and last.ckpt."""
-    for name in sorted(stored.metrics.keys() | repeated.metrics.keys()):
-        was, now = stored.metrics.get(name), repeated.metrics.get(name)
-        if repr(was) != repr(now):
-            yield f"{RECORD}: {name} was {was}, is {now}"
+    for name, was, now in sorted(_changed(stored.metrics, repeated.metrics)):
+        yield f"{RECORD}: {name} was {was}, is {now}"
     if stored.history != repeated.history:
         yield f"{HISTORY}: {_history_difference(stored.history, repeated.history)}"
     names = dict.fromkeys([*stored.tensors, *repeated.tensors])
-    differing = [
-        (name, difference)
-        for name in names
-        if (difference := _tensor_difference(stored.tensors.get(name), repeated.tensors.get(name)))
-    ]
+    compared = {
+        n: _tensor_difference(stored.tensors.get(n), repeated.tensors.get(n)) for n in names
+    }
+    differing = [f"{name} {difference}" for name, difference in compared.items() if difference]
     if differing:
-        name, difference = differing[0]
-        yield f"{LAST}: {name} {difference}; {len(differing)} of {len(names)} tensors differ"
+        yield f"{LAST}: {differing[0]}; {len(differing)} of {len(names)} tensors differ"
+
+
+def _changed(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Yield each name whose values differ, and both values; None where there is none."""
+    for name in dict.fromkeys([*was, *now]):
+        if repr(was.get(name)) != repr(now.get(name)):
+            yield name, was.get(name), now.get(name)
 
 
 def _history_difference(stored: str, repeated: str) -> str:
@@ -165,9 +155,8 @@ def _history_difference(stored: str, repeated: str) -> str:
     for epoch, (was, now) in enumerate(zip_longest(*rows), start=1):
         if was is None or now is None:
             return f"epoch {epoch} {'was not there' if was is None else 'is missing'}"
-        for name in dict.fromkeys([*was, *now]):
-            if was.get(name) != now.get(name):
-                return f"epoch {epoch}, {name} was {was.get(name)}, is {now.get(name)}"
+        for name, before, after in _changed(was, now):
+            return f"epoch {epoch}, {name} was {before}, is {after}"
     return "its bytes differ, its values do not"
 
 
@@ -180,7 +169,7 @@ def _tensor_difference(was: Tensor | None, now: Tensor | None) -> str | None:
     was, now = was.reshape(-1), now.reshape(-1)
     if torch.equal(was.view(torch.uint8), now.view(torch.uint8)):
         return None
-    (places,) = torch.nonzero(was != now, as_tuple=True)
+    places = torch.nonzero(was != now)
     if not len(places):
         return "differs in the sign of a zero or the bits of a NaN"
     first = int(places[0])
@@ -190,12 +179,10 @@ def _tensor_difference(was: Tensor | None, now: Tensor | None) -> str | None:
 
 def _environment(stored: dict[str, Any], repeated: dict[str, Any]) -> list[str]:
     """Return a line for each provenance fact that differs; a single line if all are the same."""
-    was, now = flatten(stored), flatten(repeated)
-    names = dict.fromkeys([*was, *now])
-    names.pop("data.fetched_from", None)  # irrelevant: the checksum is compared
     lines = [
-        f"environment: {name} was {was.get(name)}, is {now.get(name)}"
-        for name in names
-        if was.get(name) != now.get(name) and not name.startswith("code.definitions.")
+        f"environment: {name} was {was}, is {now}"
+        for name, was, now in _changed(flatten(stored), flatten(repeated))
+        # Not where the files come from: the checksum is compared.
+        if name != "data.fetched_from" and not name.startswith("code.definitions.")
     ]
     return lines or ["environment: the same"]

@@ -13,34 +13,25 @@ from project.training.load_run import LoadedRun, load_run
 
 @dataclass(frozen=True, eq=False)
 class RunWords:
-    """The words on a command line that concern the run, parsed.
+    """The words on a command line that concern the run, parsed."""
 
-    Attributes:
-        run: The run directory; None for the best run under `outputs`.
-        outputs: The output folder.
-        data: The data folder; None for the run's own.
-        trust_code, accept_code: As for `load_run`.
-        others: The remaining words, in their order.
-    """
-
-    run: Path | None
+    run: Path | None  # the run directory; None for the best run under `outputs`
     outputs: Path
-    data: str | None
+    data: str | None  # the data folder; None for the run's own
     trust_code: bool
     accept_code: bool
-    others: list[str]
+    others: list[str]  # the remaining words, in their order
 
     def open(self) -> tuple[LoadedRun, str | None]:
-        """Return the run and, if it is the best one under `outputs`, why it was chosen.
+        """Return the run, and why it was chosen if it is the best one under `outputs`.
 
         Raises:
             Exception: As `load_run` and `find_best`.
         """
-        directory, why = self.run, None
-        if directory is None:
-            best, why = find_best(self.outputs)
-            directory = best.directory
-        return load_run(directory, self.trust_code, self.accept_code), why
+        if self.run is not None:
+            return load_run(self.run, self.trust_code, self.accept_code), None
+        best, why = find_best(self.outputs)
+        return load_run(best.directory, self.trust_code, self.accept_code), why
 
 
 KEYS = ("run", "paths.outputs", "paths.data", "trust_code", "code")
@@ -49,9 +40,7 @@ KEYS = ("run", "paths.outputs", "paths.data", "trust_code", "code")
 def read_run_words(words: Sequence[str]) -> RunWords:
     """Separate the words that concern the run from the command's other words.
 
-    Args:
-        words: `best` as the first word, or `run=DIRECTORY`; optionally `paths.outputs=`,
-            `paths.data=`, `trust_code=true`, `code=accept`; and the command's own words.
+    They are `best` as the first of all other words, or `run=DIRECTORY`, and those of `KEYS`.
 
     Raises:
         NoRunError, ConfigurationError: Not one run is named, or a value is unknown.

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+from lightning_fabric.utilities.distributed import DistributedSamplerWrapper
 from lightning_utilities.core.apply_func import apply_to_collection
-from pytorch_lightning import LightningDataModule, LightningModule, Trainer
-from pytorch_lightning.callbacks import Callback
+from pytorch_lightning import LightningDataModule, Trainer
+from pytorch_lightning.callbacks import Callback, LambdaCallback
 from pytorch_lightning.utilities import CombinedLoader
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader
 
 from project import seeding
 from project.config.errors import ConfigurationError
@@ -26,11 +27,8 @@ class SeededLoader:
     first iterator before that callback, so a resumed run would differ. A second pass within an
     epoch (a short loader combined with a long one, a second validation) gets a different order.
 
-    Args:
-        loader: Any loader; its attributes are available on the wrapper.
-        seed: The seed of the streams.
-        prefix: Before the streams' names: empty for training, else the stage and a slash.
-        epoch: Returns the epoch whose streams a new pass uses.
+    The attributes of `loader` are available on the wrapper. `prefix` stands before the streams'
+    names: empty for training, else the stage and a slash. A new pass uses the streams of `epoch()`.
     """
 
     def __init__(self, loader: Any, seed: int, prefix: str, epoch: Callable[[], int]) -> None:
@@ -92,14 +90,10 @@ class SeededLoaders(LightningDataModule):
     """Mix-in that wraps the loaders of a data module so that they draw from named streams.
 
     A data module that returns None in place of a loader is refused with a ConfigurationError.
-
-    Attributes:
-        stream_seed: The seed of the streams; set it before training.
-        repeats_first_batch: Whether to train on the first batch only (debug=overfit).
     """
 
-    stream_seed: int = 0
-    repeats_first_batch: bool = False
+    stream_seed: int = 0  # to be set before training
+    repeats_first_batch: bool = False  # whether to train on the first batch only (debug=overfit)
 
     def train_dataloader(self) -> Any:
         """Return the training loaders; each of several processes gets a part of the batches."""
@@ -166,35 +160,12 @@ def with_streams(data_class: type[LightningDataModule]) -> type[LightningDataMod
     return type(data_class.__name__, (SeededLoaders, data_class), lacking)
 
 
-class StridedSampler(Sampler[Any]):
-    """Sampler that yields every n-th item of another sampler, for one (`rank`) of n processes.
-
-    The other sampler has the same order in all processes. So together they see in each step the
-    items that one process would see in a batch n times as large. If the number of items is not a
-    multiple of n, the first items are repeated, so that all processes make equally many steps.
-    """
-
-    def __init__(self, sampler: Any, rank: int, ranks: int) -> None:
-        self.sampler = sampler
-        self.rank = rank
-        self.ranks = ranks
-
-    def set_epoch(self, epoch: int) -> None:
-        """Pass the epoch on to the other sampler, if it takes one; Lightning calls this."""
-        if callable(set_epoch := getattr(self.sampler, "set_epoch", None)):
-            set_epoch(epoch)
-
-    def __len__(self) -> int:
-        return -(-len(self.sampler) // self.ranks)
-
-    def __iter__(self) -> Iterator[Any]:
-        items = list(self.sampler)
-        wanted = len(self) * self.ranks
-        yield from itertools.islice(itertools.cycle(items), self.rank, wanted, self.ranks)
-
-
 def strided(loader: Any, rank: int, ranks: int) -> DataLoader[Any]:
-    """Return a loader that yields one process's part of a loader's batches (`StridedSampler`).
+    """Return a loader that yields the batches of one process (`rank`) of a run with `ranks`.
+
+    It takes every n-th item of the loader's sampler, which has the same order in all processes. So
+    together they see in each step what one process would see in a batch n times as large. If the
+    number of items is not a multiple of n, the first items are repeated.
 
     Raises:
         ConfigurationError: The loader is no DataLoader, or its dataset is an IterableDataset.
@@ -216,39 +187,28 @@ def strided(loader: Any, rank: int, ranks: int) -> DataLoader[Any]:
         kind, sampler = "sampler", loader.sampler
         names += ["batch_size", "drop_last"]
     options: dict[str, Any] = {name: getattr(loader, name) for name in names}
-    options[kind] = StridedSampler(sampler, rank, ranks)
+    options[kind] = DistributedSamplerWrapper(sampler, ranks, rank, shuffle=False)
     return DataLoader(loader.dataset, **options)
 
 
-class Streams(Callback):
-    """Callback that sets the global generators to named streams during training.
+def named_streams(seed: int) -> Callback:
+    """Return a callback that sets the global generators to named streams during training.
 
-    It must be the first callback. Processes other than the first append their rank to the streams'
-    names, as in `noise/<n>/<rank>`.
+    It must be the first callback. The streams are `train_start/0`, `epoch/<epoch>`, `noise/<n>` for
+    the n-th batch (not optimizer step) and `epoch_end/<epoch>`. Processes other than the first
+    append their rank to the names, as in `noise/<n>/<rank>`.
     """
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
-
-    def _start(self, trainer: Trainer, name: str, index: int) -> None:
+    def start(trainer: Trainer, name: str, index: int) -> None:
         if rank := trainer.global_rank:
             name, index = f"{name}/{index}", rank
-        seeding.start(self.seed, name, index)
+        seeding.start(seed, name, index)
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Set the generators to `train_start/0`, for hooks that a resumed run calls again."""
-        self._start(trainer, "train_start", 0)
-
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Set the generators to `epoch/<epoch>`, for hooks at the start of an epoch."""
-        self._start(trainer, "epoch", trainer.current_epoch)
-
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        """Set the generators to `noise/<n>`, for the n-th batch (not optimizer step)."""
-        self._start(trainer, "noise", trainer.fit_loop.total_batch_idx)
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Set the generators to `epoch_end/<epoch>`, for hooks at the end of an epoch."""
-        self._start(trainer, "epoch_end", trainer.current_epoch)
+    return LambdaCallback(
+        on_train_start=lambda trainer, *_: start(trainer, "train_start", 0),
+        on_train_epoch_start=lambda trainer, *_: start(trainer, "epoch", trainer.current_epoch),
+        on_train_batch_start=lambda trainer, *_: start(
+            trainer, "noise", trainer.fit_loop.total_batch_idx
+        ),
+        on_train_epoch_end=lambda trainer, *_: start(trainer, "epoch_end", trainer.current_epoch),
+    )

@@ -47,11 +47,10 @@ BEYOND_ONE_PROOF = pytest.mark.faults
 @pytest.mark.parametrize(
     ("kind", "error", "lasting"),
     [
-        pytest.param("rename", errno.EIO, False, id="rename", marks=BEYOND_ONE_PROOF),
+        pytest.param("rename", errno.EIO, False, id="rename"),
         pytest.param("write", errno.EIO, False, id="write", marks=BEYOND_ONE_PROOF),
         pytest.param("write", errno.ENOSPC, True, id="write-and-after", marks=BEYOND_ONE_PROOF),
         pytest.param("fsync", errno.EIO, False, id="fsync", marks=BEYOND_ONE_PROOF),
-        pytest.param("link", errno.EIO, False, id="link"),
     ],
 )
 def test_whichever_call_fails_no_file_is_half_and_the_run_goes_on(

@@ -252,7 +252,7 @@ def test_a_task_that_logs_not_what_it_is_judged_by_fails_in_one_line(tmp_path: P
     config["task"] |= {"_target_": f"{HERE}.Unlogged"}
     with pytest.raises(
         ConfigurationError,
-        match=r"^metric\.name=error: task=classify does not log test/error; it logs ",
+        match=r"^metric\.name=error: there is no test/error; task=classify logs ",
     ):
         train(config)
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from project.config.errors import ConfigurationError
-from project.training.factories import OptimizerFactory, SchedulerFactory
+from project.training.factories import OptimizerFactory, build_scheduler
 
 ADAM: dict[str, Any] = {"_target_": "torch.optim.AdamW", "lr": 0.5, "weight_decay": 0.1}
 PLATEAU: dict[str, Any] = {
@@ -61,7 +61,7 @@ def test_groups_of_the_tasks_own_leave_no_room_for_others() -> None:
 
 def schedule(section: dict[str, Any]) -> dict[str, Any]:
     optimizer = torch.optim.SGD(net().parameters(), lr=1.0)
-    return SchedulerFactory(section, "val/error")(optimizer, 100)
+    return build_scheduler(section, "val/error", optimizer, 100)
 
 
 def test_a_schedule_has_lightnings_keys() -> None:

@@ -9,8 +9,7 @@ import torch
 from project.config.compose import compose
 from project.runs.prepare import prepare_run
 from project.runs.spec import RunSpec
-from project.training.checkpoint import LAST, AtomicCheckpointIO
-from project.training.facts import weights_digest
+from project.training.checkpoint import LAST, AtomicCheckpointIO, weights_digest
 from tests.small_runs import IMAGES, record, run_directories, run_images, type_command
 from tests.training.runs import kill_at_each_checkpoint, own_config, result, train
 

@@ -21,8 +21,8 @@ from project.config.schema import Trainer as TrainerSection
 from project.runs import lifecycle
 from project.runs.interruption import Interrupted
 from project.runs.lifecycle import DivergedError
-from project.training import execute
-from project.training.processes import SINGLE, ProcessError, Processes
+from project.training import lightning_messages
+from project.training.processes import ProcessError, trainer_arguments
 from tests.small_runs import only_run, record, run_small
 from tests.training import strangers
 from tests.training.runs import (
@@ -43,7 +43,7 @@ ROUNDING = 1e-5
 
 def test_one_device_is_lightnings_default_strategy() -> None:
     section = TrainerSection(max_epochs=1)
-    assert SINGLE.trainer_arguments(section) == {"accelerator": "cpu", "devices": 1}
+    assert trainer_arguments(section, 1) == {"accelerator": "cpu", "devices": 1}
 
 
 def test_several_devices_are_lightnings_ddp_and_further_arguments_reach_its_trainer(
@@ -56,11 +56,10 @@ def test_several_devices_are_lightnings_ddp_and_further_arguments_reach_its_trai
         given.append(arguments)
         return Trainer(**(arguments | {"devices": 1, "strategy": "auto"}))
 
-    monkeypatch.setattr(execute, "Trainer", spy)
+    monkeypatch.setattr(lightning_messages, "Trainer", spy)
     train(classify_config(tmp_path, trainer={"sync_batchnorm": True}))
     assert [each["sync_batchnorm"] for each in given] == [True, True]
-    section = TrainerSection(max_epochs=1, devices=2)
-    arguments = Processes(0, 2).trainer_arguments(section)
+    arguments = trainer_arguments(TrainerSection(max_epochs=1, devices=2), 2)
     assert arguments["devices"] == 2
     assert isinstance(arguments["strategy"], DDPStrategy)
 

@@ -11,7 +11,8 @@ import pytest
 from pytorch_lightning.strategies import SingleDeviceStrategy
 
 from project.training import recorder
-from project.training.recorder import RunRecorder, history_csv
+from project.training.loggers import table_csv
+from project.training.recorder import RunRecorder
 from tests.small_runs import record
 from tests.training.runs import STRANGERS, classify_config, own_config, train
 
@@ -25,7 +26,7 @@ def test_floats_are_written_so_that_they_can_be_read_back_exactly() -> None:
         {"epoch": 1, "lr": 0.1, "val/error": 1 / 3},
         {"epoch": 2, "lr": 1e-300, "train/loss": 2.0, "val/error": 0.1 + 0.2},
     ]
-    text = history_csv(rows)
+    text = table_csv(rows, ["epoch", "lr"])
     assert text == (
         "epoch,lr,train/loss,val/error\n"
         "1,0.1,,0.3333333333333333\n"
@@ -108,5 +109,5 @@ def test_the_learning_rate_of_a_row_is_that_of_its_epochs_last_step(tmp_path: Pa
 
 
 def test_a_metric_that_is_no_number_stays_visible(tmp_path: Path) -> None:
-    text = history_csv([{"epoch": 1, "lr": 0.1, "val/loss": math.nan}])
+    text = table_csv([{"epoch": 1, "lr": 0.1, "val/loss": math.nan}], ["epoch", "lr"])
     assert text == "epoch,lr,val/loss\n1,0.1,nan\n"

@@ -12,7 +12,7 @@ from pytorch_lightning.utilities import CombinedLoader
 from torch.utils.data import DataLoader, Dataset
 
 from project.seeding import generator
-from project.training.streams import SeededLoader, StridedSampler, strided, with_streams
+from project.training.streams import SeededLoader, strided, with_streams
 from tests.small_runs import record
 from tests.training import strangers
 from tests.training.runs import classify_config, own_config, result, train
@@ -238,6 +238,6 @@ def test_a_sampler_of_the_users_own_is_told_the_epoch() -> None:
             self.epoch = epoch
 
     own = Own(range(5))
-    sampler = StridedSampler(own, 1, 2)
+    sampler: Any = strided(numbers(5, sampler=own), 1, 2).sampler
     sampler.set_epoch(3)
     assert (own.epoch, len(sampler), list(sampler)) == (3, 3, [1, 3, 0])
