@@ -16,8 +16,8 @@ from project.checks.probe import Probe
 from project.config.identity import OBSERVERS, seeds_of
 from project.config.schema import validate_train
 from project.training.components import build_callbacks, build_components
-from project.training.devices import check_devices
 from project.training.lightning_messages import quiet_lightning, quiet_trainer
+from project.training.processes import check_devices
 from project.training.streams import named_streams
 
 FIRST_BATCHES = 2

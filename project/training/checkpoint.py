@@ -172,9 +172,7 @@ def newest_readable(directory: Path) -> Path | None:
         CheckpointError: Checkpoints exist but none can be read.
     """
     damaged: list[Path] = []
-    for path in (directory / LAST, directory / PREVIOUS):
-        if not path.exists():
-            continue
+    for path in filter(Path.exists, (directory / LAST, directory / PREVIOUS)):
         try:
             AtomicCheckpointIO().load_checkpoint(path)
         except Exception as error:  # damaged bytes can raise anything

@@ -24,7 +24,7 @@ from project.config.instantiate import build, build_by_function, call, find_clas
 from project.config.keys import arguments
 from project.training.checkpoint import load_initial
 from project.training.factories import OptimizerFactory, build_scheduler
-from project.training.loggers import GuardedLogger, guarded
+from project.training.loggers import GuardedLogger
 from project.training.streams import with_streams
 
 
@@ -179,7 +179,8 @@ def build_loggers(config: dict[str, Any], directory: Path, first_step: int) -> l
     loggers = []
     for name, section in (config.get("logger") or {}).items():
         if section is not None:
-            target = guarded(find_class(f"logger.{name}", section, Logger))
+            own = find_class(f"logger.{name}", section, Logger)
+            target = type(own.__name__, (GuardedLogger, own), {})
             keys = arguments("logger", section)
             loggers.append(call("logger", f"logger.{name}", target, keys, given | keys))
     return loggers

@@ -23,11 +23,11 @@ from project.runs.interruption import StopFlag
 from project.runs.spec import RunSpec
 from project.training.callbacks import stop_at_batch_boundary
 from project.training.components import Components, build_callbacks, build_components
-from project.training.devices import check_devices
 from project.training.facts import require_metric
 from project.training.lightning_messages import quiet_lightning, quiet_trainer
-from project.training.origin import check_source_of_variant, source_digest
-from project.training.streams import SeededLoader, named_streams
+from project.training.observed import check_source_of_variant, source_digest
+from project.training.processes import check_devices
+from project.training.streams import SeededLoader, loader_of, named_streams
 
 # Trainer arguments that matter for a single batch; the dry run keeps these only.
 OF_A_BATCH = ("accumulate_grad_batches", "gradient_clip_algorithm", "gradient_clip_val")
@@ -188,10 +188,8 @@ def _try_last_batch(components: Components, config: dict[str, Any], stop: StopFl
 
     batch = apply_to_collection(next(iter(loader)), torch.Tensor, cut)
     try:
-        dataset: Any = [batch]
-        one_batch = DataLoader(dataset, batch_size=None, collate_fn=lambda batch: batch)
         trainer = _trainer(config, stop, val_batches=0)
-        trainer.fit(components.task, train_dataloaders=one_batch)
+        trainer.fit(components.task, train_dataloaders=loader_of([batch]))
     except Exception as error:
         raise ConfigurationError(
             f"the last training batch of an epoch has {last} example{'s' * (last != 1)} "

@@ -19,12 +19,11 @@ from project.runs.directory import EVALUATIONS
 from project.runs.prepare import prepare_data
 from project.runs.provenance import PACKAGES, package_version
 from project.training.components import build_data
-from project.training.devices import check_devices
 from project.training.facts import machine_facts, require_metric, scalar_metrics
 from project.training.lightning_messages import quiet_lightning, quiet_trainer
 from project.training.load_run import LoadedRun
-from project.training.observed import DataDigests
-from project.training.origin import source_digest
+from project.training.observed import DataDigests, source_digest
+from project.training.processes import check_devices
 from project.training.streams import named_streams
 
 SCHEMA = 1

@@ -32,7 +32,6 @@ from project.training.checkpoint import (
     weights_digest,
 )
 from project.training.components import build_callbacks, build_components, build_loggers
-from project.training.devices import check_devices
 from project.training.facts import (
     check_converged,
     machine_facts,
@@ -43,9 +42,8 @@ from project.training.facts import (
 )
 from project.training.lightning_messages import quiet_lightning, quiet_trainer
 from project.training.loggers import GuardedLogger
-from project.training.observed import DataDigests, Predictions
-from project.training.origin import OriginCheck
-from project.training.processes import other_processes, trainer_arguments
+from project.training.observed import DataDigests, OriginCheck, Predictions
+from project.training.processes import check_devices, other_processes, trainer_arguments
 from project.training.recorder import RunRecorder, last_values
 from project.training.streams import named_streams
 

@@ -65,11 +65,6 @@ class GuardedLogger(Logger):
             log.warning("logger %s: %s failed", type(self).__name__, method, exc_info=True)
 
 
-def guarded(logger_class: type[Logger]) -> type[Logger]:
-    """Return a subclass of a logger's class that logs exceptions as warnings, never raises them."""
-    return type(logger_class.__name__, (GuardedLogger, logger_class), {})
-
-
 def table_csv(rows: Sequence[Mapping[str, Any]], first: list[str]) -> str:
     """Return rows as CSV text: first the columns `first`, then all others in alphabetical order.
 

@@ -1,4 +1,4 @@
-"""The processes of a run on several devices: this process is rank 0 and starts the other ranks.
+"""The devices of a run, one process for each: this process is rank 0 and starts the other ranks.
 
 Only rank 0 holds the run's lock, reacts to signals and writes files. The others end with it.
 (Lightning's own launcher would run the command line again.)
@@ -20,8 +20,10 @@ from typing import Any, NamedTuple
 import torch
 from pytorch_lightning.strategies import DDPStrategy
 
+from project.config.errors import ConfigurationError
 from project.config.schema import Trainer
 from project.runs.lifecycle import DivergedError
+from project.runs.provenance import available_cores
 from project.runs.spec import RunSpec
 
 log = logging.getLogger(__name__)
@@ -48,6 +50,27 @@ class _Failure(NamedTuple):
     kind: str
     text: str
     trace: str
+
+
+def check_devices(trainer: Trainer) -> None:
+    """Raise ConfigurationError if this machine lacks the accelerator or the number of devices."""
+    asked = f"trainer.devices={trainer.devices}"
+    if trainer.accelerator in ("gpu", "cuda", "mps"):
+        current = torch.accelerator.current_accelerator(check_available=True)
+        wanted = ("cuda", "mps") if trainer.accelerator == "gpu" else (trainer.accelerator,)
+        if current is None or current.type not in wanted:
+            raise ConfigurationError(
+                f"trainer.accelerator={trainer.accelerator}: torch sees none on this machine; use "
+                "trainer=cpu"
+            )
+        count = torch.accelerator.device_count()
+        if trainer.devices > count:
+            raise ConfigurationError(f"{asked}: torch sees {count} on this machine")
+    # Two CPU processes are allowed on any machine, for trying them out.
+    elif trainer.devices > (most := max(2, available_cores())):
+        raise ConfigurationError(
+            f"{asked}: on CPUs a device is a process, which needs a core; at most {most} here"
+        )
 
 
 def trainer_arguments(section: Trainer, devices: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Random numbers of code that draws from the global generators depend on seed, epo
 
 import itertools
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -69,21 +70,10 @@ class SeededLoader:
         return getattr(self.loader, name)
 
 
-class FirstBatch:
-    """Loader that yields the first batch of another loader, the same in every epoch."""
-
-    def __init__(self, loader: SeededLoader) -> None:
-        self.loader = loader
-        self._batch: Any = None
-
-    def __iter__(self) -> Iterator[Any]:
-        """Yield a copy of the batch, so that in-place changes do not persist."""
-        if self._batch is None:
-            self._batch = next(iter(self.loader))
-        yield apply_to_collection(self._batch, torch.Tensor, torch.clone)
-
-    def __len__(self) -> int:
-        return 1
+def loader_of(batches: list[Any]) -> DataLoader[Any]:
+    """Return a loader that yields copies of batches, because a task may change its batch."""
+    copied = partial(apply_to_collection, dtype=torch.Tensor, function=torch.clone)
+    return DataLoader(batches, batch_size=None, collate_fn=copied)  # type: ignore[arg-type]
 
 
 class SeededLoaders(LightningDataModule):
@@ -124,7 +114,9 @@ class SeededLoaders(LightningDataModule):
             name = f"{number}/{prefix}" if number else prefix
             own = self._own_part(loader, prefix)
             seeded = SeededLoader(own, self.stream_seed, name, epoch)
-            return FirstBatch(seeded) if self.repeats_first_batch and not prefix else seeded
+            if self.repeats_first_batch and not prefix:
+                return loader_of([next(iter(seeded))])
+            return seeded
 
         if isinstance(loaders, CombinedLoader):
             loaders.flattened = [wrap(each) for each in loaders.flattened]
