@@ -24,7 +24,7 @@ from project.runs.spec import RunSpec
 from project.training.callbacks import stop_at_batch_boundary
 from project.training.components import Components, build_callbacks, build_components
 from project.training.facts import require_metric
-from project.training.lightning_messages import quiet_lightning, quiet_trainer
+from project.training.lightning_messages import quiet_trainer
 from project.training.observed import check_source_of_variant, source_digest
 from project.training.processes import check_devices
 from project.training.streams import SeededLoader, loader_of, named_streams
@@ -65,7 +65,6 @@ def dry_run(config: dict[str, Any]) -> Components:
         CheckpointError, CorruptRunError: The weights of `init_from` cannot be used.
         Interrupted: A signal arrived.
     """
-    quiet_lightning()
     section = validate_train(config).trainer
     torch.set_num_threads(section.threads)
     components = build_components(config)

@@ -20,7 +20,7 @@ from project.runs.prepare import prepare_data
 from project.runs.provenance import PACKAGES, package_version
 from project.training.components import build_data
 from project.training.facts import machine_facts, require_metric, scalar_metrics
-from project.training.lightning_messages import quiet_lightning, quiet_trainer
+from project.training.lightning_messages import quiet_trainer
 from project.training.load_run import LoadedRun
 from project.training.observed import DataDigests, source_digest
 from project.training.processes import check_devices
@@ -42,7 +42,6 @@ def evaluate(
         ConfigurationError: The data do not fit the run's task; the message says why.
         DataError, CheckpointError: The data or the run's weights cannot be loaded.
     """
-    quiet_lightning()
     config, facts = prepare_data(trained.config | {"data": section, "logger": {}, "callbacks": {}})
     check_keys(config)
     computing = validate_train(config).trainer
@@ -75,7 +74,7 @@ def evaluate(
         "evaluated": datetime.now(UTC).isoformat(timespec="seconds"),
         "typed": typed,
     }
-    return record | {"path": str(_write(trained, config, test, record))}
+    return record | {"path": str(_write(trained.directory / EVALUATIONS, record))}
 
 
 def _test(
@@ -103,14 +102,12 @@ def _test(
     return trainer
 
 
-def _write(
-    trained: LoadedRun, config: dict[str, Any], test: str | None, record: dict[str, Any]
-) -> Path:
+def _write(folder: Path, record: dict[str, Any]) -> Path:
     """Write the record to a file named by the data and by a hash of their settings and examples."""
-    settings = canonical([identity_settings({"data": config["data"]}), test])
+    data, test = record["data"], record["provenance"]["data"]["test"]
+    settings = canonical([identity_settings({"data": data}), test])
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
-    folder = trained.directory / EVALUATIONS
     folder.mkdir(exist_ok=True)
-    path = folder / f"{config['data']['name']}-{digest}.json"
+    path = folder / f"{data['name']}-{digest}.json"
     write_text(path, json.dumps(record, indent=2) + "\n")
     return path

@@ -40,7 +40,7 @@ from project.training.facts import (
     scalar_metrics,
     settings_of,
 )
-from project.training.lightning_messages import quiet_lightning, quiet_trainer
+from project.training.lightning_messages import quiet_trainer
 from project.training.loggers import GuardedLogger
 from project.training.observed import DataDigests, OriginCheck, Predictions
 from project.training.processes import check_devices, other_processes, trainer_arguments
@@ -93,7 +93,6 @@ class _Training:
         self.stop = stop
         self.seeds = seeds_of(spec.config)
         self.directory = spec.directory.path
-        quiet_lightning()
         torch.set_num_threads(self.config.trainer.threads)
         components = build_components(spec.config, spec.data_folder)
         self.task, self.data = components.task, components.data

@@ -34,6 +34,7 @@ def quiet_lightning() -> None:
 
 def quiet_trainer(**arguments: Any) -> Trainer:
     """Return a trainer, by default on one device, that logs nothing and writes no files."""
+    quiet_lightning()
     quiet: dict[str, Any] = {
         "devices": 1,
         "logger": False,

@@ -96,6 +96,29 @@ class LoadedRun:
                 "command that made the run, with rerun=true"
             ) from None
 
+    def find_data(self, folder: str | None) -> tuple[str, dict[str, Any]]:
+        """Return the folder of the run's data and its section `data` with `root` in that folder.
+
+        The folder is `folder`, by default `data` in the output folder of the run. The stored path
+        is never used for data that the platform downloads, because a run directory may come from
+        another machine. A `root` that belongs to the user's own data module is kept.
+
+        Raises:
+            ConfigurationError: The run had its data in a folder of their own, not named here.
+        """
+        section, usual = self.config["data"], self.config["paths"]["data"]
+        root, is_platforms = section.get("root"), section.get("prepare") is not None
+        if folder is None:
+            if is_platforms and root not in (None, usual):
+                raise ConfigurationError(
+                    f"{self.directory}: its data were in {root}; pass paths.data=FOLDER, the "
+                    "folder where they are now"
+                )
+            parents = self.directory.absolute().parents
+            folder = str(parents[2] / "data" if len(parents) > 2 else Path("outputs", "data"))
+        is_moved = "root" in section and (is_platforms or root == usual)
+        return folder, section | ({"root": folder} if is_moved else {})
+
     def data(self, folder: str | None = None, **changes: Any) -> "LightningDataModule":
         """Build the run's data module and set it up for training and testing.
 
@@ -110,7 +133,7 @@ class LoadedRun:
         from project.data.mnist_files import DataError
         from project.training.components import build_data
 
-        _, section = find_data(self.config, self.directory, folder)
+        _, section = self.find_data(folder)
         section |= changes
         config, facts = prepare_data(self.config | {"data": section})
         stored = self.record["provenance"]["data"].get("source")
@@ -139,32 +162,6 @@ def open_pairs(loaded: LoadedRun, folder: str | None) -> "MnistPairs":
             f"{loaded.record['data']}; this command is for task=digit_pairs on MNIST pairs"
         )
     return cast("MnistPairs", loaded.data(folder))
-
-
-def find_data(
-    config: dict[str, Any], directory: Path, folder: str | None
-) -> tuple[str, dict[str, Any]]:
-    """Return the folder of a stored run's data and its section `data` with `root` in that folder.
-
-    The folder is `folder`, by default `data` in the output folder of the run `directory`. The
-    stored path is never used for data that the platform downloads, because a run directory may come
-    from another machine. A `root` that belongs to the user's own data module is kept.
-
-    Raises:
-        ConfigurationError: The run had its data in a folder of their own; the user must name it.
-    """
-    section, usual = config["data"], config["paths"]["data"]
-    root, is_platforms = section.get("root"), section.get("prepare") is not None
-    if folder is None:
-        if is_platforms and root not in (None, usual):
-            raise ConfigurationError(
-                f"{directory}: its data were in {root}; pass paths.data=FOLDER, the folder where "
-                "they are now"
-            )
-        parents = directory.absolute().parents
-        folder = str(parents[2] / "data" if len(parents) > 2 else Path("outputs", "data"))
-    is_moved = "root" in section and (is_platforms or root == usual)
-    return folder, section | ({"root": folder} if is_moved else {})
 
 
 def load_run(

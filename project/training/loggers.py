@@ -193,10 +193,10 @@ class RunMLFlowLogger(MLFlowLogger):
                 **settings,
             )
             run_id = self.run_id
-        if run_id is not None and stored is None:
-            write_text(file, run_id + "\n")
-        elif run_id is not None:
-            self.experiment.update_run(run_id, status="RUNNING")
+        if stored is None:
+            write_text(file, f"{run_id}\n")
+        else:
+            self.experiment.update_run(stored, status="RUNNING")
 
 
 def _run_name(directory: Path) -> str:

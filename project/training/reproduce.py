@@ -19,7 +19,7 @@ from project.runs.prepare import prepare_run
 from project.runs.record import RECORD, CorruptRunError, completed_record
 from project.training.checkpoint import LAST, AtomicCheckpointIO
 from project.training.execute import execute
-from project.training.load_run import find_data, load_run, output_folder
+from project.training.load_run import LoadedRun, load_run, output_folder
 
 ALLOWED = ("verify=", "paths.", "trust_code=", "code=")
 
@@ -49,7 +49,7 @@ def reproduce(directory: Path, words: Sequence[str], trust_code: bool = False) -
         ConfigurationError: `words` has other overrides.
         CorruptRunError: A file of the run cannot be read.
         DifferentError: A bit differs. The message also says in what the environments differ.
-        Exception: As `load_run`, `find_data`, `prepare_run` and `execute`.
+        Exception: As `load_run`, `LoadedRun.find_data`, `prepare_run` and `execute`.
     """
     ignored = [word for word in words if not word.startswith(ALLOWED)]
     if ignored:
@@ -61,7 +61,7 @@ def reproduce(directory: Path, words: Sequence[str], trust_code: bool = False) -
     stored = read_result(directory)
     given = [word.partition("=")[2] for word in words if word.startswith("paths.data=")]
     with TemporaryDirectory(prefix="verify-") as scratch:
-        repeated = _repeat(loaded.config, Path(scratch), given[0] if given else None, directory)
+        repeated = _repeat(loaded, Path(scratch), given[0] if given else None)
     found = list(differences(stored, repeated))
     environment = _environment(stored.provenance, repeated.provenance)
     if found:
@@ -73,11 +73,10 @@ def reproduce(directory: Path, words: Sequence[str], trust_code: bool = False) -
     return stored.metrics
 
 
-def _repeat(
-    config: dict[str, Any], scratch: Path, data: str | None, directory: Path
-) -> StoredResult:
-    """Run a stored configuration in the folder `scratch`, without loggers and observers."""
-    folder, section = find_data(config, directory, data)
+def _repeat(loaded: LoadedRun, scratch: Path, data: str | None) -> StoredResult:
+    """Repeat a run in the folder `scratch`, without loggers and observers."""
+    folder, section = loaded.find_data(data)
+    config, directory = loaded.config, loaded.directory
     initial = config.get("init_from")
     if initial is not None:  # looked up beside this run, not at the stored path
         source = output_folder(directory) / "runs" / initial["source"]
