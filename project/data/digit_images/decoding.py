@@ -1,6 +1,8 @@
 """An image file to levels in [0, 1], whatever its format, its numbers and its transparency."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,6 @@ from project.data.digit_images.formats import formats, why_unknown
 from project.data.digit_images.marks import box_of
 
 MAX_PIXELS = 250_000_000  # phones make 200 million
-Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit would be 179 million
 WORKING_SIDE = 1024  # larger images are shrunk first: a digit needs 20 pixels
 # The greatest value of 1, 2, 4, 8, 10, ... bits: files often use fewer bits than they have.
 WHITES = tuple(2**bits - 1 for bits in (1, 2, 4, 8, 10, 12, 14, 16))
@@ -37,7 +38,7 @@ def read_levels(path: Path) -> np.ndarray:
     if path.stat().st_size == 0:
         raise ImageError("is empty (0 bytes)")
     try:
-        with warnings.catch_warnings():
+        with _no_limit_of_pillow(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about odd metadata
             with Image.open(path, formats=formats()) as image:
                 return _upright(image)
@@ -48,6 +49,16 @@ def read_levels(path: Path) -> np.ndarray:
     except Exception as error:  # damaged bytes can raise anything
         reason = getattr(error, "strerror", None) or str(error) or repr(error)
         raise ImageError(f"cannot be read ({reason})") from None
+
+
+@contextmanager
+def _no_limit_of_pillow() -> Iterator[None]:
+    """Lift Pillow's own limit of 179 megapixels: MAX_PIXELS is the limit here."""
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
 
 
 def _upright(image: Image.Image) -> np.ndarray:
