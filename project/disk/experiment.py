@@ -64,12 +64,7 @@ def prepare_run(config: dict[str, Any], words: Sequence[str] = ()) -> RunSpec:
 
 
 def execute_spec(spec: RunSpec) -> dict[str, float]:
-    """Execute a prepared run, or load its record if it is completed; return its metrics.
-
-    Raises:
-        Exception: As `load_or_run`.
-        DivergedError: The loss became NaN or infinite.
-    """
+    """Execute a prepared run, or load its record if it is completed; return its metrics."""
     return load_or_run(spec, _train)["metrics"]
 
 

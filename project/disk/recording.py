@@ -13,8 +13,6 @@ from project.framework import save
 from project.runs.atomic import write_text
 from project.runs.tags import tag
 
-HISTORY, PREDICTIONS, WEIGHTS = "history.csv", "predictions.csv", "last.json"
-
 
 def write_outcome(directory: Path, outcome: Outcome, test: Points) -> None:
     """Write all files of a run except its record, which is written last and completes the run.
@@ -25,9 +23,10 @@ def write_outcome(directory: Path, outcome: Outcome, test: Points) -> None:
         test.coordinates.tolist(), test.labels.tolist(), outcome.predictions.tolist(), strict=True
     )
     predictions = ((f"{x:.9g}", f"{y:.9g}", label, guess) for (x, y), label, guess in points)
-    _write_csv(directory / HISTORY, outcome.history[0], (row.values() for row in outcome.history))
-    _write_csv(directory / PREDICTIONS, ("x", "y", "label", "prediction"), predictions)
-    save(outcome.state, directory / WEIGHTS)
+    history = outcome.history
+    _write_csv(directory / "history.csv", history[0], (row.values() for row in history))
+    _write_csv(directory / "predictions.csv", ("x", "y", "label", "prediction"), predictions)
+    save(outcome.state, directory / "last.json")
     _write_events(directory, outcome.history, outcome.metrics)
 
 

@@ -34,28 +34,19 @@ ACTIVATIONS: dict[str, type[Module]] = {"tanh": Tanh, "relu": ReLU}
 LOSSES: dict[str, type[Module]] = {"mse": LossMSE, "cross_entropy": LossCrossEntropy}
 INPUTS = CLASSES = 2
 
-Row = dict[str, float]
+Row = dict[str, float]  # of history.csv, by column
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of a training.
-
-    Attributes:
-        parameters: The number of trainable parameters.
-        metrics: Those of the last epoch and of the final test, `<stage>/accuracy` and so on.
-        history: A row for each epoch.
-        predictions: The predicted classes of the test points, (N,).
-        state: The weights and the normalisation, by name.
-        training_seconds: The time for training and validation, without start-up and test.
-    """
+    """The result of a training."""
 
     parameters: int
-    metrics: dict[str, float]
-    history: list[Row]
-    predictions: Tensor
-    state: dict[str, Tensor]
-    training_seconds: float
+    metrics: Row  # `<stage>/accuracy` and so on, of the last epoch and of the final test
+    history: list[Row]  # by epoch
+    predictions: Tensor  # the classes of the test points, (N,)
+    state: dict[str, Tensor]  # weights and normalisation
+    training_seconds: float  # with validation, without start-up and test
 
 
 def build_net(hidden: list[int], activation: str, initialisation: str, seed: int) -> Sequential:
@@ -82,28 +73,16 @@ def build_optimizer(
     return {"adadelta": Adadelta, "adam": Adam}[name](net.param(), lr, weight_decay=weight_decay)
 
 
-@dataclass(frozen=True)
-class Stage:
-    """The N points of a stage as net and loss take them."""
-
-    name: str
-    inputs: Tensor  # (N, 2), normalised
-    labels: Tensor  # (N,)
-    targets: Tensor  # the labels, one-hot (N, 2) for the loss mse
-
-    def ordered(self, order: Tensor) -> "Stage":
-        """Return the same points in the order of indices (N,)."""
-        return Stage(self.name, self.inputs[order], self.labels[order], self.targets[order])
-
-    def measures(self, outputs: Tensor, criterion: Module) -> Row:
-        """Return `<stage>/accuracy`, `<stage>/error` and `<stage>/loss` of outputs (N, 2)."""
-        count = len(self.labels)
-        right = int((outputs.argmax(1) == self.labels).sum())
-        return {
-            f"{self.name}/accuracy": right / count,
-            f"{self.name}/error": (count - right) / count,
-            f"{self.name}/loss": criterion.forward(outputs, self.targets).item(),
-        }
+def measures(
+    stage: str, outputs: Tensor, labels: Tensor, targets: Tensor, criterion: Module
+) -> Row:
+    """Return `<stage>/accuracy`, `<stage>/error` and `<stage>/loss` of outputs (N, 2)."""
+    count, right = len(labels), int((outputs.argmax(1) == labels).sum())
+    return {
+        f"{stage}/accuracy": right / count,
+        f"{stage}/error": (count - right) / count,
+        f"{stage}/loss": criterion.forward(outputs, targets).item(),
+    }
 
 
 def require_finite(loss: float, epoch: int, step: int) -> None:
@@ -134,9 +113,9 @@ def fit(
         net: The net.
         optimizer: Of its parameters.
         loss: `mse` (on one-hot targets) or `cross_entropy`.
-        stages: The points of `train`, `val` and `test`, in this order.
+        stages: The points of `train`, `val` and `test`.
         normalise: Whether to normalise by the mean and std of the training points.
-        seed: The seed of the streams that order the training points.
+        seed: Of the streams `order/<epoch>`.
         max_epochs: The number of epochs.
         batch_size: The number of training points in a batch.
         check_stop: Called before each step; may raise to end training.
@@ -148,46 +127,43 @@ def fit(
     mean, std = mean_and_std(stages["train"].coordinates)
     if not normalise:
         mean, std = torch.zeros(INPUTS), torch.ones(INPUTS)
+    inputs = {name: (points.coordinates - mean) / std for name, points in stages.items()}
+    labels = {name: points.labels for name, points in stages.items()}
     one_hot = torch.eye(CLASSES)
-    train, val, test = (
-        Stage(
-            name,
-            (points.coordinates - mean) / std,
-            points.labels,
-            one_hot[points.labels] if loss == "mse" else points.labels,
-        )
-        for name, points in stages.items()
-    )
+    targets = {name: one_hot[own] if loss == "mse" else own for name, own in labels.items()}
     criterion = LOSSES[loss]()
     started = time.monotonic()
     history: list[Row] = []
     step = 0
     for epoch in range(max_epochs):
-        stream = generator(seed, "order", epoch)
-        ordered = train.ordered(torch.randperm(len(train.labels), generator=stream))
-        batches = ordered.inputs.split(batch_size), ordered.targets.split(batch_size)
+        order = torch.randperm(len(labels["train"]), generator=generator(seed, "order", epoch))
+        ordered = targets["train"][order]
         outputs = []
-        for inputs, targets in zip(*batches, strict=True):
+        for batch, wanted in zip(
+            inputs["train"][order].split(batch_size), ordered.split(batch_size), strict=True
+        ):
             check_stop()
             step += 1
-            outputs.append(net.forward(inputs))
-            require_finite(criterion.forward(outputs[-1], targets).item(), epoch, step)
+            outputs.append(net.forward(batch))
+            require_finite(criterion.forward(outputs[-1], wanted).item(), epoch, step)
             optimizer.gradient_reset()
             net.backward(criterion.backward())
             optimizer.step()
-        measured = ordered.measures(torch.cat(outputs), criterion)
-        measured |= val.measures(net.forward(val.inputs), criterion)
+        row = {"epoch": epoch + 1, "lr": optimizer.lr}
+        row |= measures("train", torch.cat(outputs), labels["train"][order], ordered, criterion)
+        answers = net.forward(inputs["val"])
+        row |= measures("val", answers, labels["val"], targets["val"], criterion)
         # The training loss of a step is taken before its update; this checks the last update.
-        require_finite(measured["val/loss"], epoch, step)
-        history.append({"epoch": epoch + 1, "lr": optimizer.lr} | measured)
+        require_finite(row["val/loss"], epoch, step)
+        history.append(row)
     training_seconds = time.monotonic() - started
-    outputs = net.forward(test.inputs)
+    answers = net.forward(inputs["test"])
     last = {name: value for name, value in history[-1].items() if "/" in name}
     return Outcome(
         parameters=sum(parameter.numel() for parameter, _ in net.param()),
-        metrics=last | test.measures(outputs, criterion),
+        metrics=last | measures("test", answers, labels["test"], targets["test"], criterion),
         history=history,
-        predictions=outputs.argmax(1),
+        predictions=answers.argmax(1),
         state={f"net.{name}": tensor for name, tensor in net.state().items()}
         | {"normalisation.mean": mean, "normalisation.std": std},
         training_seconds=training_seconds,
