@@ -9,20 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from project.epfl.claims import ERROR, PERCENT
+from project.report.figures import style
 from project.report.figures.curves import draw_courses
-from project.report.figures.style import (
-    BLACK,
-    BLUE,
-    GREY,
-    TICKS,
-    VERMILLION,
-    bar,
-    counts,
-    legend_below,
-    plain_ticks,
-    spread,
-    value_scale,
-)
 from project.results.comparisons import paired_runs
 from project.results.statistics import summarise
 from project.results.text import shown
@@ -32,7 +20,7 @@ MAX_PANELS = 6
 SOFTMAXES = {"probabilities": "softmax twice\n(as the report)", "logits": "softmax once\n(correct)"}
 # The true circle, repeated here because the module that defines it imports torch.
 CENTRE, RADIUS = (0.5, 0.5), 1 / math.sqrt(2 * math.pi)
-LOOKS = {"tanh": ("tanh", BLUE, "o", "-"), "relu": ("ReLU", VERMILLION, "s", "--")}
+LOOKS = {"tanh": ("tanh", style.BLUE, "o", "-"), "relu": ("ReLU", style.VERMILLION, "s", "--")}
 LOSSES = {"mse": "mean squared error", "cross_entropy": "cross-entropy"}
 
 
@@ -50,11 +38,11 @@ def draw_pairs(pairs: Sequence[tuple[str, Variant, Variant]]) -> Figure:
         both = np.array([[100 * run.metrics[ERROR.test] for run in pair]
                          for pair in paired_runs(first, second)])  # fmt: skip
         for errors in both:
-            axes.plot([0, 1], errors, color=GREY, linewidth=0.8, marker=".", markersize=4)
+            axes.plot([0, 1], errors, color=style.GREY, linewidth=0.8, marker=".", markersize=4)
         for side, (place, color, marker) in enumerate(
-            ((-0.14, VERMILLION, "s"), (1.14, BLUE, "o"))
+            ((-0.14, style.VERMILLION, "s"), (1.14, style.BLUE, "o"))
         ):
-            mean, ends = bar(summarise(both[:, side]), 1)
+            mean, ends = style.bar(summarise(both[:, side]), 1)
             axes.errorbar(
                 place, mean, yerr=ends, color=color, marker=marker, markersize=7, capsize=4
             )
@@ -62,7 +50,7 @@ def draw_pairs(pairs: Sequence[tuple[str, Variant, Variant]]) -> Figure:
         axes.set_xlim(-0.45, 1.45)
         axes.set_title(f"{name}\nn = {len(both)} seeds")
         every += both.flatten().tolist()
-    value_scale(panels[0], "y", every, PERCENT, "test error")
+    style.value_scale(panels[0], "y", every, PERCENT, "test error")
     figure.suptitle(f"The same seeds with softmax twice and once: mean and 95 % CI{some}")
     return figure
 
@@ -86,7 +74,7 @@ def draw_learning_rates(variants: Sequence[Variant]) -> Figure:
     # Leave room at the bottom for the number of diverged runs.
     panels[0].set_ylim(250 * max(errors), 100 * min(errors) / 1.3)
     panels[0].set_yscale("log")
-    panels[0].yaxis.set_major_locator(FixedLocator([t for t in (*TICKS, 3, 30) if t <= 50]))
+    panels[0].yaxis.set_major_locator(FixedLocator([t for t in (*style.TICKS, 3, 30) if t <= 50]))
     panels[0].yaxis.set_minor_locator(NullLocator())
     panels[0].yaxis.set_major_formatter(FuncFormatter(lambda error, _: f"{100 - error:g}"))
     panels[0].set_ylabel("test accuracy (%, log scale of the error)")
@@ -101,7 +89,9 @@ def _draw_activation(
     drawn = [(rates.index(each.settings["lr"]), each) for each in variants if each.runs]
     errors = {place: 100 * np.array(each.values(ERROR.test)) for place, each in drawn}
     for place, own in errors.items():
-        axes.plot(place + 0.25 + spread(len(own), 0.2), own, ".", color=GREY, markersize=3)
+        axes.plot(
+            place + 0.25 + style.spread(len(own), 0.2), own, ".", color=style.GREY, markersize=3
+        )
     summaries = [summarise(own) for own in errors.values()]
     axes.errorbar(
         list(errors), [each.mean for each in summaries], yerr=[each.std or 0 for each in summaries],
@@ -115,7 +105,7 @@ def _draw_activation(
     axes.set_xticks(range(len(rates)), [shown(rate) for rate in rates])
     axes.set_xlim(-0.5, len(rates) - 0.3)
     axes.set_xlabel("learning rate, evenly spaced")
-    axes.set_title(f"{name}, {counts([len(each.runs) for _, each in drawn] or [0])}")
+    axes.set_title(f"{name}, {style.counts([len(each.runs) for _, each in drawn] or [0])}")
 
 
 def draw_predictions(variant: Variant) -> Figure:
@@ -128,20 +118,20 @@ def draw_predictions(variant: Variant) -> Figure:
     figure = Figure((6, 6.8))
     axes = figure.subplots()
     axes.grid(False)
-    axes.scatter(*points[inside].T, marker="o", s=14, color=BLUE, label="predicted inside")
+    axes.scatter(*points[inside].T, marker="o", s=14, color=style.BLUE, label="predicted inside")
     axes.scatter(
-        *points[~inside].T, marker="^", s=14, facecolors="none", edgecolors=VERMILLION,
+        *points[~inside].T, marker="^", s=14, facecolors="none", edgecolors=style.VERMILLION,
         linewidths=0.8, label="predicted outside",
     )  # fmt: skip
     count = f"wrong ({wrong.sum()} of {len(wrong)})"
-    axes.scatter(*points[wrong].T, marker="x", s=55, color=BLACK, label=count)
+    axes.scatter(*points[wrong].T, marker="x", s=55, color=style.BLACK, label=count)
     angles = np.linspace(0, 2 * math.pi, 361)
     circle = np.array([np.cos(angles), np.sin(angles)]) * RADIUS + np.array([CENTRE]).T
-    axes.plot(*circle, color=BLACK, linestyle="--", linewidth=1, label="true circle")
+    axes.plot(*circle, color=style.BLACK, linestyle="--", linewidth=1, label="true circle")
     axes.spines[:].set_visible(True)
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal", xlabel="x", ylabel="y")
     axes.set_title(f"Predictions on the test points: {variant.label}, seed {run.seed}")
-    legend_below(figure, 2)
+    style.legend_below(figure, 2)
     return figure
 
 
@@ -158,8 +148,8 @@ def draw_disk_epochs(variant: Variant) -> Figure:
     left.set_ylabel("accuracy (%)")
     draw_courses(right, histories, "loss")
     right.set_yscale("log")
-    plain_ticks(right.yaxis, TICKS)
+    style.plain_ticks(right.yaxis)
     right.set_ylabel(f"loss ({LOSSES[variant.first.config['loss']]}, log scale)")
     figure.suptitle(f"{variant.label}: mean ± one std over {len(variant.runs)} seeds")
-    legend_below(figure, 2)
+    style.legend_below(figure, 2)
     return figure

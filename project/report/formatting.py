@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from project.results.metrics import Metric
-from project.results.statistics import SIGNIFICANCE, Interval, Paired, Summary
+from project.results.statistics import SIGNIFICANCE, Interval, Paired, Summary, summarise
+from project.results.variants import Variant
 
 NONE = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
@@ -14,48 +14,20 @@ SHARES = ("acc", "accuracy", "error")
 DIGITS = 4  # significant ones, for metrics that are not shares
 
 
-@dataclass(frozen=True)
 class Quantity:
-    """A metric and how its values are written.
+    """A metric and how its values are written: with `digits` decimals, shares of 1 in percent."""
 
-    Attributes:
-        metric: The metric.
-        percent: Whether values are shares of 1 that are written in percent.
-        digits: The number of decimal places.
-    """
-
-    metric: Metric
-    percent: bool
-    digits: int
-
-    @property
-    def scale(self) -> int:
-        """The factor that values are multiplied by before they are written: 100 or 1."""
-        return 100 if self.percent else 1
-
-    @property
-    def unit(self) -> str:
-        """The unit after a value: ` %`, or empty."""
-        return " %" if self.percent else ""
-
-    @property
-    def points(self) -> str:
-        """The unit after a difference: ` points` for percentages, or empty."""
-        return " points" if self.percent else ""
-
-    @property
-    def name(self) -> str:
-        """The name of the test value: `test error`."""
-        return f"test {self.plain_name}"
-
-    @property
-    def plain_name(self) -> str:
-        """The name of the metric in words, without a stage: `error`."""
-        return self.metric.name.replace("_", " ")
+    def __init__(self, metric: Metric, percent: bool, digits: int) -> None:
+        self.metric, self.percent, self.digits = metric, percent, digits
+        self.scale = 100 if percent else 1  # what values are multiplied by
+        self.unit = " %" if percent else ""  # after a value
+        self.points = " points" if percent else ""  # after a difference
+        self.plain_name = metric.name.replace("_", " ")
+        self.name = f"test {self.plain_name}"
 
     def header(self, stage: str = "test") -> str:
-        """Return the column header of a stage: `test error, %`."""
-        return f"{stage} {self.plain_name}" + (", %" if self.percent else "")
+        """Return the column header of a stage's values: `test error, %`."""
+        return f"{stage} {self.plain_name}" + ", %" * self.percent
 
     def value(self, value: float | None) -> str:
         """Return a value as text, 0.0238 as `2.38`; a dash for None."""
@@ -81,6 +53,14 @@ class Quantity:
         """Return the interval of a difference, `-0.31 to +0.75`; a dash for None."""
         return NONE if ends is None else " to ".join(map(self.difference, ends))
 
+    def in_points(self, what: str) -> str:
+        """Return the column header of what is in the unit of differences: `std, points`."""
+        return what + ("," + self.points) * self.percent
+
+    def summary(self, variant: Variant) -> Summary:
+        """Return the statistics of the test values of a variant whose runs all have them."""
+        return summarise(variant.values(self.metric.test) or [])
+
     def compared(self, paired: Paired | None, p: float | None, reason: str) -> list[str]:
         """Return the difference, its CI and p of a comparison as texts, or why there are none."""
         if paired is None:
@@ -91,8 +71,7 @@ class Quantity:
 
 def quantity_of(metric: Metric, values: Iterable[float]) -> Quantity:
     """Return how a metric is written: in percent, or with 4 digits of its largest value."""
-    sizes = [abs(value) for value in values]
-    largest = max(sizes, default=0.0)
+    largest = max(map(abs, values), default=0.0)
     if metric.name.lower().rpartition("_")[2] in SHARES and largest <= 1:
         return Quantity(metric, percent=True, digits=2)
     places = DIGITS - 1 - math.floor(math.log10(largest)) if largest > 0 else 2
@@ -108,10 +87,7 @@ def plain(value: float | None, digits: int = 2) -> str:
 
 
 def p_value(p: float | None) -> str:
-    """Return a p-value as text with two significant digits, fewer below 0.001; a dash for None.
-
-    A value below 0.05 is never rounded to 0.05.
-    """
+    """Return a p-value with two significant digits, fewer below 0.001, and never 0.05 for less."""
     if p is None:
         return NONE
     if p < 0.0001:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from project.report.formatting import NONE, Quantity, counted, p_words, quantity_of
@@ -30,20 +30,20 @@ class Row:
             completed run has no such value.
         test: The same of its test values.
         others: The same of the test values of further metrics, by metric name.
-        paired: The comparison with the baseline; None if there is none, see `reason`.
-        pairs: The runs that `paired` compares: (own, the baseline's).
+        reason: Why nothing is compared, `baseline` for the baseline itself; else empty.
+        pairs: Its runs and the baseline's that are compared.
+        paired: Their comparison; None if there is none.
         p_value: The p-value of `paired`, Holm-corrected over the table's `family`.
-        reason: Why nothing is compared, `baseline` for the baseline itself; empty otherwise.
     """
 
     variant: Variant
     validation: Summary | None
     test: Summary | None
-    others: dict[str, Summary] = field(default_factory=dict)
-    paired: Paired | None = None
-    pairs: Sequence[Pair] = ()
+    others: dict[str, Summary]
+    reason: str
+    pairs: Sequence[Pair]
+    paired: Paired | None
     p_value: float | None = None
-    reason: str = ""
 
     @property
     def is_baseline(self) -> bool:
@@ -76,8 +76,7 @@ class Table:
         baseline: The variant that the others are compared with; None if none could be chosen.
         baseline_named: Whether the user chose the baseline; if not, validation values chose it.
         family: The number of comparisons for which p-values are corrected: those with a baseline
-            that the user named, else all pairs of variants, because a variant with lucky runs is
-            more likely to be chosen as the baseline.
+            that the user named, else all pairs of variants, because lucky runs are chosen more.
     """
 
     title: str
@@ -147,24 +146,27 @@ def make_table(
 def _row(
     variant: Variant, baseline: Variant | None, metric: Metric, others: Sequence[Metric]
 ) -> Row:
-    row = Row(
+    reason = _why_not_compared(variant, baseline, metric)
+    other = None if reason else baseline
+    return Row(
         variant=variant,
         validation=_summary(variant, metric.validation),
         test=_summary(variant, metric.test),
         others={each.name: summary for each in others if (summary := _summary(variant, each.test))},
+        reason=reason,
+        pairs=paired_runs(variant, other) if other else (),
+        paired=compare_variants(variant, other, metric) if other else None,
     )
+
+
+def _why_not_compared(variant: Variant, baseline: Variant | None, metric: Metric) -> str:
     if not variant.runs:
-        return replace(row, reason="no completed run")
-    if row.test is None:
-        return replace(row, reason=f"not all runs have {metric.test}")
+        return "no completed run"
+    if variant.values(metric.test) is None:
+        return f"not all runs have {metric.test}"
     if baseline is None:
-        return replace(row, reason="no baseline")
-    if variant is baseline:
-        return replace(row, reason="baseline")
-    if reason := why_not_paired(variant, baseline, metric.test):
-        return replace(row, reason=reason)
-    pairs = paired_runs(variant, baseline)
-    return replace(row, paired=compare_variants(variant, baseline, metric), pairs=pairs)
+        return "no baseline"
+    return "baseline" if variant is baseline else why_not_paired(variant, baseline, metric.test)
 
 
 def _summary(variant: Variant, metric: str) -> Summary | None:
@@ -180,10 +182,9 @@ def _place(row: Row, metric: Metric) -> tuple[int, float]:
 
 
 def _quantity(metric: Metric, variants: Sequence[Variant]) -> Quantity:
-    keys = (metric.validation, metric.test)
-    runs = [run for each in variants for run in each.runs]
-    return quantity_of(metric, [run.metrics[key] for run in runs for key in keys
-                                if key in run.metrics])  # fmt: skip
+    found = [run.metrics.get(key) for each in variants for run in each.runs
+             for key in (metric.validation, metric.test)]  # fmt: skip
+    return quantity_of(metric, [value for value in found if value is not None])
 
 
 def headline(table: Table) -> str:
@@ -207,25 +208,22 @@ def headline(table: Table) -> str:
             order = f"By validation {label} is the best, and {baseline} of those with the most runs"
     if other.paired is None:
         return f"{order}; they do not compare: {other.reason}."
-    mean, n = other.paired.mean, counted(other.paired.n, "seed")
+    mean, ends, n = other.paired.mean, other.paired.ci, counted(other.paired.n, "seed")
     first, second = (label, baseline) if mean * table.metric.sign < 0 else (baseline, label)
     better = "lower" if table.metric.direction == "min" else "higher"
     size = quantity.value(abs(mean)) + quantity.points
-    ends = other.paired.ci
-    ci = ""
-    if ends is not None:
-        low, high = sorted(ends if mean >= 0 else (-ends[1], -ends[0]))
-        ci = f" (95 % CI {quantity.ci((low, high))})"
+    if ends is not None and mean < 0:
+        ends = -ends[1], -ends[0]
+    ci = "" if ends is None else f" (95 % CI {quantity.ci(ends)})"
     found = f"the {quantity.name} of {first} is {size} {better} than that of {second}{ci}"
     if quantity.value(abs(mean)) == quantity.value(0):
         found = f"both have the same mean {quantity.name}{ci}"
     if other.p_value is None:
-        tell = f"{n} cannot tell whether that is more than chance: {MIN_PAIRS} are the least"
-    elif other.p_value < SIGNIFICANCE:
-        tell = f"{n} can tell it from chance (Holm-corrected {p_words(other.p_value)})"
+        tell = f"cannot tell whether that is more than chance: {MIN_PAIRS} are the least"
     else:
-        tell = f"{n} cannot tell it from chance (Holm-corrected {p_words(other.p_value)})"
-    return f"{order}: {found}; {tell}."
+        can = "can" if other.p_value < SIGNIFICANCE else "cannot"
+        tell = f"{can} tell it from chance (Holm-corrected {p_words(other.p_value)})"
+    return f"{order}: {found}; {n} {tell}."
 
 
 def answer(table: Table) -> str:

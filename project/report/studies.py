@@ -9,7 +9,7 @@ from typing import Any
 from project.config.identity import SEED_SOURCES
 from project.results.metrics import Metric
 from project.results.text import is_number, shown
-from project.results.variance import Decomposition, decompose
+from project.results.variance import Decomposition, VarianceEstimate, decompose
 from project.results.variants import ABSENT, Variant, differences, differing_keys
 
 # Fewer changes are more likely a sweep of one setting, which has its own figure.
@@ -155,6 +155,11 @@ class VarianceStudy:
         together = self.together.values(metric.test) if self.together else None
         varied = {name: each.values(metric.test) or [] for name, each in self.varied.items()}
         return decompose(varied, together)
+
+
+def estimates_of(parts: Decomposition) -> dict[str, VarianceEstimate]:
+    """Return the variance of each source, and of `TOGETHER` if that was run."""
+    return parts.sources | ({TOGETHER: parts.together} if parts.together else {})
 
 
 def find_variance_studies(variants: Sequence[Variant]) -> list[VarianceStudy]:

@@ -6,22 +6,9 @@ from statistics import median
 
 from matplotlib.figure import Figure
 
-from project.report.figures.style import (
-    BLUE,
-    GREY,
-    SERIES,
-    TICKS,
-    VERMILLION,
-    bar,
-    plain_ticks,
-    reach,
-    rows_figure,
-    spread,
-    value_scale,
-)
+from project.report.figures import style
 from project.report.formatting import Quantity
 from project.results.records import RunRecord
-from project.results.statistics import summarise
 from project.results.variants import Variant
 
 MAX_NETS = 40  # more lines than this cannot be read on one page
@@ -54,26 +41,29 @@ def seconds_of(runs: Sequence[RunRecord]) -> list[float]:
 def draw_costs(variants: Sequence[Variant]) -> Figure:
     """Draw the training times with their median, and the parameters, of the fastest nets."""
     nets = by_net(variants)
-    order = sorted(nets, key=lambda name: (median(seconds_of(nets[name])), name))[:MAX_NETS]
+    times = {name: seconds_of(runs) for name, runs in nets.items()}
+    order = sorted(nets, key=lambda name: (median(times[name]), name))[:MAX_NETS]
+    sizes = {name: nets[name][0].parameters or 0 for name in order}
     labels = [f"{name}  (n = {len(nets[name])})" for name in order]
-    figure, (left, right) = rows_figure(labels, 9, columns=2)
-    for place, name in enumerate(order):
-        seconds, parameters = seconds_of(nets[name]), nets[name][0].parameters or 0
-        heights = place + spread(len(seconds), 0.4)
+    figure, (left, right) = style.rows_figure(labels, 9, columns=2)
+    for place, (name, size) in enumerate(sizes.items()):
+        seconds = times[name]
+        heights = place + style.spread(len(seconds), 0.4)
         many = len(seconds) > MAX_DOTS
-        left.plot(seconds, heights, ".", color=GREY, markersize=4, rasterized=many)
-        left.plot(median(seconds), place, marker="D", color=BLUE, markersize=6, linestyle="none")
-        right.plot([0, parameters / 1000], [place, place], color=VERMILLION, linewidth=1)
-        right.plot(parameters / 1000, place, marker="s", color=VERMILLION, markersize=6)
+        left.plot(seconds, heights, ".", color=style.GREY, markersize=4, rasterized=many)
+        look = {"color": style.BLUE, "marker": "D", "markersize": 6, "linestyle": "none"}
+        left.plot(median(seconds), place, **look)
+        end = (size / 1000, place)
+        right.plot([0, end[0]], [place, place], color=style.VERMILLION, linewidth=1)
+        right.plot(*end, marker="s", color=style.VERMILLION, markersize=6)
         right.annotate(
-            f"{parameters:,}", (parameters / 1000, place), xytext=(7, 0),
-            textcoords="offset points", va="center", fontsize=9,
-        )  # fmt: skip
-    every = [value for name in order for value in seconds_of(nets[name])]
+            f"{size:,}", end, xytext=(7, 0), textcoords="offset points", va="center", fontsize=9
+        )
+    every = [value for name in order for value in times[name]]
     left.set(xscale="log", xlim=(min(every) / 1.2, max(every) * 1.2))
-    plain_ticks(left.xaxis, TICKS)
+    style.plain_ticks(left.xaxis)
     left.set_xlabel("training time (s, log scale)")
-    right.set_xlim(0, 1.3 * max(nets[name][0].parameters or 0 for name in order) / 1000 or 1)
+    right.set_xlim(0, 1.3 * max(sizes.values()) / 1000 or 1)
     right.set_xlabel("parameters (thousands)")
     some = f"; the quickest {MAX_NETS} of {len(nets)}" if len(nets) > MAX_NETS else ""
     figure.suptitle(f"Training time of every run (dots) with the median, and parameters{some}")
@@ -85,27 +75,25 @@ def draw_frontier(variants: Sequence[Variant], quantity: Quantity) -> Figure:
     figure = Figure((9, 5.5))
     axes = figure.subplots()
     times = [median(seconds_of(each.runs)) for each in variants]
-    values = [each.values(quantity.metric.test) or [] for each in variants]
-    bars = [bar(summarise(own), quantity.scale) for own in values]
+    bars = [style.bar(quantity.summary(each), quantity.scale) for each in variants]
     reached: list[float] = []
     for k, (each, seconds, (mean, ends)) in enumerate(zip(variants, times, bars, strict=True)):
         under_another = any(
             mean < other < NEAR * mean and 1 / NEAR < theirs / seconds < NEAR
             for theirs, (other, _) in zip(times, bars, strict=True)
         )
-        color, marker, _ = SERIES[k % len(SERIES)]
-        axes.errorbar(
-            seconds, mean, yerr=ends, capsize=3, color=color, marker=marker, linestyle="none"
-        )
+        color, marker, _ = style.SERIES[k % len(style.SERIES)]
+        look = {"color": color, "marker": marker, "linestyle": "none", "capsize": 3}
+        axes.errorbar(seconds, mean, yerr=ends, **look)
         axes.annotate(
             f"{each.prefix} (n = {len(each.runs)})", (seconds, mean), color=color, fontsize=9,
             xytext=BELOW if under_another else ABOVE, textcoords="offset points",
         )  # fmt: skip
-        reached += reach(mean, ends)
+        reached += style.reach(mean, ends)
     # Room for the names on the right.
     axes.set(xscale="log", xlim=(min(times) / 1.3, max(times) * 3.5))
-    plain_ticks(axes.xaxis, TICKS)
+    style.plain_ticks(axes.xaxis)
     axes.set_xlabel("training time (s, median, log scale)")
-    value_scale(axes, "y", reached, quantity, quantity.name)
+    style.value_scale(axes, "y", reached, quantity, quantity.name)
     figure.suptitle(f"{quantity.name.capitalize()} (mean, 95 % CI) against training time")
     return figure

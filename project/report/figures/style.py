@@ -116,21 +116,22 @@ def value_scale(
     log = falling and low > 0 and high / low > 4
     if log:
         axes.set(**{f"{direction}scale": "log", f"{direction}lim": (low / 1.15, high * 1.15)})
-        plain_ticks(getattr(axes, f"{direction}axis"), TICKS)
+        plain_ticks(getattr(axes, f"{direction}axis"))
     elif falling and low >= 0:
         axes.set(**{f"{direction}lim": (0, high * 1.08 or 1)})
     else:
         margin = 0.08 * (high - low) or 1
         top = min(high + margin, 100.5) if quantity.percent else high + margin
         axes.set(**{f"{direction}lim": (low - margin, top)})
-    units = [*(["%"] if quantity.percent else []), *(["log scale"] if log else [])]
-    axes.set(**{f"{direction}label": name + (f" ({', '.join(units)})" if units else "")})
+    said = (("%", quantity.percent), ("log scale", log))
+    units = ", ".join(unit for unit, holds in said if holds)
+    axes.set(**{f"{direction}label": f"{name} ({units})" if units else name})
 
 
-def plain_ticks(axis: Axis, values: Sequence[float]) -> None:
-    """Write ticks as plain numbers, at those of `values` in view; below two, matplotlib chooses."""
+def plain_ticks(axis: Axis) -> None:
+    """Write ticks as plain numbers, at those of `TICKS` in view; below two, matplotlib chooses."""
     low, high = sorted(axis.get_view_interval())
-    seen = [each for each in values if low <= each <= high]
+    seen = [each for each in TICKS if low <= each <= high]
     axis.set_major_locator(FixedLocator(seen) if len(seen) > 1 else MaxNLocator(4))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
