@@ -1,9 +1,11 @@
 """Verdicts on the publication's findings, from paired comparisons of our own runs; see `RULE`."""
 
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
+
+import numpy as np
 
 from project.epfl.reference import Claim, Finding, Side, models
 from project.report.formatting import MINUS, Quantity, p_value, p_words, plain
@@ -53,7 +55,7 @@ class Part:
 
     `quantity` is a key of `QUANTITIES`. `paired` is the claimed smaller side minus the larger one,
     with its Holm-corrected p-value; without it, `reason` says why, or is the evidence of the
-    verdict.
+    verdict. A part that does not count has no say in the verdict on its finding.
     """
 
     claim: str
@@ -62,29 +64,35 @@ class Part:
     p_value: float | None = None
     verdict: Verdict = "not run"
     reason: str = ""
+    counts: bool = True
 
     @property
     def evidence(self) -> str:
         """The mean difference with its 95 % CI, p and n, as text; else `reason`."""
         if self.paired is None:
             return self.reason
-        mean, ends, unit = self.paired.mean, self.paired.ci or (), " points"
-        form: Callable[[float], str] = PERCENT.difference
+        values, unit = (self.paired.mean, *(self.paired.ci or ())), " points"
+        mean, *ends = map(PERCENT.difference, values)
         if self.quantity == "seconds":
-            digits, unit = (1 if abs(mean) >= 10 else 2), " s"
-            form = lambda value: plain(value, digits)  # noqa: E731
-        between = f" ({' to '.join(map(form, ends))})" if ends else ""
+            digits, unit = (1 if abs(values[0]) >= 10 else 2), " s"
+            mean, *ends = (plain(value, digits) for value in values)
+        between = f" ({' to '.join(ends)})" if ends else ""
         p = "" if self.p_value is None else f", {p_words(self.p_value)}"
-        return f"{form(mean)}{unit}{between}{p}, n = {self.paired.n}"
+        return f"{mean}{unit}{between}{p}, n = {self.paired.n}"
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """A finding in words, with its verdict and its parts, each with its own verdict."""
+    """A finding in words, and its parts."""
 
     says: str
-    verdict: Verdict
-    parts: tuple[Part, ...]
+    parts: Sequence[Part]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of the verdicts on the parts that count, or on all if none does, the first in `ORDER`."""
+        own = [part for part in self.parts if part.counts] or self.parts
+        return min((part.verdict for part in own), key=ORDER.index)
 
 
 def rows_of(
@@ -97,11 +105,8 @@ def rows_of(
     """
     found: dict[str, Variant] = {}
     for row, wanted in settings.items():
-        alike = [
-            each
-            for each in variants
-            if each.runs and wanted is not None and not departures(each.identity, wanted)
-        ]
+        completed = [] if wanted is None else [each for each in variants if each.runs]
+        alike = [each for each in completed if not departures(each.identity, wanted or {})]
         if alike:
             found[row] = min(alike, key=lambda each: each.first.model != row)
     return found
@@ -125,7 +130,7 @@ def judge_parts(parts: Sequence[tuple[str, Sequence[Part]]]) -> list[Judgement]:
         replace(part, p_value=p, verdict=verdict_on(part.paired, p)) if part.paired else part
         for part, p in zip(every, p_values, strict=True)
     )
-    return [conclude(says, [next(judged) for _ in own]) for says, own in parts]
+    return [Judgement(says, [next(judged) for _ in own]) for says, own in parts]
 
 
 def compare_claim(claim: Claim, rows: Mapping[str, Variant]) -> Part:
@@ -163,20 +168,20 @@ def not_run(names: Sequence[str], rows: Mapping[str, Variant]) -> str:
     return f"not run: python -m project.train -m {words}"
 
 
-def values_at(quantity: str, variant: Variant, seeds: Sequence[int]) -> list[float]:
+def values_at(quantity: str, variant: Variant, seeds: Sequence[int]) -> np.ndarray:
     """Return the quantity in a variant's runs at these seeds."""
     by_seed = {run.seed: QUANTITIES[quantity][1](run) for run in variant.runs}
-    return [by_seed[seed] for seed in seeds]
+    return np.array([by_seed[seed] for seed in seeds])
 
 
 def _values(
     quantity: str, side: Side, rows: Mapping[str, Variant], seeds: Sequence[int]
-) -> list[float]:
+) -> np.ndarray:
     """Return the quantity at each of `seeds`; for a side (improved, base), base minus improved."""
     if isinstance(side, str):
         return values_at(quantity, rows[side], seeds)
     after, before = (values_at(quantity, rows[name], seeds) for name in side)
-    return [one - other for one, other in zip(before, after, strict=True)]
+    return before - after
 
 
 def verdict_on(paired: Paired, p: float | None) -> Verdict:
@@ -188,18 +193,8 @@ def verdict_on(paired: Paired, p: float | None) -> Verdict:
     return "holds" if paired.mean < 0 else "fails"
 
 
-def conclude(says: str, parts: Iterable[Part]) -> Judgement:
-    """Return the judgement on a finding: of the verdicts on its parts, the first in `ORDER`."""
-    own = tuple(parts)
-    return Judgement(says, min((part.verdict for part in own), key=ORDER.index), own)
-
-
 def in_reported_stds(mean: float, reported_mean: float, reported_std: float) -> str:
-    """Return the distance of our mean from a published one, in published stds: `+0.35`.
-
-    This is no test, because the publication does not say how many runs its mean covers. A distance
-    between -1 and 1 is common for a single published run.
-    """
+    """Return the distance of our mean from a published one, in published stds: `+0.35`."""
     return f"{(mean - reported_mean) / reported_std:+.2f}".replace("-", MINUS)
 
 

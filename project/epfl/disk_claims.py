@@ -14,13 +14,12 @@ from project.epfl.claims import (
     Part,
     Verdict,
     common_seeds,
-    conclude,
     judge_parts,
     values_at,
 )
 from project.epfl.reference import DiskResults
 from project.results.comparisons import paired_runs, why_not_paired
-from project.results.statistics import MIN_PAIRS, compare_paired, summarise
+from project.results.statistics import MIN_PAIRS, compare_paired
 from project.results.variants import Variant
 
 # The settings in which the variants of one setup differ.
@@ -51,33 +50,16 @@ def all_of(study: RateStudy) -> list[Variant]:
 def judge_disk(study: RateStudy, reported: DiskResults) -> list[Judgement]:
     """Return verdicts on the findings of part 2, Holm-corrected over all comparisons."""
     tanh, relu = study["tanh"], study["relu"]
-    rate = f"{reported.best_lr:g}"
-    best = tanh.get(reported.best_lr)
-    others = {lr: each for lr, each in tanh.items() if each is not best}
-    compared = {
-        says: [_compare_rates(rate, best, lr, each, spread) for lr, each in others.items()]
-        or [_not_run("below every other rate")]
-        for says, spread in (
-            (f"tanh: {rate} is the best learning rate", False),
-            (f"tanh: {rate} has the smallest std", True),
-        )
-    }
-    compared |= {
-        f"tanh at {rate} does not overfit": [_keeps_falling(best)],
-        "ReLU errs more than tanh": [_compare_activations(tanh, relu, spread=False)],
-        "ReLU varies more than tanh": [_compare_activations(tanh, relu, spread=True)],
-    }
-    best_error, least_std, *found = judge_parts([*compared.items()])
-    over_rates = [_over_stable(each, others) for each in (best_error, least_std)]
+    rate, best = f"{reported.best_lr:g}", tanh.get(reported.best_lr)
+    best_rate, least_std, *found = judge_parts([
+        (f"tanh: {rate} is the best learning rate", _compare_rates(rate, tanh, best, spread=False)),
+        (f"tanh: {rate} has the smallest std", _compare_rates(rate, tanh, best, spread=True)),
+        (f"tanh at {rate} does not overfit", [_keeps_falling(best)]),
+        ("ReLU errs more than tanh", [_compare_activations(tanh, relu, spread=False)]),
+        ("ReLU varies more than tanh", [_compare_activations(tanh, relu, spread=True)]),
+    ])  # fmt: skip
     suitable = [_suitable(lr, tanh, reported.best_lr) for lr in reported.suitable_lrs]
-    return [_reaches(best, reported), *over_rates, *suitable, *found]
-
-
-def _over_stable(judgement: Judgement, others: dict[float, Variant]) -> Judgement:
-    """Return the judgement with the verdict over the rates at which no run diverged, if any."""
-    parts = zip(judgement.parts, others.values(), strict=False)
-    stable = [part for part, each in parts if not each.diverged]
-    return replace(conclude(judgement.says, stable), parts=judgement.parts) if stable else judgement
+    return [_reaches(best, reported), best_rate, least_std, *suitable, *found]
 
 
 def _not_run(words: str) -> Part:
@@ -85,9 +67,19 @@ def _not_run(words: str) -> Part:
 
 
 def _compare_rates(
-    rate: str, best: Variant | None, lr: float, other: Variant, spread: bool
-) -> Part:
-    words = f"{rate} below {lr:g}: {DISTANCE if spread else 'test error'}"
+    rate: str, tanh: dict[float, Variant], best: Variant | None, spread: bool
+) -> list[Part]:
+    """Compare the best rate with each other one; those at which runs diverged do not count."""
+    parts = []
+    for lr, other in tanh.items():
+        if other is not best:
+            words = f"{rate} below {lr:g}: {DISTANCE if spread else 'test error'}"
+            part = _compare_two(words, lr, best, other, spread)
+            parts.append(replace(part, counts=not other.diverged))
+    return parts or [_not_run("below every other rate")]
+
+
+def _compare_two(words: str, lr: float, best: Variant | None, other: Variant, spread: bool) -> Part:
     if best is None or not best.runs:
         return _not_run(words)
     part = Part(words, verdict="not comparable")
@@ -152,8 +144,8 @@ def _reaches(variant: Variant | None, reported: DiskResults) -> Judgement:
     says = f"tanh at {reported.best_lr:g} reaches an error of {reported.error:.2f} %"
     words = "mean test error, with its 95 % CI"
     if variant is None or not variant.runs:
-        return conclude(says, [_not_run(words)])
-    summary = summarise(variant.values(ERROR.test) or [])
+        return Judgement(says, [_not_run(words)])
+    summary = PERCENT.summary(variant)
     verdict: Verdict = "undecided"
     if summary.n < MIN_PAIRS or summary.ci is None:
         verdict = "exploratory"
@@ -162,7 +154,7 @@ def _reaches(variant: Variant | None, reported: DiskResults) -> Judgement:
     elif 100 * summary.ci[0] > reported.error:
         verdict = "fails"
     evidence = f"{PERCENT.value(summary.mean)} % ({PERCENT.ci(summary.ci)}), n = {summary.n}"
-    return conclude(says, [Part(words, verdict=verdict, reason=evidence)])
+    return Judgement(says, [Part(words, verdict=verdict, reason=evidence)])
 
 
 def _suitable(lr: float, tanh: dict[float, Variant], best: float) -> Judgement:
@@ -170,8 +162,8 @@ def _suitable(lr: float, tanh: dict[float, Variant], best: float) -> Judgement:
     says = f"tanh: {lr:g} is suitable too"
     words = f"no run diverges, and the mean is within one std of that at {best:g}"
     if not all(rate in tanh and tanh[rate].runs for rate in (lr, best)):
-        return conclude(says, [_not_run(words)])
-    own, other = (summarise(tanh[rate].values(ERROR.test) or []) for rate in (lr, best))
+        return Judgement(says, [_not_run(words)])
+    own, other = (PERCENT.summary(tanh[rate]) for rate in (lr, best))
     near = own.mean - other.mean <= (other.std or 0)
     verdict: Verdict = "holds" if near and not tanh[lr].diverged else "fails"
     if min(own.n, other.n) < MIN_PAIRS:
@@ -180,4 +172,4 @@ def _suitable(lr: float, tanh: dict[float, Variant], best: float) -> Judgement:
         f"{_of_runs(tanh[lr])} diverged; {PERCENT.value(own.mean)} % against "
         f"{PERCENT.mean_std(other)} %"
     )
-    return conclude(says, [Part(words, verdict=verdict, reason=evidence)])
+    return Judgement(says, [Part(words, verdict=verdict, reason=evidence)])

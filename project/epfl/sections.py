@@ -12,7 +12,6 @@ from project.epfl.claims import (
 from project.epfl.disk_claims import RateStudy, all_of, judge_disk, rate_studies
 from project.epfl.figures import (
     LOOKS,
-    SOFTMAXES,
     draw_disk_epochs,
     draw_learning_rates,
     draw_pairs,
@@ -22,11 +21,11 @@ from project.epfl.reference import Reference
 from project.report.figures.seeds import draw_seeds
 from project.report.figures.style import counts
 from project.report.formatting import NONE, p_words
-from project.report.sections import Cell, Context, Illustration, PageTable, Section, link
+from project.report.sections import Cell, Context, Illustration, PageTable, Part, Section, link
 from project.report.studies import find_sweeps
 from project.results.comparisons import compare_family
 from project.results.metrics import best_by_validation
-from project.results.statistics import Summary, summarise
+from project.results.statistics import summarise
 from project.results.variants import Variant
 
 __all__ = ["disk", "findings", "published", "softmax_twice"]
@@ -34,13 +33,10 @@ __all__ = ["disk", "findings", "published", "softmax_twice"]
 
 def _reference(context: Context, task: str) -> Reference | None:
     """Return the publication; None unless one is configured and the table has runs of `task`."""
-    if context.reference is None or context.table.metric != ERROR or not context.variants:
+    is_about_it = context.table.metric == ERROR and context.variants
+    if context.reference is None or not is_about_it or context.variants[0].first.task != task:
         return None
-    return (
-        Reference.model_validate(context.reference)
-        if context.variants[0].first.task == task
-        else None
-    )
+    return Reference.model_validate(context.reference)
 
 
 def _part_1(context: Context) -> tuple[Reference, dict[str, Variant]] | None:
@@ -57,12 +53,8 @@ def _part_1(context: Context) -> tuple[Reference, dict[str, Variant]] | None:
     return (reference, rows) if rows else None
 
 
-def _mean(summary: Summary) -> str:
-    return f"{PERCENT.mean_std(summary)} %"
-
-
-def _summary(variant: Variant) -> Summary:
-    return summarise(variant.values(ERROR.test) or [])
+def _mean(variant: Variant) -> str:
+    return f"{PERCENT.mean_std(PERCENT.summary(variant))} %"
 
 
 def published(context: Context) -> Section | None:
@@ -70,29 +62,27 @@ def published(context: Context) -> Section | None:
     if (found := _part_1(context)) is None:
         return None
     reference, rows = found
-    lines: list[list[str | Cell]] = []
+    title, lines, took = "Beside the published report", [], ""
     for model, reported in reference.rows.items():
-        said = f"{reported.mean:.2f} ± {reported.std:.2f} %"
-        if model not in rows:
-            lines.append([model, said, not_run([model], rows), NONE, NONE])
-            continue
-        variant = rows[model]
-        ours = _summary(variant)
-        size = f"{variant.first.parameters:,}"
-        if reported.parameters is not None:
-            size += f" (reported {reported.parameters:,})"
-        away = in_reported_stds(100 * ours.mean, reported.mean, reported.std)
-        cells = (f"{_mean(ours)} ({ours.n})", away, size)
-        lines.append([link(variant, model), said, *(link(variant, cell) for cell in cells)])
+        cells: list[str | Cell] = [not_run([model], rows), NONE, NONE]
+        if model in rows:
+            variant, ours = rows[model], PERCENT.summary(rows[model])
+            size = f"{variant.first.parameters:,}"
+            if reported.parameters is not None:
+                size += f" (reported {reported.parameters:,})"
+            away = in_reported_stds(100 * ours.mean, reported.mean, reported.std)
+            texts = (f"{_mean(variant)} ({ours.n})", away, size)
+            cells = [link(variant, text) for text in texts]
+        name = link(rows[model], model) if model in rows else model
+        lines.append([name, f"{reported.mean:.2f} ± {reported.std:.2f} %", *cells])
+        if reported.seconds is not None:
+            took += f" The published report took {reported.seconds:g} s to train {model}."
     header = ("net", "reported", "here (n)", "difference in reported stds", "parameters")
     note = (
         "Test error, mean ± std over seeds. The publication does not say over how many runs its "
         "means are taken, so the last but one column is a distance and no test: within ±1, our "
-        "mean lies where a single published run commonly did."
+        f"mean lies where a single published run commonly did.{took}"
     )
-    for model, reported in reference.rows.items():
-        if reported.seconds is not None:
-            note += f" The published report took {reported.seconds:g} s to train {model}."
     drawn = {name: rows[name] for name in reference.rows if name in rows}
     means = {each.label: reference.rows[name].mean / 100 for name, each in drawn.items()}
     caption = (
@@ -100,7 +90,6 @@ def published(context: Context) -> Section | None:
         "means of the published report (circles)."
     )
     figure = Illustration("published", draw_seeds([*drawn.values()], PERCENT, means), caption)
-    title = "Beside the published report"
     return Section("published", title, [note, PageTable(title, header, lines), figure])
 
 
@@ -117,24 +106,30 @@ def softmax_twice(context: Context) -> Section | None:
     """Return the section on softmax applied twice and once in the auxiliary loss."""
     if _reference(context, "digit_pairs") is None:
         return None
-    pairs: list[tuple[str, Variant, Variant]] = []
-    for sweep in find_sweeps(context.variants, "model.auxiliary_input"):
-        own = dict(zip(sweep.values, sweep.variants, strict=True))
-        if set(own) == set(SOFTMAXES):
-            pairs.append((sweep.name, own["probabilities"], own["logits"]))
+    # Values are in ascending order, so a pair is (once, twice).
+    pairs = [
+        (sweep.name, *sweep.variants)
+        for sweep in find_sweeps(context.variants, "model.auxiliary_input")
+        if sweep.values == ("logits", "probabilities")
+    ]
     if not pairs:
         return None
     lines, drawn, sizes = [], [], []
-    found = compare_family([(once, twice) for _, twice, once in pairs], ERROR)
-    for (name, twice, once), (each, p, cells) in zip(pairs, found, strict=True):
+    found = compare_family([(once, twice) for _, once, twice in pairs], ERROR)
+    for (name, once, twice), (each, p, text) in zip(pairs, found, strict=True):
         if each is not None:
             drawn.append((name, twice, once))
             sizes.append(each.n)
             told = "" if p is None else f", {p_words(p)}"
             ends = f" ({PERCENT.difference_ci(each.ci)})" if each.ci else ""
-            cells = f"{PERCENT.difference(each.mean)} points{ends}{told}"
-        means = [link(variant, _mean(_summary(variant))) for variant in (twice, once)]
-        lines.append([name, *means, link(once, cells), str(each.n) if each else NONE])
+            text = f"{PERCENT.difference(each.mean)} points{ends}{told}"
+        lines.append({
+            "net": name,
+            "softmax twice": link(twice, _mean(twice)),
+            "once": link(once, _mean(once)),
+            "difference": link(once, text),
+            "n": str(each.n) if each else NONE,
+        })  # fmt: skip
     title = "Softmax once or twice"
     note = (
         "The published numbers are best explained by digits' outputs that are softmaxed and then "
@@ -143,8 +138,7 @@ def softmax_twice(context: Context) -> Section | None:
         "the seeds that both have with its 95 % CI, and p of the exact sign-flip test, "
         "Holm-corrected over this table."
     )
-    header = ("net", "softmax twice", "once", "difference", "n")
-    parts: list[str | PageTable | Illustration] = [note, PageTable(title, header, lines)]
+    parts: list[Part] = [note, PageTable.of(title, lines)]
     if drawn:
         caption = f"One line per seed ({counts(sizes)}); beside them the means with 95 % CIs."
         parts.append(Illustration("double_softmax", draw_pairs(drawn), caption))
@@ -195,13 +189,12 @@ def disk(context: Context) -> list[Section]:
 
 def _rates(study: RateStudy, left_out: int) -> Section:
     """Return the section on accuracy by learning rate; `left_out` runs are of other setups."""
-    title = "Part 2: accuracy by learning rate"
-    columns = {name: by_rate for name, by_rate in study.items() if by_rate}
+    columns = {f"{LOOKS[name][0]}, test accuracy (n)": own for name, own in study.items() if own}
     lines = [
-        [f"{lr:g}", *(_accuracy(by_rate.get(lr)) for by_rate in columns.values())]
+        {"learning rate": f"{lr:g}"}
+        | {column: _accuracy(by_rate.get(lr)) for column, by_rate in columns.items()}
         for lr in sorted({lr for by_rate in columns.values() for lr in by_rate})
     ]
-    names = [f"{LOOKS[name][0]}, test accuracy (n)" for name in columns]
     note = "Mean ± std over seeds, of the runs that did not diverge."
     if left_out:
         note += f" {left_out} runs of another setup (epochs, batch size, ...) are not shown."
@@ -210,8 +203,8 @@ def _rates(study: RateStudy, left_out: int) -> Section:
         "that of the logarithm of the error."
     )
     figure = Illustration("disk_learning_rates", draw_learning_rates(all_of(study)), caption)
-    parts = [note, PageTable(title, ("learning rate", *names), lines), figure]
-    return Section("disk-rates", title, parts)
+    title = "Part 2: accuracy by learning rate"
+    return Section("disk-rates", title, [note, PageTable.of(title, lines), figure])
 
 
 def _accuracy(variant: Variant | None) -> str | Cell:
@@ -221,5 +214,4 @@ def _accuracy(variant: Variant | None) -> str | Cell:
     values = variant.values("test/accuracy")
     if values is None:
         return link(variant, f"none{more}")
-    summary = summarise(values)
-    return link(variant, f"{_mean(summary)} ({summary.n}){more}")
+    return link(variant, f"{PERCENT.mean_std(summarise(values))} % ({len(values)}){more}")

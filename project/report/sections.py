@@ -6,7 +6,7 @@ names it by its dotted path, or by its name alone if it is in `project.report.st
 
 import importlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -54,6 +54,11 @@ class PageTable:
     hidden: Sequence[str] = ()
     marked: int | None = None
 
+    @classmethod
+    def of(cls, caption: str, rows: Sequence[Mapping[str, str | Cell]]) -> "PageTable":
+        """Return the table of rows, at least one, that are given as cells by column."""
+        return cls(caption, list(rows[0]), [list(row.values()) for row in rows])
+
 
 @dataclass(frozen=True)
 class Illustration:
@@ -72,13 +77,16 @@ class Illustration:
         return re.sub(r"[^\w.=-]", "_", self.name, flags=re.ASCII)
 
 
+Part = str | PageTable | Illustration  # a string is a paragraph
+
+
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: its unique id, its heading, and its paragraphs, tables and figures."""
+    """A section of the page: its unique id, its heading and its parts."""
 
     anchor: str
     title: str
-    parts: Sequence[str | PageTable | Illustration] = ()
+    parts: Sequence[Part] = ()
 
 
 @dataclass(frozen=True)
@@ -105,7 +113,7 @@ class Context:
 
     @property
     def quantity(self) -> Quantity:
-        """The table's metric and how its values are written."""
+        """The metric and how its values are written."""
         return self.table.quantity
 
     def anchor(self, name: str) -> str:
@@ -145,6 +153,6 @@ def sections_of(functions: Sequence[SectionFunction], context: Context) -> list[
     return sections
 
 
-def link(variant: Variant, text: str, *notes: str, sort: float | None = None) -> Cell:
-    """Return a cell whose text links to the variant's runs, with smaller lines below it."""
-    return Cell(text, notes, (variant.anchor,), sort)
+def link(variant: Variant, text: str) -> Cell:
+    """Return a cell whose text links to the variant's runs."""
+    return Cell(text, links=(variant.anchor,))

@@ -27,21 +27,21 @@ MAX_FAILED = 50
 
 def failed(context: Context) -> Section | None:
     """Return the section on failed and diverged runs and their errors; None without any."""
-    runs = [
-        (row.variant, run)
+    rows = [
+        {
+            "variant": link(row.variant, row.variant.label),
+            "seed": str(run.seed),
+            "status": "diverged" if run.diverged else "failed",
+            "cause": run.error,
+        }
         for row in context.table.rows
         for run in row.variant.unfinished
         if run.status == FAILED
     ]
-    if not runs:
+    if not rows:
         return None
-    rows = [
-        [link(variant, variant.label), str(run.seed), "diverged" if run.diverged else "failed",
-         run.error]
-        for variant, run in runs[:MAX_FAILED]
-    ]  # fmt: skip
-    table = PageTable("failed runs", ("variant", "seed", "status", "cause"), rows)
-    some = [f"The first {MAX_FAILED} of {len(runs)}."] if len(runs) > MAX_FAILED else []
+    some = [f"The first {MAX_FAILED} of {len(rows)}."] if len(rows) > MAX_FAILED else []
+    table = PageTable.of("failed runs", rows[:MAX_FAILED])
     return Section(context.anchor("failed"), "Failed runs", [*some, table])
 
 
@@ -77,39 +77,33 @@ def epochs(context: Context) -> Section:
                 continue
         reasons.setdefault(reason, []).append(each.label)
     said = [f"Not drawn ({reason}): {listed(labels)}." for reason, labels in reasons.items()]
-    title, name = "Over the epochs", context.anchor("epochs")
-    if not drawn:
-        return Section(name, title, said)
+    name = context.anchor("epochs")
     caption = (
         f"{context.quantity.plain_name.capitalize()} over the epochs: mean over the seeds (line) "
         "and one std to either side (band, not below the lowest run). Training values are measured "
         "during the epoch, with dropout where there is any. Test values are measured once, after "
         "the last epoch (diamond, ± one std)."
     )
-    figure = draw_epochs(drawn, context.quantity)
-    return Section(name, title, [*said, Illustration(name, figure, caption)])
+    figures = [Illustration(name, draw_epochs(drawn, context.quantity), caption)] if drawn else []
+    return Section(name, "Over the epochs", [*said, *figures])
 
 
 def sweeps(context: Context) -> list[Section]:
     """Return a section for each swept setting, at most `MAX_KEYS`: the metric by its value."""
     sections = []
+    quantity, variants = context.quantity, [row.variant for row in context.table.rows]
     for key in swept_keys(context.variants):
-        found = find_sweeps([row.variant for row in context.table.rows], key)
+        found = find_sweeps(variants, key)
         if not found or len(sections) == MAX_KEYS:
             continue
         words = KEY_NAMES.get(key, key)
-        choose = (
-            f"Choose by validation (left); the {context.quantity.name} is there to be looked at."
-        )
-        if "val" not in stages_of(found, context.quantity):
-            choose = (
-                "There are no validation values to choose by, and test values must not be used."
-            )
-        caption = f"Mean {context.quantity.plain_name} by {words}, with 95 % CIs. {choose}"
+        choose = "There are no validation values to choose by, and test values must not be used."
+        if "val" in stages_of(found, quantity):
+            choose = f"Choose by validation (left); the {quantity.name} is there to be looked at."
+        caption = f"Mean {quantity.plain_name} by {words}, with 95 % CIs. {choose}"
         name = context.anchor(f"sweep_{key.replace('.', '_')}")
-        figure = Illustration(name, draw_sweeps(key, found, context.quantity), caption)
-        title = f"{context.quantity.plain_name.capitalize()} by {words}"
-        sections.append(Section(name, title, [figure]))
+        figure = Illustration(name, draw_sweeps(key, found, quantity), caption)
+        sections.append(Section(name, f"{quantity.plain_name.capitalize()} by {words}", [figure]))
     return sections
 
 
@@ -124,14 +118,17 @@ def examples(context: Context) -> Section | None:
         found = compare_examples(row.pairs)
         if not found:
             continue
-        counts = Counter(each.better for each in found)
-        only = [sum(values) for values in zip(*((e.only_a, e.only_b, e.both_wrong, e.n)
-                                                for e in found), strict=True)]  # fmt: skip
-        cells = [f"{100 * each / only[3]:.2f}" for each in only[:3]]
-        rows.append([
-            link(row.variant, row.variant.label), *cells, f"{counts['a']} of {len(found)}",
-            f"{counts['b']} of {len(found)}", f"{only[3]:,}",
-        ])  # fmt: skip
+        better = Counter(each.better for each in found)
+        n = sum(each.n for each in found)
+        rows.append({
+            "variant": link(row.variant, row.variant.label),
+            "it alone is right, %": f"{100 * sum(each.only_a for each in found) / n:.2f}",
+            "baseline alone is right, %": f"{100 * sum(each.only_b for each in found) / n:.2f}",
+            "both wrong, %": f"{100 * sum(each.both_wrong for each in found) / n:.2f}",
+            "seeds at which it is better": f"{better['a']} of {len(found)}",
+            "seeds at which the baseline is": f"{better['b']} of {len(found)}",
+            "examples": f"{n:,}",
+        })  # fmt: skip
     if not rows or baseline is None:
         return None
     note = (
@@ -139,12 +136,8 @@ def examples(context: Context) -> Section | None:
         "examples. McNemar's exact test asks of two single nets whether they are right equally "
         "often (p < 0.05, not corrected); whether the variants differ the main table says."
     )
-    header = (
-        "variant", "it alone is right, %", "baseline alone is right, %", "both wrong, %",
-        "seeds at which it is better", "seeds at which the baseline is", "examples",
-    )  # fmt: skip
     title = "Example by example"
-    return Section(context.anchor("examples"), title, [note, PageTable(title, header, rows)])
+    return Section(context.anchor("examples"), title, [note, PageTable.of(title, rows)])
 
 
 def costs(context: Context) -> Section | None:
@@ -153,13 +146,16 @@ def costs(context: Context) -> Section | None:
         return None
     anchors = {run.directory: each.anchor for each in context.variants for run in each.runs}
     rows = []
-    for name, runs in by_net(context.variants).items():
+    for net, runs in by_net(context.variants).items():
         took = summarise(seconds_of(runs))
         behind = Counter(anchors[run.directory] for run in runs)
-        n = Cell(" + ".join(str(count) for count in behind.values()), links=tuple(behind))
-        ends = f"{seconds(took.lowest)} to {seconds(took.highest)}"
-        rows.append([name, thousands(runs[0].parameters), seconds(took.median), ends, n])
-    header = ("net", "parameters", "training, s (median)", "fastest to slowest run", "n")
+        rows.append({
+            "net": net,
+            "parameters": thousands(runs[0].parameters),
+            "training, s (median)": seconds(took.median),
+            "fastest to slowest run": f"{seconds(took.lowest)} to {seconds(took.highest)}",
+            "n": Cell(" + ".join(map(str, behind.values())), links=tuple(behind)),
+        })  # fmt: skip
     runs = context.table.runs
     processors = sorted({shown(run.origin("machine", "processor")) for run in runs})
     threads = sorted({shown(run.origin("threads")) for run in runs})
@@ -171,29 +167,28 @@ def costs(context: Context) -> Section | None:
     caption = "Training time of every run (dots) with the median (diamond), and parameters."
     name, title = context.anchor("costs"), "What a net costs"
     figure = Illustration(name, draw_costs(context.variants), caption)
-    return Section(name, title, [note, PageTable(title, header, rows), figure])
+    return Section(name, title, [note, PageTable.of(title, rows), figure])
 
 
 def error_by_time(context: Context) -> Section | None:
     """Return the section with the metric of each model's best variant against training time."""
-    metric = context.table.metric
-    best = [
-        chosen
-        for prefix in dict.fromkeys(each.prefix for each in context.variants)
-        if (chosen := best_by_validation(
-            [each for each in context.variants if each.prefix == prefix], metric))
-    ]  # fmt: skip
+    metric, quantity = context.table.metric, context.quantity
+    models = dict.fromkeys(each.prefix for each in context.variants)
+    own = ([each for each in context.variants if each.prefix == model] for model in models)
+    best = [chosen for each in own if (chosen := best_by_validation(each, metric))]
     if len(best) < 2:
         return None
     better = "down" if metric.direction == "min" else "up"
     caption = (
-        f"Mean {context.quantity.name} with its 95 % CI over the median training time: of each "
+        f"Mean {quantity.name} with its 95 % CI over the median training time: of each "
         "model the variant that is the best by validation, among those with the most completed "
         f"runs. What lies further {better} and further left is better. Compare times of runs that "
         "were made alike."
     )
     best.sort(key=lambda each: metric.sign * fmean(each.values(metric.test) or ()))
-    name = context.anchor("error_by_time")
-    figure = Illustration(name, draw_frontier(best, context.quantity), caption)
-    title = f"{context.quantity.plain_name.capitalize()} against training time"
-    return Section(context.anchor("error-by-time"), title, [figure])
+    figure = draw_frontier(best, quantity)
+    return Section(
+        context.anchor("error-by-time"),
+        f"{quantity.plain_name.capitalize()} against training time",
+        [Illustration(context.anchor("error_by_time"), figure, caption)],
+    )

@@ -5,18 +5,18 @@ from statistics import median
 from project.report.figures.costs import seconds_of
 from project.report.figures.studies import draw_ablation, draw_search, draw_variance
 from project.report.formatting import NONE, counted, plain, quantity_of
-from project.report.sections import Cell, Context, Illustration, PageTable, Section, link
+from project.report.sections import Cell, Context, Illustration, PageTable, Part, Section, link
 from project.report.studies import (
     SOURCES,
     TOGETHER,
     Ablation,
     VarianceStudy,
+    estimates_of,
     find_ablations,
     find_variance_studies,
 )
 from project.results.comparisons import compare_family, paired_runs
 from project.results.metrics import Metric
-from project.results.statistics import summarise
 from project.results.text import shown
 from project.results.variants import differences
 from project.runs.trials import COMPLETE, History, read_histories
@@ -32,27 +32,31 @@ def ablations(context: Context) -> list[Section]:
 
 
 def _ablation(study: Ablation, context: Context) -> Section:
-    quantity, metric = context.quantity, context.table.metric
+    quantity, metric, model = context.quantity, context.table.metric, study.whole.prefix
     found = compare_family([(each, study.whole) for each in study.changed.values()], metric)
     compared, rows = {}, []
     for (change, variant), told in zip(study.changed.items(), found, strict=True):
-        summary = summarise(variant.values(metric.test) or [])
+        summary = quantity.summary(variant)
         if told[0] is not None:
             compared[change] = told[0]
-        n = summary.n if told[0] is None else told[0].n
-        cells = [quantity.mean_std(summary) + quantity.unit, *quantity.compared(*told), str(n)]
-        rows.append([change, *(link(variant, cell) for cell in cells)])
-    model = study.whole.prefix
-    whole = summarise(study.whole.values(metric.test) or [])
+        difference, ends, p = quantity.compared(*told)
+        cells = {
+            quantity.name: quantity.mean_std(summary) + quantity.unit,
+            quantity.in_points("difference"): difference,
+            "95 % CI": ends,
+            "p": p,
+            "n": str((told[0] or summary).n),
+        }
+        links = {column: link(variant, cell) for column, cell in cells.items()}
+        rows.append({"changed": change, **links})
+    whole = quantity.summary(study.whole)
     note = (
         f"{model} as it is: {quantity.mean_std(whole)}{quantity.unit} (n = {whole.n}). Each line "
         "changes one thing and keeps all others; the difference is taken seed by seed, with its "
         "95 % CI, and p is that of the exact sign-flip test, Holm-corrected over this table."
     )
-    difference = f"difference,{quantity.points}" if quantity.percent else "difference"
-    header = ("changed", quantity.name, difference, "95 % CI", "p", "n")
     title = f"{model}, one thing changed at a time"
-    parts: list[str | PageTable | Illustration] = [note, PageTable(title, header, rows)]
+    parts: list[Part] = [note, PageTable.of(title, rows)]
     if compared:
         worse = "right" if metric.direction == "min" else "left"
         caption = (
@@ -67,7 +71,7 @@ def _ablation(study: Ablation, context: Context) -> Section:
 
 def variance(context: Context) -> Section | None:
     """Return the section on the variance that each source of chance causes, if that was studied."""
-    parts: list[str | PageTable | Illustration] = []
+    parts: list[Part] = []
     for number, study in enumerate(find_variance_studies(context.variants), start=1):
         parts += _variance_table(study, context)
         caption = (
@@ -81,37 +85,31 @@ def variance(context: Context) -> Section | None:
     return Section(context.anchor("variance"), title, parts) if parts else None
 
 
-def _variance_table(study: VarianceStudy, context: Context) -> list[str | PageTable | Illustration]:
+def _variance_table(study: VarianceStudy, context: Context) -> list[Part]:
     quantity = context.quantity
     decomposed = study.decompose(context.table.metric)
-    estimates = dict(decomposed.sources)
-    if decomposed.together:
-        estimates[TOGETHER] = decomposed.together
+    variants = study.varied | ({TOGETHER: study.together} if study.together else {})
     rows = []
-    for source, each in estimates.items():
-        low, middle, high = (
-            quantity.value(value**0.5) for value in (each.ci[0], each.variance, each.ci[1])
-        )
+    for source, each in estimates_of(decomposed).items():
+        std, low, high = (quantity.value(value**0.5) for value in (each.variance, *each.ci))
         share = (decomposed.shares or {}).get(source)
-        variant = study.varied.get(source) or study.together
-        cells = [f"{middle} ({low} to {high})", NONE if share is None else f"{100 * share:.0f} %"]
-        named = SOURCES.get(source, source)
-        rows.append([named, *(link(variant, cell) if variant else cell
-                              for cell in (*cells, str(each.n)))])  # fmt: skip
+        cells = {
+            f"{quantity.in_points('std')} (95 % CI)": f"{std} ({low} to {high})",
+            "share": NONE if share is None else f"{100 * share:.0f} %",
+            "n": str(each.n),
+        }
+        links = {column: link(variants[source], cell) for column, cell in cells.items()}
+        rows.append({"what varies": SOURCES.get(source, source), **links})
     missing = ", ".join(SOURCES[source] for source in study.missing)
+    sums = "It would be that of all together if the sources did not act on each other."
+    if missing:
+        sums = f"Not run alone, and so neither in the sum nor in the shares: {missing}."
     note = (
         f"{study.name}. Shares are of the sum over the sources, whose std is "
-        f"{quantity.value(decomposed.sum_of_sources**0.5)}{quantity.points}. "
-        + (
-            f"Not run alone, and so neither in the sum nor in the shares: {missing}. "
-            if missing
-            else "It would be that of all together if the sources did not act on each other. "
-        )
-        + "Variances are known far worse than means: look at the CIs before believing a share."
+        f"{quantity.value(decomposed.sum_of_sources**0.5)}{quantity.points}. {sums} "
+        "Variances are known far worse than means: look at the CIs before believing a share."
     )
-    std = f"std,{quantity.points} (95 % CI)" if quantity.percent else "std (95 % CI)"
-    header = ("what varies", std, "share", "n")
-    return [note, PageTable("Shares of the variance", header, rows)]
+    return [note, PageTable.of("Shares of the variance", rows)]
 
 
 def searches(context: Context) -> list[Section]:
@@ -131,13 +129,12 @@ def _search(history: History, tabled: set[int]) -> Section:
     runs, count = sum(len(each.errors) for each in history.trials), len(history.trials)
     metric = Metric(history.objective.rpartition("/")[2], "min")
     quantity = quantity_of(metric, [each.value for each in complete if each.value is not None])
-    shared = sorted(tabled & set(history.seeds))
-    in_table = (
-        f"runs at {', '.join(map(str, shared))} stand in the table too: a variant that was chosen "
-        "here is flattered there"
-        if shared
-        else "no run of the table has one of them"
-    )
+    in_table = "no run of the table has one of them"
+    if shared := sorted(tabled & set(history.seeds)):
+        in_table = (
+            f"runs at {', '.join(map(str, shared))} stand in the table too: a variant that was "
+            "chosen here is flattered there"
+        )
     others = f", {count - len(complete)} given up or failed" if count > len(complete) else ""
     versions = ", ".join(f"{name} {version}" for name, version in history.versions.items())
     note = (
@@ -147,13 +144,13 @@ def _search(history: History, tabled: set[int]) -> Section:
         f"All trials: {' '.join(history.words)}. A trial's own value is flattered by having been "
         "chosen."
     )
-    keys = list(history.space)
     ranked = sorted(complete, key=lambda each: metric.sign * (each.value or 0.0))
     rows = [
-        [str(each.number), quantity.value(each.value), *(_setting(each.values[k]) for k in keys)]
+        [str(each.number), quantity.value(each.value), *(_setting(each.values[k])
+                                                         for k in history.space)]
         for each in ranked[:BEST_TRIALS]
-    ]
-    header = ("trial", history.objective + ", %" * quantity.percent, *keys)
+    ]  # fmt: skip
+    header = ("trial", history.objective + ", %" * quantity.percent, *history.space)
     caption = (
         "What every trial reached, in the order in which they were made; a trial that was given up "
         "is drawn at the mean of the seeds it had."
@@ -181,42 +178,38 @@ def engines(context: Context) -> Section | None:
     if not found:
         return None
     metric, quantity = context.table.metric, context.quantity
-    rows: list[list[str | Cell]] = []
+    rows: list[dict[str, str | Cell]] = []
     by_seed: dict[str, dict[int, float]] = {}
     for (ours, torchs), told in zip(found, compare_family(found, metric), strict=True):
-        means = [
-            link(variant, quantity.mean_std(summarise(variant.values(metric.test) or [])))
-            for variant in (torchs, ours)
-        ]
         pairs = paired_runs(ours, torchs)
         net = " ".join(each for each in torchs.label.split() if each != f"{ENGINE}=torch")
         by_seed[net] = {
             own.seed: own.metrics[metric.test] - other.metrics[metric.test] for own, other in pairs
         }
-        n = times = NONE
-        if told[0] is not None:
-            n = str(told[0].n)
-            times = f"{median(a / b for a, b in map(seconds_of, pairs)):.2f}"
-        rows.append([net, *means, *quantity.compared(*told), times, n])
+        difference, ends, p = quantity.compared(*told)
+        times = [a / b for a, b in map(seconds_of, pairs)] if told[0] else []
+        rows.append({
+            "net": net,
+            f"torch: {quantity.name}": link(torchs, quantity.mean_std(quantity.summary(torchs))),
+            "framework": link(ours, quantity.mean_std(quantity.summary(ours))),
+            quantity.in_points("difference"): difference,
+            "95 % CI": ends,
+            "p": p,
+            "times as long": f"{median(times):.2f}" if times else NONE,
+            "n": str(told[0].n) if told[0] else NONE,
+        })  # fmt: skip
     note = (
         "The mini framework's runs have the initial weights, batches and dropout masks of torch's "
         "at the same seed; the arithmetic differs in how it rounds. Differences are the "
         "framework's minus torch's, seed by seed, with the exact sign-flip test, Holm-corrected. "
         "The time is the median over the seeds of the framework's training time divided by torch's."
     )
-    points = f",{quantity.points}" if quantity.percent else ""
-    header = (
-        "net", f"torch: {quantity.name}", "framework", f"difference{points}", "95 % CI", "p",
-        "times as long", "n",
-    )  # fmt: skip
     title = "The same nets, trained by torch and by the mini framework"
-    tables = [PageTable(title, header, rows)]
-    seeds = sorted({seed for own in by_seed.values() for seed in own})[:MAX_SEEDS]
-    if seeds:
-        header = ("net", *(f"seed {seed}" for seed in seeds))
+    tables = [PageTable.of(title, rows)]
+    if seeds := sorted({seed for own in by_seed.values() for seed in own})[:MAX_SEEDS]:
         lines = [
-            [name, *(quantity.difference(own.get(seed)) for seed in seeds)]
-            for name, own in by_seed.items()
+            {"net": net, **{f"seed {seed}": quantity.difference(own.get(seed)) for seed in seeds}}
+            for net, own in by_seed.items()
         ]
-        tables.append(PageTable("Differences at each seed", header, lines))
+        tables.append(PageTable.of("Differences at each seed", lines))
     return Section(context.anchor("engines"), title, [note, *tables])

@@ -12,7 +12,6 @@ from project.epfl.claims import (
     Part,
     Verdict,
     compare_claim,
-    conclude,
     in_reported_stds,
     judge,
     judgement_table,
@@ -93,7 +92,7 @@ def test_lying_between_needs_both_parts(tmp_path: Path) -> None:
 
 def test_a_claim_of_several_parts_is_as_strong_as_its_weakest() -> None:
     def overall(*verdicts: Verdict) -> str:
-        return conclude("", [Part("", verdict=each) for each in verdicts]).verdict
+        return Judgement("", [Part("", verdict=each) for each in verdicts]).verdict
 
     assert overall("holds", "holds") == "holds"
     assert overall("holds", "undecided") == "undecided"
@@ -229,12 +228,12 @@ def test_a_mean_beside_a_published_one_is_told_in_published_stds() -> None:
 def test_findings_that_so_few_seeds_cannot_decide_are_said_to_be_so() -> None:
     few = compare_paired([0.1] * 6, [0.2, 0.2, 0.2, 0.2, 0.2, 0.3])
     part = Part("a below b", "error", few, 0.0625, "undecided")
-    rule, table = judgement_table([Judgement("it helps", "undecided", (part,))], "More.")
+    rule, table = judgement_table([Judgement("it helps", [part])], "More.")
     assert isinstance(rule, str)
     assert rule.endswith(" More.")
     assert isinstance(table, PageTable)
     evidence = f"a below b: {MINUS}11.67 points ({MINUS}15.95 to {MINUS}7.38), p = 0.062, n = 6"
     assert table.rows == [["it helps", "undecided", Cell(evidence)]]
-    both, _ = judgement_table([Judgement("it helps", "undecided", (part, part))])
+    both, _ = judgement_table([Judgement("it helps", [part, part])])
     assert isinstance(both, str)
     assert "With 6 seeds and 2 claims no p can be below 0.062: more seeds are needed" in both
