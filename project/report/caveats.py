@@ -1,7 +1,7 @@
 """Caveats about a table: confounds, missing runs, mixed code and machines, too few seeds."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from project.report.formatting import counted, listed, p_value
@@ -30,16 +30,8 @@ def caveats_of(table: Table, gaps: Sequence[Gap]) -> list[str]:
     """Return the caveats about a table, with the gaps of its variants, the most serious first."""
     missing = listed(map(str, gaps), ". ")
     incomplete = f"Incomplete, and shown with what there is (strict=true refuses). {missing}."
-    return [
-        *([incomplete] if gaps else []),
-        *_diverged(table),
-        *_confounds(table),
-        *_budgets(table),
-        *_few_seeds(table),
-        *_not_compared(table),
-        *_code(table),
-        *_origins(table.runs),
-    ]
+    kinds = (_diverged, _confounds, _budgets, _few_seeds, _not_compared, _code, _origins)
+    return [*([incomplete] if gaps else []), *(each for kind in kinds for each in kind(table))]
 
 
 def left_out(problems: Sequence[Problem]) -> list[str]:
@@ -57,17 +49,17 @@ def version_of(run: RunRecord) -> str:
     return printable(str(commit))[:8] + " with changes" * bool(run.origin("git", "dirty"))
 
 
-def _diverged(table: Table) -> list[str]:
-    return [
-        f"{each.label}: {each.diverged} of {each.diverged + len(each.runs)} runs diverged (their "
-        "loss was not a finite number); mean and std are those of the others."
-        for each in (row.variant for row in table.rows)
-        if each.diverged
-    ]
+def _diverged(table: Table) -> Iterator[str]:
+    for each in (row.variant for row in table.rows):
+        if each.diverged:
+            yield (
+                f"{each.label}: {each.diverged} of {each.diverged + len(each.runs)} runs diverged "
+                "(their loss was not a finite number); mean and std are those of the others."
+            )
 
 
-def _confounds(table: Table) -> list[str]:
-    """Return a caveat on variants that differ in more than the model or one setting."""
+def _confounds(table: Table) -> Iterator[str]:
+    """Yield a caveat on variants that differ in more than the model or one setting."""
     found = []
     for row in table.compared:
         assert table.baseline is not None
@@ -79,27 +71,27 @@ def _confounds(table: Table) -> list[str]:
         if others:
             words = [f"{key} ({own} against {other})" for key, (own, other) in others.items()]
             found.append(f"{row.variant.label} in {listed(words)}")
-    if not found:
-        return []
-    than = "the model" if len({row.variant.first.model for row in table.rows}) > 1 else "one thing"
-    return [f"Confounded: more than {than} differs from the baseline. {listed(found, '; ')}."]
+    if found:
+        several = len({row.variant.first.model for row in table.rows}) > 1
+        than = "the model" if several else "one thing"
+        yield f"Confounded: more than {than} differs from the baseline. {listed(found, '; ')}."
 
 
-def _budgets(table: Table) -> list[str]:
-    """Return a caveat on unequal budgets: epochs, parameters, training data, augmentation."""
+def _budgets(table: Table) -> Iterator[str]:
+    """Yield a caveat on unequal budgets: epochs, parameters, training data, augmentation."""
     variants = [row.variant for row in table.rows if row.variant.runs]
     parts = []
-    lengths = {each.label: sorted({run.epochs for run in each.runs if run.epochs is not None})
-               for each in variants}  # fmt: skip
-    every = sorted({epochs for own in lengths.values() for epochs in own})
-    if len(every) > 1:
-        words = [
-            f"{at} ({listed((label for label, own in lengths.items() if at in own), most=2)})"
-            for at in (every[0], every[-1])
-        ]
+    lengths: dict[int, list[str]] = defaultdict(list)
+    for each in variants:
+        for epochs in {run.epochs for run in each.runs if run.epochs is not None}:
+            lengths[epochs].append(each.label)
+    if len(lengths) > 1:
+        ends = (min(lengths), max(lengths))
+        words = " to ".join(f"{at} ({listed(lengths[at], most=2)})" for at in ends)
         early = sum(run.stopped_early for each in variants for run in each.runs)
-        stopped = f", {counted(early, 'run')} stopped early" if early else ""
-        parts.append(f"epochs from {' to '.join(words)}{stopped}")
+        parts.append(
+            f"epochs from {words}" + f", {counted(early, 'run')} stopped early" * (early > 0)
+        )
     sizes = {each.label: each.first.parameters for each in variants if each.first.parameters}
     if sizes and max(sizes.values()) >= MUCH_LARGER * min(sizes.values()):
         ends = (min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__))
@@ -107,105 +99,96 @@ def _budgets(table: Table) -> list[str]:
     trained = [
         row.variant.label
         for row in table.compared
-        if any(
-            own.origin("data", "train") != other.origin("data", "train") for own, other in row.pairs
-        )
+        if any(a.origin("data", "train") != b.origin("data", "train") for a, b in row.pairs)
     ]
     if trained:
-        parts.append(f"other training examples than the baseline's at the same seed: "
-                     f"{listed(trained)}")  # fmt: skip
-    augmented = [each for each in variants if "augmentation._target_" in each.settings]
+        same = "other training examples than the baseline's at the same seed"
+        parts.append(f"{same}: {listed(trained)}")
+    augmented = [each.label for each in variants if "augmentation._target_" in each.settings]
     if augmented and len(augmented) < len(variants):
-        parts.append(f"augmentation for {listed(each.label for each in augmented)} alone")
-    return [f"Not the same budget: {'; '.join(parts)}."] if parts else []
+        parts.append(f"augmentation for {listed(augmented)} alone")
+    if parts:
+        yield f"Not the same budget: {'; '.join(parts)}."
 
 
-def _few_seeds(table: Table) -> list[str]:
-    found = []
+def _few_seeds(table: Table) -> Iterator[str]:
     compared = [row.paired for row in table.compared if row.paired]
     if any(each.exploratory for each in compared):
         fewest = min(each.n for each in compared)
-        found.append(
+        yield (
             f"Exploratory: with {counted(fewest, 'common seed')} there is no p-value, since below "
             f"{MIN_PAIRS} none could be under {SIGNIFICANCE}."
         )
     if table.most_seeds >= MIN_PAIRS and table.lowest_p_value >= SIGNIFICANCE:
         way = "" if table.baseline_named else " or a baseline that is named beforehand"
-        found.append(
+        yield (
             f"Too few seeds for so many comparisons: with {table.most_seeds} common seeds Holm's "
             f"correction over {table.family} leaves no p-value below "
             f"{p_value(table.lowest_p_value)}. More seeds{way} would show more; a CI holds for its "
             "comparison alone."
         )
-    single = [row.variant.label for row in table.rows if len(row.variant.runs) == 1]
-    if single:
-        found.append(f"One seed only, so no std and no CI: {listed(single)}.")
-    rigid = [row.variant.label for row in table.rows if row.test and row.test.std == 0]
-    if rigid:
-        found.append(
+    if single := [row.variant.label for row in table.rows if len(row.variant.runs) == 1]:
+        yield f"One seed only, so no std and no CI: {listed(single)}."
+    if rigid := [row.variant.label for row in table.rows if row.test and row.test.std == 0]:
+        yield (
             f"All seeds gave the same {table.quantity.name}, so the CI is a point and says little: "
             f"{listed(rigid)}."
         )
-    return found
 
 
-def _not_compared(table: Table) -> list[str]:
+def _not_compared(table: Table) -> Iterator[str]:
     reasons: dict[str, list[str]] = defaultdict(list)
     for row in table.rows:
         if row.reason and not row.is_baseline and row.variant.runs:
             reasons[row.reason].append(row.variant.label)
     if list(reasons) == ["no baseline"]:
-        return [f"Nothing is compared: no variant has {table.metric.validation} to choose a "
-                "baseline by."]  # fmt: skip
-    found = [
-        f"Not compared with the baseline ({reason}): {listed(labels)}."
-        for reason, labels in reasons.items()
-    ]
+        metric = table.metric.validation
+        yield f"Nothing is compared: no variant has {metric} to choose a baseline by."
+        return
+    for reason, labels in reasons.items():
+        yield f"Not compared with the baseline ({reason}): {listed(labels)}."
     for row in table.compared:
         assert table.baseline is not None
         if seeds := unpaired_seeds(row.variant, table.baseline):
-            found.append(
+            yield (
                 f"{row.variant.label} had other test examples than the baseline at "
                 f"{counted(len(seeds), 'seed')} ({seed_list(seeds)}), which are not compared."
             )
-    return found
 
 
-def _code(table: Table) -> list[str]:
-    """Return caveats on runs of different or uncommitted code."""
-    found = [
-        f"{row.variant.label} averages runs of {count} versions of its code, as accepted."
-        for row in table.rows
-        if (count := len({run.code for run in row.variant.runs})) > 1
-    ]
+def _code(table: Table) -> Iterator[str]:
+    """Yield caveats on runs of different or uncommitted code."""
+    for row in table.rows:
+        if (count := len({run.code for run in row.variant.runs})) > 1:
+            yield f"{row.variant.label} averages runs of {count} versions of its code, as accepted."
     versions: dict[str, set[str]] = defaultdict(set)
-    found_in_runs = (run.origin("code", "definitions") for run in table.runs)
-    for definitions in {id(each): each for each in found_in_runs if each}.values():
+    for definitions in _distinct(run.origin("code", "definitions") for run in table.runs):
         for name, digest in definitions.items():
             versions[printable(str(name))].add(str(digest))
-    mixed = sorted(name for name, digests in versions.items() if len(digests) > 1)
-    if mixed:
-        found.append(f"Compared across versions of the code: {listed(mixed)} changed in between.")
+    if mixed := sorted(name for name, digests in versions.items() if len(digests) > 1):
+        yield f"Compared across versions of the code: {listed(mixed)} changed in between."
     platforms = (str(run.origin("code", "platform") or "unknown")[:8] for run in table.runs)
-    found += _mixed("versions of the platform", platforms)
+    yield from _mixed("versions of the platform", platforms)
     commits = _mixed("commits", map(version_of, table.runs))
     dirty = sum(bool(run.origin("git", "dirty")) for run in table.runs)
     if dirty and not commits:
         share = f"all {dirty}" if dirty == len(table.runs) else f"{dirty} of {len(table.runs)}"
         commits = [f"Made by code with uncommitted changes: {share} runs."]
-    return found + commits
+    yield from commits
 
 
-def _origins(runs: Sequence[RunRecord]) -> list[str]:
+def _origins(table: Table) -> Iterator[str]:
     facts = dict(ORIGINS)
-    versions = {id(each): each for run in runs if isinstance(each := run.origin("versions"), dict)}
-    for package in sorted({name for each in versions.values() for name in each}):
+    versions = _distinct(run.origin("versions") for run in table.runs)
+    for package in sorted({name for each in versions for name in each}):
         facts[f"versions of {printable(str(package))}"] = ("versions", package)
-    return [
-        caveat
-        for what, path in facts.items()
-        for caveat in _mixed(what, (run.origin(*path) for run in runs))
-    ]
+    for what, path in facts.items():
+        yield from _mixed(what, (run.origin(*path) for run in table.runs))
+
+
+def _distinct(found: Iterable[Any]) -> Iterable[dict[str, Any]]:
+    """Return each dictionary once, of which many runs share one."""
+    return {id(each): each for each in found if isinstance(each, dict)}.values()
 
 
 def _mixed(what: str, values: Iterable[Any]) -> list[str]:

@@ -86,13 +86,12 @@ def breakable(text: str) -> Markup:
 def _made_of(experiments: Sequence[Experiment]) -> str:
     """Return one line with the number of completed runs, the date of the last, and the commit."""
     runs = [run for each in experiments for run in each.table.runs]
-    ended = [str(run.record["ended"]) for run in runs if run.record.get("ended")]
-    commits = sorted({version_of(run) for run in runs})
-    commit = f"commit {commits[0]}" if len(commits) == 1 else f"{len(commits)} commits"
     variants = sum(len(each.table.rows) for each in experiments)
-    parts = [f"{counted(len(runs), 'completed run')} of {counted(variants, 'variant')}",
-             printable(max(ended, default="no date")[:10]), commit]  # fmt: skip
-    return " · ".join(parts)
+    made = f"{counted(len(runs), 'completed run')} of {counted(variants, 'variant')}"
+    ended = max((str(run.record.get("ended") or "") for run in runs), default="") or "no date"
+    commits = {version_of(run) for run in runs}
+    commit = f"commit {min(commits)}" if len(commits) == 1 else f"{len(commits)} commits"
+    return f"{made} · {printable(ended[:10])} · {commit}"
 
 
 # For a column of the page, the columns whose values stand in its cells in smaller letters.
@@ -109,27 +108,23 @@ def main_table(table: Table, keys: Sequence[str]) -> PageTable:
     every = tables.columns_of(table)
     above = {key: column for column, own in UNDER.items() for key in own}
     columns = [each for key, each in every.items() if key not in above]
-    rows = []
-    for row in table.rows:
-        cells = []
-        for column in columns:
-            text = tables.cell(column, row)
-            under = [every[key].text(row) for key in UNDER.get(column.key, ())]
-            notes = [" to ".join(under)] if under and under[0] != NONE else []
-            if column.key == "variant":
-                text, *notes = [*text.split(" "), *["baseline"] * row.is_baseline]
-            elif column.key == "difference" and row.paired is None:
-                text = row.reason
-            value = column.value(row)
-            sort = getattr(value, "mean", value)
-            cells.append(Cell(text, tuple(notes), (row.variant.anchor,), sort))
-        rows.append(cells)
+
+    def cell(column: tables.Column, row: Row) -> Cell:
+        text, value = tables.cell(column, row), column.value(row)
+        under = [every[key].text(row) for key in UNDER.get(column.key, ())]
+        notes = [" to ".join(under)] if under and under[0] != NONE else []
+        if column.key == "variant":
+            text, *notes = [*text.split(" "), *["baseline"] * row.is_baseline]
+        elif column.key == "difference" and row.paired is None:
+            text = row.reason
+        return Cell(text, tuple(notes), (row.variant.anchor,), getattr(value, "mean", value))
+
     others = [each.metric.name for each in table.others]
     chosen = {"variant", *(above.get(key, key) for key in keys or [*tables.SHOWN, *others])}
     return PageTable(
         caption=f"{table.title}: table",
         header=[Cell(column.header, NOTES.get(column.key, ())) for column in columns],
-        rows=rows,
+        rows=[[cell(column, row) for column in columns] for row in table.rows],
         keys=[column.key for column in columns],
         hidden=[column.key for column in columns if column.key not in chosen],
         marked=next((k for k, row in enumerate(table.rows) if row.is_baseline), None),
@@ -144,10 +139,8 @@ def power_sentence(table: Table) -> str:
     detectable = [each.detectable or 0.0 for each in seen]
     sizes = sorted({each.n for each in seen})
     n = " to ".join(map(str, dict.fromkeys([sizes[0], sizes[-1]])))
-    low, middle, high = (
-        table.quantity.value(each)
-        for each in (min(detectable), statistics.median(detectable), max(detectable))
-    )
+    ends = (min(detectable), statistics.median(detectable), max(detectable))
+    low, middle, high = map(table.quantity.value, ends)
     return (
         f"What {n} paired seeds can show: a single comparison detects, with 80 % power, a true "
         f"difference of {middle}{table.quantity.points} in the middle case ({low} to {high}, "
@@ -177,19 +170,19 @@ def _run_table(row: Row, table: Table) -> PageTable:
     differences = {
         own.seed: own.metrics[metric.test] - other.metrics[metric.test] for own, other in row.pairs
     }
-    stages = [stage for stage in ("train", "val", "test")
-              if any(f"{stage}/{metric.name}" in run.metrics for run in variant.runs)]  # fmt: skip
-    tagged = [name for name in ("tags", "notes") if any(run.record.get(name)
-                                                        for run in variant.all_runs)]  # fmt: skip
-    header = ["seed", *(quantity.header(stage) for stage in stages)]
-    header += ["minus baseline"] * bool(differences) + ["training, s", "code", *tagged, "directory"]
+    stages = {stage: f"{stage}/{metric.name}" for stage in ("train", "val", "test")}
+    stages = {stage: key for stage, key in stages.items()
+              if any(key in run.metrics for run in variant.runs)}  # fmt: skip
+    tagged = [key for key in ("tags", "notes") if any(r.record.get(key) for r in variant.all_runs)]
     rows = []
     for run in variant.all_runs:
-        cells: list[str | Cell] = [str(run.seed)]
-        cells += [quantity.value(run.metrics.get(f"{stage}/{metric.name}")) for stage in stages]
+        cells = {"seed": str(run.seed)}
+        for stage, key in stages.items():
+            cells[quantity.header(stage)] = quantity.value(run.metrics.get(key))
         if differences:
-            cells.append(quantity.difference(differences.get(run.seed)))
-        cells += [seconds(run.seconds) if run.metrics else run.status, version_of(run)]
-        cells += [shown(run.record.get(name) or "") for name in tagged]
-        rows.append([*cells, f"runs/{run.name}"])
-    return PageTable(f"runs of {variant.label}", header, rows)
+            cells["minus baseline"] = quantity.difference(differences.get(run.seed))
+        cells["training, s"] = seconds(run.seconds) if run.metrics else run.status
+        cells["code"] = version_of(run)
+        cells |= {key: shown(run.record.get(key) or "") for key in tagged}
+        rows.append(cells | {"directory": f"runs/{run.name}"})
+    return PageTable.of(f"runs of {variant.label}", rows)

@@ -1,7 +1,5 @@
 """Results tables as Markdown, LaTeX, CSV and terminal output, and all runs as CSV."""
 
-import csv
-import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -30,9 +28,6 @@ LEGEND = (
     "Holm's correction needs more."
 )
 SHOWN = ("variant", "n", "validation", "test", "difference", "p", "parameters", "seconds")
-ON_TERMINAL = (
-    "variant", "n", "validation", "test", "test_ci", "difference", "difference_ci", "p", "seconds",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -149,10 +144,7 @@ def latex(tables: Sequence[Table], keys: Sequence[str] = ()) -> str:
         parts.append(f"% {table.title}. {answer(table)}\n")
         parts.append(frame.to_latex(index=False, escape=True, column_format=layout))
     marks = {"±": r"$\pm$", MINUS: "$-$", NONE: "--", "<": "$<$", ">": "$>$", "|": r"\textbar{}"}
-    text = "".join(parts)
-    for mark, latex_ in marks.items():
-        text = text.replace(mark, latex_)
-    return text
+    return "".join(parts).translate(str.maketrans(marks))
 
 
 def table_csv(tables: Sequence[Table]) -> str:
@@ -197,17 +189,13 @@ def _fields(prefix: str, source: Any, kind: type) -> dict[str, Any]:
 
 def results_csv(variants: Sequence[Variant]) -> str:
     """Return a CSV text with one row for each run, including those that did not complete."""
-    rows = run_rows(list(variants))
-    return _csv([row | {"directory": f"runs/{row['name']}"} for row in rows])
+    return _csv([row | {"directory": f"runs/{row['name']}"} for row in run_rows(list(variants))])
 
 
 def _csv(lines: Sequence[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    names = dict.fromkeys(name for line in lines for name in line)
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _csv_cell(value) for name, value in line.items()} for line in lines)
-    return text.getvalue()
+    cells = [{name: _csv_cell(value) for name, value in line.items()} for line in lines]
+    # As objects, so that a column of counts with a gap does not become one of floats.
+    return pandas.DataFrame(cells, dtype=object).to_csv(index=False, lineterminator="\n")
 
 
 def _csv_cell(value: Any) -> Any:
@@ -225,8 +213,9 @@ def terminal(
     if not console.is_terminal:
         console = Console(highlight=False, markup=False, width=160)
     for table, own in zip(tables, notices, strict=True):
-        wanted = keys or [*ON_TERMINAL[:5], *(o.metric.name for o in table.others),
-                          *ON_TERMINAL[5:]]  # fmt: skip
+        others = [each.metric.name for each in table.others]
+        wanted = keys or ["variant", "n", "validation", "test", "test_ci", *others, "difference",
+                          "difference_ci", "p", "seconds"]  # fmt: skip
         drawn = RichTable(title=table.title, title_justify="left", box=None)
         for column in choose_columns(table, wanted):
             left = column.key == "variant"
@@ -234,7 +223,4 @@ def terminal(
         for row in frame_of(table, wanted).to_numpy().tolist():
             drawn.add_row(*row)
         console.print(drawn)
-        print(answer(table))
-        for notice in own:
-            print(f"! {notice}")
-        print()
+        print(answer(table), *(f"! {notice}" for notice in own), "", sep="\n")
