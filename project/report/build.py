@@ -1,6 +1,5 @@
 """Make a report, from reading the run directories to writing <outputs>/report."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -83,26 +82,42 @@ def make_report(config: ReportConfig) -> Path:
         CorruptRunError: A run is damaged, and `strict` is set or it cannot be left out.
         OSError: The report cannot be written.
     """
+    experiments = _experiments(config)
+    every = [each.table for each in experiments]
+    notices = [each.notices for each in experiments]
+    runs = tables.results_csv([row.variant for table in every for row in table.rows])
+    with new_report(config.outputs) as folder:
+        write_text(folder / "results.csv", runs)
+        write_text(folder / "table.csv", tables.table_csv(every))
+        write_text(folder / "table.md", tables.markdown(every, notices, config.columns))
+        write_text(folder / "table.tex", tables.latex(every, config.columns))
+        page.write_figures(experiments, folder / "figures")
+        write_text(folder / "index.html", page.render(experiments, config.subject, config.columns))
+        for table in every:
+            own = [row.variant for row in table.rows]
+            write_aggregates(own, folder / TENSORBOARD, table.metric.name)
+    tables.terminal(every, notices, config.columns)
+    for table in every:
+        print(headline(table))
+    return config.outputs / NAME / "index.html"
+
+
+def _experiments(config: ReportConfig) -> list[page.Experiment]:
     reference = config.reference or {}
     functions = load_sections([*reference.get("sections", []), *config.sections])
     variants, gaps, said = gather(config)
     everyone = [each for own in variants.values() for each in own]
     named = find_baseline(everyone, config.baseline) if config.baseline else None
-    made = [_table(title, own, config, named) for title, own in variants.items()]
-    for table in made:
-        tables.choose_columns(table, config.columns)
+    every = [_table(title, own, config, named) for title, own in variants.items()]
+    for table in every:
+        tables.choose_columns(table, config.columns)  # an unknown one is refused before figures
     experiments = []
     with styled():
-        for number, table in enumerate(made):
+        for number, table in enumerate(every):
             context = Context(table, config.outputs, number, reference or None, compose_settings)
             notices = said * (number == 0) + caveats_of(table, gaps[table.title])
             experiments.append(page.Experiment(table, notices, sections_of(functions, context)))
-    with new_report(config.outputs) as folder:
-        _write(folder, experiments, config)
-    tables.terminal(made, [each.notices for each in experiments], config.columns)
-    for table in made:
-        print(headline(table))
-    return config.outputs / NAME / "index.html"
+    return experiments
 
 
 def gather(
@@ -117,8 +132,7 @@ def gather(
     """
     planned = plan(config.study_name) if config.study_name is not None else []
     runs, problems = read_runs(config.outputs, config.runs, histories=True)
-    said: list[str] = []
-    missing: list[str] = []
+    said, missing = [], []
     if config.last:
         sweep = read_last_sweep(config.outputs)
         if sweep is None:
@@ -165,7 +179,7 @@ def _nothing(config: ReportConfig, begun: int) -> ConfigurationError:
         )
     elif config.runs:
         hint = "globs are held against names like ws_al-0123abcd/seed_0 and ws_al-0123abcd"
-    place = f"{config.outputs / 'runs'}" + (f" ({begun} were begun)" if begun else "")
+    place = f"{config.outputs / 'runs'}" + f" ({begun} were begun)" * (begun > 0)
     return ConfigurationError(f"no completed runs{asked} under {place}; {hint}")
 
 
@@ -175,21 +189,5 @@ def _table(
     completed = [run for each in variants for run in each.runs]
     runs = completed or [each.first for each in variants]
     metric = own_metric(runs) if config.metric is None else named_metric(config.metric, runs)
-    others = [named_metric(name, runs) for name in config.metrics]
-    others = [each for each in others if each.name != metric.name]
-    return make_table(title, variants, metric, others, named)
-
-
-def _write(folder: Path, experiments: Sequence[page.Experiment], config: ReportConfig) -> None:
-    every = [each.table for each in experiments]
-    notices = [each.notices for each in experiments]
-    variants = [row.variant for table in every for row in table.rows]
-    write_text(folder / "results.csv", tables.results_csv(variants))
-    write_text(folder / "table.csv", tables.table_csv(every))
-    write_text(folder / "table.md", tables.markdown(every, notices, config.columns))
-    write_text(folder / "table.tex", tables.latex(every, config.columns))
-    page.write_figures(experiments, folder / "figures")
-    write_text(folder / "index.html", page.render(experiments, config.subject, config.columns))
-    for table in every:
-        own = [row.variant for row in table.rows]
-        write_aggregates(own, folder / TENSORBOARD, table.metric.name)
+    others = (named_metric(name, runs) for name in config.metrics)
+    return make_table(title, variants, metric, [o for o in others if o.name != metric.name], named)

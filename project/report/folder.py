@@ -27,21 +27,16 @@ def new_report(outputs: Path) -> Iterator[Path]:
     """
     report = outputs / NAME
     outputs.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(outputs / f".{NAME}.lock")
     try:
-        lock.acquire(timeout=0)
+        with FileLock(outputs / f".{NAME}.lock", timeout=0):
+            if report.is_symlink() or (report.exists() and not report.is_dir()):
+                raise ConflictError(f"{report} is a file or a link, not a folder; move it away")
+            if foreign := sorted({path.name for path in report.glob("*")} - CONTENTS):
+                raise ConflictError(
+                    f"{report} would be replaced, but holds files that no report wrote: "
+                    f"{', '.join(foreign)}; move them away"
+                )
+            with replacing_directory(report) as folder:
+                yield folder
     except Timeout:
         raise ConflictError(f"another process is writing {report}; wait for it") from None
-    try:
-        if report.is_symlink() or (report.exists() and not report.is_dir()):
-            raise ConflictError(f"{report} is a file or a link, not a folder; move it away")
-        foreign = sorted({path.name for path in report.glob("*")} - CONTENTS)
-        if foreign:
-            raise ConflictError(
-                f"{report} would be replaced, but holds files that no report wrote: "
-                f"{', '.join(foreign)}; move them away"
-            )
-        with replacing_directory(report) as folder:
-            yield folder
-    finally:
-        lock.release()

@@ -13,28 +13,23 @@ from project.results.text import seed_list, seed_words
 from project.results.variants import Variant, labels_of
 from project.runs.record import RUNNING, CorruptRunError
 
-# At most this many gaps or problems are listed.
-MAX_SHOWN = 12
-
+MAX_SHOWN = 12  # gaps, or problems
 # Overrides of a run that belong to the command that was typed, not to the variant.
 NOT_AGAIN = ("seed=", "paths.outputs=", "rerun=", "code=", "tags=", "notes=")
 
 
 @dataclass(frozen=True)
 class Gap:
-    """The seeds at which a variant has no completed run.
+    """The seeds at which a variant has no completed run, and what there is instead.
 
-    Attributes:
-        command: The command that makes its runs: `train` or `disk`.
-        words: The overrides that lead to the variant; None if a study plans it and none was begun.
-        seeds: By seed, what there is instead: `missing`, `failed`, `interrupted` or `running or
-            killed`.
+    `command` (`train` or `disk`) and the overrides `words` make its runs; they are None if a study
+    plans it and none was begun.
     """
 
     label: str
     command: str
     words: Sequence[str] | None
-    seeds: dict[int, str]
+    seeds: dict[int, str]  # `missing`, `failed`, `interrupted` or `running or killed`
 
     def __str__(self) -> str:
         """Return the gap in words: `ws_al: seeds 3, 4 missing; seed 7 failed`."""
@@ -56,16 +51,13 @@ def find_gaps(variants: Sequence[Variant], planned: Sequence[PlannedVariant]) ->
     gaps = []
     for each in variants:
         there = {*each.seeds, *(run.seed for run in each.unfinished if run.diverged)}
-        states = {
-            # A killed process leaves "running" too.
-            run.seed: "running or killed" if run.status == RUNNING else run.status
-            for run in each.unfinished
-        }
+        # A killed process leaves "running" too.
+        states = {run.seed: run.status.replace(RUNNING, "running or killed")
+                  for run in each.unfinished}  # fmt: skip
         lacking = {seed: states.get(seed, "missing") for seed in sorted(demanded - there)}
         if lacking:
-            command = str(each.first.record.get("command"))
-            words = each.first.record.get("overrides") or ()
-            gaps.append(Gap(each.label, command, words, lacking))
+            command, words = each.first.record.get("command"), each.first.record.get("overrides")
+            gaps.append(Gap(each.label, str(command), words or (), lacking))
     return gaps
 
 
@@ -98,10 +90,9 @@ def refusal(
         lines.append(f"{counted(len(problems), 'run')} cannot be read:")
         lines.append(listed((f"  {problem}" for problem in problems), "\n", MAX_SHOWN))
     if gaps:
-        lack = "lack" if len(gaps) > 1 else "lacks"
         lines.append(
-            f"{counted(len(gaps), 'variant')} of the report {lack} runs that other variants or the "
-            "study have; these commands complete them:"
+            f"{counted(len(gaps), 'variant')} of the report lack{'s' * (len(gaps) == 1)} runs that "
+            "other variants or the study have; these commands complete them:"
         )
         commands = (f"  {gap}\n    {completing(gap, outputs, study)}" for gap in gaps)
         lines.append(listed(commands, "\n", MAX_SHOWN))

@@ -15,7 +15,7 @@ COMMANDS = ("train", "disk")  # the commands that a study may belong to
 
 @dataclass(frozen=True)
 class PlannedVariant:
-    """A variant that a study plans to run at some seeds, of which `config` has any."""
+    """A variant that a study plans to run at some seeds; `config` has any seed."""
 
     config: dict[str, Any]
     seeds: tuple[int, ...]
@@ -51,8 +51,7 @@ def plan(study: str) -> list[PlannedVariant]:
         known = suggest(study, options("study"))
         raise ConfigurationError(f"study={study}: there is no such study{known}")
     refusals = []
-    for command in COMMANDS:
-        # A study belongs to the command that knows its keys.
+    for command in COMMANDS:  # a study belongs to the one that knows its keys
         try:
             found = study_variants(command, study)
             return [PlannedVariant(each.config, each.seeds, command) for each in found]

@@ -12,8 +12,7 @@ from project.results.text import is_number, shown
 from project.results.variance import Decomposition, VarianceEstimate, decompose
 from project.results.variants import ABSENT, Variant, differences, differing_keys
 
-# Fewer changes are more likely a sweep of one setting, which has its own figure.
-MIN_CHANGES = 3
+MIN_CHANGES = 3  # fewer are more likely a sweep of one setting, which has its own figure
 # The names of settings for axis labels; others go by their keys.
 KEY_NAMES = {"lr": "learning rate", "optimizer.lr": "learning rate", "trainer.max_epochs": "epochs"}
 # The key that may differ along a sweep: fewer training examples may get more epochs.
@@ -82,16 +81,16 @@ class Sweep:
 
 def swept_keys(variants: Sequence[Variant]) -> list[str]:
     """Return the keys whose values are numbers and differ between variants of one model."""
-    found: dict[str, None] = {}
-    for prefix in {each.prefix: None for each in variants}:
+    found: list[str] = []
+    for prefix in dict.fromkeys(each.prefix for each in variants):
         own = [each.settings for each in variants if each.prefix == prefix]
         for key in differing_keys(own):
             values = [each[key] for each in own if key in each]
             numbers = [x for each in values for x in (each if isinstance(each, list) else [each])]
             numeric = [] not in values and all(map(is_number, numbers))
             if numeric and not key.startswith("seeds.") and len({*map(repr, values)}) > 1:
-                found[key] = None
-    return list(found)
+                found.append(key)
+    return list(dict.fromkeys(found))
 
 
 def find_sweeps(variants: Sequence[Variant], key: str) -> list[Sweep]:
@@ -109,12 +108,12 @@ def find_sweeps(variants: Sequence[Variant], key: str) -> list[Sweep]:
         family.sort(key=lambda each: sortable(each.settings[key]))
         prefix = family[0].prefix
         others = [each.settings for own in found for each in own if each.prefix == prefix]
-        words = []
-        for name in differing_keys(others):
+        words = [prefix]
+        for name in (name for name in differing_keys(others) if name != key):
             ends = [shown(each.settings.get(name)) for each in (family[0], family[-1])]
-            words += [f"{name}={' to '.join(dict.fromkeys(ends))}"] * (name != key)
+            words.append(f"{name}={' to '.join(dict.fromkeys(ends))}")
         values = tuple(each.settings[key] for each in family)
-        sweeps.append(Sweep(" ".join([prefix, *words]), values, tuple(family)))
+        sweeps.append(Sweep(" ".join(words), values, tuple(family)))
     return sorted(sweeps, key=lambda sweep: sweep.name)
 
 

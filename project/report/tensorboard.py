@@ -23,9 +23,7 @@ from project.runs.tags import tag
 # TensorBoard reads every file with `tfevents` in its name; its own writers add time and machine.
 EVENTS = "events.out.tfevents.aggregate"
 NO_QUANTITIES = ("epoch", "lr")
-# With more variants no bands are written: TensorBoard's checksums are slow Python, and so many
-# curves cannot be told apart.
-MAX_BANDS = 100
+MAX_BANDS = 100  # variants: TensorBoard's checksums are slow, and more cannot be told apart
 Curves = dict[str, tuple[list[int], np.ndarray]]  # epochs (E,) and values (runs, E) by metric
 
 
@@ -38,17 +36,14 @@ def write_aggregates(variants: Sequence[Variant], folder: Path, metric: str) -> 
     Raises:
         CorruptRunError: The history of a run cannot be read.
     """
-    bands = len(variants) <= MAX_BANDS
-    for each in variants:
-        if not each.runs:
-            continue
-        curves = _curves(each)
-        banded = {
-            name: own for name, own in curves.items() if name.partition("/")[2] in (metric, "loss")
-        }
-        place, run = folder / folder_name(each), each.runs[0]
+    for each in (each for each in variants if each.runs):
+        curves, place, run = _curves(each), folder / folder_name(each), each.runs[0]
         _write(place / "mean" / EVENTS, run, curves, 0)
-        if bands and len(each.runs) > 1:
+        if len(variants) <= MAX_BANDS and len(each.runs) > 1:
+            banded = {
+                name: own for name, own in curves.items()
+                if name.partition("/")[2] in (metric, "loss")
+            }  # fmt: skip
             _write(place / "mean minus std" / EVENTS, run, banded, -1)
             _write(place / "mean plus std" / EVENTS, run, banded, 1)
 
@@ -80,7 +75,7 @@ def _write(path: Path, run: RunRecord, curves: Curves, factor: int) -> None:
     for name, (epochs, values) in curves.items():
         ends = values.mean(axis=0)
         if factor:
-            ends = ends + factor * values.std(axis=0, ddof=1)
+            ends += factor * values.std(axis=0, ddof=1)
         for epoch, value in zip(epochs, ends.tolist(), strict=True):
             summaries[epoch].append(Summary.Value(tag=tag(name), simple_value=value))
     # The step is used as the time too, because a clock would make equal runs differ.
