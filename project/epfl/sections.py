@@ -1,5 +1,6 @@
 """Page sections on the publication: its numbers beside ours, its findings, its figures."""
 
+from project.epfl import figures
 from project.epfl.claims import (
     ERROR,
     PERCENT,
@@ -10,18 +11,12 @@ from project.epfl.claims import (
     rows_of,
 )
 from project.epfl.disk_claims import RateStudy, all_of, judge_disk, rate_studies
-from project.epfl.figures import (
-    LOOKS,
-    draw_disk_epochs,
-    draw_learning_rates,
-    draw_pairs,
-    draw_predictions,
-)
 from project.epfl.reference import Reference
 from project.report.figures.seeds import draw_seeds
 from project.report.figures.style import counts
 from project.report.formatting import NONE, p_words
 from project.report.sections import Cell, Context, Illustration, PageTable, Part, Section, link
+from project.report.selection import compose_settings
 from project.report.studies import find_sweeps
 from project.results.comparisons import compare_family
 from project.results.metrics import best_by_validation
@@ -46,7 +41,7 @@ def _part_1(context: Context) -> tuple[Reference, dict[str, Variant]] | None:
         return None
     # The words by which the report names a run's defaults, so that each is composed once.
     settings = {
-        name: context.compose_settings((f"model={name}", "task=digit_pairs", "data=epfl_pairs"))
+        name: compose_settings((f"model={name}", "task=digit_pairs", "data=epfl_pairs"))
         for name in reference.models
     }
     rows = rows_of(context.variants, settings)
@@ -141,7 +136,7 @@ def softmax_twice(context: Context) -> Section | None:
     parts: list[Part] = [note, PageTable.of(title, lines)]
     if drawn:
         caption = f"One line per seed ({counts(sizes)}); beside them the means with 95 % CIs."
-        parts.append(Illustration("double_softmax", draw_pairs(drawn), caption))
+        parts.append(Illustration("double_softmax", figures.draw_pairs(drawn), caption))
     return Section("double-softmax", title, parts)
 
 
@@ -181,15 +176,16 @@ def disk(context: Context) -> list[Section]:
         _rates(study, sum(len(each.runs) for setup in others for each in all_of(setup))),
         Section("disk-findings", "Part 2: the published findings", judged),
         Section("disk-predictions", "Part 2: predictions over the square",
-                [Illustration("disk_predictions", draw_predictions(shown), predicted)]),
+                [Illustration("disk_predictions", figures.draw_predictions(shown), predicted)]),
         Section("disk-epochs", "Part 2: accuracy and loss over the epochs",
-                [Illustration("disk_epochs", draw_disk_epochs(shown), over)]),
+                [Illustration("disk_epochs", figures.draw_disk_epochs(shown), over)]),
     ]  # fmt: skip
 
 
 def _rates(study: RateStudy, left_out: int) -> Section:
     """Return the section on accuracy by learning rate; `left_out` runs are of other setups."""
-    columns = {f"{LOOKS[name][0]}, test accuracy (n)": own for name, own in study.items() if own}
+    looks = figures.LOOKS
+    columns = {f"{looks[name][0]}, test accuracy (n)": own for name, own in study.items() if own}
     lines = [
         {"learning rate": f"{lr:g}"}
         | {column: _accuracy(by_rate.get(lr)) for column, by_rate in columns.items()}
@@ -202,7 +198,8 @@ def _rates(study: RateStudy, left_out: int) -> Section:
         "Test accuracy by learning rate: every run (dots), mean and one std (bars). The scale is "
         "that of the logarithm of the error."
     )
-    figure = Illustration("disk_learning_rates", draw_learning_rates(all_of(study)), caption)
+    drawn = figures.draw_learning_rates(all_of(study))
+    figure = Illustration("disk_learning_rates", drawn, caption)
     title = "Part 2: accuracy by learning rate"
     return Section("disk-rates", title, [note, PageTable.of(title, lines), figure])
 

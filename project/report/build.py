@@ -7,7 +7,7 @@ from pydantic import BeforeValidator
 
 from project.config.errors import ConfigurationError
 from project.config.schema import OutputPaths, Section
-from project.report import page, tables
+from project.report import page, selection, tables
 from project.report.caveats import caveats_of, left_out
 from project.report.figures.style import styled
 from project.report.folder import NAME, TENSORBOARD, new_report
@@ -15,14 +15,6 @@ from project.report.formatting import listed
 from project.report.missing_runs import Gap, find_absent, find_gaps, refusal
 from project.report.results_table import Table, headline, make_table
 from project.report.sections import Context, load_sections, sections_of
-from project.report.selection import (
-    choose_planned,
-    compose_settings,
-    default_settings,
-    find_baseline,
-    plan,
-    tables_of,
-)
 from project.report.tensorboard import write_aggregates
 from project.results.metrics import named_metric, own_metric
 from project.results.reading import read_last_sweep, read_runs
@@ -107,14 +99,14 @@ def _experiments(config: ReportConfig) -> list[page.Experiment]:
     functions = load_sections([*reference.get("sections", []), *config.sections])
     variants, gaps, said = gather(config)
     everyone = [each for own in variants.values() for each in own]
-    named = find_baseline(everyone, config.baseline) if config.baseline else None
+    named = selection.find_baseline(everyone, config.baseline) if config.baseline else None
     every = [_table(title, own, config, named) for title, own in variants.items()]
     for table in every:
         tables.choose_columns(table, config.columns)  # an unknown one is refused before figures
     experiments = []
     with styled():
         for number, table in enumerate(every):
-            context = Context(table, config.outputs, number, reference or None, compose_settings)
+            context = Context(table, config.outputs, number, reference or None)
             notices = said * (number == 0) + caveats_of(table, gaps[table.title])
             experiments.append(page.Experiment(table, notices, sections_of(functions, context)))
     return experiments
@@ -130,7 +122,7 @@ def gather(
             condition, or `last` is set and no sweep was made.
         ConflictError, CorruptRunError: As `make_report`.
     """
-    planned = plan(config.study_name) if config.study_name is not None else []
+    planned = selection.plan(config.study_name) if config.study_name is not None else []
     runs, problems = read_runs(config.outputs, config.runs, histories=True)
     said, missing = [], []
     if config.last:
@@ -143,7 +135,7 @@ def gather(
     if config.where is not None:
         runs = where(config.where, runs)
     if config.study_name is not None:
-        runs, foreign = choose_planned(runs, planned)
+        runs, foreign = selection.choose_planned(runs, planned)
         prefixes = tuple(f"{each.model}-" for each in planned)
         problems = [each for each in problems if each.name.startswith(prefixes)]
         said += [
@@ -154,8 +146,8 @@ def gather(
         if problems:
             raise refusal([], problems, config.outputs)
         raise _nothing(config, len(runs))
-    every = group(runs, default_settings, config.code == "accept")
-    variants = tables_of(every)
+    every = group(runs, selection.default_settings, config.code == "accept")
+    variants = selection.tables_of(every)
     gaps = {title: find_gaps(own, planned) for title, own in variants.items()}
     gaps[next(iter(gaps))] += find_absent(every, planned)
     found = [gap for own in gaps.values() for gap in own]

@@ -15,14 +15,12 @@ from typing import TYPE_CHECKING, Any
 from project.config.errors import ConfigurationError, suggest
 from project.report.formatting import Quantity
 from project.report.results_table import Table
-from project.results.variants import Settings, Variant
+from project.results.variants import Variant
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STANDARD = "project.report.standard"
-# Maps overrides of project.train to the settings of the variant; to None if they do not compose.
-ComposeSettings = Callable[[tuple[str, ...]], Settings | None]
 
 
 @dataclass(frozen=True)
@@ -97,14 +95,12 @@ class Context:
         number: The index of the table on the page. Sections on the whole report, such as searches,
             are shown only after table 0.
         reference: What a publication reports, from the configuration; None without one.
-        compose_settings: Returns the settings that overrides of project.train lead to, or None.
     """
 
     table: Table
     outputs: Path
     number: int
     reference: dict[str, Any] | None
-    compose_settings: ComposeSettings
 
     @cached_property
     def variants(self) -> list[Variant]:

@@ -2,19 +2,11 @@
 
 from statistics import median
 
+from project.report import studies
 from project.report.figures.costs import seconds_of
 from project.report.figures.studies import draw_ablation, draw_search, draw_variance
 from project.report.formatting import NONE, counted, plain, quantity_of
 from project.report.sections import Cell, Context, Illustration, PageTable, Part, Section, link
-from project.report.studies import (
-    SOURCES,
-    TOGETHER,
-    Ablation,
-    VarianceStudy,
-    estimates_of,
-    find_ablations,
-    find_variance_studies,
-)
 from project.results.comparisons import compare_family, paired_runs
 from project.results.metrics import Metric
 from project.results.text import shown
@@ -28,10 +20,10 @@ ENGINE = "engine"
 
 def ablations(context: Context) -> list[Section]:
     """Return a section for each ablation, with the effect of every single change to a model."""
-    return [_ablation(each, context) for each in find_ablations(context.variants)]
+    return [_ablation(each, context) for each in studies.find_ablations(context.variants)]
 
 
-def _ablation(study: Ablation, context: Context) -> Section:
+def _ablation(study: studies.Ablation, context: Context) -> Section:
     quantity, metric, model = context.quantity, context.table.metric, study.whole.prefix
     found = compare_family([(each, study.whole) for each in study.changed.values()], metric)
     compared, rows = {}, []
@@ -72,7 +64,7 @@ def _ablation(study: Ablation, context: Context) -> Section:
 def variance(context: Context) -> Section | None:
     """Return the section on the variance that each source of chance causes, if that was studied."""
     parts: list[Part] = []
-    for number, study in enumerate(find_variance_studies(context.variants), start=1):
+    for number, study in enumerate(studies.find_variance_studies(context.variants), start=1):
         parts += _variance_table(study, context)
         caption = (
             f"{study.name}: the std of the {context.quantity.name} when one source of chance "
@@ -85,12 +77,12 @@ def variance(context: Context) -> Section | None:
     return Section(context.anchor("variance"), title, parts) if parts else None
 
 
-def _variance_table(study: VarianceStudy, context: Context) -> list[Part]:
+def _variance_table(study: studies.VarianceStudy, context: Context) -> list[Part]:
     quantity = context.quantity
     decomposed = study.decompose(context.table.metric)
-    variants = study.varied | ({TOGETHER: study.together} if study.together else {})
+    variants = study.varied | ({studies.TOGETHER: study.together} if study.together else {})
     rows = []
-    for source, each in estimates_of(decomposed).items():
+    for source, each in studies.estimates_of(decomposed).items():
         std, low, high = (quantity.value(value**0.5) for value in (each.variance, *each.ci))
         share = (decomposed.shares or {}).get(source)
         cells = {
@@ -99,8 +91,8 @@ def _variance_table(study: VarianceStudy, context: Context) -> list[Part]:
             "n": str(each.n),
         }
         links = {column: link(variants[source], cell) for column, cell in cells.items()}
-        rows.append({"what varies": SOURCES.get(source, source), **links})
-    missing = ", ".join(SOURCES[source] for source in study.missing)
+        rows.append({"what varies": studies.SOURCES.get(source, source), **links})
+    missing = ", ".join(studies.SOURCES[source] for source in study.missing)
     sums = "It would be that of all together if the sources did not act on each other."
     if missing:
         sums = f"Not run alone, and so neither in the sum nor in the shares: {missing}."

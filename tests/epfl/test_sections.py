@@ -1,6 +1,7 @@
 """The page's sections on both parts: what the variants allow, with links to the runs behind."""
 
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -45,7 +46,8 @@ def made_of(outputs: Path) -> dict[str, Section]:
     def compose(words: tuple[str, ...]) -> Settings | None:
         return own.get(words[0].removeprefix("model="))
 
-    return made(outputs, *ALL, reference=CONTENT, compose_settings=compose)
+    with patch.object(sections, "compose_settings", compose):
+        return made(outputs, *ALL, reference=CONTENT)
 
 
 def test_the_publications_rows_stand_beside_ours_and_the_missing_have_their_command(

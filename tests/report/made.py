@@ -29,9 +29,8 @@ def made(
     outputs: Path, *functions: SectionFunction, baseline: str | None = None, **more: Any
 ) -> dict[str, Section]:
     """Return the sections that the functions make of all runs, by their anchors."""
-    reference, compose = more.pop("reference", None), more.pop("compose_settings", lambda w: None)
-    number = more.pop("number", 0)
-    context = Context(table_of(outputs, baseline, **more), outputs, number, reference, compose)
+    reference, number = more.pop("reference", None), more.pop("number", 0)
+    context = Context(table_of(outputs, baseline, **more), outputs, number, reference)
     with styled():
         return {each.anchor: each for each in sections_of(functions, context)}
 
