@@ -41,11 +41,7 @@ def identify(config: dict[str, Any]) -> Run:
 
 
 def prepare_run(config: dict[str, Any], words: Sequence[str] = ()) -> RunSpec:
-    """Return the run that a resolved configuration and the overrides that led to it describe.
-
-    Raises:
-        ConfigurationError: A value is invalid.
-    """
+    """Return the run of a resolved configuration; raise ConfigurationError for an invalid value."""
     checked = validate_disk(config)
     return RunSpec(
         command="disk",
@@ -103,11 +99,7 @@ def _train(spec: RunSpec, stop: "StopFlag") -> Result:
 
 
 def execute(config: dict[str, Any], words: Sequence[str]) -> dict[str, float]:
-    """Execute the run that a configuration describes, as `prepare_run` and `execute_spec`.
-
-    Raises:
-        ConflictError: Runs of the variant were made with other code.
-    """
+    """Execute the run of a configuration; raise ConflictError if other code made its variant."""
     spec = prepare_run(config, words)
     spec.directory.refuse_links_outside()
     check_variant(spec)
@@ -115,10 +107,7 @@ def execute(config: dict[str, Any], words: Sequence[str]) -> dict[str, float]:
 
 
 class DiskExperiment:
-    """The `project.launchers.experiment.Experiment` of project.disk, which describes the methods.
-
-    `prepare` checks everything, and points are drawn: there are no files to send.
-    """
+    """What launchers need to know: `prepare` checks everything, and there are no files to send."""
 
     task: tuple[str, str] = ("project.disk.experiment", "execute_spec")
     preload: tuple[str, ...] = ("project.disk.recording", "project.disk.training")

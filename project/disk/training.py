@@ -107,18 +107,9 @@ def fit(
     """Train `net` in place, with validation after each epoch, and test it once at the end.
 
     Each epoch sees every training point once, in an order drawn from the stream `order/<epoch>`.
-    Its `train/...` metrics are of the outputs computed during the epoch.
-
-    Args:
-        net: The net.
-        optimizer: Of its parameters.
-        loss: `mse` (on one-hot targets) or `cross_entropy`.
-        stages: The points of `train`, `val` and `test`.
-        normalise: Whether to normalise by the mean and std of the training points.
-        seed: Of the streams `order/<epoch>`.
-        max_epochs: The number of epochs.
-        batch_size: The number of training points in a batch.
-        check_stop: Called before each step; may raise to end training.
+    Its `train/...` metrics are of the outputs computed during the epoch. `loss` is `mse` (on
+    one-hot targets) or `cross_entropy`; `normalise` goes by the mean and std of the training
+    points. `check_stop` is called before each step, and may raise to end training.
 
     Raises:
         DivergedError: A loss became NaN or infinite.

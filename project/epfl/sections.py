@@ -143,11 +143,7 @@ def softmax_twice(context: Context) -> Section | None:
 def disk(context: Context) -> list[Section]:
     """Return the sections on part 2, the disk experiment; empty if the table is not about it.
 
-    If the table has several setups (epochs, batch size, ...), only the one with the most runs is
-    shown.
-
-    Raises:
-        CorruptRunError: The history of a run cannot be read.
+    Of several setups (epochs, batch size, ...) only the one with the most runs is shown.
     """
     reference = _reference(context, "disk")
     if reference is None:

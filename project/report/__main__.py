@@ -20,12 +20,7 @@ from project.config.errors import ConfigurationError, format_validation_error, s
 
 
 def execute(config: dict[str, Any], words: Sequence[str]) -> None:
-    """Make the report that a composed configuration describes, and print the path of its page.
-
-    Raises:
-        ConfigurationError: The configuration is invalid, or as `make_report`.
-        ConflictError, CorruptRunError, OSError: As `make_report`.
-    """
+    """Make the report of a composed configuration, and print its path; raise as `make_report`."""
     from project.config.compose import options
     from project.report.build import ReportConfig, make_report
 

@@ -68,7 +68,8 @@ def make_report(config: ReportConfig) -> Path:
     """Write <outputs>/report, print its tables, and return the path of index.html.
 
     Raises:
-        ConfigurationError: No completed run is chosen, or a key of the configuration is invalid.
+        ConfigurationError: No completed run is chosen, or a key of the configuration is invalid or
+            names something that is not there.
         ConflictError: Runs are missing and `strict` is set, another process writes the report, or
             its folder holds other files.
         CorruptRunError: A run is damaged, and `strict` is set or it cannot be left out.
@@ -83,8 +84,9 @@ def make_report(config: ReportConfig) -> Path:
         write_text(folder / "table.csv", tables.table_csv(every))
         write_text(folder / "table.md", tables.markdown(every, notices, config.columns))
         write_text(folder / "table.tex", tables.latex(every, config.columns))
-        page.write_figures(experiments, folder / "figures")
-        write_text(folder / "index.html", page.render(experiments, config.subject, config.columns))
+        images = page.write_figures(experiments, folder / "figures")
+        html = page.render(experiments, images, config.subject, config.columns)
+        write_text(folder / "index.html", html)
         for table in every:
             own = [row.variant for row in table.rows]
             write_aggregates(own, folder / TENSORBOARD, table.metric.name)
@@ -97,7 +99,7 @@ def make_report(config: ReportConfig) -> Path:
 def _experiments(config: ReportConfig) -> list[page.Experiment]:
     reference = config.reference or {}
     functions = load_sections([*reference.get("sections", []), *config.sections])
-    variants, gaps, said = gather(config)
+    variants, gaps, said = _gather(config)
     everyone = [each for own in variants.values() for each in own]
     named = selection.find_baseline(everyone, config.baseline) if config.baseline else None
     every = [_table(title, own, config, named) for title, own in variants.items()]
@@ -112,16 +114,10 @@ def _experiments(config: ReportConfig) -> list[page.Experiment]:
     return experiments
 
 
-def gather(
+def _gather(
     config: ReportConfig,
 ) -> tuple[dict[str, list[Variant]], dict[str, list[Gap]], list[str]]:
-    """Return the variants and the gaps of each table by title, and notices on runs left out.
-
-    Raises:
-        ConfigurationError: No completed run is chosen, there is no such study, `where` is no valid
-            condition, or `last` is set and no sweep was made.
-        ConflictError, CorruptRunError: As `make_report`.
-    """
+    """Return the variants and the gaps of each table by title, and notices on runs left out."""
     planned = selection.plan(config.study_name) if config.study_name is not None else []
     runs, problems = read_runs(config.outputs, config.runs, histories=True)
     said, missing = [], []

@@ -61,12 +61,13 @@ class Quantity:
         """Return the statistics of the test values of a variant whose runs all have them."""
         return summarise(variant.values(self.metric.test) or [])
 
-    def compared(self, paired: Paired | None, p: float | None, reason: str) -> list[str]:
-        """Return the difference, its CI and p of a comparison as texts, or why there are none."""
-        if paired is None:
-            return [reason, NONE, NONE]
-        p_text = "exploratory" if paired.exploratory else p_value(p)
-        return [self.difference(paired.mean), self.difference_ci(paired.ci), p_text]
+    def compared(self, paired: Paired | None, p: float | None, reason: str) -> dict[str, str]:
+        """Return a comparison's difference, its CI and p by column, or why there are none."""
+        texts = (reason, NONE, NONE)
+        if paired is not None:
+            p_text = "exploratory" if paired.exploratory else p_value(p)
+            texts = (self.difference(paired.mean), self.difference_ci(paired.ci), p_text)
+        return dict(zip((self.in_points("difference"), "95 % CI", "p"), texts, strict=True))
 
 
 def quantity_of(metric: Metric, values: Iterable[float]) -> Quantity:

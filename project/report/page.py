@@ -5,7 +5,7 @@ import hashlib
 import re
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,33 +28,32 @@ PIXELS_PER_INCH = 96  # CSS's inch
 
 @dataclass(frozen=True)
 class Experiment:
-    """A table of the page with the caveats and sections that belong to it.
-
-    `write_figures` fills `images`: for each figure by name its data (`uri`), and its `size` in
-    pixels.
-    """
+    """A table of the page with the caveats and sections that belong to it."""
 
     table: Table
     notices: Sequence[str]
     sections: Sequence[Section]
-    images: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def write_figures(experiments: Sequence[Experiment], folder: Path) -> None:
-    """Write each figure into `folder` as PNG and SVG, and keep the smaller one for the page."""
-    for experiment in experiments:
-        for part in (part for section in experiment.sections for part in section.parts):
-            if isinstance(part, Illustration):
-                files = save(part.figure, folder / part.file)
-                smaller = min(files, key=lambda path: path.stat().st_size)
-                content = base64.b64encode(smaller.read_bytes()).decode()
-                uri = f"data:{TYPES[smaller.suffix]};base64,{content}"
-                size = [round(PIXELS_PER_INCH * each) for each in part.figure.get_size_inches()]
-                experiment.images[part.name] = {"uri": uri, "size": size}
+def write_figures(experiments: Sequence[Experiment], folder: Path) -> dict[str, Any]:
+    """Write the figures into `folder`; return each one's data (`uri`) and `size` in pixels."""
+    images = {}
+    sections = [section for each in experiments for section in each.sections]
+    for part in (part for section in sections for part in section.parts):
+        if isinstance(part, Illustration):
+            files = save(part.figure, folder / part.file)
+            smaller = min(files, key=lambda path: path.stat().st_size)
+            content = base64.b64encode(smaller.read_bytes()).decode()
+            uri = f"data:{TYPES[smaller.suffix]};base64,{content}"
+            size = [round(PIXELS_PER_INCH * each) for each in part.figure.get_size_inches()]
+            images[part.name] = {"uri": uri, "size": size}
+    return images
 
 
-def render(experiments: Sequence[Experiment], subject: str, keys: Sequence[str] = ()) -> str:
-    """Return the HTML text of the page, after `write_figures`; no keys: the usual columns."""
+def render(
+    experiments: Sequence[Experiment], images: dict[str, Any], subject: str, keys: Sequence[str]
+) -> str:
+    """Return the HTML text of the page with its `images` by name; no keys: the usual columns."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True,
                               lstrip_blocks=True)  # fmt: skip
     environment.filters["breakable"] = breakable
@@ -69,6 +68,7 @@ def render(experiments: Sequence[Experiment], subject: str, keys: Sequence[str] 
         subject=subject,
         made=_made_of(experiments),
         experiments=experiments,
+        images=images,
         main_table=lambda table: main_table(table, keys),
         run_tables=run_tables,
         legend=tables.LEGEND,

@@ -1,7 +1,8 @@
 """The parts of a page, and the loading of the sections that the configuration names.
 
 A section is a function `section(context) -> Section | list[Section] | None`. The configuration
-names it by its dotted path, or by its name alone if it is in `project.report.standard`.
+names it by its dotted path, or by its name alone if it is in `project.report.standard`. It raises
+CorruptRunError if it needs a file of a run that cannot be read.
 """
 
 import importlib

@@ -59,11 +59,7 @@ def seeds(context: Context) -> Section | None:
 
 
 def epochs(context: Context) -> Section:
-    """Return the section with learning curves of the first variants, and why others are not drawn.
-
-    Raises:
-        CorruptRunError: The history of a run cannot be read.
-    """
+    """Return the section with the first variants' curves, and why others are not drawn."""
     metric, drawn = context.table.metric, []
     reasons: dict[str, list[str]] = {}
     for row in context.table.rows:
@@ -108,11 +104,7 @@ def sweeps(context: Context) -> list[Section]:
 
 
 def examples(context: Context) -> Section | None:
-    """Return the section that compares variants with the baseline example by example (McNemar).
-
-    Raises:
-        CorruptRunError: A file of predictions cannot be read.
-    """
+    """Return the section that compares variants with the baseline example by example (McNemar)."""
     baseline, rows = context.table.baseline, []
     for row in context.table.compared:
         found = compare_examples(row.pairs)

@@ -31,12 +31,9 @@ def _ablation(study: studies.Ablation, context: Context) -> Section:
         summary = quantity.summary(variant)
         if told[0] is not None:
             compared[change] = told[0]
-        difference, ends, p = quantity.compared(*told)
         cells = {
             quantity.name: quantity.mean_std(summary) + quantity.unit,
-            quantity.in_points("difference"): difference,
-            "95 % CI": ends,
-            "p": p,
+            **quantity.compared(*told),
             "n": str((told[0] or summary).n),
         }
         links = {column: link(variant, cell) for column, cell in cells.items()}
@@ -105,11 +102,7 @@ def _variance_table(study: studies.VarianceStudy, context: Context) -> list[Part
 
 
 def searches(context: Context) -> list[Section]:
-    """Return a section for each search in the output folder, after the first table only.
-
-    Raises:
-        CorruptRunError: The file of a search cannot be read.
-    """
+    """Return a section for each search in the output folder, after the first table only."""
     if context.number:
         return []
     tabled = {run.seed for run in context.table.runs}
@@ -178,15 +171,12 @@ def engines(context: Context) -> Section | None:
         by_seed[net] = {
             own.seed: own.metrics[metric.test] - other.metrics[metric.test] for own, other in pairs
         }
-        difference, ends, p = quantity.compared(*told)
         times = [a / b for a, b in map(seconds_of, pairs)] if told[0] else []
         rows.append({
             "net": net,
             f"torch: {quantity.name}": link(torchs, quantity.mean_std(quantity.summary(torchs))),
             "framework": link(ours, quantity.mean_std(quantity.summary(ours))),
-            quantity.in_points("difference"): difference,
-            "95 % CI": ends,
-            "p": p,
+            **quantity.compared(*told),
             "times as long": f"{median(times):.2f}" if times else NONE,
             "n": str(told[0].n) if told[0] else NONE,
         })  # fmt: skip

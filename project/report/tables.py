@@ -85,11 +85,7 @@ def columns_of(table: Table) -> dict[str, Column]:
 
 
 def choose_columns(table: Table, keys: Sequence[str]) -> list[Column]:
-    """Return the columns with these keys; all columns if `keys` is empty.
-
-    Raises:
-        ConfigurationError: There is no column with one of the keys.
-    """
+    """Return the columns with these keys, or all; raise ConfigurationError for an unknown key."""
     columns = columns_of(table)
     for key in keys:
         if key not in columns:

@@ -48,8 +48,8 @@ def write_two(outputs: Path) -> None:
 
 def page_of(outputs: Path, *notices: str, sections: tuple[Section, ...] = ()) -> str:
     experiment = Experiment(table_of(outputs), notices, sections)
-    write_figures([experiment], outputs / "figures")
-    return render([experiment], "study x")
+    images = write_figures([experiment], outputs / "figures")
+    return render([experiment], images, "study x", ())
 
 
 def test_the_title_says_what_it_is_of_which_day_and_commit(tmp_path: Path) -> None:
@@ -172,4 +172,4 @@ def test_a_variant_without_numbers_has_its_place(tmp_path: Path, status: str) ->
 def test_a_table_of_no_completed_run_is_a_page(tmp_path: Path) -> None:
     write_run(tmp_path, status="failed")
     table: Table = table_of(tmp_path)
-    assert "Nothing is compared" in render([Experiment(table, (), ())], "x")
+    assert "Nothing is compared" in render([Experiment(table, (), ())], {}, "x", ())
