@@ -25,7 +25,6 @@ from project.results.variants import Settings, Variant, departures
 
 ERROR = Metric("error", "min")
 PERCENT = Quantity(ERROR, percent=True, digits=2)
-USUAL_SEEDS = 10
 QUANTITIES: dict[str, tuple[str, Callable[[RunRecord], float]]] = {
     "error": ("test error", lambda run: run.metrics["test/error"]),
     "gain": ("gain in test error", lambda run: run.metrics["test/error"]),
@@ -104,11 +103,12 @@ def rows_of(
     them too, if the own has none.
     """
     found: dict[str, Variant] = {}
+    completed = [each for each in variants if each.runs]
     for row, wanted in settings.items():
-        completed = [] if wanted is None else [each for each in variants if each.runs]
-        alike = [each for each in completed if not departures(each.identity, wanted or {})]
-        if alike:
-            found[row] = min(alike, key=lambda each: each.first.model != row)
+        if wanted is not None:
+            alike = [each for each in completed if not departures(each.identity, wanted)]
+            if alike:
+                found[row] = min(alike, key=lambda each: each.first.model != row)
     return found
 
 
@@ -120,10 +120,7 @@ def judge(findings: Sequence[Finding], rows: Mapping[str, Variant]) -> list[Judg
 
 
 def judge_parts(parts: Sequence[tuple[str, Sequence[Part]]]) -> list[Judgement]:
-    """Return a verdict on each finding, given with its parts, Holm-corrected over all parts.
-
-    Parts without a comparison keep their verdict.
-    """
+    """Judge the parts of each finding that have a comparison, Holm-corrected over all parts."""
     every = [part for _, own in parts for part in own]
     p_values = correct([part.paired for part in every])
     judged = (
@@ -145,7 +142,7 @@ def compare_claim(claim: Claim, rows: Mapping[str, Variant]) -> Part:
     reasons = [why_not_paired(each, variants[0], ERROR.test) for each in variants[1:]]
     seeds = common_seeds(variants)
     if any(reasons) or not seeds:
-        reason = next((reason for reason in reasons if reason), "no seed in common")
+        reason = next(filter(None, reasons), "no seed in common")
         return replace(part, verdict="not comparable", reason=reason)
     smaller, larger = (_values(quantity, side, rows, seeds) for side in sides)
     return replace(part, paired=compare_paired(smaller, larger))
@@ -159,11 +156,8 @@ def common_seeds(variants: Sequence[Variant]) -> list[int]:
 
 
 def not_run(names: Sequence[str], rows: Mapping[str, Variant]) -> str:
-    """Return the message that models were not run, with the command that runs them.
-
-    The command has the most seeds that one of the other rows has; 0 to 9 without any.
-    """
-    seeds = max((each.seeds for each in rows.values()), key=len, default=list(range(USUAL_SEEDS)))
+    """Return that models were not run, and the command that runs them at the seeds of the rows."""
+    seeds = max((each.seeds for each in rows.values()), key=len)
     words = shlex.join([f"model={','.join(names)}", f"seed={seed_words(seeds)}"])
     return f"not run: python -m project.train -m {words}"
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +18,7 @@ from project.epfl.claims import (
     values_at,
 )
 from project.epfl.reference import DiskResults
-from project.results.comparisons import paired_runs, why_not_paired
+from project.results.comparisons import why_not_paired
 from project.results.statistics import MIN_PAIRS, compare_paired
 from project.results.variants import Variant
 
@@ -82,19 +82,29 @@ def _compare_rates(
 def _compare_two(words: str, lr: float, best: Variant | None, other: Variant, spread: bool) -> Part:
     if best is None or not best.runs:
         return _not_run(words)
-    part = Part(words, verdict="not comparable")
+    reason = why_not_paired(best, other, ERROR.test)
     if other.diverged:
-        return replace(part, reason=f"{_of_runs(other)} diverged at {lr:g}")
-    if reason := why_not_paired(best, other, ERROR.test):
-        return replace(part, reason=reason)
-    pairs = paired_runs(best, other)
-    errors = np.array([[run.metrics[ERROR.test] for run in pair] for pair in pairs]).T
-    return replace(part, paired=compare_paired(*(_distances(errors) if spread else errors)))
+        reason = f"{_of_runs(other)} diverged at {lr:g}"
+    if reason:
+        return Part(words, verdict="not comparable", reason=reason)
+    return _compare_means(words, [(best, other)], spread)
 
 
-def _distances(errors: np.ndarray) -> np.ndarray:
-    """Return each error's distance from its variant's median; errors are (variants, seeds)."""
-    return np.abs(errors - np.median(errors, axis=1, keepdims=True))
+def _compare_means(words: str, pairs: Collection[tuple[Variant, Variant]], spread: bool) -> Part:
+    """Compare the first of the pairs with the second ones, by the mean over the pairs at a seed.
+
+    With `spread` not their errors, but the distances of these from the variant's median.
+    """
+    seeds = common_seeds([each for pair in pairs for each in pair])
+    if not seeds:
+        return Part(words, verdict="not comparable", reason="no seed in common")
+    means = []
+    for side in zip(*pairs, strict=True):
+        errors = np.array([values_at("error", each, seeds) for each in side])
+        if spread:
+            errors = np.abs(errors - np.median(errors, axis=1, keepdims=True))
+        means.append(errors.mean(axis=0))
+    return Part(words, paired=compare_paired(*means))
 
 
 def _keeps_falling(variant: Variant | None) -> Part:
@@ -113,7 +123,7 @@ def _keeps_falling(variant: Variant | None) -> Part:
 def _compare_activations(
     tanh: dict[float, Variant], relu: dict[float, Variant], spread: bool
 ) -> Part:
-    """Compare tanh with ReLU by seed, as means over the rates where both pair and none diverged."""
+    """Compare tanh with ReLU over the rates at which both pair and none diverged."""
     pairs = {
         lr: (tanh[lr], relu[lr])
         for lr in tanh
@@ -124,14 +134,7 @@ def _compare_activations(
         return _not_run(f"tanh below ReLU: {quantity}")
     rates = ", ".join(f"{lr:g}" for lr in pairs)
     words = f"tanh below ReLU: {quantity}, mean over the rates {rates}"
-    seeds = common_seeds([each for pair in pairs.values() for each in pair])
-    if not seeds:
-        return Part(words, verdict="not comparable", reason="no seed in common")
-    means = []
-    for side in zip(*pairs.values(), strict=True):
-        errors = np.array([values_at("error", each, seeds) for each in side])
-        means.append((_distances(errors) if spread else errors).mean(axis=0))
-    return Part(words, paired=compare_paired(*means))
+    return _compare_means(words, pairs.values(), spread)
 
 
 def _of_runs(variant: Variant) -> str:

@@ -12,7 +12,6 @@ from project.report.caveats import caveats_of, left_out
 from project.report.figures.style import styled
 from project.report.folder import NAME, TENSORBOARD, new_report
 from project.report.formatting import listed
-from project.report.missing_runs import Gap, find_absent, find_gaps, refusal
 from project.report.results_table import Table, headline, make_table
 from project.report.sections import Context, load_sections, sections_of
 from project.report.tensorboard import write_aggregates
@@ -116,7 +115,7 @@ def _experiments(config: ReportConfig) -> list[page.Experiment]:
 
 def _gather(
     config: ReportConfig,
-) -> tuple[dict[str, list[Variant]], dict[str, list[Gap]], list[str]]:
+) -> tuple[dict[str, list[Variant]], dict[str, list[selection.Gap]], list[str]]:
     """Return the variants and the gaps of each table by title, and notices on runs left out."""
     planned = selection.plan(config.study_name) if config.study_name is not None else []
     runs, problems = read_runs(config.outputs, config.runs, histories=True)
@@ -140,15 +139,15 @@ def _gather(
         ] * bool(foreign)
     if not any(run.metrics for run in runs):
         if problems:
-            raise refusal([], problems, config.outputs)
+            raise selection.refusal([], problems, config.outputs)
         raise _nothing(config, len(runs))
     every = group(runs, selection.default_settings, config.code == "accept")
     variants = selection.tables_of(every)
-    gaps = {title: find_gaps(own, planned) for title, own in variants.items()}
-    gaps[next(iter(gaps))] += find_absent(every, planned)
+    gaps = {title: selection.find_gaps(own, planned) for title, own in variants.items()}
+    gaps[next(iter(gaps))] += selection.find_absent(every, planned)
     found = [gap for own in gaps.values() for gap in own]
     if (found or problems or missing) and config.strict:
-        raise refusal(found, problems, config.outputs, config.study_name, missing)
+        raise selection.refusal(found, problems, config.outputs, config.study_name, missing)
     said += [f"Missing of the last sweep: {listed(missing)}."] * bool(missing)
     return variants, gaps, said + left_out(problems)
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from project.report.formatting import counted, listed, p_value
-from project.report.missing_runs import Gap
 from project.report.results_table import Table
+from project.report.selection import Gap
 from project.results.comparisons import unpaired_seeds
 from project.results.records import Problem, RunRecord
 from project.results.statistics import MIN_PAIRS, SIGNIFICANCE

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from project.report.caveats import caveats_of, left_out
-from project.report.missing_runs import find_gaps
+from project.report.selection import find_gaps
 from project.results.records import Problem
 from tests.report.made import table_of
 from tests.results.stored_runs import change_record, provenance, variants, write_run, write_variant

@@ -6,8 +6,16 @@ from pathlib import Path
 import pytest
 
 from project.config.errors import ConfigurationError
-from project.report.missing_runs import completing, find_absent, find_gaps, refusal
-from project.report.selection import PlannedVariant, choose_planned, find_baseline, tables_of
+from project.report.selection import (
+    PlannedVariant,
+    choose_planned,
+    completing,
+    find_absent,
+    find_baseline,
+    find_gaps,
+    refusal,
+    tables_of,
+)
 from project.results.records import Problem
 from project.results.text import seed_list, seed_words
 from tests.results.stored_runs import CONFIG, read, variants, write_disk_run, write_run

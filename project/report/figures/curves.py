@@ -7,7 +7,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 
 from project.report.figures import style
 from project.report.formatting import Quantity
@@ -21,34 +20,27 @@ STAGES = (
 )
 
 
-def course(
-    histories: Sequence[Mapping[str, Sequence[float]]], name: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the epochs (E,) that all histories have, and there a column's values (runs, E)."""
-    length = min(len(history["epoch"]) for history in histories)
-    values = np.array([history[name][:length] for history in histories])
-    return np.array(histories[0]["epoch"][:length]), values
-
-
 def draw_courses(
     axes: Axes, histories: Sequence[Mapping[str, Sequence[float]]], name: str, scale: float = 1
 ) -> list[float]:
     """Draw the curves of training and validation: the mean over the runs, and a band of one std.
 
-    A stage is left out unless all runs have the metric `name` (`error`) in it. The std of a lone
-    run is 0.
+    They end with the shortest history. A stage is left out unless all runs have the metric `name`
+    (`error`) in it. The std of a lone run is 0.
 
     Returns:
         The finite values of means and upper edges of bands.
     """
+    length = min(len(history["epoch"]) for history in histories)
+    epochs = np.array(histories[0]["epoch"][:length])
     reached: list[float] = []
     for stage, label, color, line, marker in STAGES:
         if not all(f"{stage}/{name}" in history for history in histories):
             continue
-        epochs, values = course(histories, f"{stage}/{name}")
+        values = np.array([history[f"{stage}/{name}"][:length] for history in histories])
         mean = values.mean(axis=0)
-        std = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(len(epochs))
-        every = max(1, len(epochs) // 6)
+        std = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(length)
+        every = max(1, length // 6)
         axes.plot(
             epochs, scale * mean, color=color, linestyle=line, marker=marker, markersize=4,
             markevery=(every - 1, every), linewidth=1.4, label=label,

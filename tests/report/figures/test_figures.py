@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from project.report.figures.costs import MAX_NETS, by_net, draw_costs
-from project.report.figures.curves import course, draw_epochs
+from project.report.figures.curves import draw_courses, draw_epochs
 from project.report.figures.seeds import MAX_VARIANTS, draw_seeds
 from project.report.figures.studies import MAX_SWEEPS, MAX_TICKS, draw_sweeps, draw_variance
 from project.report.figures.style import styled
@@ -82,14 +83,11 @@ def write_histories(outputs: Path, model: str, train: dict[int, list[float]] = T
         write_table(directory / "history.csv", columns)
 
 
-def test_a_course_has_the_epochs_that_all_runs_have() -> None:
-    histories = [{"epoch": [1, 2], "loss": values} for values in TRAIN.values()]
-    epochs, values = course(histories, "loss")
-    assert epochs.tolist() == [1, 2]
-    assert values.tolist() == list(TRAIN.values())
-    short = {"epoch": [1], "loss": [0.3]}
-    epochs, values = course([histories[0], short], "loss")
-    assert (epochs.tolist(), values.tolist()) == ([1], [[0.4], [0.3]])
+def test_curves_go_as_far_as_all_runs_do() -> None:
+    for histories in ([0.4, 0.2], [0.6]), ([0.6], [0.4, 0.2]):
+        axes = Figure().subplots()
+        draw_courses(axes, [{"epoch": [1, 2][: len(own)], "val/x": own} for own in histories], "x")
+        assert lines(axes) == {"validation": [[1, 0.5]]}
 
 
 def test_each_variant_has_a_panel_with_both_stages_and_the_final_test_value(tmp_path: Path) -> None:
