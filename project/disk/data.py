@@ -19,15 +19,10 @@ STAGES = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class Points:
-    """Labelled points.
+    """Labelled points."""
 
-    Attributes:
-        coordinates: (N, 2) float32 in [0, 1).
-        labels: (N,) int64, 1 inside the disk and 0 outside.
-    """
-
-    coordinates: Tensor
-    labels: Tensor
+    coordinates: Tensor  # (N, 2) float32 in [0, 1)
+    labels: Tensor  # (N,) int64, 1 inside the disk and 0 outside
 
 
 def label(coordinates: Tensor) -> Tensor:

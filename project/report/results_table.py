@@ -23,27 +23,16 @@ from project.results.variants import Variant
 
 @dataclass(frozen=True)
 class Row:
-    """One variant of the table.
-
-    Attributes:
-        validation: The statistics of its validation values, which order the rows; None if a
-            completed run has no such value.
-        test: The same of its test values.
-        others: The same of the test values of further metrics, by metric name.
-        reason: Why nothing is compared, `baseline` for the baseline itself; else empty.
-        pairs: Its runs and the baseline's that are compared.
-        paired: Their comparison; None if there is none.
-        p_value: The p-value of `paired`, Holm-corrected over the table's `family`.
-    """
+    """One variant of the table."""
 
     variant: Variant
-    validation: Summary | None
-    test: Summary | None
-    others: dict[str, Summary]
-    reason: str
-    pairs: Sequence[Pair]
-    paired: Paired | None
-    p_value: float | None = None
+    validation: Summary | None  # orders the rows; None if a completed run has no such value
+    test: Summary | None  # the same of the test values
+    others: dict[str, Summary]  # of the test values of further metrics, by metric name
+    reason: str  # why nothing is compared, `baseline` for the baseline itself; else empty
+    pairs: Sequence[Pair]  # its runs and the baseline's that are compared
+    paired: Paired | None  # their comparison
+    p_value: float | None = None  # of `paired`, Holm-corrected over the table's `family`
 
     @property
     def is_baseline(self) -> bool:
@@ -72,19 +61,16 @@ class Row:
 class Table:
     """The results table for the variants of one task and data set, the best by validation first.
 
-    Attributes:
-        baseline: The variant that the others are compared with; None if none could be chosen.
-        baseline_named: Whether the user chose the baseline; if not, validation values chose it.
-        family: The number of comparisons for which p-values are corrected: those with a baseline
-            that the user named, else all pairs of variants, because lucky runs are chosen more.
+    p-values are corrected for `family` comparisons: those with a baseline that the user named, else
+    all pairs of variants, because a variant with lucky runs is chosen more often.
     """
 
     title: str
     rows: tuple[Row, ...]
     quantity: Quantity
     others: tuple[Quantity, ...]
-    baseline: Variant | None
-    baseline_named: bool
+    baseline: Variant | None  # that the others are compared with, if one could be chosen
+    baseline_named: bool  # by the user; if not, validation values chose it
     family: int
 
     @property

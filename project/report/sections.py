@@ -92,16 +92,13 @@ class Section:
 class Context:
     """The argument of a section function: one table of the page and what the report knows.
 
-    Attributes:
-        number: The index of the table on the page. Sections on the whole report, such as searches,
-            are shown only after table 0.
-        reference: What a publication reports, from the configuration; None without one.
+    Sections on the whole report, such as searches, are shown only after the table with `number` 0.
     """
 
     table: Table
     outputs: Path
     number: int
-    reference: dict[str, Any] | None
+    reference: dict[str, Any] | None  # what a publication reports, from the configuration
 
     @cached_property
     def variants(self) -> list[Variant]:

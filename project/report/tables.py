@@ -105,11 +105,11 @@ def cell(column: Column, row: Row) -> str:
     return "exploratory" if column.key == "p" and row.paired and row.paired.exploratory else text
 
 
-def frame_of(table: Table, keys: Sequence[str] = ()) -> pandas.DataFrame:
-    """Return the table as a DataFrame of texts, one row for each variant; no keys: all columns."""
+def texts_of(table: Table, keys: Sequence[str] = ()) -> list[list[str]]:
+    """Return the header and a row for each variant; no keys: all columns."""
     columns = choose_columns(table, keys)
     rows = [[cell(column, row) for column in columns] for row in table.rows]
-    return pandas.DataFrame(rows, columns=[column.header for column in columns], dtype=str)
+    return [[column.header for column in columns], *rows]
 
 
 def markdown(
@@ -118,10 +118,9 @@ def markdown(
     """Return all tables as Markdown, each with baseline and notices, and a legend at the end."""
     parts = []
     for table, own in zip(tables, notices, strict=True):
-        frame = frame_of(table, keys)
-        ruler = ["---", *["---:"] * (len(frame.columns) - 1)]
-        rows = [list(frame.columns), ruler, *frame.to_numpy().tolist()]
-        lines = [f"| {' | '.join(map(_markdown, row))} |" for row in rows]
+        header, *rows = texts_of(table, keys)
+        ruler = ["---", *["---:"] * (len(header) - 1)]
+        lines = [f"| {' | '.join(map(_markdown, row))} |" for row in (header, ruler, *rows)]
         said = "\n".join(f"- {_markdown(notice)}" for notice in own)
         parts += [f"## {_markdown(table.title)}", "\n".join(lines), _markdown(answer(table)), said]
     return "\n\n".join([part for part in parts if part] + [LEGEND]) + "\n"
@@ -135,9 +134,10 @@ def latex(tables: Sequence[Table], keys: Sequence[str] = ()) -> str:
     r"""Return a booktabs `tabular` for each table as LaTeX text; it needs \usepackage{booktabs}."""
     parts = ["% needs \\usepackage{booktabs}\n"]
     for table in tables:
-        frame = frame_of(table, keys)
-        layout = "l" + "r" * (len(frame.columns) - 1)
+        header, *rows = texts_of(table, keys)
+        frame = pandas.DataFrame(rows, columns=header, dtype=str)
         parts.append(f"% {table.title}. {answer(table)}\n")
+        layout = "l" + "r" * (len(header) - 1)
         parts.append(frame.to_latex(index=False, escape=True, column_format=layout))
     marks = {"±": r"$\pm$", MINUS: "$-$", NONE: "--", "<": "$<$", ">": "$>$", "|": r"\textbar{}"}
     return "".join(parts).translate(str.maketrans(marks))
@@ -213,10 +213,11 @@ def terminal(
         wanted = keys or ["variant", "n", "validation", "test", "test_ci", *others, "difference",
                           "difference_ci", "p", "seconds"]  # fmt: skip
         drawn = RichTable(title=table.title, title_justify="left", box=None)
-        for column in choose_columns(table, wanted):
-            left = column.key == "variant"
-            drawn.add_column(column.header, justify="left" if left else "right", overflow="fold")
-        for row in frame_of(table, wanted).to_numpy().tolist():
+        header, *rows = texts_of(table, wanted)
+        for key, name in zip(wanted, header, strict=True):
+            justify = "left" if key == "variant" else "right"
+            drawn.add_column(name, justify=justify, overflow="fold")
+        for row in rows:
             drawn.add_row(*row)
         console.print(drawn)
         print(answer(table), *(f"! {notice}" for notice in own), "", sep="\n")
