@@ -10,7 +10,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from project.epfl.claims import ERROR, PERCENT
 from project.report.figures import style
-from project.report.figures.curves import draw_courses
+from project.report.figures.standard import draw_courses
 from project.results.comparisons import paired_runs
 from project.results.statistics import summarise
 from project.results.text import shown

@@ -12,7 +12,7 @@ from project.epfl.claims import (
 )
 from project.epfl.disk_claims import RateStudy, all_of, judge_disk, rate_studies
 from project.epfl.reference import Reference
-from project.report.figures.seeds import draw_seeds
+from project.report.figures.standard import draw_seeds
 from project.report.figures.style import counts
 from project.report.formatting import NONE, p_words
 from project.report.sections import Cell, Context, Illustration, PageTable, Part, Section, link

@@ -46,11 +46,7 @@ class PlannedVariant:
 
 
 def plan(study: str) -> list[PlannedVariant]:
-    """Return the variants that conf/study/<study>.yaml sweeps over.
-
-    Raises:
-        ConfigurationError: There is no such study, or it fits the keys of no command.
-    """
+    """Return the variants of a study; raise ConfigurationError if none can be composed."""
     from hydra.errors import HydraException
 
     from project.config.compose import options, study_variants
@@ -109,11 +105,7 @@ def choose_planned(
 
 
 def find_baseline(variants: Sequence[Variant], name: str) -> Variant:
-    """Return the variant with this label, folder name, or model name that no other variant has.
-
-    Raises:
-        ConfigurationError: No variant has this name, or several have it.
-    """
+    """Return the variant with this label, folder or model; raise ConfigurationError if not one."""
     for found in (
         [each for each in variants if each.label == name],
         [each for each in variants if name in (each.name, each.anchor)],

@@ -3,9 +3,7 @@
 from collections import Counter
 from statistics import fmean
 
-from project.report.figures.costs import by_net, draw_costs, draw_frontier, seconds_of
-from project.report.figures.curves import draw_epochs
-from project.report.figures.seeds import draw_seeds
+from project.report.figures import standard as figures
 from project.report.figures.studies import draw_sweeps, stages_of
 from project.report.formatting import listed, seconds, thousands
 from project.report.sections import Cell, Context, Illustration, PageTable, Section, link
@@ -53,7 +51,7 @@ def seeds(context: Context) -> Section | None:
         f"{context.quantity.name.capitalize()} of every seed (dots), with the mean (diamond) and "
         "its 95 % CI (bar): where the mean lies, not how far single runs do."
     )
-    figure = draw_seeds(context.variants, context.quantity)
+    figure = figures.draw_seeds(context.variants, context.quantity)
     name = context.anchor("seeds")
     return Section(name, "Every seed", [Illustration(name, figure, caption)])
 
@@ -80,8 +78,10 @@ def epochs(context: Context) -> Section:
         "during the epoch, with dropout where there is any. Test values are measured once, after "
         "the last epoch (diamond, ± one std)."
     )
-    figures = [Illustration(name, draw_epochs(drawn, context.quantity), caption)] if drawn else []
-    return Section(name, "Over the epochs", [*said, *figures])
+    if not drawn:
+        return Section(name, "Over the epochs", said)
+    figure = Illustration(name, figures.draw_epochs(drawn, context.quantity), caption)
+    return Section(name, "Over the epochs", [*said, figure])
 
 
 def sweeps(context: Context) -> list[Section]:
@@ -138,8 +138,8 @@ def costs(context: Context) -> Section | None:
         return None
     anchors = {run.directory: each.anchor for each in context.variants for run in each.runs}
     rows = []
-    for net, runs in by_net(context.variants).items():
-        took = summarise(seconds_of(runs))
+    for net, runs in figures.by_net(context.variants).items():
+        took = summarise(figures.seconds_of(runs))
         behind = Counter(anchors[run.directory] for run in runs)
         rows.append({
             "net": net,
@@ -158,7 +158,7 @@ def costs(context: Context) -> Section | None:
     )
     caption = "Training time of every run (dots) with the median (diamond), and parameters."
     name, title = context.anchor("costs"), "What a net costs"
-    figure = Illustration(name, draw_costs(context.variants), caption)
+    figure = Illustration(name, figures.draw_costs(context.variants), caption)
     return Section(name, title, [note, PageTable.of(title, rows), figure])
 
 
@@ -178,7 +178,7 @@ def error_by_time(context: Context) -> Section | None:
         "were made alike."
     )
     best.sort(key=lambda each: metric.sign * fmean(each.values(metric.test) or ()))
-    figure = draw_frontier(best, quantity)
+    figure = figures.draw_frontier(best, quantity)
     return Section(
         context.anchor("error-by-time"),
         f"{quantity.plain_name.capitalize()} against training time",

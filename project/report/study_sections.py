@@ -3,7 +3,7 @@
 from statistics import median
 
 from project.report import studies
-from project.report.figures.costs import seconds_of
+from project.report.figures.standard import seconds_of
 from project.report.figures.studies import draw_ablation, draw_search, draw_variance
 from project.report.formatting import NONE, counted, plain, quantity_of
 from project.report.sections import Cell, Context, Illustration, PageTable, Part, Section, link

@@ -10,9 +10,15 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from project.report.figures.costs import MAX_NETS, by_net, draw_costs
-from project.report.figures.curves import draw_courses, draw_epochs
-from project.report.figures.seeds import MAX_VARIANTS, draw_seeds
+from project.report.figures.standard import (
+    MAX_NETS,
+    MAX_VARIANTS,
+    by_net,
+    draw_costs,
+    draw_courses,
+    draw_epochs,
+    draw_seeds,
+)
 from project.report.figures.studies import MAX_SWEEPS, MAX_TICKS, draw_sweeps, draw_variance
 from project.report.figures.style import styled
 from project.report.studies import TOGETHER, find_sweeps, find_variance_studies
