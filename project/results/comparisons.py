@@ -20,22 +20,18 @@ Pair = tuple[RunRecord, RunRecord]
 
 def paired_runs(a: Variant, b: Variant) -> list[Pair]:
     """Return pairs (run of a, run of b) of completed runs at one seed, on equal test examples."""
-    return [pair for pair in _common_seeds(a, b) if _same_test_data(pair)]
+    others = {(run.seed, run.test_data): run for run in b.runs}
+    return [
+        (run, others[key])
+        for run in a.runs
+        if (key := (run.seed, run.test_data)) in others and run.test_data is not None
+    ]
 
 
 def unpaired_seeds(a: Variant, b: Variant) -> list[int]:
     """Return the seeds that both completed, but on different or unknown test examples."""
-    return [pair[0].seed for pair in _common_seeds(a, b) if not _same_test_data(pair)]
-
-
-def _common_seeds(a: Variant, b: Variant) -> list[Pair]:
-    others = {run.seed: run for run in b.runs}
-    return [(run, others[run.seed]) for run in a.runs if run.seed in others]
-
-
-def _same_test_data(pair: Pair) -> bool:
-    first, second = pair
-    return first.test_data is not None and first.test_data == second.test_data
+    paired = {run.seed for run, _ in paired_runs(a, b)}
+    return sorted({*a.seeds} & {*b.seeds} - paired)
 
 
 def why_not_paired(a: Variant, b: Variant, metric: str) -> str:
@@ -53,13 +49,11 @@ def why_not_paired(a: Variant, b: Variant, metric: str) -> str:
             return f"not all runs{whose} have {metric}"
     if paired_runs(a, b):
         return ""
-    seeds = unpaired_seeds(a, b)
-    if not seeds:
+    if not unpaired_seeds(a, b):
         return "no seed in common"
-    settings = differences(a.settings, b.settings)
     causes = [
         f"{key} {own} against {other}"
-        for key, (own, other) in settings.items()
+        for key, (own, other) in differences(a.settings, b.settings).items()
         if key.split(".")[0] in ("data", "seeds", "task")
     ]
     return "not the same test examples" + (f": {', '.join(causes)}" if causes else "")
@@ -79,10 +73,10 @@ def compare_family(
     pairs: Sequence[tuple[Variant, Variant]], metric: Metric
 ) -> list[tuple[Paired | None, float | None, str]]:
     """Compare pairs (a, b) of variants: for each what was found, Holm's p, or why it is None."""
-    reasons = [why_not_paired(a, b, metric.test) for a, b in pairs]
+    reasons = [why_not_paired(*pair, metric.test) for pair in pairs]
     compared = [
-        None if reason else compare_variants(a, b, metric)
-        for (a, b), reason in zip(pairs, reasons, strict=True)
+        None if reason else compare_variants(*pair, metric)
+        for pair, reason in zip(pairs, reasons, strict=True)
     ]
     return list(zip(compared, correct(compared), reasons, strict=True))
 
@@ -91,9 +85,8 @@ def compare_family(
 class ExampleComparison:
     """Two runs a and b at one seed, compared on the same n test examples.
 
-    `only_a` of them only a classifies correctly. `p_value` is McNemar's exact test's: how probable
-    a split at least as uneven is if both nets are equally good. It is about these nets, not their
-    variants.
+    `only_a` of them only a classifies correctly. `p_value` is McNemar's exact test's, which is
+    about these nets, not their variants.
     """
 
     seed: int

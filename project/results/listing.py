@@ -117,18 +117,19 @@ def size_text(size: int) -> str:
 def run_facts(run: RunRecord) -> list[tuple[str, str]]:
     """Return status, metrics, provenance and configuration of a run as pairs (name, text)."""
     record = run.record
-    facts = [("status", run.status), ("typed", str(record.get("typed") or ""))]
-    facts += [(name, shown(value)) for name, value in sorted(run.metrics.items())]
-    for key in ("parameters", "epochs", "stopped_early", "weights_sha256", "started", "ended"):
-        if record.get(key) is not None:
-            facts.append((key, shown(record[key])))
-    facts += [("error", run.error)] if run.error else []
-    facts += [("tags", ", ".join(map(str, record.get("tags", []))))] if record.get("tags") else []
-    facts += [("notes", str(record["notes"]))] if record.get("notes") else []
+    entries = ("parameters", "epochs", "stopped_early", "weights_sha256", "started", "ended")
+    texts = {"error": run.error, "tags": ", ".join(map(str, record.get("tags") or []))}
+    texts["notes"] = str(record.get("notes") or "")
     origin = {key: value for key, value in record["provenance"].items() if key != "code"}
-    facts += [(key, shown(value)) for key, value in flatten(origin).items()]
-    facts += [(f"config.{key}", shown(value)) for key, value in flatten(run.config).items()]
-    return facts
+    return [
+        ("status", run.status),
+        ("typed", str(record.get("typed") or "")),
+        *((name, shown(value)) for name, value in sorted(run.metrics.items())),
+        *((key, shown(record[key])) for key in entries if record.get(key) is not None),
+        *((key, text) for key, text in texts.items() if text),
+        *((key, shown(value)) for key, value in flatten(origin).items()),
+        *((f"config.{key}", shown(value)) for key, value in flatten(run.config).items()),
+    ]
 
 
 def files_of(run: RunRecord) -> list[tuple[str, str]]:
@@ -139,12 +140,13 @@ def files_of(run: RunRecord) -> list[tuple[str, str]]:
     ]
 
 
+KINDS = ("configuration", "code", "environment", "data")
+NO_DIFFERENCE = ("paths.", "logger.", "tags", "notes")  # beginnings of keys that do not count
+
+
 @dataclass(frozen=True)
 class Difference:
-    """A fact (`optimizer.lr`) in which two runs or variants differ; `-` where it is missing.
-
-    `kind` is `configuration`, `code`, `data` or `environment`.
-    """
+    """A fact (`optimizer.lr`), of one of `KINDS`, in which two runs differ; `-` if missing."""
 
     kind: str
     key: str
@@ -158,29 +160,23 @@ def differences(a: Sequence[RunRecord], b: Sequence[RunRecord]) -> list[Differen
     The first completed run of each side stands for it, or the first one if none completed.
     """
     runs = [next((run for run in side if run.status == COMPLETED), side[0]) for side in (a, b)]
-    parts = ("git", "versions", "machine", "threads", "device", "cpu_capability")
     return [
-        *(
-            each
-            for each in _differing("configuration", [run.config for run in runs])
-            if not each.key.startswith(("paths.", "logger.", "tags", "notes"))
-        ),
-        *_differing("code", [_definitions(run) for run in runs]),
-        *_differing("environment", [{key: run.origin(key) for key in parts} for run in runs]),
-        *_differing("data", [{"data": run.origin("data")} for run in runs]),
+        Difference(kind, key, *(shown(side[key]) if key in side else "-" for side in sides))
+        for kind, *sides in zip(KINDS, *map(_facts, runs), strict=True)
+        for key in differing_keys(sides)
     ]
 
 
-def _definitions(run: RunRecord) -> dict[str, str]:
-    found = run.origin("code", "definitions") or {}
-    return {name.replace(":", "."): digest[:12] for name, digest in sorted(found.items())}
-
-
-def _differing(kind: str, sides: Sequence[dict[str, Any]]) -> list[Difference]:
-    one, other = (flatten(side) for side in sides)
+def _facts(run: RunRecord) -> list[dict[str, Any]]:
+    """Return the facts of each of `KINDS`, by dotted key."""
+    config = flatten(run.config).items()
+    code = run.origin("code", "definitions") or {}
+    parts = ("git", "versions", "machine", "threads", "device", "cpu_capability")
     return [
-        Difference(kind, key, *(shown(side[key]) if key in side else "-" for side in (one, other)))
-        for key in differing_keys([one, other])
+        {key: each for key, each in config if not key.startswith(NO_DIFFERENCE)},
+        {name.replace(":", "."): digest[:12] for name, digest in sorted(code.items())},
+        flatten({part: run.origin(part) for part in parts}),
+        flatten({"data": run.origin("data")}),
     ]
 
 

@@ -108,11 +108,11 @@ def _check(directory: Path, record: dict[str, Any]) -> dict[str, float]:
         raise CorruptRunError(f"{path} belongs to the run {record['name']}; {WAY_OUT}")
     if record["config"].get("seed") != record["seed"]:
         raise CorruptRunError(f"{path} holds the configuration of another seed; {WAY_OUT}")
-    metric = record.get("metric")
-    metric = metric if isinstance(metric, dict) else {}
-    name = metric.get("name")
-    if not isinstance(name, str) or metric.get("direction") not in ("min", "max"):
-        raise CorruptRunError(f"{path} lacks the metric's name or direction; {WAY_OUT}")
+    match record.get("metric"):
+        case {"name": str(name), "direction": "min" | "max"}:
+            pass
+        case _:
+            raise CorruptRunError(f"{path} lacks the metric's name or direction; {WAY_OUT}")
     if record["status"] != COMPLETED:
         return {}
     metrics = record["metrics"]

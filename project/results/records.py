@@ -10,6 +10,13 @@ from project.results.text import printable
 from project.runs.record import FAILED, WAY_OUT, CorruptRunError
 
 
+def entry(node: Any, *keys: str) -> Any:
+    """Return the value at a path of keys in nested dicts; None if there is none."""
+    for key in keys:
+        node = node.get(key) if isinstance(node, dict) else None
+    return node
+
+
 @dataclass(frozen=True)
 class Problem:
     """A run directory that cannot be read as a run; `reason` says why, and what to do about it."""
@@ -103,7 +110,7 @@ class RunRecord:
     @property
     def seconds(self) -> float | None:
         """The training time in seconds; None if it was not recorded."""
-        return (self.record.get("seconds") or {}).get("training")
+        return entry(self.record, "seconds", "training")
 
     @property
     def diverged(self) -> bool:
@@ -127,10 +134,7 @@ class RunRecord:
 
     def origin(self, *keys: str) -> Any:
         """Return the entry of the provenance at a path of keys; None if it was not recorded."""
-        node: Any = self.record.get("provenance")
-        for key in keys:
-            node = node.get(key) if isinstance(node, dict) else None
-        return node
+        return entry(self.record, "provenance", *keys)
 
     def columns(self, name: str = "history.csv") -> dict[str, list[float]]:
         """Return the columns of a CSV file in the run directory, by name; empty cells are NaN.

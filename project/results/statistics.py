@@ -62,16 +62,14 @@ def summarise(values: ArrayLike) -> Summary:
         ValueError: There are no values, or some are not finite.
     """
     array = _finite(values)
-    mean, std = float(array.mean()), _std(array)
-    return Summary(
-        n=len(array),
-        mean=mean,
-        std=std,
-        ci=_ci(mean, std, len(array)),
-        median=float(np.median(array)),
-        lowest=float(array.min()),
-        highest=float(array.max()),
-    )
+    n, mean, std, ci = len(array), float(array.mean()), None, None
+    if n > 1:
+        # Equal values have a std of exactly 0; numpy's may be a rounding error.
+        std = float(array.std(ddof=1)) if np.ptp(array) > EPS else 0.0
+        half = special.stdtrit(n - 1, (1 + CONFIDENCE) / 2) * std / np.sqrt(n)
+        ci = float(mean - half), float(mean + half)
+    ends = float(array.min()), float(array.max())
+    return Summary(n, mean, std, ci, float(np.median(array)), *ends)
 
 
 def _finite(values: ArrayLike) -> np.ndarray:
@@ -81,20 +79,6 @@ def _finite(values: ArrayLike) -> np.ndarray:
     if not np.isfinite(array).all():
         raise ValueError(f"values must be finite, got {array[~np.isfinite(array)].tolist()}")
     return array
-
-
-def _std(array: np.ndarray) -> float | None:
-    if len(array) == 1:
-        return None
-    # Equal values have a std of exactly 0; numpy's may be a rounding error.
-    return float(array.std(ddof=1)) if np.ptp(array) > EPS else 0.0
-
-
-def _ci(mean: float, std: float | None, n: int) -> Interval | None:
-    if std is None:
-        return None
-    half = special.stdtrit(n - 1, (1 + CONFIDENCE) / 2) * std / np.sqrt(n)
-    return float(mean - half), float(mean + half)
 
 
 @dataclass(frozen=True)
@@ -141,25 +125,18 @@ def compare_paired(a: ArrayLike, b: ArrayLike, direction: Literal["min", "max"] 
     if len(first) != len(second):
         raise ValueError(f"pairs need as many a as b, got {len(first)} and {len(second)}")
     differences = first - second
-    n, mean, std = len(differences), float(differences.mean()), _std(differences)
-    enough = n >= MIN_PAIRS
+    summary = summarise(differences)
+    n, std = summary.n, summary.std
+    d_z = summary.mean / std if std else None
+    p_value = t_p_value = detectable = None
+    if n >= MIN_PAIRS:
+        p_value = sign_flip_p_value(differences)
+        if std and d_z is not None:
+            t_p_value = float(2 * special.stdtr(n - 1, -abs(d_z) * np.sqrt(n)))
+            detectable = smallest_detectable(n, std)
     worse = differences if direction == "min" else -differences
-    better = np.mean(worse < -EPS) + np.mean(np.abs(worse) <= EPS) / 2
-    return Paired(
-        n=n,
-        mean=mean,
-        std=std,
-        ci=_ci(mean, std, n),
-        p_value=sign_flip_p_value(differences) if enough else None,
-        t_p_value=_t_p_value(mean / std, n) if enough and std else None,
-        d_z=mean / std if std else None,
-        p_better=float(better),
-        detectable=smallest_detectable(n, std) if enough and std else None,
-    )
-
-
-def _t_p_value(d_z: float, n: int) -> float:
-    return float(2 * special.stdtr(n - 1, -abs(d_z) * np.sqrt(n)))
+    better = float(np.mean(worse < -EPS) + np.mean(np.abs(worse) <= EPS) / 2)
+    return Paired(n, summary.mean, std, summary.ci, p_value, t_p_value, d_z, better, detectable)
 
 
 def sign_flip_p_value(differences: ArrayLike) -> float:

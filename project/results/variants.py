@@ -78,13 +78,12 @@ class Variant:
 def group(
     runs: Iterable[RunRecord], defaults: Defaults | None = None, mix_code: bool = False
 ) -> list[Variant]:
-    """Group runs into variants with unique labels, ordered by prefix and settings.
+    """Group runs of any status into variants with unique labels, ordered by prefix and settings.
 
     Args:
-        runs: Runs of any status.
+        runs: The runs.
         defaults: Labels also name the settings that differ from these; None where unknown.
-        mix_code: Whether runs of different code may form one variant, and not only those made with
-            `code=accept`.
+        mix_code: Whether runs of different code may form one variant without `code=accept`.
     """
     folders: dict[str, list[RunRecord]] = defaultdict(list)
     for run in runs:
@@ -103,26 +102,20 @@ def group(
     settings = {key: _filled(identities[key], configs[key], names) for key in members}
     labels = labels_of(prefixes, settings, identities, usual)
     differing = differing_keys(list(settings.values()))
+
+    def place(key: tuple[str, str | None]) -> tuple[Any, ...]:
+        values = [_order(settings[key].get(each)) for each in differing]
+        return prefixes[key], values, key[0], key[1] or ""
+
     variants = []
-    for key, own in members.items():
-        own.sort(key=lambda run: run.seed)
+    for key in sorted(members, key=place):
+        own = sorted(members[key], key=lambda run: run.seed)
+        done = tuple(run for run in own if run.status == COMPLETED)
+        others = tuple(run for run in own if run.status != COMPLETED)
         variants.append(
-            Variant(
-                label=labels[key],
-                name=key[0],
-                settings=settings[key],
-                identity=identities[key],
-                runs=tuple(run for run in own if run.status == COMPLETED),
-                unfinished=tuple(run for run in own if run.status != COMPLETED),
-                code=key[1],
-            )
+            Variant(labels[key], key[0], settings[key], identities[key], done, others, key[1])
         )
-
-    def place(each: Variant) -> tuple[Any, ...]:
-        values = [_order(each.settings.get(key)) for key in differing]
-        return each.prefix, values, each.name, each.code or ""
-
-    return sorted(variants, key=place)
+    return variants
 
 
 def _by_code(runs: list[RunRecord]) -> dict[str | None, list[RunRecord]]:
@@ -164,17 +157,16 @@ def labels_of(
     for key, prefix in prefixes.items():
         families[prefix].append(key)
     labels: dict[Any, str] = {}
-    for prefix, family in families.items():
-        differing = set(differing_keys([settings[key] for key in family]))
-        most = {name: _most([settings[key].get(name, ABSENT) for key in family])
-                for name in differing}  # fmt: skip
-        for key in family:
+    for prefix, keys in families.items():
+        family = [settings[key] for key in keys]
+        most = {name: _most(family, name) for name in differing_keys(family)}
+        for key in keys:
             own, usual = settings[key], defaults[key]
-            said = {name for name in differing if repr(own.get(name, ABSENT)) != most[name]}
+            said = {name for name in most if repr(own.get(name, ABSENT)) != most[name]}
             if usual is not None:
                 said |= set(departures(identities[key], usual))
-            others = [settings[other] for other in family] + ([usual] if usual else [])
-            labels[key] = " ".join([prefix, *_words(own, others, said, usual)])
+            everyone = [own, *family] + ([usual] if usual else [])
+            labels[key] = " ".join([prefix, *_words(everyone, said, usual)])
     taken = Counter(labels.values())
     for (name, code), label in labels.items():
         if taken[label] > 1:
@@ -183,18 +175,15 @@ def labels_of(
     return labels
 
 
-def _most(values: list[Any]) -> str | None:
+def _most(family: Sequence[Settings], name: str) -> str | None:
     """Return the `repr` of the value that over half of at least four variants have, or None."""
-    ((value, count),) = Counter(map(repr, values)).most_common(1)
-    return value if len(values) > 3 and 2 * count > len(values) else None
+    ((value, count),) = Counter(repr(each.get(name, ABSENT)) for each in family).most_common(1)
+    return value if len(family) > 3 and 2 * count > len(family) else None
 
 
-def _words(
-    own: Settings, others: Sequence[Settings], said: set[str], usual: Settings | None
-) -> list[str]:
-    """Return the words of a label after the prefix; a section of another class is a single word."""
-    words = []
-    everyone = [own, *others]
+def _words(everyone: Sequence[Settings], said: set[str], usual: Settings | None) -> list[str]:
+    """Return the words of the first variant's label; a section of another class is one word."""
+    words, (own, *others) = [], everyone
     for key in [*(key for key in own if key in said), *sorted(said - own.keys())]:
         section = exchanged_section(key, everyone)
         target = f"{section}{TARGET}"
@@ -248,10 +237,10 @@ def differences(a: Settings, b: Settings) -> dict[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
     for key in differing_keys([a, b]):
         if section := exchanged_section(key, [a, b]):
-            one, other = (_last(each.get(section + TARGET)) for each in (a, b))
+            found[section] = _last(a.get(section + TARGET)), _last(b.get(section + TARGET))
         else:
             one, other = (shown(each[key]) if key in each else "default" for each in (a, b))
-        found[section or key] = one, other
+            found[key] = one, other
     return found
 
 

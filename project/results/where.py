@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from project.config.errors import ConfigurationError, suggest
 from project.config.identity import flatten
-from project.results.records import RunRecord
+from project.results.records import RunRecord, entry
 from project.results.text import is_number, printable, shown
 
 TOKENS = re.compile(
@@ -43,7 +43,7 @@ COLUMNS: dict[str, Callable[[RunRecord], Any]] = {
     **{name: (lambda run, path=path: run.origin(*path)) for name, path in ORIGINS.items()},
     "tags": lambda run: run.record.get("tags") or [],
     "notes": lambda run: printable(str(run.record.get("notes") or "")),
-    "host": lambda run: (run.record.get("process") or {}).get("host"),
+    "host": lambda run: entry(run.record, "process", "host"),
 }
 
 
@@ -61,10 +61,7 @@ def column(run: RunRecord, name: str) -> Any:
         return COLUMNS[name](run)
     if name in run.metrics:
         return run.metrics[name]
-    node: Any = run.config
-    for key in name.split("."):
-        node = node.get(key) if isinstance(node, dict) else None
-    return node
+    return entry(run.config, *name.split("."))
 
 
 def known_columns(runs: Iterable[RunRecord]) -> list[str]:
