@@ -145,7 +145,7 @@ def _direction(session: Session, heart: Heart) -> CheckResult:
     gain = first - last if is_min else last - first
     seen = f"while the loss falls {metric} goes from {shown(first)} to {shown(last)}"
     if gain < -least:
-        given, other = ("min", "max") if is_min else ("max", "min")
+        given, other = session.candidate.directions
         advice = f"metric.direction={other}? Or its sign, or its arguments, are the wrong way round"
         return failed(DIRECTION, f"{seen}, with metric.direction={given}", advice)
     return by_name or ok(DIRECTION, seen)

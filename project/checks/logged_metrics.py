@@ -5,17 +5,11 @@ import re
 
 from project.checks.result import CheckResult, failed, ok, shown, warning
 from project.checks.session import Session
+from project.results.metrics import HIGHER, LOWER
 
-# Words in the names of metrics. SHARES: values between 0 and 1, unless the name has a word of
-# UNBOUNDED too. The other two: the direction that a name implies.
-SHARES = frozenset({"error", "accuracy", "acc", "auc", "auroc", "f1", "precision", "recall", "iou"})
-SMALLER_IS_BETTER = frozenset(
-    {"error", "loss", "nll", "mse", "mae", "rmse", "perplexity", "wer", "cer", "fid"}
-)
-LARGER_IS_BETTER = frozenset(
-    {"accuracy", "acc", "auc", "auroc", "f1", "precision", "recall", "iou", "dice", "r2", "bleu"}
-)
-UNBOUNDED = frozenset({"squared", "absolute", "mean", "root", "log", "percentage"})
+# Words in the names of metrics with values between 0 and 1, unless there is one of UNBOUNDED too.
+SHARES = {"error", "accuracy", "acc", "auc", "auroc", "f1", "precision", "recall", "iou"}
+UNBOUNDED = {"squared", "absolute", "mean", "root", "log", "percentage"}
 
 
 def check_logged(session: Session) -> list[CheckResult]:
@@ -45,13 +39,11 @@ def check_logged(session: Session) -> list[CheckResult]:
 
 def check_direction_of_name(session: Session) -> CheckResult | None:
     """Return a warning if the metric's name contradicts `metric.direction`, else None."""
-    words = _words(session.candidate.metric)
-    direction = session.config["metric"]["direction"]
-    is_wrong = words & (LARGER_IS_BETTER if session.candidate.is_min else SMALLER_IS_BETTER)
-    if not is_wrong:
+    name, (given, other) = session.candidate.metric, session.candidate.directions
+    fitting, contrary = (LOWER, HIGHER) if given == "min" else (HIGHER, LOWER)
+    if _words(name) & fitting or not _words(name) & contrary:
         return None
-    other = "max" if direction == "min" else "min"
-    seen = f"metric.direction={direction}, and its name is {session.candidate.metric}"
+    seen = f"metric.direction={given}, and its name is {name}"
     return warning("direction", seen, f"should it be metric.direction={other}?")
 
 

@@ -11,8 +11,10 @@ from project.results.variants import Variant
 
 Direction = Literal["min", "max"]
 STAGES = ("train", "val", "test")
-# Metrics of which lower or higher values are better, by the last word of their name.
-LOWER = {"brier", "ece", "error", "loss", "mae", "mse", "nll", "perplexity", "rmse", "wer"}
+# Words in the names of metrics of which lower or higher values are better.
+LOWER = {
+    "brier", "cer", "ece", "error", "fid", "loss", "mae", "mse", "nll", "perplexity", "rmse", "wer",
+}  # fmt: skip
 HIGHER = {
     "acc", "accuracy", "ap", "auc", "auprc", "auroc", "bleu", "dice", "f1", "iou", "kappa", "map",
     "mcc", "precision", "psnr", "r2", "recall", "score", "ssim",
@@ -48,7 +50,7 @@ def own_metric(runs: Iterable[RunRecord]) -> Metric:
     Raises:
         ConfigurationError: The records name different metrics, so the runs cannot be compared.
     """
-    found = {(run.record["metric"]["name"], run.record["metric"]["direction"]): run for run in runs}
+    found = {(run.record["metric"]["name"], run.record["metric"]["direction"]) for run in runs}
     if len(found) > 1:
         said = " and ".join(f"{name} ({direction})" for name, direction in sorted(found))
         raise ConfigurationError(f"these runs are judged by {said}; choose one: metric=NAME")

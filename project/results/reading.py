@@ -33,10 +33,9 @@ def read_runs(
         outputs: The output folder.
         patterns: Globs for `<variant>/seed_<k>` or `<variant>`, also with the folder's path in
             front; empty: all runs.
-        histories: Whether to check the number of rows in history.csv of each completed run.
+        histories: Whether history.csv of each completed run must have a row for each epoch.
     """
     reader = _Reader(histories)
-    # The path of the runs folder may have been typed too.
     globs = [
         each.rstrip("/").removeprefix(f"{outputs}/").removeprefix("runs/") for each in patterns
     ]
@@ -87,17 +86,11 @@ class _Reader:
         if directory.parent != self.variant:
             # Share within a variant only: `1` and `true` are equal in Python, but not as settings.
             self.variant, self.last["config"] = directory.parent, {}
-        for part in ("config", "provenance"):
-            record[part] = {
-                key: self._share(part, key, value) for key, value in record[part].items()
-            }
+        for part, last in self.last.items():
+            own = record[part]
+            last |= {key: each for key, each in own.items() if key not in last or last[key] != each}
+            record[part] = {key: last[key] for key in own}
         return RunRecord(directory, record, metrics)
-
-    def _share(self, part: str, key: str, value: Any) -> Any:
-        last = self.last[part]
-        if key not in last or last[key] != value:
-            last[key] = value
-        return last[key]
 
 
 def _check(directory: Path, record: dict[str, Any]) -> dict[str, float]:
@@ -116,8 +109,9 @@ def _check(directory: Path, record: dict[str, Any]) -> dict[str, float]:
     if record["status"] != COMPLETED:
         return {}
     metrics = record["metrics"]
-    values = {key: metrics.get(key, 0.0) for key in (f"val/{name}", f"test/{name}")}
-    for key, value in (values | {"seconds.training": record["seconds"]["training"]}).items():
+    needed = {key: metrics.get(key, 0.0) for key in (f"val/{name}", f"test/{name}")}
+    needed["seconds.training"] = record["seconds"]["training"]
+    for key, value in needed.items():
         if not _is_finite(value):
             raise CorruptRunError(f"{path} has an invalid value, {key} = {value}; {WAY_OUT}")
     return {key: value for key, value in metrics.items() if _is_finite(value)}

@@ -18,7 +18,7 @@ from project.results.records import RunRecord, entry
 from project.results.text import is_number, printable, shown
 
 TOKENS = re.compile(
-    r"""\s*(?: (?P<bracket>[()]) | (?P<operator><=|>=|!=|=|<|>)
+    r"""\s*(?: (?P<open>\() | (?P<close>\)) | (?P<operator><=|>=|!=|=|<|>)
     | "(?P<double>[^"]*)" | '(?P<single>[^']*)' | (?P<word>[^\s()=<>!"']+) )""",
     re.VERBOSE,
 )
@@ -66,10 +66,9 @@ def column(run: RunRecord, name: str) -> Any:
 
 def known_columns(runs: Iterable[RunRecord]) -> list[str]:
     """Return the names of all columns that at least one of the runs has."""
-    names = dict.fromkeys(COLUMNS)
-    for run in {run.variant: run for run in runs}.values():
-        names |= dict.fromkeys([*run.metrics, *flatten(run.config)])
-    return list(names)
+    variants = {run.variant: run for run in runs}.values()
+    own = [name for run in variants for name in (*run.metrics, *flatten(run.config))]
+    return list(dict.fromkeys([*COLUMNS, *own]))
 
 
 def where(text: str, runs: Sequence[RunRecord]) -> list[RunRecord]:
@@ -119,20 +118,18 @@ class _Parser:
         self.tokens.append(("end", "", len(text)))
 
     def junction(self, word: str, combine: Callable[..., bool]) -> Condition:
-        parts: list[Condition] = []
-        while not parts or (self.tokens[0][0] == "word" and self.tokens[0][1].lower() == word):
-            if parts:
-                self.tokens.pop(0)
-            parts.append(self.junction("and", all) if word == "or" else self.term())
+        inner = self.term if word == "and" else lambda: self.junction("and", all)
+        parts = [inner()]
+        while self.tokens[0][0] == "word" and self.tokens[0][1].lower() == word:
+            self.tokens.pop(0)
+            parts.append(inner())
         return lambda run: combine(part(run) for part in parts)
 
     def term(self) -> Condition:
-        if self.tokens[0][:2] == ("bracket", "("):
+        if self.tokens[0][0] == "open":
             self.tokens.pop(0)
             found = self.junction("or", any)
-            if self.tokens[0][1] != ")":
-                self.fail(self.tokens[0][2], "')' is expected here")
-            self.tokens.pop(0)
+            self.take(["close"], "')'")
             return found
         name = self.take(["word", "double", "single"], "a column")
         sign = self.take(["operator"], "one of = != < <= > >=")
