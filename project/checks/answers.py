@@ -8,14 +8,12 @@ from functools import partial
 from typing import Any
 
 import torch
-from pytorch_lightning import LightningDataModule
 from torch import Tensor
 
 from project.checks.batches import example_count, inputs_of, take, tensors_of
-from project.checks.loaders import is_indexed, loaders_of, repeated, singly, wrapped
+from project.checks.loaders import Wrap, is_indexed, loaders_of, repeated, singly, wrapped
 from project.checks.result import CheckResult, failed, not_checked, ok, percent, shown
 from project.checks.session import Session
-from project.training.streams import SeededLoader
 
 BATCH, SINGLE = "batch does not matter", "one example alone"
 EXAMPLES = 16
@@ -29,13 +27,10 @@ MakeBatch = Callable[[Sequence[int]], Any]
 
 
 def check_batches(session: Session) -> list[CheckResult]:
-    """Check that answers do not depend on how examples are batched.
+    """Check that answers do not depend on how examples are batched; the results BATCH and SINGLE.
 
     In evaluation mode, the same examples are answered together, in reverse order and one by one.
     If the task cannot be called on a batch, its test metrics are compared instead.
-
-    Returns:
-        The results BATCH and SINGLE.
     """
     task = session.task
     was_training = task.training
@@ -56,14 +51,15 @@ def _batches(session: Session) -> Iterator[tuple[MakeBatch, int]]:
     """Yield test examples joined by the loader's collate function, then cut from a batch."""
     for loader in filter(is_indexed, loaders_of(session.data, "test")):
         examples = [loader.dataset[place] for place in range(min(EXAMPLES, len(loader.dataset)))]
-        yield partial(_joined, loader, examples), len(examples)
+        collate = partial(_collate, loader.collate_fn, examples)
+        yield collate, len(examples)
     batch = session.first.batches.get("test")
     if count := example_count(batch):
-        yield lambda places: take(batch, places, count), min(EXAMPLES, count)
+        yield partial(take, batch, count=count), min(EXAMPLES, count)
 
 
-def _joined(loader: SeededLoader, examples: list[Any], places: Sequence[int]) -> Any:
-    return loader.collate_fn([examples[place] for place in places])
+def _collate(function: Callable[[Any], Any], examples: list[Any], places: Sequence[int]) -> Any:
+    return function([examples[place] for place in places])
 
 
 def _is_answered(forward: Forward, batch: Any) -> bool:
@@ -125,13 +121,13 @@ def _difference(first: Tensor, second: Tensor) -> float:
 def _compare_metrics(session: Session) -> list[CheckResult]:
     """Compare the test metrics of the examples together and one by one."""
 
-    def test(data: LightningDataModule) -> dict[str, float]:
+    def test(wrap: Wrap) -> dict[str, float]:
+        data = wrapped(session.data, test=("test", wrap))
         return session.run(session.trainer(own=False), "test", data=data)
 
-    data = session.data
-    together = test(wrapped(data, test=("test", lambda each: repeated(each, EXAMPLES))))
+    together = test(partial(repeated, most=EXAMPLES))
     try:
-        apart = test(wrapped(data, test=("test", lambda each: singly(each, EXAMPLES))))
+        apart = test(partial(singly, most=EXAMPLES))
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         return [

@@ -25,13 +25,9 @@ def example_count(batch: Any) -> int:
 
 
 def take(batch: Any, places: Sequence[int], count: int) -> Any:
-    """Return a batch of the examples at `places`; the given batch is not changed.
+    """Return a batch of the examples at `places` of a batch of `count`, which is not changed.
 
-    Args:
-        batch: A batch of `count` examples.
-        places: Positions of the examples.
-        count: The number of examples. Tensors, arrays and lists of plain values that have another
-            length hold no examples and are kept whole.
+    Tensors, arrays and lists of plain values of another length hold no examples: they stay whole.
     """
 
     def taken(part: Any) -> Any:
@@ -53,8 +49,8 @@ def clone(batch: Any) -> Any:
 def inputs_of(batch: Any) -> Any:
     """Return the part of a batch that is the net's input.
 
-    This is a dict's value at the first key of INPUT_NAMES that it has, else its first value (None
-    if it is empty); the first element of a list or tuple; and anything else as it is.
+    Of a dict, this is the value at the first of INPUT_NAMES that it has, else its first value (None
+    if it is empty); of a list or tuple the first element; and anything else as it is.
     """
     if isinstance(batch, dict):
         named = [batch[name] for name in INPUT_NAMES if name in batch]

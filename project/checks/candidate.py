@@ -8,7 +8,7 @@ from typing import Any
 
 from hydra.core.override_parser.types import IntervalSweep, Override
 
-from project.cli.arguments import CONFIG_DIR, MULTIRUN, Arguments, typed_override
+from project.cli.arguments import CONFIG_DIR, MULTIRUN, typed_override
 from project.cli.diagnose import explained
 from project.config.compose import combinations, compose_with_hydra, parse_overrides, resolve, spell
 from project.config.errors import ConfigurationError
@@ -20,25 +20,15 @@ from project.runs.provenance import available_cores
 
 @dataclass(frozen=True)
 class Limits:
-    """Time limits of the checks; a check that needs more is shortened or left out.
+    """Time limits, in seconds; a check that needs more is shortened or left out."""
 
-    Attributes:
-        short_training: Seconds for the short training that several checks look at.
-        repeated_run: Seconds for each two-epoch run of the repetition checks.
-        heart_steps: Steps within which the net must memorise one batch.
-        heart_seconds: Seconds for memorising that batch.
-        shuffled_training: Seconds for all trainings on shuffled labels together.
-        leakage: Seconds for reading the examples.
-        variants: Seconds for trying the other variants of a sweep.
-    """
-
-    short_training: float = 3.0
-    repeated_run: float = 8.0
-    heart_steps: int = 1000
-    heart_seconds: float = 20.0
-    shuffled_training: float = 4.0
-    leakage: float = 15.0
-    variants: float = 20.0
+    short_training: float = 3.0  # for the short training that several checks look at
+    repeated_run: float = 8.0  # for each two-epoch run of the repetition checks
+    heart_steps: int = 1000  # steps within which the net must memorise one batch
+    heart_seconds: float = 20.0  # for memorising that batch
+    shuffled_training: float = 4.0  # for all trainings on shuffled labels together
+    leakage: float = 15.0  # for reading the examples
+    variants: float = 20.0  # for trying the other variants of a sweep
 
 
 THOROUGH = Limits(
@@ -54,15 +44,10 @@ THOROUGH = Limits(
 
 @dataclass(frozen=True)
 class Variant:
-    """A variant of the sweep on the command line.
+    """A variant of the sweep on the command line."""
 
-    Attributes:
-        words: The overrides that select the variant and its first seed.
-        runs: The number of runs that the sweep makes of it; of a search, all its runs.
-    """
-
-    words: list[str]
-    runs: int
+    words: list[str]  # the overrides that select the variant and its first seed
+    runs: int  # the number of runs that the sweep makes of it; of a search, all its runs
 
 
 @dataclass(frozen=True)
@@ -74,8 +59,7 @@ class Candidate:
             `scratch` and without loggers.
         variants: The sweep's variants; a single one if there is no sweep.
         config_dirs: Folders of the user's configuration files.
-        side_by_side: How many runs the launcher carries out at a time; None if its configuration
-            does not say.
+        side_by_side: How many runs the launcher carries out at a time; None if unknown.
         scratch: A temporary folder, deleted after the checks.
         limits: Time limits of the checks.
     """
@@ -117,24 +101,20 @@ def read_candidate(words: Sequence[str], scratch: Path, thorough: bool = False) 
         thorough: Whether the checks may take as long as they need.
 
     Raises:
-        ConfigurationError: A word or the configuration breaks a rule.
-        NoRunError, CorruptRunError, DataError: As `prepare_run`.
+        Exception: As `explained` and `prepare_run`.
     """
     with explained(words, "train", sweeps=True) as arguments:
-        return _read(arguments, scratch, THOROUGH if thorough else Limits())
-
-
-def _read(arguments: Arguments, scratch: Path, limits: Limits) -> Candidate:
-    for flag in (word.partition("=")[0] for word in arguments.words if word.startswith("-")):
-        if flag not in (*MULTIRUN, *CONFIG_DIR):
-            raise ConfigurationError(
-                f"unknown flag {flag}; python -m project.check --help lists the flags"
-            )
-    variants, side_by_side = [Variant(arguments.overrides, 1)], 1
-    if arguments.is_sweep:
-        variants, side_by_side = _sweep(arguments.overrides, arguments.config_dirs)
-    spec = prepare_variant(variants[0], arguments.config_dirs, scratch)
-    return Candidate(spec, variants, arguments.config_dirs, side_by_side, scratch, limits)
+        for flag in (word.partition("=")[0] for word in arguments.words if word.startswith("-")):
+            if flag not in (*MULTIRUN, *CONFIG_DIR):
+                raise ConfigurationError(
+                    f"unknown flag {flag}; python -m project.check --help lists the flags"
+                )
+        folders, limits = arguments.config_dirs, THOROUGH if thorough else Limits()
+        variants, side_by_side = [Variant(arguments.overrides, 1)], 1
+        if arguments.is_sweep:
+            variants, side_by_side = _sweep(arguments.overrides, folders)
+        spec = prepare_variant(variants[0], folders, scratch)
+        return Candidate(spec, variants, folders, side_by_side, scratch, limits)
 
 
 def _sweep(words: list[str], config_dirs: Sequence[Path]) -> tuple[list[Variant], int | None]:
@@ -148,9 +128,10 @@ def _sweep(words: list[str], config_dirs: Sequence[Path]) -> tuple[list[Variant]
     sweeper = hydra.sweeper
     params = {key: str(value) for key, value in (sweeper.get("params") or {}).items()}
     overrides = parse_overrides(with_params(params, words))
-    middles = [_middle(each) for each in overrides if _is_interval(each)]
+    drawn = [each for each in overrides if isinstance(each.value(), IntervalSweep)]
+    middles = [_middle(each, each.value()) for each in drawn]
     seeds: dict[tuple[str, ...], list[list[str]]] = {}
-    for job in combinations([each for each in overrides if not _is_interval(each)]):
+    for job in combinations([each for each in overrides if each not in drawn]):
         variant = tuple(word for word in job if not word.startswith("seed="))
         seeds.setdefault(variant, []).append([word for word in job if word not in variant])
     variants = [Variant([*key, *middles, *own[0]], len(own)) for key, own in seeds.items()]
@@ -161,14 +142,8 @@ def _sweep(words: list[str], config_dirs: Sequence[Path]) -> tuple[list[Variant]
     return variants, hydra.launcher.get("array_parallelism")
 
 
-def _is_interval(override: Override) -> bool:
-    return isinstance(override.value(), IntervalSweep)
-
-
-def _middle(override: Override) -> str:
+def _middle(override: Override, sweep: Any) -> str:
     """Return the override KEY=VALUE with the middle of the range that a search draws from."""
-    sweep = override.value()
-    assert isinstance(sweep, IntervalSweep)
     low, high = float(sweep.start or 0), float(sweep.end or 0)
     middle = math.sqrt(low * high) if "log" in sweep.tags and low > 0 else (low + high) / 2
     is_whole = isinstance(sweep.start, int) and isinstance(sweep.end, int)

@@ -21,17 +21,11 @@ MUCH_WAITING, LONG_WAIT = 0.3, 0.01
 
 @dataclass(frozen=True)
 class Cost:
-    """The estimated cost of a run.
+    """The estimated cost of a run; None where loaders have no length."""
 
-    Attributes:
-        step: Seconds of a training step, including the wait for its batch.
-        steps: Training steps in an epoch; None if the loaders have no length.
-        run: Seconds of the whole run without its start-up; None if a loader has no length.
-    """
-
-    step: float
-    steps: int | None
-    run: float | None
+    step: float  # seconds of a training step, including the wait for its batch
+    steps: int | None  # training steps in an epoch
+    run: float | None  # seconds of the whole run without its start-up
 
 
 def cost_of(session: Session) -> Cost:
@@ -50,29 +44,25 @@ def _wait(session: Session) -> float:
 
 
 def check_costs(session: Session) -> list[CheckResult]:
-    """Estimate the time of a run and of the sweep; make a step of each other variant.
+    """Estimate the time of a run and of the sweep, after a step of each of its other variants.
 
     Returns:
         The results VARIANTS (of a sweep with several variants), TIME and WAITING.
     """
     first, candidate = cost_of(session), session.candidate
-    if len(candidate.variants) == 1:
-        return [_time(candidate, first, [first.run]), _waiting(session)]
-    result, others = _try_others(candidate)
-    torch.set_num_threads(candidate.spec.threads)
-    return [result, _time(candidate, first, [first.run, *others]), _waiting(session)]
+    results, costs = [], [first.run]
+    if len(candidate.variants) > 1:
+        result, others = _try_others(candidate)
+        torch.set_num_threads(candidate.spec.threads)
+        results, costs = [result], [first.run, *others]
+    return [*results, _time(candidate, first, costs), _waiting(session)]
 
 
 def _try_others(candidate: Candidate) -> tuple[CheckResult, list[float | None]]:
-    """Make a step of each variant but the first, until the time limit.
-
-    Returns:
-        The result, and the seconds of a run of each variant that worked (None if unknown).
-    """
+    """Make a step of each variant but the first; also return the seconds of a run of each."""
     end = time.monotonic() + candidate.limits.variants
     costs: list[float | None] = []
-    broken = []
-    others = candidate.variants[1:]
+    broken, others = [], candidate.variants[1:]
     for variant in others:
         if time.monotonic() > end:
             break
@@ -92,9 +82,8 @@ def _try_others(candidate: Candidate) -> tuple[CheckResult, list[float | None]]:
 
 def _own(candidate: Candidate, variant: Variant) -> list[str]:
     """Return the overrides of a variant that the first variant lacks, without the seed."""
-    first = candidate.variants[0].words
-    own = [word for word in variant.words if word not in first and not word.startswith("seed=")]
-    return list(map(typed_override, own))
+    own = [word for word in variant.words if word not in candidate.variants[0].words]
+    return [typed_override(word) for word in own if not word.startswith("seed=")]
 
 
 def _time(candidate: Candidate, first: Cost, costs: list[float | None]) -> CheckResult:

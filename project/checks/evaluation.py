@@ -6,6 +6,7 @@ import torch
 from pytorch_lightning.callbacks import LambdaCallback
 
 from project import seeding
+from project.checks.batches import clone
 from project.checks.result import CheckResult, failed, ok, shown, some
 from project.checks.session import Session
 
@@ -16,7 +17,7 @@ SECONDS = 1.5
 
 def check_repeats(session: Session) -> list[CheckResult]:
     """Check that two passes over validation and test log the same and do not change the net."""
-    before = {name: each.clone() for name, each in session.task.state_dict().items()}
+    before = clone(session.task.state_dict())
     stages = [stage for stage in ("val", "test") if session.batches[stage] != 0]
     differing = []
     for stage in stages:

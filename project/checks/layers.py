@@ -1,6 +1,7 @@
 """What a net's layers answer: the first layer's output, and the dead units of its ReLUs."""
 
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import torch
@@ -37,10 +38,7 @@ class LayerWatch(TorchFunctionMode):
 
     def __enter__(self) -> "LayerWatch":
         for name, module in self._net.named_modules():
-
-            def enter(module: nn.Module, given: Any, name: str = name) -> None:
-                self._inside.append(name)
-
+            enter = partial(self._enter, name)
             self._hooks.enter_context(module.register_forward_pre_hook(enter))
             leave = module.register_forward_hook(self._leave, always_call=True)
             self._hooks.enter_context(leave)
@@ -49,6 +47,9 @@ class LayerWatch(TorchFunctionMode):
     def __exit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
         super().__exit__(exc_type, exc_val, exc_tb)
         self._hooks.close()
+
+    def _enter(self, name: str, module: nn.Module, given: Any) -> None:
+        self._inside.append(name)
 
     def _leave(self, module: nn.Module, given: Any, answer: Any) -> None:
         name = self._inside.pop()

@@ -31,8 +31,8 @@ class Contents:
 
     Attributes:
         exact: A hash of each example's inputs, in the order of the loaders.
-        standardised: A hash of each example's inputs scaled to mean 0 and std 1; empty bytes if
-            they are constant, too few or no tensor.
+        standardised: The same of inputs scaled to mean 0 and std 1; empty bytes if they are
+            constant, too few or no tensor.
         classes: The number of examples of each class.
         numbers: The number of values in an example's inputs; MIN_NUMBERS if they are no tensor.
         is_whole: Whether all examples were read.
@@ -46,12 +46,9 @@ class Contents:
 
 
 def check_contents(session: Session) -> list[CheckResult]:
-    """Check that no example is in two stages, and that all classes occur in all stages.
+    """Check that no example is in two stages, and no class missing; the results LEAKAGE, BALANCE.
 
     Sets the session's `classes` and `commonest` if the targets are classes.
-
-    Returns:
-        The results LEAKAGE and BALANCE.
     """
     seconds = session.candidate.limits.leakage / len(STAGES)
     contents = {stage: _read(session, stage, seconds) for stage in STAGES}
@@ -85,10 +82,7 @@ def _read(session: Session, stage: str, seconds: float) -> Contents:
 
 
 def _standardised(inputs: Any) -> list[bytes]:
-    """Return a hash of each example that does not change with its brightness and contrast.
-
-    As `Contents.standardised`, but empty if `inputs` are no tensor or too few.
-    """
+    """Return `Contents.standardised` of a batch; empty if `inputs` are no tensor or too few."""
     if not isinstance(inputs, Tensor) or inputs.dim() < 2 or inputs[0].numel() < MIN_NUMBERS:
         return []
     values = inputs.detach().cpu().flatten(1).double()
@@ -102,29 +96,31 @@ def _standardised(inputs: Any) -> list[bytes]:
 
 
 def _leakage(contents: dict[str, Contents]) -> CheckResult:
-    if not contents["train"].exact or not contents["test"].exact:
+    train = contents["train"]
+    if not train.exact or not contents["test"].exact:
         return not_checked(LEAKAGE, "the batches cannot be taken apart into examples")
     lines = []
     for first, second in PAIRS:
-        exact = _shared(contents[first].exact, contents[second].exact)
-        alike = _shared(contents[first].standardised, contents[second].standardised)
+        one, two = contents[first], contents[second]
+        exact = _shared(one.exact, two.exact)
+        alike = _shared(one.standardised, two.standardised)
         alike = {place: other for place, other in alike.items() if place not in exact}
         for found, how in ((exact, ""), (alike, " but for brightness or contrast")):
             if found:
                 place, other = next(iter(found.items()))
                 lines.append(
-                    f"{len(found)} of {len(contents[second].exact):,} {second} examples are in "
+                    f"{len(found)} of {len(two.exact):,} {second} examples are in "
                     f"{first} too{how}: {second}[{place}] is {first}[{other}]"
                 )
     sizes = ", ".join(f"{len(contents[stage].exact):,} {stage}" for stage in STAGES)
     if not lines:
         part = "" if all(each.is_whole for each in contents.values()) else ", not all read"
-        repeated = len(contents["train"].exact) - len(set(contents["train"].exact))
+        repeated = len(train.exact) - len(set(train.exact))
         twice = f"; {repeated} are in train more than once" if repeated else ""
         return ok(LEAKAGE, f"no example is in two of {sizes}{part}{twice}")
     seen = "; ".join(lines)
-    if contents["train"].numbers < MIN_NUMBERS:
-        advice = f"{contents['train'].numbers} numbers may be equal by chance; if not, split again"
+    if train.numbers < MIN_NUMBERS:
+        advice = f"{train.numbers} numbers may be equal by chance; if not, split again"
         return warning(LEAKAGE, seen, advice)
     return failed(LEAKAGE, seen, "remove equal examples before the data are split")
 

@@ -37,23 +37,14 @@ TRAININGS, PLANNED, SHUFFLES, STDS = 6, 3, 12, 4.0
 
 @dataclass
 class Heart(Callback):
-    """Callback that watches a net memorise one batch; stops when it has, or at a time limit.
+    """Callback that watches a net memorise one batch; stops when it has, or at a time limit."""
 
-    Attributes:
-        metric: The metric's name with its stage, `val/...`.
-        is_min: Whether smaller values of the metric are better.
-        end: The time (`time.monotonic`) at which training must stop.
-        floor: The smallest value that the loss can have.
-        losses: The loss of every step.
-        values: The metric before training, if it was measured, and after every `STEPS` steps.
-        is_late: Whether that time has passed.
-    """
-
-    metric: str
-    is_min: bool
-    end: float
-    floor: float
+    metric: str  # with its stage, `val/...`
+    is_min: bool  # whether smaller values of the metric are better
+    end: float  # the time (`time.monotonic`) at which training must stop
+    floor: float  # the smallest value that the loss can have
     losses: list[float] = field(default_factory=list)
+    # The metric before training, if it was measured, and after every `STEPS` steps.
     values: list[float] = field(default_factory=list)
     is_late: bool = False
 
@@ -88,11 +79,7 @@ class Heart(Callback):
 
 
 def check_heart(session: Session) -> list[CheckResult]:
-    """Check that the net can memorise one batch, and that the metric then improves.
-
-    Returns:
-        The results HEART and DIRECTION.
-    """
+    """Check that the net can memorise one batch, and that the metric then improves."""
     candidate, limits = session.candidate, session.candidate.limits
     components = build_components(session.config | {"augmentation": None})
     task, floor = components.task, float(getattr(components.task, "loss_floor", 0.0))
@@ -178,7 +165,7 @@ def check_shuffled(session: Session) -> list[CheckResult]:
 
 
 def _best_chance(session: Session) -> float:
-    """Return the best metric that an answer that ignores the inputs can reach by chance.
+    """Return the best metric that an answer without a look at the inputs reaches by chance.
 
     It is negative if smaller values are better, and infinite if it is unknown.
     """
@@ -193,8 +180,7 @@ def _best_chance(session: Session) -> float:
 def _train_on_shuffled(session: Session, number: int) -> tuple[float, list[float]]:
     """Train on labels and from weights that `number` decides.
 
-    Returns:
-        The metric on the true validation labels, and on each of SHUFFLES shuffles of them.
+    Return the metric on the true validation labels, and on each of SHUFFLES shuffles of them.
     """
     config = session.config | {"seed": (session.config["seed"] + number) % SEED_LIMIT}
     seeding.start(config["seed"], "init")

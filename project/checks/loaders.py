@@ -46,10 +46,8 @@ def begin_epoch(loader: SeededLoader, epoch: int) -> SeededLoader:
 def wrapped(data: LightningDataModule, **wraps: tuple[str, Wrap]) -> LightningDataModule:
     """Return a shallow copy of a data module that has wrapped loaders in some stages.
 
-    Args:
-        data: The data module; it is not changed.
-        **wraps: For each stage (train, val or test), the stage whose loaders are used in its place
-            and the function that wraps each of them.
+    `wraps` has for each such stage (train, val or test) the stage whose loaders are used in its
+    place, and the function that wraps each of them.
     """
     given = copy.copy(data)
     for stage, (source, wrap) in wraps.items():
@@ -66,8 +64,7 @@ def repeated(loader: SeededLoader, most: int, times: int = 1) -> DataLoader[Any]
     """Return a loader that yields the first `most` examples of another one, `times` times."""
     batch = next(iter(loader.at(0)))
     count = example_count(batch)
-    batch = take(batch, range(min(most, count)), count) if count else batch
-    return _loader_of([batch] * times)
+    return _loader_of([take(batch, range(min(most, count)), count)] * times)
 
 
 def singly(loader: SeededLoader, most: int) -> DataLoader[Any]:

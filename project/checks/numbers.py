@@ -50,11 +50,7 @@ def check_inputs(session: Session) -> list[CheckResult]:
 
 
 def check_activations(session: Session) -> list[CheckResult]:
-    """Check the size of the first layer's output and the share of ReLU units that are dead.
-
-    Returns:
-        The results ACTIVATIONS and RELUS, from the last batch of the short training.
-    """
+    """Check the first layer's output, and for dead ReLUs, at the short training's last batch."""
     layers = session.short.layers
     if layers is None:
         reason = "the last step of the short training was not seen"

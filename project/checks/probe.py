@@ -18,16 +18,15 @@ class Probe(Callback):
     """Callback that records what happens in a training.
 
     Attributes:
-        losses: The loss of each backward pass, in order.
-        norms: The norm of each parameter's first gradient, by the parameter's name.
+        losses: The loss of each backward pass.
+        norms: The norm of each parameter's first gradient.
         unchanged: Names of the trainable parameters that end with exactly their initial values.
         step_seconds: Seconds of each training batch but the last, without the wait for it.
         wait_seconds: Seconds of the wait for each training batch but the first of an epoch.
         evaluation_seconds: Seconds of each validation and test batch, without the wait for it.
         batches: A copy of the first batch of each stage (train, val, test), as the task gets it.
-        schedules: The learning-rate schedulers, once training has ended.
-        epochs: The number of epochs, once training has ended.
-        steps: The number of steps of each optimizer, once training has ended.
+        schedules, epochs, steps: The schedulers, the number of epochs, and that of each optimizer's
+            steps, once training has ended.
         layers: What the layers answered to the last training batch; None before that batch.
     """
 
@@ -51,7 +50,7 @@ class Probe(Callback):
         named = pl_module.named_parameters()
         self._initial = {name: clone(each) for name, each in named if each.requires_grad}
 
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_epoch_start(self, *args: Any, **kwargs: Any) -> None:
         """Leave the epoch's first wait out of `wait_seconds`, as it includes starting workers."""
         self._ended = 0.0
 
@@ -59,13 +58,11 @@ class Probe(Callback):
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Record the wait for the batch; from the last batch on, watch the layers."""
-        now = time.monotonic()
         if self._ended:
-            self.wait_seconds.append(now - self._ended)
+            self.wait_seconds.append(time.monotonic() - self._ended)
         if "train" not in self.batches:
             self.batches["train"] = clone(batch)
-        is_last = trainer.is_last_batch and trainer.current_epoch + 1 == trainer.max_epochs
-        if is_last:
+        if trainer.is_last_batch and trainer.current_epoch + 1 == trainer.max_epochs:
             self.layers = self._watching.enter_context(LayerWatch(pl_module))
         self._began = time.monotonic()
 
@@ -84,7 +81,7 @@ class Probe(Callback):
                 self.norms[name] = float(parameter.grad.norm())
 
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+        self, trainer: Trainer, pl_module: LightningModule, *args: Any, **kwargs: Any
     ) -> None:
         """Record the seconds of the step, except of the last one: watching takes time."""
         if trainer.strategy.root_device.type == "cuda":
@@ -94,9 +91,7 @@ class Probe(Callback):
             self.step_seconds.append(self._ended - self._began)
         self._watching.close()
 
-    def on_exception(
-        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
-    ) -> None:
+    def on_exception(self, *args: Any, **kwargs: Any) -> None:
         """Stop watching the layers."""
         self._watching.close()
 
@@ -111,12 +106,7 @@ class Probe(Callback):
         self.steps = trainer.global_step // max(1, len(trainer.optimizers))
 
     def on_validation_batch_start(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, *args: Any, **kwargs: Any
     ) -> None:
         """Copy the stage's first batch, and start the clock."""
         stage = "test" if trainer.testing else "val"
@@ -124,15 +114,7 @@ class Probe(Callback):
             self.batches[stage] = clone(batch)
         self._began = time.monotonic()
 
-    def on_validation_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
+    def on_validation_batch_end(self, *args: Any, **kwargs: Any) -> None:
         """Record the seconds of the batch."""
         self.evaluation_seconds.append(time.monotonic() - self._began)
 

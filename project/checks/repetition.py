@@ -16,6 +16,12 @@ EPOCHS = 2
 MIN_STEPS = 3
 # The runs are left out if each would take more than this many times its time limit.
 TOLERANCE = 4
+ADVICE = {
+    SAME: "draw from torch's, numpy's or random's global generators, or from the `seed` that a "
+    "data module is given; no clock, no default_rng() without a seed, no order of a set",
+    OTHER: "leave out manual_seed in your own code: runs that are copies have no spread",
+    RESUMED: "keep what changes in training in buffers, in state_dict or in on_save_checkpoint",
+}
 
 
 @dataclass(frozen=True)
@@ -42,8 +48,7 @@ class Repetitions:
 def plan(session: Session) -> Repetitions | list[CheckResult]:
     """Plan the runs, with as many batches as the time limit allows.
 
-    Returns:
-        The runs; if even runs of MIN_STEPS steps take too long, the results that say so instead.
+    If even runs of MIN_STEPS steps take too long, return the results that say so instead.
     """
     limit = session.candidate.limits.repeated_run
     counts = {
@@ -90,9 +95,6 @@ def plan(session: Session) -> Repetitions | list[CheckResult]:
 def check_repetition(runs: Repetitions, elsewhere: BaseProcess) -> list[CheckResult]:
     """Carry out the run `here`, wait for those `elsewhere`, and compare all of them bit for bit.
 
-    Returns:
-        The results SAME, OTHER and RESUMED.
-
     Raises:
         CorruptRunError: A file of a run cannot be read.
     """
@@ -100,42 +102,19 @@ def check_repetition(runs: Repetitions, elsewhere: BaseProcess) -> list[CheckRes
         here.join()
     elsewhere.join()
     extent = runs.extent
-
+    same = ok(SAME, f"twice the same after {extent}, in two interpreters")
+    other = not_checked(OTHER, "all sources of chance are held (seeds.*)")
+    resumed = ok(RESUMED, f"as undisturbed, after {extent}")
+    drawn = failed(SAME, f"after {extent}", ADVICE[SAME])
+    kept = failed(RESUMED, "killed after an epoch it ends otherwise:", ADVICE[RESUMED])
+    if runs.other is not None:
+        ignored = f"the seed is ignored: the same bits after {extent}"
+        if_same = failed(OTHER, ignored, ADVICE[OTHER])
+        other = _compare(runs.again, runs.other, if_same, ok(OTHER, f"other bits after {extent}"))
     return [
-        _compare(
-            runs.here,
-            runs.again,
-            ok(SAME, f"twice the same after {extent}, in two interpreters"),
-            failed(
-                SAME,
-                f"after {extent}",
-                "draw from torch's, numpy's or random's global generators, or from the `seed` that "
-                "a data module is given; no clock, no default_rng() without a seed, no order of a "
-                "set",
-            ),
-        ),
-        not_checked(OTHER, "all sources of chance are held (seeds.*)")
-        if runs.other is None
-        else _compare(
-            runs.again,
-            runs.other,
-            failed(
-                OTHER,
-                f"the seed is ignored: the same bits after {extent}",
-                "leave out manual_seed in your own code: runs that are copies have no spread",
-            ),
-            ok(OTHER, f"other bits after {extent}"),
-        ),
-        _compare(
-            runs.again,
-            runs.resumed,
-            ok(RESUMED, f"as undisturbed, after {extent}"),
-            failed(
-                RESUMED,
-                "killed after an epoch it ends otherwise:",
-                "keep what changes in training in buffers, in state_dict or in on_save_checkpoint",
-            ),
-        ),
+        _compare(runs.here, runs.again, same, drawn),
+        other,
+        _compare(runs.again, runs.resumed, resumed, kept),
     ]
 
 

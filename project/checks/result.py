@@ -7,19 +7,12 @@ OK, WARNING, FAILED, NOT_CHECKED = "ok", "warning", "failed", "not checked"
 
 @dataclass(frozen=True)
 class CheckResult:
-    """The result of a check, a row of the table.
-
-    Attributes:
-        name: The name of the check.
-        status: OK, WARNING, FAILED or NOT_CHECKED.
-        seen: What the check observed, or why it was not made.
-        to_do: Advice to the user; empty if there is nothing to do.
-    """
+    """The result of a check, a row of the table."""
 
     name: str
     status: str
-    seen: str
-    to_do: str = ""
+    seen: str  # what the check observed, or why it was not made
+    to_do: str = ""  # advice to the user
 
 
 def ok(name: str, seen: str) -> CheckResult:

@@ -76,8 +76,7 @@ def run_checks(
     Args:
         candidate: The experiment.
         progress: Called with the name of each check when it begins.
-        new_interpreter: Whether runs are repeated in a new interpreter; False forks this process
-            where possible.
+        new_interpreter: As `begun(..., is_new)`, for the runs that are repeated.
 
     Raises:
         ConfigurationError, DataError, NoRunError, CheckpointError: The experiment cannot be built.

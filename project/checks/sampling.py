@@ -29,11 +29,7 @@ Hashes = tuple[dict[str, str], dict[str, str]]
 
 
 def check_data(session: Session) -> list[CheckResult]:
-    """Check that other draws from the global generators do not change the data, but a seed does.
-
-    Returns:
-        The results NET and SEED.
-    """
+    """Check that other draws from the global generators do not change the data, but a seed does."""
     config = session.config
     there = config | {"seed": (config["seed"] + 1) % SEED_LIMIT}
     build_net(config)
@@ -88,7 +84,7 @@ def _effect_of_seed(session: Session, changes: dict[str, bool]) -> CheckResult:
 
 
 def _draw(count: int) -> None:
-    """Draw `count` numbers from each global generator, as dropout or an initialisation would."""
+    """Draw from each global generator, as dropout or an initialisation would."""
     torch.rand(count)
     np.random.rand(count)
     for _ in range(count):

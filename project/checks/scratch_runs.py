@@ -27,15 +27,10 @@ from project.training.execute import execute
 
 @dataclass(frozen=True)
 class ScratchRun:
-    """A run that is carried out in its own output folder, and may be killed on the way.
-
-    Attributes:
-        spec: The run; no other run has its output folder.
-        killed_after: The run is killed this many batches after its first checkpoint; None for
-            never.
-    """
+    """A run that is carried out in its own output folder, and may be killed on the way."""
 
     spec: RunSpec
+    # The run is killed this many batches after its first checkpoint.
     killed_after: int | None = None
 
     @property
@@ -58,20 +53,14 @@ class ScratchRun:
 
 
 class KillAfterCheckpoint(StopFlag):
-    """A StopFlag that kills its process (SIGKILL) `batches` checks after the first checkpoint.
+    """A StopFlag that kills its process (SIGKILL) `batches` checks after the first checkpoint."""
 
-    The run's own flag is still checked for signals.
-    """
-
-    def __init__(self, flag: StopFlag, directory: Path, batches: int) -> None:
+    def __init__(self, directory: Path, batches: int) -> None:
         super().__init__()
-        self.flag = flag
-        self.directory = directory
-        self.left = batches
+        self.directory, self.left = directory, batches
 
     def check(self) -> None:
         """Count the batch; kill this process if it is the last one."""
-        self.flag.check()
         if (self.directory / LAST).exists():
             self.left -= 1
             if self.left <= 0:
@@ -129,15 +118,13 @@ def _carry_out(scratch_run: ScratchRun) -> None:
     """Carry out a run in this process, which was started for it, and print to the run's log."""
     spec = scratch_run.spec
     spec.outputs.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(scratch_run.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    sys.stdout = sys.stderr = open(scratch_run.log, "a", buffering=1)  # noqa: SIM115
     for number in (1, 2):
-        os.dup2(descriptor, number)
-    sys.stdout = open(1, "w", closefd=False, buffering=1)  # noqa: SIM115
-    sys.stderr = open(2, "w", closefd=False, buffering=1)  # noqa: SIM115
+        os.dup2(sys.stdout.fileno(), number)
 
     def execute_or_die(spec: RunSpec, stop: StopFlag) -> Result:
         if scratch_run.killed_after is not None:
-            stop = KillAfterCheckpoint(stop, spec.directory.path, scratch_run.killed_after)
+            stop = KillAfterCheckpoint(spec.directory.path, scratch_run.killed_after)
         return execute(spec, stop)
 
     with spec.directory.locked():

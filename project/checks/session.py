@@ -13,7 +13,7 @@ from project import seeding
 from project.checks.candidate import Candidate
 from project.checks.loaders import STAGES, loaders_of
 from project.checks.probe import Probe
-from project.config.identity import OBSERVERS, seeds_of
+from project.config.identity import deciding_callbacks, seeds_of
 from project.config.schema import validate_train
 from project.training.components import build_callbacks, build_components
 from project.training.lightning_messages import quiet_lightning, quiet_trainer
@@ -34,13 +34,11 @@ class Session:
     """An experiment that is being checked.
 
     Attributes:
-        candidate: The experiment.
         task: The task after the first step or, once that has been made, the short training.
         data: The data module, set up.
-        first: What was recorded in the first step.
+        first, short: What was recorded in the first step, and in the short training.
         logged: For each of val and test, the metrics of the first step by name.
         batches: For each stage, the number of batches; None if its loaders have no length.
-        short: What was recorded in the short training; empty before `train_shortly`.
         classes: The number of classes in training; None if unknown, or if there are no classes.
         commonest: The share of the commonest class in validation; None if unknown.
     """
@@ -95,12 +93,8 @@ class Session:
             own: Whether to add the experiment's own callbacks, except observers and checkpoints.
         """
         section = validate_train(self.config).trainer
-        kept = {
-            name: each
-            for name, each in (self.config.get("callbacks") or {}).items()
-            if own and each["_target_"] not in OBSERVERS
-        }
-        built = build_callbacks({"callbacks": kept})
+        deciding = deciding_callbacks(self.config.get("callbacks")) if own else {}
+        built = build_callbacks({"callbacks": deciding})
         return quiet_trainer(
             **{key: value for key, value in section.arguments.items() if key not in WHOLE_RUN},
             accelerator=section.accelerator,
@@ -127,9 +121,9 @@ class Session:
 
         Args:
             trainer: The trainer.
-            what: The method of the trainer to call.
-            task: The task; None for the session's own.
-            data: The data module; None for the session's own.
+            what: Its method to call.
+            task: None for the session's own.
+            data: None for the session's own.
 
         Returns:
             The logged metrics that are a single number, by name.
@@ -194,10 +188,7 @@ def _length(session: Session, stage: str) -> int | None:
 
 
 def train_shortly(session: Session) -> None:
-    """Train for two epochs of a few batches, with the experiment's schedule.
-
-    Sets the session's `short` and `task`.
-    """
+    """Train for two epochs of a few batches; sets the session's `short` and `task`."""
     seconds = session.candidate.limits.short_training
     components = build_components(session.config)
     probe = Probe()

@@ -56,17 +56,20 @@ def check_workers(session: Session) -> list[CheckResult]:
 
 def _check(session: Session, loader: DataLoader[Any]) -> CheckResult:
     workers = loader.num_workers
+    count = ROUNDS * max(1, workers)
     advice = (
         "leave out a constant worker_init_fn; make generators in __getitem__ or in worker_init_fn, "
         "from torch.initial_seed(), not in the constructor"
     )
     if workers:
-        drawn = _epochs(session, _generators(loader))
+        draws = _with_workers(loader, Draws(loader.dataset), sampler=[0] * count)
+        drawn = _epochs(session, draws)
         for place, name in enumerate(GENERATORS):
             values = [[int(each.flatten()[place]) for each in epoch] for epoch in drawn]
             if (seen := _repeats(values, workers)) is not None:
                 return failed(NAME, f"{name}'s global generator: {seen}", advice)
-    examples = [[_key(each) for each in epoch] for epoch in _epochs(session, _one_example(loader))]
+    same = _epochs(session, _same_example(loader, count))
+    examples = [[_key(each) for each in epoch] for epoch in same]
     if (seen := _repeats(examples, workers)) is not None:
         return failed(NAME, f"of one example: {seen}", advice)
     has_noise = len({key for epoch in examples for key in epoch}) > 1
@@ -100,30 +103,25 @@ def _key(batch: Any) -> bytes:
     return b"".join(each.detach().cpu().numpy().tobytes() for each in tensors_of(batch))
 
 
-def _options(loader: DataLoader[Any]) -> dict[str, Any]:
-    """Return a loader's arguments that concern its workers, with a copy of its generator."""
+def _same_example(loader: DataLoader[Any], count: int) -> DataLoader[Any]:
+    """Return a loader that yields the same example `count` times."""
+    if loader.batch_sampler is None:
+        places = {"batch_size": None, "sampler": [next(iter(loader.sampler))] * count}
+    else:
+        places = {"batch_sampler": [[next(iter(loader.batch_sampler))[0]]] * count}
+    return _with_workers(loader, loader.dataset, collate_fn=loader.collate_fn, **places)
+
+
+def _with_workers(loader: DataLoader[Any], dataset: Any, **options: Any) -> DataLoader[Any]:
+    """Return a loader of a data set with the workers, and a copy of the generator, of another."""
     generator = loader.generator
     if generator is not None:
         generator = torch.Generator().set_state(generator.get_state())
-    return {
-        "num_workers": loader.num_workers,
-        "worker_init_fn": loader.worker_init_fn,
-        "generator": generator,
-        "multiprocessing_context": loader.multiprocessing_context,
-    }
-
-
-def _generators(loader: DataLoader[Any]) -> DataLoader[Any]:
-    count = ROUNDS * loader.num_workers
-    return DataLoader(Draws(loader.dataset), 1, sampler=[0] * count, **_options(loader))
-
-
-def _one_example(loader: DataLoader[Any]) -> DataLoader[Any]:
-    """Return a loader whose workers all fetch the same example, `ROUNDS` times each."""
-    count = ROUNDS * max(1, loader.num_workers)
-    options = _options(loader) | {"collate_fn": loader.collate_fn}
-    if loader.batch_sampler is None:
-        item = next(iter(loader.sampler))
-        return DataLoader(loader.dataset, None, sampler=[item] * count, **options)
-    item = next(iter(loader.batch_sampler))[0]
-    return DataLoader(loader.dataset, batch_sampler=[[item]] * count, **options)
+    return DataLoader(
+        dataset,
+        num_workers=loader.num_workers,
+        worker_init_fn=loader.worker_init_fn,
+        generator=generator,
+        multiprocessing_context=loader.multiprocessing_context,
+        **options,
+    )
