@@ -25,6 +25,8 @@ class Draws(Dataset[torch.Tensor]):
     The attributes of the data set that it replaces stay accessible, for a `worker_init_fn`.
     """
 
+    __getitems__ = None  # a Subset's would be preferred, and yield its examples
+
     def __init__(self, dataset: Any) -> None:
         self.dataset = dataset
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, dropout
 from torch.optim import SGD
 from torch.optim.lr_scheduler import LambdaLR
-from torch.utils.data import Dataset, TensorDataset
+from torch.utils.data import Dataset, Subset, TensorDataset
 
 from tests.checks.experiment import CLASSES, Blobs, Classification, Net
 
@@ -341,6 +341,13 @@ class NoisyBlobs(Blobs):
 
     def examples(self, images: Tensor, labels: Tensor) -> Any:
         return Noisy(images, labels)
+
+
+class SplitBlobs(NoisyBlobs):
+    """Noisy examples of a data set that was split, as `random_split` does it."""
+
+    def examples(self, images: Tensor, labels: Tensor) -> Any:
+        return Subset(super().examples(images, labels), range(len(labels)))
 
 
 def same_seed(worker: int) -> None:

@@ -19,6 +19,7 @@ def checked(*words: str) -> CheckResult:
         ([], "none: an example is always the same (no workers)"),
         (broken(data="NoisyBlobs"), "differs every time (no workers)"),
         ([*broken(data="NoisyBlobs"), "data.workers=2"], "differs every time (2 workers)"),
+        ([*broken(data="SplitBlobs"), "data.workers=2"], "differs every time (2 workers)"),
     ],
 )
 def test_noise_that_is_drawn_apart_is_ok(words: list[str], seen: str) -> None:
