@@ -27,12 +27,7 @@ __all__ = ["TrainedRun", "compare", "history", "load_run", "runs", "train"]
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """A completed run.
-
-    Attributes:
-        directory: The run directory.
-        record: The run record, the content of its run.json.
-    """
+    """A completed run: its directory and its record, the content of its run.json."""
 
     directory: Path
     record: dict[str, Any]
@@ -43,11 +38,7 @@ class TrainedRun:
         return self.record["metrics"]
 
     def load(self) -> "LoadedRun":
-        """Return the run as a LoadedRun: its net with the tested weights, and its data.
-
-        Raises:
-            NoRunError, CorruptRunError, ConflictError: As `load_run`.
-        """
+        """Return the run as a LoadedRun: its net with the tested weights, and its data."""
         return load_run(self.directory)
 
 
@@ -59,12 +50,9 @@ def train(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -
         config_dir: A folder of the user's own configuration files; None for no such folder.
 
     Raises:
-        ConfigurationError: A rule is broken, or the overrides ask for a sweep; the message names
-            the key and the rule.
+        ConfigurationError: A rule is broken, or the overrides ask for a sweep.
         HydraException: Hydra cannot compose the configuration.
-        NoRunError: `init_from` names no completed run.
-        ConflictError, CorruptRunError, DataError, CheckpointError, DivergedError, ProcessError,
-            ExitedError, Interrupted: As `project.train.carry_out`.
+        Exception: As `prepare_run` and `project.train.carry_out`.
     """
     from project.train import carry_out
 
@@ -72,9 +60,8 @@ def train(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -
     arguments = read_arguments([*overrides, *folders], "train", sweeps=False)
     if arguments.is_sweep:
         raise ConfigurationError("train carries out one run; for a sweep run the command with -m")
-    words = arguments.overrides
-    config = compose("train", words, arguments.config_dirs)
-    spec = prepare_run(config, "project.api.train", words)
+    config = compose("train", arguments.overrides, arguments.config_dirs)
+    spec = prepare_run(config, "project.api.train", arguments.overrides)
     return TrainedRun(spec.directory.path, carry_out(spec))
 
 

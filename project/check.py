@@ -16,7 +16,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -38,17 +38,22 @@ def check(typed: Sequence[str]) -> None:
         ConfigurationError: `thorough=` is neither true nor false.
         Exception: As `read_candidate` and `run_checks`.
     """
+    from rich.console import Console
+
     from project.checks.candidate import read_candidate
 
+    for number in SIGNALS:
+        signal.signal(number, _interrupt)
     began = time.monotonic()
     own = [word for word in typed if word.startswith("thorough=")]
     for word in own:
         if word not in ("thorough=true", "thorough=false"):
             raise ConfigurationError(f"{word}: must be true or false")
     words = [word for word in typed if word not in (*own, JSON)]
+    status = Console(stderr=True).status("reading the configuration")
     with (
         tempfile.TemporaryDirectory(prefix="check-") as scratch,
-        _progress() as progress,
+        status if status.console.is_terminal else contextlib.nullcontext(),
         # What the experiment's own code prints does not belong to the results on stdout.
         contextlib.redirect_stdout(sys.stderr),
     ):
@@ -56,7 +61,7 @@ def check(typed: Sequence[str]) -> None:
         # This imports torch and Lightning: not before the command line is known to be valid.
         from project.checks.run import run_checks
 
-        results = run_checks(candidate, progress)
+        results = run_checks(candidate, lambda name: status.update(f"checking: {name}"))
     from project.checks.result import FAILED
     from project.checks.table import print_json, print_table
 
@@ -64,19 +69,6 @@ def check(typed: Sequence[str]) -> None:
     show(candidate.spec.run.name, results, time.monotonic() - began)
     if any(each.status == FAILED for each in results):
         sys.exit(1)
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    """Yield a function that shows the name of a check on a terminal, and elsewhere does nothing."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda name: None
-        return
-    with console.status("reading the configuration") as status:
-        yield lambda name: status.update(f"checking: {name}")
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -88,16 +80,10 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def main() -> None:
     """Run `python -m project.check` with the arguments in `sys.argv`; exit with its exit code."""
-
-    def task() -> None:
-        for number in SIGNALS:
-            signal.signal(number, _interrupt)
-        check(sys.argv[1:])
-
     if not {"--help", "-h"}.isdisjoint(sys.argv):
         print(__doc__)
     else:
-        cli.run_plain(task)
+        cli.run_plain(lambda: check(sys.argv[1:]))
 
 
 if __name__ == "__main__":

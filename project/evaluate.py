@@ -29,10 +29,8 @@ def run(words: Sequence[str], config_dirs: Sequence[str]) -> None:
         config_dirs: Folders of the user's configuration files.
 
     Raises:
-        ConfigurationError: A word is unknown, no data are named, or they do not fit the run's task.
-        NoRunError, CorruptRunError, ConflictError: As `read_run_words` and `RunWords.open`.
-        DataError: The data are not available.
-        CheckpointError: The run's weights cannot be loaded.
+        ConfigurationError: A word is unknown, or no data are named.
+        Exception: As `read_run_words`, `RunWords.open`, `explained` and `evaluate`.
     """
     from project.runs.lifecycle import metric_text
     from project.training.load_run import output_folder

@@ -46,12 +46,9 @@ def export(words: Sequence[str]) -> None:
     Raises:
         ConfigurationError: A word is unknown, the run's net cannot be exported, or a package for it
             is not installed.
-        NoRunError, CorruptRunError: As `read_run_words` and `RunWords.open`.
-        DataError: The data are not available or have changed.
-        CheckpointError: The run's weights cannot be loaded.
         ParityError: An exported net differs from the checkpoint; nothing is written.
-        ConflictError: The folder holds another export or leads out of the output folder, or the
-            run's code is not trusted or has changed since.
+        ConflictError: The folder holds another export or leads out of the output folder.
+        Exception: As `read_run_words`, `RunWords.open`, `LoadedRun.task` and `LoadedRun.data`.
     """
     from project.model_card import model_card
     from project.runs.directory import refuse_link_outside
@@ -88,11 +85,7 @@ def export(words: Sequence[str]) -> None:
 
 
 def converted(trained: "LoadedRun", net: "Exportable") -> tuple[dict[str, bytes], dict[str, Any]]:
-    """Convert a net to ONNX and torch.export, and compare both with the checkpoint's answers.
-
-    Args:
-        trained: The run.
-        net: Its net, with examples and the checkpoint's answers to them.
+    """Convert a run's net to ONNX and torch.export, and compare both with the checkpoint's answers.
 
     Returns:
         The content of the model files by file name, and the content of export.json.
@@ -111,7 +104,7 @@ def converted(trained: "LoadedRun", net: "Exportable") -> tuple[dict[str, bytes]
     runs = (onnx_export.run_onnx, onnx_export.run_pt2)
     for (name, content), run in zip(files.items(), runs, strict=True):
         result = onnx_export.parity(net.outputs, net.expected, run(content, batches))
-        described[name] = {"sha256": sha256(content)} | asdict(result)
+        described[name] = {"sha256": hashlib.sha256(content).hexdigest()} | asdict(result)
         if not result.passed:
             raise ParityError(
                 f"{name} does not give the answers of the checkpoint's net: {described[name]}; "
@@ -120,7 +113,7 @@ def converted(trained: "LoadedRun", net: "Exportable") -> tuple[dict[str, bytes]
     facts = {
         "schema": SCHEMA,
         "run": trained.name,
-        "checkpoint_sha256": sha256(trained.checkpoint.read_bytes()),
+        "checkpoint_sha256": hashlib.sha256(trained.checkpoint.read_bytes()).hexdigest(),
         "input": f"{net.input_name}: {net.input_text}",
         "outputs": [output.name for output in net.outputs],
         **net.facts,
@@ -130,17 +123,8 @@ def converted(trained: "LoadedRun", net: "Exportable") -> tuple[dict[str, bytes]
     return files, facts
 
 
-def sha256(content: bytes) -> str:
-    """Return the SHA-256 of `content` in hexadecimal digits."""
-    return hashlib.sha256(content).hexdigest()
-
-
 def write_folder(folder: Path, contents: dict[str, bytes]) -> bool:
-    """Write files into a new folder, either all of them or none.
-
-    Args:
-        folder: The folder.
-        contents: The content of each file by its name.
+    """Write files, given by name, into a new folder, either all of them or none.
 
     Returns:
         True if they were written; False if the folder already holds the same files.

@@ -64,10 +64,8 @@ def predict(words: Sequence[str], as_json: bool, single: bool = False) -> None:
         print(json.dumps(content, indent=2))
         return
     if calibration.pairs == 0:
-        print(
-            "the run has no validation pairs, so the probabilities are not calibrated",
-            file=sys.stderr,
-        )
+        why = "the run has no validation pairs, so the probabilities are not calibrated"
+        print(why, file=sys.stderr)
     for each in facts:
         print(sentence(each))
 
@@ -86,9 +84,8 @@ def answer(
         digits: A NumPy array uint8 (N, 2, 28, 28) of N pairs, ink as 255.
 
     Returns:
-        The calibration, and for each pair a dict with `answer` (`<=` or `>`) and `probability`. If
-        the net also classifies the digits, it has `digits`, `digit_probabilities` and
-        `digits_agree` (whether the digits fit the answer) too.
+        The calibration, and for each pair a dict with `answer` (`<=` or `>`) and `probability`; if
+        the net also classifies digits, with `digits`, `digit_probabilities` and `digits_agree`.
 
     Raises:
         ConfigurationError, DataError, CheckpointError: As `open_pairs` and `LoadedRun.net`.
@@ -127,8 +124,7 @@ def answer(
 def sentence(facts: dict[str, Any]) -> str:
     """Return a line about a pair: `a.png <= b.png (97.3 %): 3 (99.1 %) and 7 (98.0 %)`.
 
-    Args:
-        facts: The paths `first` and `second`, and the answer as `answer` returns it.
+    `facts` are the paths `first` and `second`, and the answer as `answer` returns it.
     """
     text = (
         f"{facts['first']} {facts['answer']} {facts['second']} ({_percent(facts['probability'])})"

@@ -22,12 +22,9 @@ def show(words: Sequence[str]) -> Path:
         words: `best` or `run=DIRECTORY`, and optional `paths.outputs=` and `paths.data=`.
 
     Raises:
-        ConfigurationError: A word is unknown, or the run does not compare MNIST pairs or its net
-            does not classify digits.
-        NoRunError, CorruptRunError: As `read_run_words` and `RunWords.open`.
-        ConflictError: As `RunWords.open`, or a link leads out of the run directory.
-        DataError: The data are not available or have changed.
-        CheckpointError: The run's weights cannot be loaded.
+        ConfigurationError: A word is unknown, or the run's net does not classify digits.
+        ConflictError: A link leads out of the run directory.
+        Exception: As `read_run_words`, `RunWords.open`, `open_pairs` and `LoadedRun.net`.
     """
     from project.training.load_run import open_pairs
     from project.training.run_words import read_run_words

@@ -51,7 +51,7 @@ def carry_out(spec: RunSpec) -> dict[str, Any]:
         CheckpointError: The checkpoints of the run, or the weights of `init_from`, cannot be used.
         DivergedError: The loss or a weight became NaN or infinite.
         ProcessError: Another process of the run failed.
-        ConflictError, CorruptRunError, ExitedError, Interrupted, OSError: As `load_or_run`.
+        Exception: As `load_or_run`.
     """
     spec.directory.refuse_links_outside()
     check_variant(spec)
@@ -75,21 +75,13 @@ def _train(spec: RunSpec, stop: Any) -> Any:
 
 
 class TrainExperiment:
-    """What launchers need to know about the command project.train.
-
-    It implements the protocol `project.launchers.experiment.Experiment`.
-    """
+    """What launchers need to know about project.train: a `launchers.experiment.Experiment`."""
 
     task: tuple[str, str] = ("project.train", "execute_spec")
     preload: tuple[str, ...] = ("project.training.execute", "project.training.dry_run")
 
     def prepare(self, config: dict[str, Any], words: Sequence[str]) -> RunSpec:
-        """Check the configuration of a job, and return its run.
-
-        Raises:
-            ConfigurationError: A rule is broken, or `verify` is used in a sweep.
-            NoRunError, CorruptRunError, DataError: As `prepare_run`.
-        """
+        """Check the configuration of a job, and return its run; raises as `prepare_run`."""
         if config["verify"] is not None:
             raise ConfigurationError(f"verify={config['verify']}: is for one run; leave out -m")
         return prepare_run(config, cli.typed_command(), words)

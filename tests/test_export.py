@@ -1,5 +1,6 @@
 """Claims about `python -m project.export`: files that answer as the checkpoint does, or none."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 
 import project.export
 from project.config.errors import ConfigurationError, ConflictError
-from project.export import ParityError, export, sha256, write_folder
+from project.export import ParityError, export, write_folder
 from project.tasks.calibrated_pairs import own_pairs
 from project.training import onnx_export
 from project.training.load_run import load_run
@@ -63,11 +64,12 @@ def test_plain_pixels_get_the_checkpoints_scores(folder: Path, run: Path) -> Non
 def test_the_record_holds_what_was_checked(folder: Path, run: Path) -> None:
     facts = json.loads((folder / "export.json").read_text())
     assert facts["run"] == f"{run.parent.name}/seed_3"
-    assert facts["checkpoint_sha256"] == sha256((run / "last.ckpt").read_bytes())
+    checkpoint = (run / "last.ckpt").read_bytes()
+    assert facts["checkpoint_sha256"] == hashlib.sha256(checkpoint).hexdigest()
     assert facts["calibration"]["pairs"] == 20
     assert set(facts["files"]) == {"model.onnx", "model.pt2"}
     for name, each in facts["files"].items():
-        assert each["sha256"] == sha256((folder / name).read_bytes())
+        assert each["sha256"] == hashlib.sha256((folder / name).read_bytes()).hexdigest()
         assert (each["examples"], each["differing_answers"], each["passed"]) == (60, 0, True)
         assert set(each["differences"]) == set(facts["outputs"])
         assert all(0 <= difference < 1e-4 for difference in each["differences"].values())

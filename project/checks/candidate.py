@@ -52,23 +52,13 @@ class Variant:
 
 @dataclass(frozen=True)
 class Candidate:
-    """The experiment that is checked.
+    """The experiment that is checked."""
 
-    Attributes:
-        spec: The run that is checked: the first of the first variant, with its outputs in
-            `scratch` and without loggers.
-        variants: The sweep's variants; a single one if there is no sweep.
-        config_dirs: Folders of the user's configuration files.
-        side_by_side: How many runs the launcher carries out at a time; None if unknown.
-        scratch: A temporary folder, deleted after the checks.
-        limits: Time limits of the checks.
-    """
-
-    spec: RunSpec
-    variants: list[Variant]
-    config_dirs: Sequence[Path]
-    side_by_side: int | None
-    scratch: Path
+    spec: RunSpec  # the first run of the first variant, with outputs in `scratch`, without loggers
+    variants: list[Variant]  # the sweep's variants; a single one if there is no sweep
+    config_dirs: Sequence[Path]  # folders of the user's configuration files
+    side_by_side: int | None  # how many runs the launcher carries out at a time, if it is known
+    scratch: Path  # a temporary folder, deleted after the checks
     limits: Limits
 
     @property

@@ -27,22 +27,14 @@ RARE = 0.1  # a class is rare below this fraction of a balanced class's share
 
 @dataclass
 class Contents:
-    """The inputs of a stage's examples, as hashes, and the counts of their classes.
+    """The inputs of a stage's examples, as hashes, and the counts of their classes."""
 
-    Attributes:
-        exact: A hash of each example's inputs, in the order of the loaders.
-        standardised: The same of inputs scaled to mean 0 and std 1; empty bytes if they are
-            constant, too few or no tensor.
-        classes: The number of examples of each class.
-        numbers: The number of values in an example's inputs; MIN_NUMBERS if they are no tensor.
-        is_whole: Whether all examples were read.
-    """
-
-    exact: list[bytes] = field(default_factory=list)
+    exact: list[bytes] = field(default_factory=list)  # of each example, in the loaders' order
+    # Of inputs scaled to mean 0 and std 1; empty bytes if they are constant, too few or no tensor.
     standardised: list[bytes] = field(default_factory=list)
     classes: Counter[int] = field(default_factory=Counter)
-    numbers: int = 0
-    is_whole: bool = True
+    numbers: int = 0  # of values in an example's inputs; MIN_NUMBERS if they are no tensor
+    is_whole: bool = True  # whether all examples were read
 
 
 def check_contents(session: Session) -> list[CheckResult]:

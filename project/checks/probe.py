@@ -2,6 +2,7 @@
 
 import time
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -14,36 +15,30 @@ from project.checks.batches import clone
 from project.checks.layers import LayerWatch
 
 
+@dataclass(eq=False)
 class Probe(Callback):
-    """Callback that records what happens in a training.
+    """Callback that records what happens in a training."""
 
-    Attributes:
-        losses: The loss of each backward pass.
-        norms: The norm of each parameter's first gradient.
-        unchanged: Names of the trainable parameters that end with exactly their initial values.
-        step_seconds: Seconds of each training batch but the last, without the wait for it.
-        wait_seconds: Seconds of the wait for each training batch but the first of an epoch.
-        evaluation_seconds: Seconds of each validation and test batch, without the wait for it.
-        batches: A copy of the first batch of each stage (train, val, test), as the task gets it.
-        schedules, epochs, steps: The schedulers, the number of epochs, and that of each optimizer's
-            steps, once training has ended.
-        layers: What the layers answered to the last training batch; None before that batch.
-    """
-
-    def __init__(self) -> None:
-        self.losses: list[float] = []
-        self.norms: dict[str, float] = {}
-        self.unchanged: list[str] = []
-        self.step_seconds: list[float] = []
-        self.wait_seconds: list[float] = []
-        self.evaluation_seconds: list[float] = []
-        self.batches: dict[str, Any] = {}
-        self.schedules: list[LRSchedulerConfig] = []
-        self.epochs = 0
-        self.steps = 0
-        self.layers: LayerWatch | None = None
-        self._watching = ExitStack()
-        self._began = self._ended = 0.0
+    losses: list[float] = field(default_factory=list)  # of each backward pass
+    # The norm of each parameter's first gradient.
+    norms: dict[str, float] = field(default_factory=dict)
+    # Names of the trainable parameters that end with exactly their initial values.
+    unchanged: list[str] = field(default_factory=list)
+    # Seconds of each training batch but the last, and of each wait but the first of an epoch.
+    step_seconds: list[float] = field(default_factory=list)
+    wait_seconds: list[float] = field(default_factory=list)
+    # Seconds of each validation and test batch, without the wait for it.
+    evaluation_seconds: list[float] = field(default_factory=list)
+    # A copy of the first batch of each stage (train, val, test), as the task gets it.
+    batches: dict[str, Any] = field(default_factory=dict)
+    # Once training has ended, its schedulers, epochs, and steps of each optimizer.
+    schedules: list[LRSchedulerConfig] = field(default_factory=list)
+    epochs: int = 0
+    steps: int = 0
+    layers: LayerWatch | None = None  # what the layers answer to the last training batch
+    _watching: ExitStack = field(default_factory=ExitStack)
+    _began: float = 0.0
+    _ended: float = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Copy the initial values of the trainable parameters."""

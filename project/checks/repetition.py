@@ -26,23 +26,14 @@ ADVICE = {
 
 @dataclass(frozen=True)
 class Repetitions:
-    """The runs of two epochs that are compared.
+    """The runs of two epochs that are compared."""
 
-    Attributes:
-        here: A run in a child of this process.
-        again: A run at the same seed, in another interpreter.
-        other: A run at another seed; None if all sources of chance have a fixed seed (seeds.*).
-        resumed: A run at the same seed that was killed after its first checkpoint, and continued.
-        elsewhere: All runs of the other interpreter, in the order in which they are carried out.
-        extent: How long the runs are, for messages.
-    """
-
-    here: ScratchRun
-    again: ScratchRun
-    other: ScratchRun | None
-    resumed: ScratchRun
-    elsewhere: list[ScratchRun]
-    extent: str
+    here: ScratchRun  # in a child of this process
+    again: ScratchRun  # at the same seed, in another interpreter
+    other: ScratchRun | None  # at another seed; None if all have a fixed seed (seeds.*)
+    resumed: ScratchRun  # at the same seed, killed after its first checkpoint, and continued
+    elsewhere: list[ScratchRun]  # all of the other interpreter, in the order of their execution
+    extent: str  # how long the runs are, for messages
 
 
 def plan(session: Session) -> Repetitions | list[CheckResult]:

@@ -31,27 +31,19 @@ WHOLE_RUN = (
 
 @dataclass
 class Session:
-    """An experiment that is being checked.
-
-    Attributes:
-        task: The task after the first step or, once that has been made, the short training.
-        data: The data module, set up.
-        first, short: What was recorded in the first step, and in the short training.
-        logged: For each of val and test, the metrics of the first step by name.
-        batches: For each stage, the number of batches; None if its loaders have no length.
-        classes: The number of classes in training; None if unknown, or if there are no classes.
-        commonest: The share of the commonest class in validation; None if unknown.
-    """
+    """An experiment that is being checked."""
 
     candidate: Candidate
-    task: LightningModule
-    data: LightningDataModule
-    first: Probe = field(default_factory=Probe)
+    task: LightningModule  # after the first step or, once that has been made, the short training
+    data: LightningDataModule  # set up
+    first: Probe = field(default_factory=Probe)  # what was recorded in the first step
+    # For each of val and test, the metrics of the first step by name.
     logged: dict[str, dict[str, float]] = field(default_factory=dict)
+    # For each stage, the number of batches; None if its loaders have no length.
     batches: dict[str, int | None] = field(default_factory=dict)
-    short: Probe = field(default_factory=Probe)
-    classes: int | None = None
-    commonest: float | None = None
+    short: Probe = field(default_factory=Probe)  # what was recorded in the short training
+    classes: int | None = None  # the number of classes in training, if there are classes
+    commonest: float | None = None  # the share of the commonest class in validation, if known
 
     @property
     def config(self) -> dict[str, Any]:
