@@ -9,7 +9,6 @@ from pathlib import Path
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from project.checks import (
-    answers,
     costs,
     evaluation,
     first_steps,
@@ -35,8 +34,8 @@ Progress = Callable[[str], None]
 ORDER = (
     "one step", "gradients", "weights change", "schedule", "metrics", learning.DIRECTION,
     repetition.SAME, repetition.OTHER, repetition.RESUMED, sampling.NET, sampling.SEED,
-    workers.NAME, leakage.LEAKAGE, leakage.BALANCE, evaluation.NAME, answers.BATCH,
-    answers.SINGLE, learning.HEART, learning.SHUFFLED, "loss at the start", numbers.INPUTS,
+    workers.NAME, leakage.LEAKAGE, leakage.BALANCE, evaluation.REPEATS, evaluation.BATCH,
+    evaluation.SINGLE, learning.HEART, learning.SHUFFLED, "loss at the start", numbers.INPUTS,
     numbers.ACTIVATIONS, numbers.RELUS, numbers.NORMS, costs.VARIANTS, costs.TIME, costs.WAITING,
     costs.MEMORY,
 )  # fmt: skip
@@ -61,8 +60,8 @@ MEANWHILE: dict[str, Check] = {
     "loss at the start": first_steps.check_first_loss,
     sampling.NET: sampling.check_data,
     workers.NAME: workers.check_workers,
-    evaluation.NAME: evaluation.check_repeats,
-    answers.BATCH: answers.check_batches,
+    evaluation.REPEATS: evaluation.check_repeats,
+    evaluation.BATCH: evaluation.check_batches,
     learning.HEART: learning.check_heart,
     learning.SHUFFLED: learning.check_shuffled,
 }

@@ -2,8 +2,7 @@
 
 import pytest
 
-from project.checks.answers import check_batches
-from project.checks.evaluation import check_repeats
+from project.checks.evaluation import check_batches, check_repeats
 from project.checks.result import CheckResult, ok
 from tests.checks.checking import broken, by_name, session_of
 
