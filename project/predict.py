@@ -33,8 +33,7 @@ def predict(words: Sequence[str], as_json: bool, single: bool = False) -> None:
         single: Whether to read as one digit what may be two.
 
     Raises:
-        ImageError: An image or the list of pairs cannot be read or used.
-        Exception: As `read_run_words`, `RunWords.open` and `answer`.
+        Exception: As `read_run_words`, `file_pairs`, `read_digits`, `RunWords.open` and `answer`.
     """
     from project.data.image_files import file_pairs, read_digits
     from project.training.run_words import read_run_words

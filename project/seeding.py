@@ -19,11 +19,7 @@ SEED_LIMIT = 2**32
 
 
 def stream_key(seed: int, name: str, index: int | None = None) -> int:
-    """Return the 63-bit integer that seeds the generators of the stream `name` or `name/index`.
-
-    Raises:
-        ValueError: `seed` is not an integer in [0, 2^32).
-    """
+    """Return the 63-bit integer that seeds the generators of the stream `name` or `name/index`."""
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < SEED_LIMIT:
         raise ValueError(f"seed must be an integer in [0, 2^32), got {seed!r}")
     path = name if index is None else f"{name}/{index}"

@@ -31,7 +31,7 @@ def execute(config: dict[str, Any], words: Sequence[str]) -> dict[str, float]:
         words: The overrides that it was composed from.
 
     Raises:
-        Exception: As `prepare_run` and `carry_out`; with `verify`, as `reproduce`.
+        Exception: As `prepare_run`, `carry_out` and `reproduce`.
     """
     if config["verify"] is not None:
         from project.training.reproduce import reproduce

@@ -39,10 +39,9 @@ def runs(outputs: str | Path = "outputs", where: str | None = None) -> "DataFram
 
 
 def run_rows(variants: list[Variant]) -> list[dict[str, Any]]:
-    """Return one row for each run of the variants, also those that did not complete.
+    """Return a row for each run of the variants, also those that did not complete.
 
-    It holds names, status, the settings in which the variants differ, all metrics and the
-    provenance.
+    It has the settings in which the variants differ, all metrics, and the provenance.
     """
     settings = differing_keys([each.settings for each in variants])
     metrics = sorted({key for each in variants for run in each.runs for key in run.metrics})
@@ -81,18 +80,14 @@ def history(run: "RunRecord | Series | str | Path") -> "DataFrame":
 
 @dataclass(frozen=True)
 class Comparison:
-    """The variants with the labels a and b, compared on the test examples at the seeds of both.
-
-    `paired` are statistics of the differences a - b; `examples` compares by example at each seed
-    with stored predictions.
-    """
+    """The variants with the labels a and b, compared on the test examples at the seeds of both."""
 
     a: str
     b: str
     metric: Metric
     seeds: tuple[int, ...]
-    paired: "Paired"
-    examples: "tuple[ExampleComparison, ...]"
+    paired: "Paired"  # statistics of the differences a - b
+    examples: "tuple[ExampleComparison, ...]"  # at each seed with stored predictions
 
     def __str__(self) -> str:
         """Return the comparison as text, one line for each statistic."""

@@ -20,25 +20,19 @@ from project.runs.record import COMPLETED
 
 @dataclass(frozen=True)
 class VariantLine:
-    """One line of the list of variants.
-
-    `missing` are seeds that another listed variant with the same task and data has completed,
-    `other` is the number of runs that did not complete by status (or `diverged`). `mean` and `std`
-    (ddof 1) are of the validation metric that judges; None where a run lacks it. `changed` is in
-    seconds since 1970.
-    """
+    """One line of the list of variants."""
 
     variant: str
     label: str
     n: int
     seeds: list[int]
-    missing: list[int]
-    other: dict[str, int]
-    metric: str
-    mean: float | None
-    std: float | None
+    missing: list[int]  # seeds that another listed variant of that task and data has completed
+    other: dict[str, int]  # the number of other runs by status, or `diverged`
+    metric: str  # the validation metric that judges
+    mean: float | None  # None where a run lacks the metric
+    std: float | None  # ddof 1
     bytes: int
-    changed: float
+    changed: float  # in seconds since 1970
     tags: list[str]
     notes: list[str]
 

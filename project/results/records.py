@@ -35,17 +35,11 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One run: its run directory and the content of its run.json.
-
-    Attributes:
-        record: The content of run.json; not to be changed, because runs may share equal parts of
-            it.
-        metrics: The finite metric values, by name (`test/error`); empty unless the run completed.
-    """
+    """One run: its run directory and the content of its run.json."""
 
     directory: Path
-    record: dict[str, Any]
-    metrics: dict[str, float]
+    record: dict[str, Any]  # not to be changed: runs share equal parts of it
+    metrics: dict[str, float]  # the finite ones, by name (`test/error`); empty unless completed
 
     @property
     def name(self) -> str:

@@ -140,7 +140,7 @@ def compare_paired(a: ArrayLike, b: ArrayLike, direction: Literal["min", "max"] 
 
 
 def sign_flip_p_value(differences: ArrayLike) -> float:
-    """Return the two-sided p-value of Fisher's sign-flip test for `differences` (n,).
+    """Return the two-sided p-value of Fisher's sign-flip test for finite `differences` (n,).
 
     If the variants were alike, each difference could equally have the opposite sign. p is the share
     of the 2^n choices of signs whose sum is at least as far from zero as the observed one: at least
@@ -149,9 +149,6 @@ def sign_flip_p_value(differences: ArrayLike) -> float:
 
     Error rates on m test examples are multiples of 1/m, so all choices can be counted exactly for
     any n (Pagano and Tritchler 1983). Other values are first rounded to 10,000ths of the largest.
-
-    Raises:
-        ValueError: There are no differences, or some are not finite.
     """
     differences = _finite(differences)
     differences = differences[np.abs(differences) > EPS]
@@ -197,7 +194,7 @@ def smallest_detectable(n: int, std: float) -> float:
 
     Args:
         n: The number of seeds, at least 2.
-        std: The std of the differences, which is treated as known although it is estimated.
+        std: That of the differences, which is treated as known although it is estimated.
     """
     threshold = special.stdtrit(n - 1, 1 - SIGNIFICANCE / 2)
     noncentrality = special.nctdtrinc(n - 1, 1 - POWER, threshold)
@@ -238,9 +235,7 @@ def holm(p_values: Sequence[float], family: int | None = None) -> list[float]:
 def correct(paired: Sequence[Paired | None], family: int | None = None) -> list[float | None]:
     """Return the Holm-adjusted p-value of each comparison; None without a comparison or p-value.
 
-    Args:
-        paired: The comparisons; None for one that was not made.
-        family: As for `holm`; None: those that have a p-value.
+    `family` is as for `holm`; None: the number of those that have a p-value.
     """
     tested = [each.p_value for each in paired if each is not None and each.p_value is not None]
     adjusted = iter(holm(tested, family))

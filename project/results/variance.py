@@ -31,23 +31,18 @@ class VarianceEstimate:
 class Decomposition:
     """The variance that each source of chance causes alone, and that all cause together.
 
-    Each source's depends on the seed at which the others were held. `sum_of_sources` is that of all
-    together only if their effects add up; interactions count in each of their sources. `shares` are
-    of this sum, None if it is 0; `together` is None if that variant was not run.
+    Each source's depends on the seed at which the others were held. Their sum is that of all
+    together only if their effects add up; interactions count in each of their sources.
     """
 
     sources: dict[str, VarianceEstimate]
-    shares: dict[str, float] | None
+    shares: dict[str, float] | None  # of the sum; None if that is 0
     sum_of_sources: float
-    together: VarianceEstimate | None
+    together: VarianceEstimate | None  # None if that variant was not run
 
 
 def estimate_variance(values: ArrayLike) -> VarianceEstimate:
-    """Return the variance of `values` (n,), one for each run, with its 95 % CI.
-
-    Raises:
-        ValueError: There are fewer than two values, or some are not finite.
-    """
+    """Return the variance of `values` (n,), one for each run; ValueError for fewer than two."""
     summary = summarise(values)
     if summary.std is None:
         raise ValueError("a variance needs at least 2 runs, got 1")
@@ -67,11 +62,6 @@ def decompose(varied: Mapping[str, ArrayLike], together: ArrayLike | None) -> De
         raise ValueError("a decomposition needs at least one source")
     sources = {name: estimate_variance(values) for name, values in varied.items()}
     total = float(np.sum([source.variance for source in sources.values()]))
-    return Decomposition(
-        sources=sources,
-        shares={name: source.variance / total for name, source in sources.items()}
-        if total
-        else None,
-        sum_of_sources=total,
-        together=None if together is None else estimate_variance(together),
-    )
+    shares = {name: source.variance / total for name, source in sources.items()} if total else None
+    whole = None if together is None else estimate_variance(together)
+    return Decomposition(sources, shares, total, whole)

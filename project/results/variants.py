@@ -20,23 +20,15 @@ CODE_DIGITS = 8
 
 @dataclass(frozen=True)
 class Variant:
-    """A configuration without its seed, and the runs that have this configuration, ordered by seed.
+    """A configuration without its seed, and the runs that have this configuration, by seed."""
 
-    Attributes:
-        label: The model and the settings that distinguish the variant: `ws_al optimizer.lr=0.2`.
-        name: The name of the variant's folder.
-        settings: `identity`, and values at a class's default that other variants of the group have.
-        identity: The settings that determine the result, without those at a class's default.
-        code: The fingerprint of the runs' code, if the folder also holds runs of other code.
-    """
-
-    label: str
-    name: str
-    settings: Settings
-    identity: Settings
-    runs: tuple[RunRecord, ...]
+    label: str  # the model and the settings that set it apart: `ws_al optimizer.lr=0.2`
+    name: str  # the name of the variant's folder
+    settings: Settings  # `identity`, and defaults where other variants have another value
+    identity: Settings  # what determines the result, without values at a class's default
+    runs: tuple[RunRecord, ...]  # the completed ones
     unfinished: tuple[RunRecord, ...]
-    code: str | None = None
+    code: str | None = None  # of the runs, if the folder also holds runs of other code
 
     @property
     def anchor(self) -> str:
@@ -220,8 +212,7 @@ def differing_keys(settings: Sequence[Settings]) -> list[str]:
 def departures(own: Settings, plan: Settings) -> list[str]:
     """Return the keys in which a variant's identity differs from that of a planned one.
 
-    A plan may leave its data open: `data.dataset`, and keys of `data` that are null there, are
-    ignored.
+    A plan may leave data open: `data.dataset` and keys of `data` that are null there do not count.
     """
     left_open = {key for key, value in plan.items() if value is None and key.startswith("data.")}
     return [key for key in differing_keys([plan, own]) if key not in left_open | {"data.dataset"}]
@@ -230,9 +221,8 @@ def departures(own: Settings, plan: Settings) -> list[str]:
 def differences(a: Settings, b: Settings) -> dict[str, tuple[str, str]]:
     """Return the values in which the settings of two variants differ, as a user types them, by key.
 
-    A section whose class differs is a single entry with the names of the classes, `null` for a
-    missing section. A key that only one of them leaves at its class's default has the value
-    `default` there.
+    A section whose class differs is one entry with the names of the classes, `null` for a missing
+    section. A key that only one of them leaves at its class's default is `default` there.
     """
     found: dict[str, tuple[str, str]] = {}
     for key in differing_keys([a, b]):
