@@ -76,11 +76,6 @@ class Candidate:
         """Whether smaller values of the metric are better."""
         return self.config["metric"]["direction"] == "min"
 
-    @property
-    def directions(self) -> tuple[str, str]:
-        """The metric's direction, `min` or `max`, and the other one."""
-        return ("min", "max") if self.is_min else ("max", "min")
-
 
 def read_candidate(words: Sequence[str], scratch: Path, thorough: bool = False) -> Candidate:
     """Read the experiment from the words of a command line, as project.train does.

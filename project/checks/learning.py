@@ -14,7 +14,7 @@ from torch import Tensor
 from project import seeding
 from project.checks.batches import example_count
 from project.checks.loaders import Mapped, Wrap, repeated, wrapped
-from project.checks.logged_metrics import check_direction_of_name, is_share
+from project.checks.logged_metrics import is_share
 from project.checks.result import CheckResult, failed, not_checked, ok, shown, warning
 from project.checks.session import Session
 from project.seeding import SEED_LIMIT
@@ -123,19 +123,18 @@ def _by_heart(heart: Heart) -> CheckResult:
 
 def _direction(session: Session, heart: Heart) -> CheckResult:
     """Check that the metric moved in the direction `metric.direction` while the loss fell."""
-    by_name = check_direction_of_name(session)
     metric, is_min = session.candidate.metric, session.candidate.is_min
     if len(heart.values) < 2 or heart.fallen < FALLEN:
-        return by_name or not_checked(DIRECTION, f"the loss did not fall with {metric} in sight")
+        return not_checked(DIRECTION, f"the loss did not fall with {metric} in sight")
     first, last = heart.values[0], heart.values[-1]
     least = MOVED * (1.0 if is_share(metric) else max(abs(first), 1e-3))
     gain = first - last if is_min else last - first
     seen = f"while the loss falls {metric} goes from {shown(first)} to {shown(last)}"
     if gain < -least:
-        given, other = session.candidate.directions
+        given, other = ("min", "max") if is_min else ("max", "min")
         advice = f"metric.direction={other}? Or its sign, or its arguments, are the wrong way round"
         return failed(DIRECTION, f"{seen}, with metric.direction={given}", advice)
-    return by_name or ok(DIRECTION, seen)
+    return ok(DIRECTION, seen)
 
 
 def check_shuffled(session: Session) -> list[CheckResult]:

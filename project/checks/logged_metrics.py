@@ -1,11 +1,10 @@
-"""Checks that the metric that judges the task is logged, and that its direction fits its name."""
+"""Check that the metric that judges the task is logged, finite and in a possible range."""
 
 import math
 import re
 
 from project.checks.result import CheckResult, failed, ok, shown, warning
 from project.checks.session import Session
-from project.results.metrics import HIGHER, LOWER
 
 # Words in the names of metrics with values between 0 and 1, unless there is one of UNBOUNDED too.
 SHARES = {"error", "accuracy", "acc", "auc", "auroc", "f1", "precision", "recall", "iou"}
@@ -13,7 +12,7 @@ UNBOUNDED = {"squared", "absolute", "mean", "root", "log", "percentage"}
 
 
 def check_logged(session: Session) -> list[CheckResult]:
-    """Check that `val/<metric>` and `test/<metric>` are logged, finite and in a possible range."""
+    """Check that `val/<metric>` and `test/<metric>` are logged, finite and possible."""
     name, metric = "metrics", session.candidate.metric
     stages = ["val", "test"] if session.batches["val"] != 0 else ["test"]
     for stage in stages:
@@ -37,21 +36,7 @@ def check_logged(session: Session) -> list[CheckResult]:
     return [ok(name, seen)]
 
 
-def check_direction_of_name(session: Session) -> CheckResult | None:
-    """Return a warning if the metric's name contradicts `metric.direction`, else None."""
-    name, (given, other) = session.candidate.metric, session.candidate.directions
-    fitting, contrary = (LOWER, HIGHER) if given == "min" else (HIGHER, LOWER)
-    if _words(name) & fitting or not _words(name) & contrary:
-        return None
-    seen = f"metric.direction={given}, and its name is {name}"
-    return warning("direction", seen, f"should it be metric.direction={other}?")
-
-
 def is_share(metric: str) -> bool:
     """Return whether a metric's name implies values between 0 and 1."""
-    words = _words(metric)
+    words = set(re.split(r"[^a-z0-9]+", metric.lower()))
     return bool(words & SHARES) and not words & UNBOUNDED
-
-
-def _words(metric: str) -> set[str]:
-    return set(re.split(r"[^a-z0-9]+", metric.lower()))

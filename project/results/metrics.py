@@ -11,10 +11,8 @@ from project.results.variants import Variant
 
 Direction = Literal["min", "max"]
 STAGES = ("train", "val", "test")
-# Words in the names of metrics of which lower or higher values are better.
-LOWER = {
-    "brier", "cer", "ece", "error", "fid", "loss", "mae", "mse", "nll", "perplexity", "rmse", "wer",
-}  # fmt: skip
+# Metrics of which lower or higher values are better, by the last word of their name.
+LOWER = {"brier", "ece", "error", "loss", "mae", "mse", "nll", "perplexity", "rmse", "wer"}
 HIGHER = {
     "acc", "accuracy", "ap", "auc", "auprc", "auroc", "bleu", "dice", "f1", "iou", "kappa", "map",
     "mcc", "precision", "psnr", "r2", "recall", "score", "ssim",

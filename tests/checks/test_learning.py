@@ -57,6 +57,13 @@ def test_a_metric_of_the_wrong_sign_is_found() -> None:
     assert result.to_do.startswith("metric.direction=min?")
 
 
+def test_a_direction_that_contradicts_the_metric_is_found() -> None:
+    result = heart("metric.direction=min")["direction"]
+    assert result.status == "failed"
+    assert result.seen.endswith("to 1, with metric.direction=min")
+    assert result.to_do.startswith("metric.direction=max?")
+
+
 def test_shuffled_labels_lead_to_chance() -> None:
     assert shuffled().status == "ok"
 

@@ -1,8 +1,8 @@
-"""Claims: whether the metric that decides is logged, finite, and named like its direction."""
+"""Claims: whether the metric that decides is logged, finite and possible."""
 
 import pytest
 
-from project.checks.logged_metrics import check_direction_of_name, check_logged, is_share
+from project.checks.logged_metrics import check_logged, is_share
 from tests.checks.checking import broken, session_of
 
 
@@ -12,7 +12,6 @@ def test_the_metric_and_what_else_is_logged_are_shown() -> None:
         assert result.status == "ok"
         val, test = (session.logged[stage]["accuracy"] for stage in ("val", "test"))
         assert result.seen == f"val/accuracy {val:.4g}, test/accuracy {test:.4g}; also loss"
-        assert check_direction_of_name(session) is None
 
 
 @pytest.mark.parametrize(
@@ -33,13 +32,6 @@ def test_a_share_in_percent_is_found() -> None:
         (result,) = check_logged(session)
         assert result.status == "warning"
         assert result.seen.endswith("outside of 0 to 1")
-
-
-def test_a_direction_that_contradicts_the_name_is_warned_of() -> None:
-    with session_of("metric.direction=min") as session:
-        result = check_direction_of_name(session)
-        assert result is not None
-        assert (result.status, result.to_do) == ("warning", "should it be metric.direction=max?")
 
 
 @pytest.mark.parametrize(
