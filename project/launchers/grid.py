@@ -11,7 +11,7 @@ from typing import Any
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import OverrideType
+from hydra.core.override_parser.types import Override, OverrideType
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.sweeper import Sweeper
@@ -44,8 +44,8 @@ class GridSweeper(Sweeper):
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
         """Create the override parser and the launcher; called by Hydra before `sweep`."""
-        self.parser = OverridesParser.create(config_loader=hydra_context.config_loader)
-        self._launcher = Plugins.instance().instantiate_launcher(
+        self._parser = OverridesParser.create(config_loader=hydra_context.config_loader)
+        self._launcher: Any = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
 
@@ -59,14 +59,17 @@ class GridSweeper(Sweeper):
             JobFailedError: A job failed.
             Exception: What `combinations` and the launcher's `launch` raise.
         """
-        overrides = self.parser.parse_overrides(with_params(self.params, arguments))
-        results = self._launcher.launch(combinations(overrides), initial_job_idx=0)
+        grid = combinations(self._overrides(arguments))
+        results = self._launcher.launch(grid, initial_job_idx=0)
         failed = [result for result in results if result.status is not JobStatus.COMPLETED]
         for result in failed:
             _say_failed(result)
         if failed:
             raise JobFailedError(f"{len(failed)} of {len(results)} jobs failed")
         return [results]
+
+    def _overrides(self, arguments: list[str]) -> list[Override]:
+        return self._parser.parse_overrides(with_params(self.params, arguments))
 
 
 def _say_failed(result: JobReturn) -> None:
@@ -199,16 +202,13 @@ def compose_grid(
     grid: Sequence[Sequence[str]],
     experiment: Experiment,
 ) -> list[Job]:
-    """Compose and check all jobs of a grid.
+    """Compose and check all jobs of a grid, and return them in their order.
 
     Args:
         loader: Hydra's loader, which finds the configuration files.
         config: The configuration of the sweep, without its swept values.
         grid: The overrides of each job.
         experiment: The command that the jobs belong to.
-
-    Returns:
-        The jobs, in the order of the grid.
 
     Raises:
         ConfigurationError: Two jobs are the same run, or the grid is empty.

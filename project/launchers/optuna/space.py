@@ -19,14 +19,6 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 
-def held(word: str) -> ConfigurationError:
-    """Return the error for an override of `seeds.*`, which fixes the seed of a random stream."""
-    return ConfigurationError(
-        f"{word}: would fix a source of randomness for all trials; leave seeds.* out of a "
-        "search (hydra.sweeper.seeds sets the seeds)"
-    )
-
-
 @dataclass(frozen=True)
 class Search:
     """A search space, and the overrides that all of its trials have in common.
@@ -55,8 +47,8 @@ def split(overrides: Sequence[Override]) -> Search:
     """Separate the overrides, of one key each, that all trials share from the searched ones.
 
     Raises:
-        ConfigurationError: The overrides hold `seed`, `seeds.*`, a range that cannot be searched,
-            or nothing to search.
+        ConfigurationError: The overrides hold `seed`, a range that cannot be searched, or nothing
+            to search.
     """
     words: list[str] = []
     space: dict[str, BaseDistribution] = {}
@@ -70,8 +62,6 @@ def split(overrides: Sequence[Override]) -> Search:
                 "seed cannot be searched: every trial is the mean over the seeds of "
                 "hydra.sweeper.seeds; leave seed out"
             )
-        if override.key_or_group.partition(".")[0] == "seeds" and word != "seeds=together":
-            raise held(word)
         if override.is_sweep_override():
             space[key] = _distribution(key, override)
             marks[key] = typed.removesuffix(key)

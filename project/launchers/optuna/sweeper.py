@@ -4,76 +4,57 @@ Each trial has a new sampler, seeded by the number of trials before it: what tri
 on the six before it and on nothing else.
 """
 
-import json
 import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.plugins import Plugins
-from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from project.config.compose import expand_path, quote
 from project.config.errors import ConfigurationError
 from project.launchers.experiment import JobFailedError
-from project.launchers.grid import with_params
+from project.launchers.grid import GridSweeper
 from project.launchers.launcher import GridLauncher, JobResult, check_all_started
 from project.launchers.optuna.settings import FIRST_TUNING_SEED, SearchSettings
-from project.launchers.optuna.space import Search, held, probes, split
-from project.launchers.optuna.trials import (
-    DIVERGED,
-    QUESTION,
-    REPEATED,
-    build_optunas,
-    done,
-    failures,
-    open_study,
-    proposals,
-    read,
-    tell,
-)
+from project.launchers.optuna.space import Search, probes, split
+from project.launchers.optuna.trials import DIVERGED, StoredTrials, read
 from project.launchers.optuna.view import SearchView
 from project.launchers.settings import read_settings, require
 from project.runs.lock import locked
 from project.runs.trials import FOLDER, History, Trial
 
 if TYPE_CHECKING:
-    from optuna.study import Study
+    from optuna.trial import Trial as OpenTrial
+    from optuna.trial import TrialState
 
-MAX_REPEATS = 100  # after so many repeated proposals in a row the search ends
 
-
-class OptunaSweeper(Sweeper):
+class OptunaSweeper(GridSweeper):
     """Hydra sweeper that searches for the values with the best mean of `objective` over `seeds`.
 
     Args:
-        **keys: The keys of SearchSettings; ignored, because `setup` reads them.
+        params: As in GridSweeper.
+        **keys: The other keys of SearchSettings; ignored, because `setup` reads them.
     """
 
-    def __init__(self, **keys: Any) -> None:
-        pass
+    def __init__(self, params: dict[str, str] | None, **keys: Any) -> None:
+        super().__init__(params)
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Create the launcher and the search's settings; called by Hydra before `sweep`.
+        """Read the search's settings, and do as GridSweeper.
 
         Raises:
             ConfigurationError: A setting breaks a rule, or it is not this project's launcher.
         """
-        self._parser = OverridesParser.create(config_loader=hydra_context.config_loader)
-        launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=hydra_context, task_function=task_function, config=config
-        )
-        if not isinstance(launcher, GridLauncher):
+        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        if not isinstance(self._launcher, GridLauncher):
             raise ConfigurationError(
                 "hydra/sweeper=optuna works only with this platform's launchers; choose another "
                 "hydra/launcher"
             )
-        self._launcher = launcher
         self._settings = read_settings(SearchSettings, config.hydra.sweeper, "hydra.sweeper.")
         metric = config.get("metric") or {"name": "error", "direction": "min"}
         judged = f"val/{metric['name']}"
@@ -95,22 +76,22 @@ class OptunaSweeper(Sweeper):
             JobFailedError: `max_failures` ended a trial, or trials failed but not by divergence.
         """
         require("optuna", "hydra/sweeper=optuna", "tuning")
-        overrides = with_params(self._settings.params or {}, arguments)
-        search = split(self._parser.parse_overrides(overrides))
+        search = split(self._overrides(arguments))
         self._check_runs(search)
-        trials = self._settings.trials
+        count = self._settings.trials
         with locked(self._folder):
-            study = open_study(
-                self._folder, self._question(search), self._settings.pruner, search.space
+            trials = StoredTrials(
+                self._folder, self._question(search), self._settings, search.space
             )
-            with SearchView(trials, len(done(study))) as view:
-                while len(done(study)) < trials:
-                    trial = self._propose(study, search)
+            with SearchView(count, len(trials.done())) as view:
+                while len(trials.done()) < count:
+                    trial = trials.propose()
                     if trial is None:
                         print("every value of the space has been tried", file=sys.stderr)
                         break
-                    self._carry_out(study, trial, search, view)
-            return self._finish(self._history(study, search), failures(study))
+                    trials.tell(trial, *self._carry_out(trial, search, view))
+                    self._show(self._history(trials, search), view)
+            return self._finish(self._history(trials, search), trials.failures())
 
     def _check_runs(self, search: Search) -> None:
         """Check a few runs of a new study, and raise their errors before the study is created."""
@@ -119,9 +100,12 @@ class OptunaSweeper(Sweeper):
         seed = self._settings.seeds[0]
         grid = [self._words(search, values, seed) for values in probes(search.space)]
         for job in self._launcher.compose(grid):
-            for source, own in (job.spec.config.get("seeds") or {}).items():
-                if own is not None:  # set in the file of a study or a model
-                    raise held(f"seeds.{source}={own}")
+            for source, fixed in (job.spec.config.get("seeds") or {}).items():
+                if fixed is not None:
+                    raise ConfigurationError(
+                        f"seeds.{source}={fixed}: would fix a source of randomness for all trials; "
+                        "leave seeds.* out of a search (hydra.sweeper.seeds sets the seeds)"
+                    )
 
     def _words(self, search: Search, values: dict[str, Any], seed: int) -> list[str]:
         """Return the overrides of one run of a trial."""
@@ -137,25 +121,17 @@ class OptunaSweeper(Sweeper):
             "direction": self._direction,
         }
 
-    def _propose(self, study: "Study", search: Search) -> Any:
-        """Return the next trial; None if only values tried before are proposed."""
-        from optuna.trial import TrialState
+    def _carry_out(
+        self, trial: "OpenTrial", search: Search, view: SearchView
+    ) -> tuple["TrialState", dict[str, float], str]:
+        """Run the trial's seeds, `at_once` at a time, until it is complete, pruned or failed.
 
-        for _ in range(MAX_REPEATS):
-            seed = self._settings.sampler_seed + proposals(study)
-            study.sampler = build_optunas(self._settings.sampler, seed=seed)
-            trial = study.ask(search.space)
-            if all(each.params != trial.params for each in done(study)):
-                return trial
-            tell(study, trial, TrialState.FAIL, {}, REPEATED)
-        return None
-
-    def _carry_out(self, study: "Study", trial: Any, search: Search, view: SearchView) -> None:
-        """Run the trial's seeds, `at_once` at a time, until it is complete, pruned or failed."""
+        Returns:
+            How it ended, the objective by seed, and why it failed, if it did.
+        """
         from optuna.trial import TrialState
 
         values: dict[str, float] = {}
-        state, failure = TrialState.COMPLETE, ""
         seeds = self._settings.seeds
         for start in range(0, len(seeds), self._settings.at_once):
             own = seeds[start : start + self._settings.at_once]
@@ -167,13 +143,12 @@ class OptunaSweeper(Sweeper):
             if failed := [each.failure for each in results if each.metrics is None]:
                 # Divergence is a valid outcome; if there is another error too, report that one.
                 errors = [each for each in failed if DIVERGED not in each]
-                state, failure = TrialState.FAIL, (errors or failed)[0]
-                break
+                return TrialState.FAIL, values, (errors or failed)[0]
             if len(values) < len(seeds) and trial.should_prune():
-                state = TrialState.PRUNED
-                break
-        tell(study, trial, state, values, failure)
-        history = self._history(study, search)
+                return TrialState.PRUNED, values, ""
+        return TrialState.COMPLETE, values, ""
+
+    def _show(self, history: History, view: SearchView) -> None:
         history.write(self._folder)
         last, best = history.trials[-1], history.best
         view.trial_ended(
@@ -197,17 +172,17 @@ class OptunaSweeper(Sweeper):
             )
         return metrics[self._objective]
 
-    def _history(self, study: "Study", search: Search) -> History:
+    def _history(self, trials: StoredTrials, search: Search) -> History:
         return History(
             study=self._settings.study,
             objective=self._objective,
             seeds=self._settings.seeds,
             words=search.typed,
-            space=json.loads(study.user_attrs[QUESTION])["space"],
+            space=self._question(search)["space"],
             sampler=self._settings.sampler["_target_"],
             pruner=self._settings.pruner["_target_"],
             versions={name: version(name) for name in ("optuna", "sqlalchemy")},
-            trials=[read(each) for each in done(study)],
+            trials=[read(each) for each in trials.done()],
             direction=self._direction,
         )
 

@@ -55,20 +55,11 @@ def test_the_space_is_what_hydras_grammar_says() -> None:
         (("seed=range(3)", "a=1,2"), "seed cannot be searched"),
         (("+seed=3", "a=1,2"), "seed cannot be searched"),
         (("a=tag(log,interval(-1,2))",), "a: "),
-        (("seeds.data=0", "a=1,2"), "seeds.data=0: would fix a source of randomness"),
-        (("seeds.init=0,1",), "seeds.init=0,1: would fix a source"),
-        (("++seeds.order=7", "a=1,2"), "leave seeds.* out of a search"),
-        (("seeds=init_only", "a=1,2"), "seeds=init_only: would fix a source"),
-        (("seeds=together,init_only",), "seeds=together,init_only: would fix a source"),
     ],
 )
 def test_what_is_no_search_is_refused(words: tuple[str, ...], message: str) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(message)):
         split(overrides(*words))
-
-
-def test_the_default_choice_of_seeds_may_be_named() -> None:
-    assert split(overrides("seeds=together", "a=1,2")).words == ["seeds=together"]
 
 
 def test_a_question_is_tried_out_at_every_choice_and_in_the_middle_of_ranges() -> None:

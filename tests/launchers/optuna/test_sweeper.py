@@ -144,7 +144,7 @@ def test_more_trials_go_on_where_the_search_was_and_another_question_is_refused(
 def test_no_values_are_tried_twice_and_a_small_space_comes_to_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("project.launchers.optuna.sweeper.MAX_REPEATS", 15)
+    monkeypatch.setattr("project.launchers.optuna.trials.MAX_REPEATS", 15)
     ended = search(tmp_path, "optimizer.lr=1", "hydra.sweeper.seeds=[100]")
     assert ended.exit_code == 0, ended.errors
     assert "every value of the space has been tried" in ended.errors
@@ -220,6 +220,10 @@ def test_a_studys_own_file_cannot_hold_a_source_of_chance_either(tmp_path: Path)
         (("hydra.sweeper.seeds=abc",), "must be distinct numbers, at least 100"),
         (("hydra.sweeper.trails=3",), "hydra.sweeper.trials"),
         (("seeds.data=0",), "leave seeds.* out of a search"),
+        (("++seeds.order=7",), "seeds.order=7: would fix a source of randomness"),
+        (("seeds.init=null,1",), "seeds.init=1: would fix a source"),
+        (("seeds=init_only",), "would fix a source"),
+        (("seeds=together,init_only",), "would fix a source"),
         (("trainer.max_epochs=2,0",), "trainer.max_epochs=0: "),
         (("hydra/launcher=basic",), "works only with this platform's launchers"),
         (("hydra.sweeper.sampler._target_=os.system",), "os.system is not a class of Optuna"),
