@@ -1,7 +1,6 @@
 """The launcher `hydra/launcher=local`, the default: jobs run in parallel on this machine."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 
 from pydantic import PositiveFloat, PositiveInt
 
@@ -28,14 +27,11 @@ class LocalLauncher(GridLauncher[LocalSettings]):
 
     settings_class = LocalSettings
 
-    @contextmanager
-    def pool(self, waiting: list[Job]) -> Iterator[ProcessPool]:
-        """Provide, inside a `with` block, the process pool that carries out the waiting jobs."""
+    def pool(self, waiting: list[Job]) -> nullcontext[ProcessPool]:
+        """Return a context manager that provides the process pool for the waiting jobs."""
         settings = self.settings
         needed = gpus_of_a_job([job.spec.config for job in waiting])
         devices = shares(visible_gpus(), needed) if needed else []
         n_jobs = settings.n_jobs or len(devices) or available_cores()
-        experiment = self.experiment
-        yield ProcessPool(
-            experiment.task, n_jobs, settings.timeout_minutes, experiment.preload, devices
-        )
+        task, preload = self.experiment.task, self.experiment.preload
+        return nullcontext(ProcessPool(task, n_jobs, settings.timeout_minutes, preload, devices))

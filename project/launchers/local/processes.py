@@ -1,5 +1,6 @@
 """A pool of local processes, forked from a server that has already made the slow imports."""
 
+import math
 import multiprocessing
 import multiprocessing.connection
 import multiprocessing.forkserver as forkserver
@@ -13,7 +14,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import Any
 
 from project.launchers.experiment import Job
 from project.launchers.local.gpus import VISIBLE
-from project.launchers.pool import SIGNALS, JobEnd, Pool, Waiting, ending, perform
+from project.launchers.pool import SIGNALS, JobEnd, Pool, ending, perform
 from project.runs.lock import log_path
 from project.runs.spec import RunSpec
 
@@ -34,11 +35,9 @@ class _Running:
     job: Job
     slot: int
     process: ForkServerProcess
-    log: Path
     log_start: int
-    started: float = field(default_factory=time.monotonic)
-    asked_to_stop: bool = False
-    timed_out: float | None = None  # when it was asked to stop
+    deadline: float
+    timed_out: bool = False
 
 
 @contextmanager
@@ -55,8 +54,10 @@ def _signals_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _die_with_launcher() -> None:
-    """End this process as soon as the launcher's process has ended, for whatever reason."""
+def _begin_process() -> None:
+    """Prepare a forked process: it ends as soon as the launcher's ends, for whatever reason."""
+    # Else DataLoader workers would be forked from a server of their own, which imports all again.
+    multiprocessing.set_start_method(None, force=True)
     launcher = multiprocessing.parent_process()
     assert launcher is not None
 
@@ -75,32 +76,20 @@ def _print_to(log: Path) -> None:
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
 
 
-def _start_as_usual(method: str, main: Callable[..., None], *arguments: Any) -> None:
-    """Run `main` in a forked process whose own child processes start by `method`.
-
-    Else DataLoader workers would be forked from another server, which would make all imports again.
-    """
-    multiprocessing.set_start_method(method, force=True)
-    main(*arguments)
-
-
 def _job_main(task: tuple[str, str], spec: RunSpec, log: Path, devices: str | None) -> None:
     """Carry out the job in its own process and write everything that it prints to `log`."""
     if devices is not None:
         os.environ[VISIBLE] = devices  # read when CUDA is first used, which is later
     # Own process group: Ctrl-C reaches only the launcher, which passes it on.
     os.setpgrp()
-    _die_with_launcher()
+    _begin_process()
     _print_to(log)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     sys.exit(perform(task, spec))
 
 
 class CheckError(Exception):
-    """The check before the first job failed, and its own exception is not available.
-
-    The process that made the check ended early, or its exception cannot be pickled.
-    """
+    """The check before the first job ended its process, or raised what cannot be pickled."""
 
     exit_code = 1
 
@@ -109,7 +98,7 @@ def _check_main(
     answer: Connection, function: Callable[..., None], arguments: tuple[Any, ...]
 ) -> None:
     """Call `function` in its own process and send what it raises, or None, to `answer`."""
-    _die_with_launcher()
+    _begin_process()
     raised: Exception | None = None
     try:
         function(*arguments)
@@ -144,13 +133,13 @@ class ProcessPool(Pool):
         devices: Sequence[str] = (),
     ) -> None:
         super().__init__()
-        self._devices = devices
         self._task = task
         self.slots = jobs
-        self._timeout = None if timeout_minutes is None else 60 * timeout_minutes
+        self._timeout = math.inf if timeout_minutes is None else 60 * timeout_minutes
+        self._devices = devices
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([__name__, *preload])
-        self._running: list[_Running] = []
+        self.in_flight: list[_Running] = []
         # Start the slow imports now, in parallel with the caller's further work.
         with _signals_held_back():
             forkserver.ensure_running()
@@ -178,45 +167,12 @@ class ProcessPool(Pool):
         if raised is not None:
             raise raised
 
-    def run(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[JobEnd]:
-        """Carry out the jobs and yield a JobEnd whenever one ends, as `Pool.run` specifies."""
-        for ended in self.watch(jobs, started):
-            if ended is not None:
-                yield ended
-
-    def watch(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[JobEnd | None]:
-        """Do as `run`, but also yield None every 0.2 s, so that the caller can do other work."""
-        waiting = Waiting(jobs)
-        with self.stopped_by_signals():
-            try:
-                while (waiting and self.starting) or self._running:
-                    while self.starting and len(self._running) < self.slots:
-                        if (job := waiting.take()) is None:
-                            break
-                        self._running.append(self._start(job))
-                        started(job)
-                    sentinels = [running.process.sentinel for running in self._running]
-                    multiprocessing.connection.wait(sentinels, timeout=0.2)
-                    self._pass_on_signals()
-                    self._enforce_timeout()
-                    for ended in self._collect():
-                        if ended.locked:
-                            waiting.put_back(ended.job)
-                        yield ended
-                    yield None
-            finally:
-                for running in self._running:
-                    running.process.kill()
-
     def _fork(
         self, main: Callable[..., None], *arguments: Any, name: str | None = None
     ) -> ForkServerProcess:
         """Start and return a process; if the server has died, restart it, in up to 10 attempts."""
-        method = multiprocessing.get_start_method()
         for left in reversed(range(10)):
-            forked = self._context.Process(
-                target=_start_as_usual, args=(method, main, *arguments), name=name
-            )
+            forked = self._context.Process(target=main, args=arguments, name=name)
             try:
                 forked.start()
                 break
@@ -227,43 +183,46 @@ class ProcessPool(Pool):
                 time.sleep(0.5)
         return forked
 
-    def _start(self, job: Job) -> _Running:
+    def _start(self, job: Job, started: Callable[[Job], None]) -> None:
         job.directory.parent.mkdir(parents=True, exist_ok=True)
         log = log_path(job.directory)
         log_start = log.stat().st_size if log.exists() else 0
-        slot = min(set(range(self.slots)) - {running.slot for running in self._running})
+        slot = min(set(range(self.slots)) - {running.slot for running in self.in_flight})
         devices = self._devices[slot % len(self._devices)] if self._devices else None
         with _signals_held_back():
             name = f"job-{job.number}"
             process = self._fork(_job_main, self._task, job.spec, log, devices, name=name)
-        return _Running(job, slot, process, log, log_start)
+        deadline = time.monotonic() + self._timeout
+        self.in_flight.append(_Running(job, slot, process, log_start, deadline))
+        started(job)
 
-    def _pass_on_signals(self) -> None:
-        """Pass signals on to the jobs: the first asks them to stop, the second kills them."""
-        for running in self._running:
-            if self._signals and not running.asked_to_stop:
-                running.asked_to_stop = True
-                running.process.terminate()
-            if len(self._signals) > 1:
-                running.process.kill()
-
-    def _enforce_timeout(self) -> None:
-        if self._timeout is None:
-            return
-        now = time.monotonic()
-        for running in self._running:
-            if running.timed_out is None and now - running.started > self._timeout:
-                running.timed_out = now
-                running.process.terminate()
-            elif running.timed_out is not None and now - running.timed_out > GRACE_SECONDS:
-                running.process.kill()
-
-    def _collect(self) -> Iterator[JobEnd]:
-        for running in [each for each in self._running if not each.process.is_alive()]:
-            self._running.remove(running)
+    def _poll(self, started: Callable[[Job], None]) -> Iterator[JobEnd]:
+        sentinels = [running.process.sentinel for running in self.in_flight]
+        multiprocessing.connection.wait(sentinels, timeout=0.2)
+        self._enforce_timeout()
+        for running in [each for each in self.in_flight if not each.process.is_alive()]:
+            self.in_flight.remove(running)
             running.process.join()
             pid, exit_code = running.process.pid, running.process.exitcode
             assert pid is not None
             assert exit_code is not None
-            cause = None if running.timed_out is None else TIMED_OUT
-            yield JobEnd(running.job, running.log, exit_code, pid, running.log_start, cause)
+            cause = TIMED_OUT if running.timed_out else None
+            log = log_path(running.job.directory)
+            yield JobEnd(running.job, log, exit_code, pid, running.log_start, cause)
+
+    def _enforce_timeout(self) -> None:
+        """Ask jobs that are out of time to stop; kill those that have not in GRACE_SECONDS."""
+        now = time.monotonic()
+        for running in self.in_flight:
+            if now > running.deadline:
+                (running.process.kill if running.timed_out else running.process.terminate)()
+                running.timed_out = True
+                running.deadline = now + GRACE_SECONDS
+
+    def _ask_to_stop(self) -> None:
+        for running in self.in_flight:
+            running.process.terminate()
+
+    def _kill(self) -> None:
+        for running in self.in_flight:
+            running.process.kill()

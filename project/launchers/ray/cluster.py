@@ -120,11 +120,11 @@ def _too_much(settings: RaySettings) -> str:
     keys = {"CPU": ("num_cpus", 1), "GPU": ("num_gpus", 1), "memory": ("memory_gb", 1e9)}
 
     def spelled(amounts: dict[str, float]) -> str:
-        shown = []
-        for name in settings.needs:
-            key, unit = keys[name]
-            shown.append(f"{key}={amounts.get(name, 0) / unit:.4g}")
-        return ", ".join(shown)
+        return ", ".join(
+            f"{key}={amounts.get(name, 0) / unit:.4g}"
+            for name, (key, unit) in keys.items()
+            if name in settings.needs
+        )
 
     there = "\n  ".join(f"{_name(node)}: {spelled(node['Resources'])}" for node in living_nodes())
     asked = spelled(settings.needs)

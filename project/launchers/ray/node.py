@@ -1,6 +1,5 @@
 """What a Ray worker does on its node: run one job and send back its run directory."""
 
-import fcntl
 import os
 import shutil
 import tempfile
@@ -10,55 +9,41 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from filelock import FileLock
+
 from project.launchers.experiment import Job
 from project.launchers.local.processes import ProcessPool
-from project.launchers.pool import SweepInterrupted
+from project.launchers.pool import JobEnd, SweepInterrupted
 from project.runs.archive import RunArchive, pack, unpack
 from project.runs.atomic import write_bytes
 from project.runs.record import RECORD
 from project.runs.spec import RunSpec
 
+LOCK = "lock"  # in the folder of a run, while a process uses it
+
 
 @dataclass(frozen=True)
 class Assignment:
-    """Everything that a node needs to carry out a job.
+    """Everything that a node needs to carry out a job."""
 
-    Attributes:
-        spec: The run, with the paths of the driver's machine.
-        archive: The files that the run directory holds so far.
-        data: Name of the data folder; empty if the run needs no files.
-        checkpoint_seconds: Seconds until the directory of the unfinished run is sent again.
-    """
-
-    spec: RunSpec
-    archive: RunArchive
-    data: str
-    checkpoint_seconds: float
-
-
-@dataclass(frozen=True)
-class Begun:
-    """Message that the job is about to run."""
+    spec: RunSpec  # with the paths of the driver's machine
+    archive: RunArchive  # what the run directory holds so far
+    data: str  # name of the data folder; empty if the run needs no files
+    checkpoint_seconds: float  # until the directory of the unfinished run is sent again
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Message with the run directory of an unfinished run."""
+    """Message that the job is at work, with its run directory; nothing before it begins."""
 
     archive: RunArchive
 
 
 @dataclass(frozen=True)
-class Finished:
-    """Message that the job has ended: the final run directory, and all that the job printed.
+class Finished(Snapshot):
+    """Message that the job has ended, with its final run directory and all that it printed."""
 
-    `pid`, `exit_code` and `cause` are as in `project.launchers.pool.JobEnd`.
-    """
-
-    archive: RunArchive
-    pid: int
-    exit_code: int
-    cause: str | None
+    end: JobEnd
     log: bytes
 
 
@@ -67,8 +52,8 @@ def carry_out(
     assignment: Assignment,
     fetch_data: Callable[[], dict[str, bytes]],
     asked_to_stop: Callable[[], bool],
-) -> Iterator[Begun | Snapshot | Finished]:
-    """Run a job and yield its messages; Begun is the first and Finished the last.
+) -> Iterator[Snapshot]:
+    """Run a job and yield its messages; the last one is Finished.
 
     Args:
         pool: The pool of the worker.
@@ -82,7 +67,7 @@ def carry_out(
         ConflictError: The run directory cannot be packed; as `pack`.
         OSError: A file cannot be written.
     """
-    yield Begun()
+    yield Snapshot({})
     spec = assignment.spec
     with _folder_of_run() as folder:
         data = str(place_data(assignment.data, fetch_data)) if assignment.data else None
@@ -90,33 +75,24 @@ def carry_out(
         job = Job(0, (), "", replace(spec, outputs=folder, data_folder=data, rerun=False))
         job.directory.parent.mkdir(parents=True)
         unpack(assignment.archive, job.directory)
-        for message in _watch(pool, job, assignment.checkpoint_seconds, asked_to_stop):
-            if isinstance(message, Finished):
-                # Users read the log on the driver's machine, so it names the folder there.
-                log = message.log.replace(str(folder).encode(), str(spec.outputs).encode())
-                message = replace(message, log=log)
-            yield message
+        next_snapshot = time.monotonic() + assignment.checkpoint_seconds
+        with suppress(SweepInterrupted):  # the job was asked to stop, and has been reported
+            for end in pool.watch([job], started=lambda job: None):
+                if end is not None:
+                    yield Finished(pack(job.directory), end, _log(end, folder, spec.outputs))
+                elif not pool.interrupted and asked_to_stop():
+                    pool.stop()
+                elif time.monotonic() > next_snapshot:
+                    archive = pack(job.directory)
+                    if RECORD in archive:
+                        yield Snapshot(archive)
+                    next_snapshot = time.monotonic() + assignment.checkpoint_seconds
 
 
-def _watch(
-    pool: ProcessPool, job: Job, checkpoint_seconds: float, asked_to_stop: Callable[[], bool]
-) -> Iterator[Snapshot | Finished]:
-    next_snapshot = time.monotonic() + checkpoint_seconds
-    try:
-        for ended in pool.watch([job], started=lambda job: None):
-            if ended is not None:
-                log = ended.log.read_bytes() if ended.log.exists() else b""
-                archive = pack(job.directory)
-                yield Finished(archive, ended.pid, ended.exit_code, ended.cause, log)
-            elif not pool.interrupted and asked_to_stop():
-                pool.stop()
-            elif time.monotonic() > next_snapshot:
-                archive = pack(job.directory)
-                if RECORD in archive:
-                    yield Snapshot(archive)
-                next_snapshot = time.monotonic() + checkpoint_seconds
-    except SweepInterrupted:
-        pass  # the job was asked to stop, and has been reported
+def _log(end: JobEnd, here: Path, there: Path) -> bytes:
+    """Return what the job printed, with the paths of the driver's machine, where it is read."""
+    log = end.log.read_bytes() if end.log.exists() else b""
+    return log.replace(str(here).encode(), str(there).encode())
 
 
 def _scratch() -> Path:
@@ -130,46 +106,34 @@ def _scratch() -> Path:
 def _folder_of_run() -> Iterator[Path]:
     """Provide a temporary folder for one job; first remove those that killed processes left."""
     for left in _scratch().glob("run-*"):
-        with suppress(OSError):
+        with suppress(OSError):  # such as filelock's Timeout: another process uses it
             if time.time() - left.stat().st_mtime > 60:  # else it may be about to be locked
-                with _locked(left):
+                with FileLock(left / LOCK, blocking=False):
                     shutil.rmtree(left)
-    with tempfile.TemporaryDirectory(prefix="run-", dir=_scratch()) as name, _locked(Path(name)):
+    run = tempfile.TemporaryDirectory(prefix="run-", dir=_scratch())
+    with run as name, FileLock(Path(name, LOCK), blocking=False):
         yield Path(name)
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Lock a folder inside the `with` block; raise BlockingIOError if another process has it."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def place_data(name: str, fetch: Callable[[], dict[str, bytes]]) -> Path:
-    """Return the path of a data folder on this node; create the folder if it does not exist.
+    """Return the path of a data folder on this node, which all of its jobs share.
 
-    All jobs on the node share it. It is written whole or not at all.
+    If the folder does not exist it is created, whole or not at all.
 
     Args:
         name: The folder's name.
         fetch: Returns the contents of its files, by path in the folder.
     """
     folder = _scratch() / f"data-{name}"
-    if folder.exists():
-        return folder
-    partial = Path(tempfile.mkdtemp(prefix="partial-", dir=_scratch()))
-    try:
-        for path, content in fetch().items():
-            (partial / path).parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(partial / path, content)
-        partial.rename(folder)
-    except OSError:
-        if not folder.exists():  # else another job has been faster
-            raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    if not folder.exists():
+        with tempfile.TemporaryDirectory(prefix="partial-", dir=_scratch()) as partial:
+            whole = Path(partial, "data")
+            for path, content in fetch().items():
+                (whole / path).parent.mkdir(parents=True, exist_ok=True)
+                write_bytes(whole / path, content)
+            try:
+                whole.rename(folder)
+            except OSError:
+                if not folder.exists():  # else another job has been faster
+                    raise
     return folder

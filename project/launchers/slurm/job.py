@@ -15,6 +15,7 @@ from submitit.core.job_environment import JobEnvironment
 from submitit.helpers import Checkpointable
 
 from project.launchers.pool import perform
+from project.runs.interruption import Interrupted
 from project.runs.spec import RunSpec
 
 # Announce preemption or the time limit: submitit sends SIGUSR2, sites send SIGUSR1 or SIGTERM.
@@ -24,16 +25,13 @@ USER_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)
 CANCELLED = "cancelled"
 
 
-class StoppedError(BaseException):
-    """SIGTERM stopped the job at a moment when it was not training."""
-
-    exit_code = 128 + signal.SIGTERM
-
-
 class RunJob(Checkpointable):
-    """Function object that submitit calls, with the same arguments if the job is queued again."""
+    """Function object that submitit calls, with the same argument if the job is queued again."""
 
-    def __call__(self, task: tuple[str, str], spec: RunSpec) -> tuple[int, int]:
+    def __init__(self, task: tuple[str, str]) -> None:
+        self.task = task
+
+    def __call__(self, spec: RunSpec) -> tuple[int, int]:
         """Carry out one run as `perform` does, and return the process id and the exit code.
 
         If a signal stopped the run and the job is not cancelled, the job is queued again and the
@@ -46,7 +44,7 @@ class RunJob(Checkpointable):
         signal.signal(signal.SIGTERM, _stop_now)
         for number in USER_SIGNALS:
             signal.signal(number, _pass_on)
-        code = perform(task, spec)
+        code = perform(self.task, spec)
         if code == 128 + signal.SIGTERM and not _cancelled():
             assert callable(queue_again)
             queue_again(submitits, None)  # does not return
@@ -54,7 +52,7 @@ class RunJob(Checkpointable):
 
 
 def _stop_now(number: int, frame: FrameType | None) -> None:
-    raise StoppedError("stopped by SIGTERM")
+    raise Interrupted(number)  # at a moment when the job does not train
 
 
 def _pass_on(number: int, frame: FrameType | None) -> None:

@@ -1,8 +1,7 @@
 """The launchers `hydra/launcher=slurm` (a job array on a shared file system), `submitit_local`."""
 
 import shutil
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from project.config.errors import ConfigurationError
@@ -20,9 +19,8 @@ class SlurmLauncher(GridLauncher[SlurmSettings]):
 
     settings_class = SlurmSettings
 
-    @contextmanager
-    def pool(self, waiting: list[Job]) -> Iterator["SubmititPool"]:
-        """Provide, inside a `with` block, the pool that submits the waiting jobs."""
+    def pool(self, waiting: list[Job]) -> "closing[SubmititPool]":
+        """Return a context manager that provides the pool that submits the waiting jobs."""
         require("submitit", "this launcher", "slurm")
         if not self.settings.here and not (shutil.which("sbatch") and shutil.which("srun")):
             raise ConfigurationError(
@@ -32,5 +30,4 @@ class SlurmLauncher(GridLauncher[SlurmSettings]):
         from project.launchers.slurm.pool import SubmititPool
 
         folder = waiting[0].spec.outputs.absolute() / "submitit"
-        with closing(SubmititPool(self.settings, self.experiment.task, folder)) as pool:
-            yield pool
+        return closing(SubmititPool(self.settings, self.experiment.task, folder))

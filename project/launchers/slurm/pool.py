@@ -17,7 +17,7 @@ from submitit.core.utils import FailedSubmissionError
 
 from project.config.errors import ConfigurationError
 from project.launchers.experiment import Job
-from project.launchers.pool import JobEnd, Pool, Waiting
+from project.launchers.pool import JobEnd, Pool, last_line
 from project.launchers.slurm.job import CANCELLED, RunJob, squeue
 from project.launchers.slurm.settings import SlurmSettings
 from project.runs.provenance import available_cores
@@ -50,10 +50,11 @@ class SubmititPool(Pool):
         super().__init__()
         self._here = settings.here
         self._array_size = settings.array_size
-        self._task = task
+        self._run_job = RunJob(task)
         most = available_cores() if self._here else SUBMITITS_PARALLELISM
         self.slots = settings.array_parallelism or most
-        self._submitted: list[_Submitted] = []
+        self.in_flight: list[_Submitted] = []
+        self._unsent: list[Job] = []
         self._asked_slurm = time.monotonic()
         self._gone: set[str] = set()  # names of jobs that Slurm did not know when asked last,
         self._over_for_slurm: set[str] = set()  # and those also unknown the time before
@@ -65,8 +66,7 @@ class SubmititPool(Pool):
         self._executor.update_parameters(**settings.parameters)
 
     def close(self) -> None:
-        """Cancel the jobs that have not ended, and remove submitit's files but logs of failures."""
-        self._cancel_all()
+        """Remove submitit's files but the logs of failures."""
         for left in self.folder.iterdir():
             if not left.name.endswith("_log.out"):  # scripts, and jobs that never began
                 left.unlink(missing_ok=True)
@@ -74,59 +74,54 @@ class SubmititPool(Pool):
             self.folder.rmdir()
             self.folder.parent.rmdir()
 
-    def run(self, jobs: list[Job], started: Callable[[Job], None]) -> Iterator[JobEnd]:
-        """Carry out the jobs and yield a JobEnd whenever one ends, as `Pool.run` specifies.
+    def _has_room(self) -> bool:
+        if self._here:
+            return len(self.in_flight) + len(self._unsent) < self.slots
+        return len(self._unsent) < self._array_size
 
-        A first signal cancels the jobs and waits until they have stopped; a second one stops
-        waiting. Once `starting` is False, the jobs that Slurm has not begun are cancelled.
-        """
-        waiting = Waiting(jobs)
-        with self.stopped_by_signals():
-            while (waiting and self.starting) or self._submitted:
-                self._submit(waiting)
-                time.sleep(POLL_SECONDS)
-                self._ask_slurm()
-                for each in self._submitted:
-                    if not each.begun and each.submission.paths.stdout.exists():
-                        each.begun = True
-                        started(each.job)
-                if not self.starting:
-                    self._take_back()
-                if len(self._signals) > 1:
-                    break
-                for ended in self._collect():
-                    if ended.locked:
-                        waiting.put_back(ended.job)
-                    yield ended
+    def _start(self, job: Job, started: Callable[[Job], None]) -> None:
+        job.directory.parent.mkdir(parents=True, exist_ok=True)
+        self._unsent.append(job)
 
-    def _submit(self, waiting: Waiting) -> None:
-        """Submit those of the waiting jobs that can be submitted now."""
-        most = self.slots - len(self._submitted) if self._here else self._array_size
-        jobs: list[Job] = []
-        while self.starting and len(jobs) < most and (job := waiting.take()) is not None:
-            job.directory.parent.mkdir(parents=True, exist_ok=True)
-            jobs.append(job)
-        if not jobs:
-            return
-        tasks, specs = [self._task] * len(jobs), [job.spec for job in jobs]
+    def _poll(self, started: Callable[[Job], None]) -> Iterator[JobEnd]:
+        if self._unsent:
+            self._submit()
+        time.sleep(POLL_SECONDS)
+        self._ask_slurm()
+        for each in self.in_flight:
+            if not each.begun and each.submission.paths.stdout.exists():
+                each.begun = True
+                started(each.job)
+        if not self.starting and not self._here:
+            self._take_back()
+        for each in [each for each in self.in_flight if self._over(each.submission)]:
+            self.in_flight.remove(each)
+            ended = _end(each)
+            paths = each.submission.paths
+            for path in (paths.submitted_pickle, paths.result_pickle):
+                path.unlink(missing_ok=True)
+            yield ended
+
+    def _submit(self) -> None:
+        jobs, self._unsent = self._unsent, []
         # Local processes inherit the blocked SIGINT: a terminal's Ctrl-C reaches only the launcher.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            submissions = self._executor.map_array(RunJob(), tasks, specs)
+            submissions = self._executor.map_array(self._run_job, [job.spec for job in jobs])
         except FailedSubmissionError as error:
             lines = [line for line in str(error).splitlines() if line.strip()]
             raise ConfigurationError(f"sbatch refused the jobs: {lines[-1]}") from None
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        self._submitted += map(_Submitted, jobs, submissions)
+        self.in_flight += map(_Submitted, jobs, submissions)
 
     def _ask_slurm(self) -> None:
         """Ask Slurm which jobs it still knows; submitit would use sacct, which some sites lack."""
         pause = 2.0 if self._signals else STATE_SECONDS
-        if self._here or not self._submitted or time.monotonic() - self._asked_slurm < pause:
+        if self._here or not self.in_flight or time.monotonic() - self._asked_slurm < pause:
             return
         self._asked_slurm = time.monotonic()
-        names = {each.submission.job_id for each in self._submitted}
+        names = {each.submission.job_id for each in self.in_flight}
         arrays = ",".join(sorted({name.split("_")[0] for name in names}))
         try:
             asked = squeue("--array", "--format=%i", f"--jobs={arrays}")
@@ -143,36 +138,26 @@ class SubmititPool(Pool):
             return submission.done()
         return submission.paths.result_pickle.exists() or submission.job_id in self._over_for_slurm
 
-    def _collect(self) -> Iterator[JobEnd]:
-        for each in [each for each in self._submitted if self._over(each.submission)]:
-            self._submitted.remove(each)
-            ended = _end(each)
-            paths = each.submission.paths
-            for path in (paths.submitted_pickle, paths.result_pickle):
-                path.unlink(missing_ok=True)
-            yield ended
-
     def _take_back(self) -> None:
-        """Cancel the jobs that have not begun; after a signal, cancel all jobs."""
-        if self._signals and not (self.folder / CANCELLED).exists():
-            self._cancel_all()
-        if not self._here:
-            pending = [each for each in self._submitted if not each.begun]
-            _scancel(pending)
-            for each in pending:
-                self._submitted.remove(each)
+        """Cancel the jobs that Slurm has not begun."""
+        pending = [each for each in self.in_flight if not each.begun]
+        _scancel(pending)
+        self.in_flight = [each for each in self.in_flight if each.begun]
 
-    def _cancel_all(self) -> None:
+    def _ask_to_stop(self) -> None:
         """Cancel all jobs; they stop at a batch boundary and do not queue themselves again."""
-        if not self._submitted:
-            return
         (self.folder / CANCELLED).touch()
         if not self._here:
-            _scancel(self._submitted)
+            _scancel(self.in_flight)
             return
-        for each in self._submitted:
+        for each in self.in_flight:
             with suppress(ProcessLookupError):
                 os.kill(int(each.submission.job_id), signal.SIGTERM)
+
+    def _kill(self) -> None:
+        """Cancel all jobs and wait for none; a second SIGTERM ends a local job at once."""
+        self._ask_to_stop()
+        self.in_flight.clear()
 
 
 def _end(each: _Submitted) -> JobEnd:
@@ -181,25 +166,15 @@ def _end(each: _Submitted) -> JobEnd:
     try:
         outcome, result = pickle.loads(paths.result_pickle.read_bytes())
     except FileNotFoundError:  # killed, out of memory, out of time; or not seen from here
-        return JobEnd(each.job, log, 0, cause=f"left no result: {_last_line(log)}")
+        cause = f"left no result: {last_line(log) or 'it has printed nothing'}"
+        return JobEnd(each.job, log, 0, cause=cause)
     if outcome == "error":
         return JobEnd(each.job, log, 1, cause=result.strip().splitlines()[-1])
     pid, exit_code = result
-    return JobEnd(each.job, log, exit_code, pid, cause=_last_line(log))
+    return JobEnd(each.job, log, exit_code, pid)
 
 
 def _scancel(submitted: Sequence[_Submitted]) -> None:
     if submitted:
         names = [each.submission.job_id for each in submitted]
         subprocess.run(["scancel", *names], capture_output=True)
-
-
-def _last_line(log: Path) -> str:
-    """Return the line of a job's log that names a crash, else the last line not by submitit."""
-    try:
-        lines = log.read_text(errors="replace").split("\n")
-    except FileNotFoundError:
-        lines = []
-    crashes = [line for line in lines if line.startswith("Fatal Python error")]
-    own = [line for line in lines if line.strip() and not line.startswith("submitit ")]
-    return (crashes or own or ["it has printed nothing"])[-1].strip()

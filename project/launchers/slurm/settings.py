@@ -6,6 +6,9 @@ from pydantic import ConfigDict, NonNegativeInt, PositiveFloat, PositiveInt
 
 from project.launchers.settings import LauncherSettings
 
+# Keys that submitit takes for Slurm under the same names.
+OF_SLURM = ("partition", "account", "qos", "constraint", "array_parallelism")
+
 
 class SlurmSettings(LauncherSettings):
     """The keys of `hydra/launcher=slurm`, as its file in `conf/` explains them."""
@@ -39,18 +42,12 @@ class SlurmSettings(LauncherSettings):
         asked = {
             "name": "ablation",
             "timeout_min": self.timeout_minutes,
-            "cpus_per_task": self.cpus_per_task,
-            "gpus_per_node": self.gpus_per_node,
-            "mem_gb": self.mem_gb,
             "stderr_to_stdout": True,
-            "slurm_signal_delay_s": self.signal_delay_s,
-            "slurm_setup": self.setup or None,
-            "slurm_partition": self.partition,
-            "slurm_account": self.account,
-            "slurm_qos": self.qos,
-            "slurm_constraint": self.constraint,
-            "slurm_array_parallelism": self.array_parallelism,
             # Slurm queues a job again if its node fails.
             "slurm_additional_parameters": {"requeue": True} | (self.additional_parameters or {}),
+            "slurm_signal_delay_s": self.signal_delay_s,
+            "slurm_setup": self.setup or None,
+            **{key: getattr(self, key) for key in ("cpus_per_task", "gpus_per_node", "mem_gb")},
+            **{f"slurm_{key}": getattr(self, key) for key in OF_SLURM},
         }
         return {key: value for key, value in asked.items() if value is not None}

@@ -1,6 +1,5 @@
 """What can be said of `hydra/launcher=ray` without a cluster: bad addresses, and a node's work."""
 
-import fcntl
 import os
 import socket
 import subprocess
@@ -11,11 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from project.config.identity import Run
 from project.launchers.local.processes import ProcessPool
 from project.launchers.ray import node as ray_node
-from project.launchers.ray.node import Assignment, Begun, Finished, Snapshot, carry_out, place_data
+from project.launchers.ray.node import Assignment, Finished, Snapshot, carry_out, place_data
 from project.launchers.ray.probe import differences, installed
 from project.runs.archive import ArchivedFile
 from project.runs.spec import RunSpec
@@ -154,9 +154,9 @@ def test_a_node_runs_the_job_in_its_own_folder_and_leaves_only_the_data(scratch:
     sent = assignment()
     for _ in range(2):
         begun, done = carry_out(pool(), sent, fetch, lambda: False)
-        assert begun == Begun()
+        assert begun == Snapshot({})
         assert isinstance(done, Finished)
-        assert done.exit_code == 0, done.log
+        assert done.end.exit_code == 0, done.log
         assert {name: file.content for name, file in done.archive.items()} == {
             "config.yaml": b"as on the driver",
             "found": b"config.yaml",
@@ -175,10 +175,9 @@ def test_what_a_killed_process_has_left_is_removed_and_what_another_uses_is_not(
     for name in ("run-left", "run-used", "run-new"):
         (scratch / name / "runs").mkdir(parents=True)
         os.utime(scratch / name, (0, 0 if name != "run-new" else time.time()))
-    descriptor = os.open(scratch / "run-used", os.O_RDONLY)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    list(carry_out(pool(), assignment(), lambda: {"raw/digits": b""}, lambda: False))
-    os.close(descriptor)
+    with FileLock(scratch / "run-used" / ray_node.LOCK):
+        os.utime(scratch / "run-used", (0, 0))
+        list(carry_out(pool(), assignment(), lambda: {"raw/digits": b""}, lambda: False))
     assert sorted(path.name for path in scratch.glob("run-*")) == ["run-new", "run-used"]
 
 
@@ -187,7 +186,7 @@ def test_an_unfinished_directory_is_sent_and_a_stop_ends_the_job(scratch: Path) 
     messages = carry_out(
         pool(), assignment(0.2, hangs=True), lambda: {"raw/digits": b""}, lambda: bool(stop)
     )
-    assert isinstance(next(messages), Begun)
+    assert next(messages) == Snapshot({})
     for _ in range(2):
         snapshot = next(messages)
         assert isinstance(snapshot, Snapshot)
@@ -195,7 +194,7 @@ def test_an_unfinished_directory_is_sent_and_a_stop_ends_the_job(scratch: Path) 
     stop.append(1)
     *_, done = messages
     assert isinstance(done, Finished)
-    assert done.exit_code == -15
+    assert done.end.exit_code == -15
 
 
 def test_jobs_that_begin_together_make_one_data_folder(scratch: Path) -> None:
