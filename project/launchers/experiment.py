@@ -15,9 +15,7 @@ class JobFailedError(Exception):
 
 
 class Experiment(Protocol):
-    """Protocol of a command whose jobs a launcher carries out.
-
-    Its methods raise exceptions with an `exit_code` that ends the command.
+    """A command whose jobs a launcher carries out; its exceptions have an `exit_code`.
 
     Attributes:
         task: Module and name of the function that carries out one job, given its RunSpec.
@@ -37,12 +35,7 @@ class Experiment(Protocol):
         ...
 
     def check(self, waiting: Sequence[RunSpec], here: bool) -> None:
-        """Make the checks that are too slow to make for completed runs as well.
-
-        Args:
-            waiting: Runs that are about to be executed.
-            here: Whether they will run on this machine.
-        """
+        """Make slow checks of runs that are about to be executed, on this machine if `here`."""
 
     def files_to_send(self, spec: RunSpec) -> dict[str, bytes]:
         """Return the files that a run needs on another machine, by path in the data folder."""
@@ -51,18 +44,11 @@ class Experiment(Protocol):
 
 @dataclass(frozen=True)
 class Job:
-    """One job of a grid: a run, and the overrides that lead to it.
+    """One job of a grid: a run, and the overrides that lead to it."""
 
-    Attributes:
-        number: Its index in the grid.
-        overrides: The overrides that lead to its configuration.
-        label: Those overrides that distinguish its variant from the grid's others; may be empty.
-        spec: The run.
-    """
-
-    number: int
+    number: int  # its index in the grid
     overrides: tuple[str, ...]
-    label: str
+    label: str  # the overrides that distinguish its variant from the grid's others; may be empty
     spec: RunSpec
 
     @property

@@ -125,7 +125,7 @@ class _Composer:
         self._parse = cache(OverridesParser.create(config_loader=loader).parse_override)
         self._group_options = cache(loader.get_group_options)
         self._shared = set(grid[0]).intersection(*grid)
-        self._composed: dict[tuple[str, ...], _Composed] = {}
+        self._composed = cache(self._compose)
         self._specs: dict[tuple[str, ...], RunSpec] = {}
 
     def varying(self, overrides: Sequence[str]) -> list[str]:
@@ -141,9 +141,7 @@ class _Composer:
             return self._specs[others].at_seed(int(seeds[0]), words)
         values = [word for word in self.varying(overrides) if self._is_value(word)]
         choices = tuple(word for word in overrides if word not in values)
-        if choices not in self._composed:
-            self._composed[choices] = self._compose(choices)
-        composed = self._composed[choices]
+        composed = self._composed(choices)
         spec = self._experiment.prepare(self._resolved(composed, overrides, values), words)
         uses_seed = composed.uses_seed or any(USES_SEED.search(word) for word in values)
         # If `init_from` is a variant's directory, each seed starts from other weights.
@@ -164,7 +162,7 @@ class _Composer:
             and not self._group_options(key)
         )
 
-    def _compose(self, words: Sequence[str]) -> _Composed:
+    def _compose(self, words: tuple[str, ...]) -> _Composed:
         composed = self._loader.load_sweep_config(self._config, list(words))
         HydraConfig.instance().set_config(composed)
         task = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
@@ -178,7 +176,7 @@ class _Composer:
         changes = [self._parse(word) for word in values]
         if any(not _is_leaf(composed.task, change.key_or_group) for change in changes):
             # Hydra composes, or refuses, a missing key or a whole section.
-            composed, changes = self._compose(overrides), []
+            composed, changes = self._compose(tuple(overrides)), []
         for change in changes:
             OmegaConf.update(composed.task, change.key_or_group, change.value())
         HydraConfig.instance().cfg = composed.hydra

@@ -4,7 +4,7 @@ import json
 import sys
 from abc import abstractmethod
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -26,6 +26,8 @@ from project.runs.record import COMPLETED, CorruptRunError, completed_record
 from project.runs.spec import RunSpec
 
 Settings = TypeVar("Settings", bound=LauncherSettings)
+
+LAST_SWEEP = "last_sweep.json"
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,7 @@ class GridLauncher(Launcher, Generic[Settings]):
         """Carry out those jobs whose runs are not completed, and show their progress in `view`.
 
         Returns:
-            A result for each job that was started or whose run was already completed, in the grid's
-            order. A failed job has a result too.
+            The result of each job that has ended, in the grid's order, also of a failed one.
 
         Raises:
             ConflictError: Stored runs were made with other data or other code.
@@ -100,11 +101,14 @@ class GridLauncher(Launcher, Generic[Settings]):
         results: dict[int, JobResult] = {}
         waiting, from_other_platform = [], []
         for job in grid:
-            record = _stored(job)
-            if record is None:
+            record = None
+            if not job.spec.rerun:
+                with suppress(CorruptRunError):  # makes only its own job fail
+                    record = check_stored(job.spec)
+            if record is None or record["status"] != COMPLETED:
                 waiting.append(job)
                 continue
-            view.skipped(job, record)
+            view.ended("skipped", job, record)
             results[job.number] = JobResult(job, record["metrics"])
             if platform_notice(job.spec, [record]):
                 from_other_platform.append(record)
@@ -126,13 +130,14 @@ class GridLauncher(Launcher, Generic[Settings]):
                 view.stop()  # no job was begun, so there is nothing to summarise
                 raise
             try:
-                for end in pool.run(waiting, view.started):
-                    if end.locked:
-                        view.locked(end.job, holder(end.job.directory))
-                    elif end.lost:
-                        view.lost(end.job, end.reason())
-                    else:
-                        self._ended(end, pool, view, results)
+                with closing(pool.run(waiting, view.started)) as ends:
+                    for end in ends:
+                        if end.locked:
+                            view.locked(end.job, holder(end.job.directory))
+                        elif end.lost:
+                            view.lost(end.job, end.reason())
+                        else:
+                            self._ended(end, pool, view, results)
             finally:
                 view.finish()
 
@@ -145,11 +150,11 @@ class GridLauncher(Launcher, Generic[Settings]):
         if end.exit_code == 0 and record is not None:
             # Another process may have completed the run before this job could begin.
             made_here = record["process"]["pid"] == end.pid
-            (view.done if made_here else view.skipped)(job, record)
+            view.ended("done" if made_here else "skipped", job, record)
             results[job.number] = JobResult(job, record["metrics"])
             end.log.unlink(missing_ok=True)
         elif pool.interrupted:
-            view.interrupted(job)
+            view.ended("interrupted", job)
         else:
             reason = end.reason()
             view.failed(job, reason, end.log)
@@ -170,20 +175,6 @@ def check_all_started(grid: Sequence[Job], results: Sequence[JobResult]) -> None
 def _variants(jobs: Sequence[Job]) -> list[RunSpec]:
     """Return the first run of each variant: its runs differ only in their seeds."""
     return list({job.directory.parent: job.spec for job in reversed(jobs)}.values())[::-1]
-
-
-def _stored(job: Job) -> dict[str, Any] | None:
-    """Return the stored record of a job's completed run; None if the job must run."""
-    if job.spec.rerun:
-        return None
-    try:
-        record = check_stored(job.spec)
-    except CorruptRunError:  # makes only its own job fail
-        return None
-    return record if record is not None and record["status"] == COMPLETED else None
-
-
-LAST_SWEEP = "last_sweep.json"
 
 
 def _note_sweep(grid: Sequence[Job]) -> None:

@@ -32,9 +32,7 @@ def last_epoch(directory: Path) -> int:
 class JobProgress:
     """Progress of one running job, read from history.csv, which is written every few seconds.
 
-    Args:
-        job: The job.
-        now: When the job started, in seconds of any clock; later calls use the same clock.
+    `now` is in seconds of any clock, and at first when the job started.
     """
 
     def __init__(self, job: Job, now: float) -> None:
@@ -65,20 +63,13 @@ class JobProgress:
 
 
 class JobsView(ABC):
-    """Base class of displays, which a launcher informs of what happens to its jobs.
-
-    Args:
-        console: Where to show the display; None for stdout.
-
-    Attributes:
-        side_by_side: How many jobs run at a time; the launcher sets it before it calls `begin`.
-    """
+    """Base class of displays on `console` or stdout; a launcher says what happens to its jobs."""
 
     def __init__(self, console: Console | None) -> None:
         self._console = console or Console(
             highlight=False, markup=False, width=None if sys.stdout.isatty() else WIDTH_OF_FILES
         )
-        self.side_by_side = 1
+        self.side_by_side = 1  # jobs that run at a time; the launcher sets it before `begin`
         self._running: dict[int, JobProgress] = {}  # by job number, in the order of their start
         self._looked = float("-inf")
         self._failures: list[tuple[Job, str, Path]] = []
@@ -103,22 +94,23 @@ class JobsView(ABC):
         self._running.pop(job.number, None)
         self._say(f"{job_name(job)}: {reason}; goes on elsewhere")
 
-    def skipped(self, job: Job, record: dict[str, Any]) -> None:
-        """Show that a job's run, with this record, was found completed."""
-        self._ended("skipped", job, record)
+    def ended(
+        self, kind: str, job: Job, record: dict[str, Any] | None = None, reason: str = ""
+    ) -> None:
+        """Show that a job has ended.
 
-    def done(self, job: Job, record: dict[str, Any]) -> None:
-        """Show that a job has just completed its run, with this record."""
-        self._ended("done", job, record)
+        Args:
+            kind: `done`; `skipped`, if its run was found completed; `failed`; or `interrupted`.
+            job: The job.
+            record: The record of its run, if that is completed.
+            reason: Why it failed, if it did.
+        """
+        self._running.pop(job.number, None)
 
     def failed(self, job: Job, reason: str, log: Path) -> None:
         """Show that a job failed, and keep what it printed in `log` for the summary."""
         self._failures.append((job, reason, log))
-        self._ended("failed", job, reason=reason)
-
-    def interrupted(self, job: Job) -> None:
-        """Show that a job stopped because the sweep was interrupted."""
-        self._ended("interrupted", job)
+        self.ended("failed", job, reason=reason)
 
     def stop(self) -> None:
         """End the display without a summary; called if a check before the first job fails."""
@@ -136,11 +128,6 @@ class JobsView(ABC):
 
     @abstractmethod
     def __rich__(self) -> Group: ...
-
-    def _ended(
-        self, kind: str, job: Job, record: dict[str, Any] | None = None, reason: str = ""
-    ) -> None:
-        self._running.pop(job.number, None)
 
     def _say(self, line: str) -> None:
         self._print(line, soft_wrap=True)

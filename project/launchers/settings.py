@@ -24,15 +24,11 @@ class LauncherSettings(Section):
 
 
 def read_settings(kind: type[SomeSection], config: Any, prefix: str) -> SomeSection:
-    """Check a section of Hydra's configuration and return it as an object.
-
-    Args:
-        kind: The class of the object.
-        config: The section.
-        prefix: Its place in the configuration with a final dot, for messages.
+    """Check a section of Hydra's configuration and return it as an object of the class `kind`.
 
     Raises:
-        ConfigurationError: Rules are broken; the message has a line for each.
+        ConfigurationError: Rules are broken; the message has a line for each, with the key after
+            `prefix`, the section's place with a final dot.
     """
     values: Any = OmegaConf.to_container(config, resolve=True)
     keys = {key: value for key, value in values.items() if not key.startswith("_")}

@@ -1,7 +1,6 @@
 """The display of a sweep's progress: live tables on a terminal, one line per job elsewhere."""
 
 import statistics
-import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -18,7 +17,6 @@ from project.runs.lifecycle import metric_text
 MIN_VARIANT_ROWS = 3
 # Lines besides the rows of the two tables: bar, two headings, note on hidden variants, cursor.
 OTHER_ROWS = 5
-LONG_SECONDS = 3600.0  # a sweep that takes longer gets a hint to check it first
 
 
 @dataclass
@@ -92,10 +90,11 @@ class SweepView(JobsView):
             work += max(0.0, rest) if left is None else left
         return work / self.side_by_side
 
-    def _ended(
+    def ended(
         self, kind: str, job: Job, record: dict[str, Any] | None = None, reason: str = ""
     ) -> None:
-        super()._ended(kind, job, record, reason)
+        """Count a job that has ended, and print a line about it."""
+        super().ended(kind, job, record, reason)
         self._counts[kind] += 1
         variant = self._variants[_variant_name(job)]
         variant.ended += 1
@@ -110,17 +109,6 @@ class SweepView(JobsView):
             self._say(f"{job_name(job)}: FAILED, {reason}")
         elif kind != "skipped" and not self._console.is_terminal:
             self._say(f"{job_name(job)}: {shown or kind}")
-        if kind == "done" and self._counts[kind] == 1 and job.spec.command == "train":
-            self._suggest_check()
-
-    def _suggest_check(self) -> None:
-        left = self.seconds_left() or 0.0
-        if left > LONG_SECONDS:
-            print(
-                f"the runs will take about {left / 3600:.1f} hours more: `python -m project.check` "
-                "with the same arguments checks the experiment in a minute",
-                file=sys.stderr,
-            )
 
     def _say(self, line: str) -> None:
         super()._say(f"[{sum(self._counts.values())}/{self._jobs}] {line}")

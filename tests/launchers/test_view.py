@@ -75,13 +75,13 @@ def test_off_a_terminal_there_is_a_line_for_each_finished_job(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     shown = SweepView(GRID)
-    shown.skipped(GRID[0], record(0.25))
+    shown.ended("skipped", GRID[0], record(0.25))
     shown.begin()
     for each in GRID[1:]:
         shown.started(each)
-    shown.done(GRID[1], record(0.5))
+    shown.ended("done", GRID[1], record(0.5))
     shown.failed(GRID[2], "ValueError: no", Path("the.log"))
-    shown.interrupted(GRID[3])
+    shown.ended("interrupted", GRID[3])
     shown.finish()
     output, errors = capsys.readouterr()
     assert [line.rstrip() for line in output.splitlines()[:-1]] == [
@@ -106,7 +106,7 @@ def test_the_tasks_own_metric_is_shown(capsys: pytest.CaptureFixture[str]) -> No
     shown = SweepView([auc])
     shown.begin()
     shown.started(auc)
-    shown.done(auc, record(0.25) | {"metrics": {"val/auc": 0.87654, "val/error": 0.25}})
+    shown.ended("done", auc, record(0.25) | {"metrics": {"val/auc": 0.87654, "val/error": 0.25}})
     shown.finish()
     output = capsys.readouterr().out
     assert "seed_0: val auc 0.8765, 1.2 s" in output
@@ -120,7 +120,7 @@ def test_a_terminal_shows_counts_jobs_and_metrics_and_is_never_higher_or_wider(
     console = terminal()
     shown = SweepView(GRID, console)
     shown.side_by_side = 2
-    shown.skipped(GRID[0], record(0.25, seconds=60))
+    shown.ended("skipped", GRID[0], record(0.25, seconds=60))
     shown.started(GRID[1])
     shown.started(GRID[2])
     lines = display(shown, console)
@@ -144,7 +144,7 @@ def test_nothing_jumps_when_jobs_come_and_go(clock: list[float]) -> None:
     before = display(shown, console)
     for each in GRID[:2]:
         shown.started(each)
-    shown.done(GRID[0], record(0.25))
+    shown.ended("done", GRID[0], record(0.25))
     after = display(shown, console)
     assert len(before) == len(after)
     heading = next(line for line in before if "variant" in line)
@@ -157,13 +157,13 @@ def test_many_variants_scroll_with_the_work(clock: list[float]) -> None:
     shown = SweepView(jobs, console)
     assert display(shown, console)[-1] == " ... 0 above, 34 below"
     for each in jobs[:20]:
-        shown.skipped(each, record(0.5))
+        shown.ended("skipped", each, record(0.5))
     lines = display(shown, console)
     assert len(lines) < 12
     assert lines[-7].split()[0] == "optimizer.lr=20"
     assert lines[-1] == " ... 20 above, 14 below"
     for each in jobs[20:]:
-        shown.skipped(each, record(0.5))
+        shown.ended("skipped", each, record(0.5))
     clear(console)
     shown.finish()
     assert printed(console).count("optimizer.lr=") == 40
@@ -175,7 +175,7 @@ def test_a_long_label_hides_no_number(clock: list[float], live: bool) -> None:
     long = "model=ws_al_bn_do model.dropout_conv=0.1 model.dropout_fc=0.2 optimizer.lr=0.001"
     jobs = [job(0, long)]
     shown = SweepView(jobs, console)
-    shown.skipped(jobs[0], record(0.125))
+    shown.ended("skipped", jobs[0], record(0.125))
     if live:
         text = "\n".join(display(shown, console))
     else:
@@ -201,10 +201,10 @@ def test_the_time_left_goes_by_variants_and_falls_between_events(clock: list[flo
     shown = SweepView(GRID, terminal())
     shown.side_by_side = 2
     assert shown.seconds_left() is None
-    shown.skipped(GRID[0], record(0.1, seconds=10))
+    shown.ended("skipped", GRID[0], record(0.1, seconds=10))
     assert shown.seconds_left() == pytest.approx(3 * 10 / 2)
     shown.started(GRID[2])
-    shown.done(GRID[2], record(0.1, seconds=100))
+    shown.ended("done", GRID[2], record(0.1, seconds=100))
     assert shown.seconds_left() == pytest.approx((10 + 100) / 2)
     shown.started(GRID[3])
     clock[0] += 20
@@ -264,7 +264,7 @@ def test_a_thousand_skipped_runs_are_one_line_for_each_variant() -> None:
     jobs = [job(seed, seed=seed) for seed in range(1000)]
     shown = SweepView(jobs, console)
     for each in jobs:
-        shown.skipped(each, record(0.5))
+        shown.ended("skipped", each, record(0.5))
     shown.finish()
     lines = printed(console).splitlines()
     assert len(lines) == 3
@@ -280,7 +280,7 @@ def test_a_run_locked_elsewhere_is_told_once_and_counts_as_skipped(
     for _ in range(3):
         shown.started(job(0))
         shown.locked(job(0), "process 7 on host")
-    shown.skipped(job(0), record(0.5))
+    shown.ended("skipped", job(0), record(0.5))
     shown.finish()
     output = capsys.readouterr().out
     assert output.count("/seed_0: waits for process 7 on host, which works on it") == 1

@@ -21,17 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Search:
-    """A search space, and the overrides that all of its trials have in common.
+    """A search space, and the overrides that all of its trials have in common."""
 
-    Attributes:
-        words: The common overrides, as passed to Hydra.
-        space: The distribution of each searched key.
-        marks: The prefix (`++`, `+` or empty) that Hydra needs before each searched key.
-    """
-
-    words: list[str]
-    space: dict[str, "BaseDistribution"]
-    marks: dict[str, str]
+    words: list[str]  # the common overrides, as passed to Hydra
+    space: dict[str, "BaseDistribution"]  # by searched key
+    marks: dict[str, str]  # the prefix (`++`, `+` or empty) that Hydra needs before a searched key
 
     @property
     def typed(self) -> list[str]:

@@ -39,7 +39,7 @@ def test_a_terminal_shows_trials_the_best_the_jobs_and_the_time_left(
     assert lines[2].split() == [f"{jobs[0].directory.parent.name}/seed_100", "-", "-"]
     assert len(lines) == 4  # a row for each job that may run
     now[0] = 30.0
-    search.done(jobs[0], {})
+    search.ended("done", jobs[0], {})
     search.trial_ended("trial 4 complete", "best val/error 0.25000")
     now[0] = 40.0
     lines = shown(search, console)
@@ -56,7 +56,7 @@ def test_off_a_terminal_there_is_a_line_for_each_trial_and_its_failed_jobs(
         search.begin()
         search.started(job)
         search.failed(job, "ValueError: no", Path("the.log"))
-        search.skipped(job, found)
+        search.ended("skipped", job, found)
         search.finish()
         search.trial_ended("[1/2] trial 0 failed", "")
     output, errors = capsys.readouterr()
