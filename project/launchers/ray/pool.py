@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import ray
@@ -19,6 +20,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from project.config.errors import ConflictError
 from project.launchers.experiment import Experiment, Job, JobFailedError
+from project.launchers.local.processes import ProcessPool
 from project.launchers.pool import LOCKED_EXIT_CODE, JobEnd, Pool
 from project.launchers.ray.cluster import living_nodes, slots
 from project.launchers.ray.node import Assignment, Finished
@@ -66,7 +68,11 @@ class RayPool(Pool):
         self._stop = event.options(
             num_cpus=0, max_concurrency=100_000, scheduling_strategy=here
         ).remote()
-        self._of_pool = (experiment.task, experiment.preload, settings.timeout_minutes)
+        # Each job imports Ray, because multiprocessing runs the main script of Ray's process in it.
+        preload = ["ray", *experiment.preload]
+        self._make_pool = partial(
+            ProcessPool, experiment.task, 1, settings.timeout_minutes, preload
+        )
         needs: dict[str, Any] = {
             "num_cpus": settings.num_cpus,
             "num_gpus": settings.num_gpus,
@@ -77,7 +83,7 @@ class RayPool(Pool):
         imports: Any = ray.remote(warm_up).options(**needs)
         # Workers make the slow imports in parallel with the caller's further work.
         for _ in range(min(jobs, self.slots)):
-            imports.remote(*self._of_pool)
+            imports.remote(self._make_pool)
 
     def _ask_to_stop(self) -> None:
         """Ask the jobs that have begun to stop, so that they are fetched; cancel the others."""
@@ -135,7 +141,7 @@ class RayPool(Pool):
             job.spec, {CONFIG: config} | archive, name, self._settings.checkpoint_seconds
         )
         flight.begun = False
-        flight.messages = self._work.remote(self._of_pool, self._stop, assignment, [reference])
+        flight.messages = self._work.remote(self._make_pool, self._stop, assignment, [reference])
 
     def _data_of(self, job: Job) -> tuple[str, Any]:
         """Return a name for the data files that a job needs, and Ray's reference to them.

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import ray
@@ -28,37 +28,29 @@ class StopEvent:
         await self._event.wait()
 
 
-def _pool(
-    task: tuple[str, str], preload: tuple[str, ...], timeout_minutes: float | None
-) -> ProcessPool:
-    """Return a pool for one job; all pools of this process share the server with the imports."""
-    # Ray gives each task its GPUs, but the server keeps the environment in which it was started.
-    devices = [os.environ[VISIBLE]] if VISIBLE in os.environ else []
-    # Each job imports Ray, because multiprocessing runs the main script of Ray's process in it.
-    return ProcessPool(task, 1, timeout_minutes, ["ray", *preload], devices)
-
-
-def warm_up(*settings: Any) -> None:
+def warm_up(make_pool: Callable[[], ProcessPool]) -> None:
     """Make the slow imports that jobs need, and return when they are made."""
-    _pool(*settings).check(time.sleep, 0)
+    make_pool().check(time.sleep, 0)
 
 
 def work(
-    settings: tuple[Any, ...], stop: Any, assignment: Assignment, data: list[Any]
+    make_pool: Callable[..., ProcessPool], stop: Any, assignment: Assignment, data: list[Any]
 ) -> Iterator[Snapshot]:
     """Carry out one job and yield its messages, as `node.carry_out` does.
 
     Args:
-        settings: The arguments of `_pool`.
+        make_pool: Returns a pool; all pools of this process share the server with the imports.
         stop: Handle of the StopEvent actor.
         assignment: The job.
         data: Ray's reference to the data files; in a list, which keeps Ray from copying them to
             this node before they are needed.
     """
+    # Ray gives each task its GPUs, but the server keeps the environment in which it was started.
+    pool = make_pool(devices=[os.environ[VISIBLE]] if VISIBLE in os.environ else [])
     stopped = stop.wait.remote()
 
     def asked_to_stop() -> bool:
         return bool(ray.wait([stopped], timeout=0)[0])
 
-    yield from carry_out(_pool(*settings), assignment, lambda: ray.get(data[0]), asked_to_stop)
+    yield from carry_out(pool, assignment, lambda: ray.get(data[0]), asked_to_stop)
     ray.cancel(stopped)
