@@ -1,6 +1,7 @@
 """The display of a sweep's progress: live tables on a terminal, one line per job elsewhere."""
 
 import statistics
+import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from project.runs.lifecycle import metric_text
 MIN_VARIANT_ROWS = 3
 # Lines besides the rows of the two tables: bar, two headings, note on hidden variants, cursor.
 OTHER_ROWS = 5
+LONG_SECONDS = 3600.0  # a sweep that takes longer gets a hint to check it first
 
 
 @dataclass
@@ -109,6 +111,17 @@ class SweepView(JobsView):
             self._say(f"{job_name(job)}: FAILED, {reason}")
         elif kind != "skipped" and not self._console.is_terminal:
             self._say(f"{job_name(job)}: {shown or kind}")
+        if kind == "done" and self._counts[kind] == 1 and job.spec.command == "train":
+            self._suggest_check()
+
+    def _suggest_check(self) -> None:
+        left = self.seconds_left() or 0.0
+        if left > LONG_SECONDS:
+            print(
+                f"the runs will take about {left / 3600:.1f} hours more: `python -m project.check` "
+                "with the same arguments checks the experiment in a minute",
+                file=sys.stderr,
+            )
 
     def _say(self, line: str) -> None:
         super()._say(f"[{sum(self._counts.values())}/{self._jobs}] {line}")
