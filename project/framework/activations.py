@@ -12,7 +12,6 @@ class ReLU(Module):
     """The module y = max(x, 0), elementwise, for any shape."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return max(x, 0), in x's shape."""
         self.check_float(x)
         return self.remember(x.clamp(min=0))
 
@@ -26,7 +25,6 @@ class Tanh(Module):
     """The module y = tanh(x), elementwise, for any shape."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return tanh(x), in x's shape."""
         self.check_float(x)
         return self.remember(x.tanh())
 
@@ -40,7 +38,6 @@ class Sigmoid(Module):
     """The module y = 1 / (1 + exp(-x)), elementwise, for any shape."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return 1 / (1 + exp(-x)), in x's shape."""
         self.check_float(x)
         return self.remember(x.sigmoid())
 
@@ -60,7 +57,7 @@ class Softmax(Module):
         """
         self.check_float(x)
         if x.dim() != 2 or x.shape[1] == 0:
-            raise ValueError(f"Softmax: the input must be (N, C), got {tuple(x.shape)}")
+            raise self.wrong_shape(x, "(N, C)")
         y = (x - x.amax(1, keepdim=True)).exp_()
         return self.remember(y.div_(y.sum(1, keepdim=True)))
 

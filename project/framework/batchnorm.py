@@ -11,9 +11,9 @@ from project.framework.windows import maps_of, pixels_of
 class BatchNorm(Module):
     """Base class of batch normalisation: y = weight * (x - mean) / sqrt(var + eps) + bias.
 
-    Each column of x (N, C) is normalised by itself. In training mode mean and (biased) var are
-    those of the batch, and the running statistics are updated with the unbiased variance:
-    running <- (1 - momentum) * running + momentum * batch.
+    Each column of the rows (N, C) is normalised by itself; the rows of maps are their pixels. In
+    training mode mean and (biased) var are those of the batch, and the running statistics are
+    updated with the unbiased variance: running <- (1 - momentum) * running + momentum * batch.
     In evaluation mode mean and var are the running statistics. The state also has torch's
     `num_batches_tracked`, the number of training batches.
 
@@ -23,10 +23,6 @@ class BatchNorm(Module):
         momentum: The share of the batch in the running statistics, in [0, 1].
         dtype: The dtype of the tensors (C,); None for torch's default.
     """
-
-    _normalised: Tensor
-    _inverse_std: Tensor
-    _from_batch: bool
 
     def __init__(
         self,
@@ -55,19 +51,21 @@ class BatchNorm(Module):
         for tensor in (self.bias, self.running_mean, self.num_batches_tracked):
             tensor.zero_()
 
-    def normalise(self, x: Tensor) -> Tensor:
-        """Return weight * x̂ + bias (N, C) for x (N, C), where x̂ = (x - mean) / sqrt(var + eps)."""
+    def forward(self, x: Tensor) -> Tensor:
+        """Return weight * x̂ + bias in x's shape, where x̂ = (x - mean) / sqrt(var + eps)."""
+        rows = pixels_of(x)
         self._from_batch = self.training
         if self._from_batch:
-            centred, var = self._centre_on_batch(x)
+            centred, var = self._centre_on_batch(rows)
         else:
-            centred, var = x - self.running_mean, self.running_var
+            centred, var = rows - self.running_mean, self.running_var
         self._inverse_std = (var + self.eps).rsqrt_()
         self._normalised = centred.mul_(self._inverse_std)
-        return self.bias.addcmul(self._normalised, self.weight)
+        y = self.bias.addcmul(self._normalised, self.weight)
+        return self.remember(maps_of(y, len(x), *x.shape[2:]))
 
-    def normalise_backward(self, output_gradient: Tensor) -> Tensor:
-        """Return dL/dx (N, C) from G = dL/dy (N, C), and accumulate the parameters' gradients.
+    def backward(self, output_gradient: Tensor) -> Tensor:
+        """Return dL/dx in x's shape from dL/dy, whose rows are G (N, C); accumulate gradients.
 
         Adds dL/dweight = sum_n G x̂ (C,) and dL/dbias = sum_n G (C,).
         With Ĝ = dL/dx̂ = G * weight, evaluation gives dL/dx = Ĝ / std.
@@ -76,17 +74,19 @@ class BatchNorm(Module):
         Since weight does not depend on n, both means follow from the sums above:
         mean_n(Ĝ) = weight * sum_n(G) / N and mean_n(Ĝ x̂) = weight * sum_n(G x̂) / N.
         """
-        along_normalised = (output_gradient * self._normalised).sum(0)
-        total = output_gradient.sum(0)
+        images, _, *sizes = self.recall(output_gradient).shape
+        gradient = pixels_of(output_gradient)
+        along_normalised = (gradient * self._normalised).sum(0)
+        total = gradient.sum(0)
         self.weight_gradient.add_(along_normalised)
         self.bias_gradient.add_(total)
         scale = self._inverse_std * self.weight
         if not self._from_batch:
-            return output_gradient * scale
-        rows = output_gradient.shape[0]
-        gradient = output_gradient - total.div_(rows)
-        gradient.addcmul_(self._normalised, along_normalised.div_(rows), value=-1)
-        return gradient.mul_(scale)
+            return maps_of(gradient * scale, images, *sizes)
+        count = len(gradient)
+        centred = gradient - total.div_(count)
+        centred.addcmul_(self._normalised, along_normalised.div_(count), value=-1)
+        return maps_of(centred.mul_(scale), images, *sizes)
 
     def _centre_on_batch(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return x - mean (N, C) and the biased variance (C,); update the running statistics."""
@@ -119,27 +119,13 @@ class BatchNorm1d(BatchNorm):
     """Batch normalisation of features (N, C), each feature over the batch."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return x (N, C) normalised per feature, (N, C)."""
         self.check_columns(x, self.weight)
-        return self.remember(self.normalise(x))
-
-    def backward(self, output_gradient: Tensor) -> Tensor:
-        """Return dL/dx (N, C) from dL/dy (N, C); accumulate the parameters' gradients."""
-        self.recall(output_gradient)
-        return self.normalise_backward(output_gradient)
+        return super().forward(x)
 
 
 class BatchNorm2d(BatchNorm):
     """Batch normalisation of maps (N, C, H, W), each channel over all pixels of the batch."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return x (N, C, H, W) normalised per channel, in the same shape."""
         self.check_maps(x, self.weight.shape[0], self.weight)
-        images, _, height, width = x.shape
-        return self.remember(maps_of(self.normalise(pixels_of(x)), images, height, width))
-
-    def backward(self, output_gradient: Tensor) -> Tensor:
-        """Return dL/dx from dL/dy, both (N, C, H, W); accumulate the parameters' gradients."""
-        images, _, height, width = self.recall(output_gradient).shape
-        gradient = self.normalise_backward(pixels_of(output_gradient))
-        return maps_of(gradient, images, height, width)
+        return super().forward(x)

@@ -2,7 +2,7 @@
 
 from torch import empty
 
-from project.framework.initialisation import INITIALISATIONS, check_initialisation
+from project.framework.initialisation import initialisation_named
 from project.framework.state import require
 from project.framework.torch_types import Generator, Tensor, torch_dtype
 from project.framework.windows import Windowed, maps_of, pixels_of
@@ -25,9 +25,6 @@ class Conv2d(Windowed):
         initialisation, generator, dtype: As for `Linear`.
     """
 
-    _kernels: Tensor
-    _windows: Tensor | None
-
     def __init__(
         self,
         in_channels: int,
@@ -45,10 +42,8 @@ class Conv2d(Windowed):
         channels = f"{in_channels} to {out_channels}"
         enough = in_channels >= 1 and out_channels >= 1
         require(enough, "Conv2d needs at least 1 channel on each side", channels)
-        check_initialisation(initialisation)
-        self.initialisation = initialisation
-        shape = (out_channels, in_channels, kernel_size, kernel_size)
-        self.weight = empty(shape, dtype=dtype)
+        self._draw = initialisation_named(initialisation)
+        self.weight = empty(out_channels, in_channels, kernel_size, kernel_size, dtype=dtype)
         self.check_float(self.weight)
         self.weight_gradient = self.weight.clone().zero_()
         self.bias = empty(out_channels, dtype=dtype) if bias else None
@@ -56,7 +51,7 @@ class Conv2d(Windowed):
         self.reset_parameters(generator)
 
     def reset_parameters(self, generator: Generator | None = None) -> None:
-        INITIALISATIONS[self.initialisation](self.weight, self.bias, generator)
+        self._draw(self.weight, self.bias, generator)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return y (N, O, H', W') for x (N, C, H, W): with X the windows of x, y = X W^T + b.
@@ -66,15 +61,12 @@ class Conv2d(Windowed):
         """
         self.check_maps(x, self.weight.shape[1], self.weight)
         self.remember_windows(x)
-        self._kernels = self.weight.permute(0, 2, 3, 1).reshape(self.weight.shape[0], -1)
+        self._kernels = self.weight.permute(0, 2, 3, 1).flatten(1)
         windows = self._windows_of(x)
         self._windows = windows if self.training else None
-        transposed = self._kernels.t()
-        if self.bias is None:
-            pixels = windows.mm(transposed)
-        else:
-            pixels = self.bias.addmm(windows, transposed)
-        return self.remember(maps_of(pixels, x.shape[0], *self._counts))
+        kernels = self._kernels.t()
+        pixels = windows.mm(kernels) if self.bias is None else self.bias.addmm(windows, kernels)
+        return self.remember(maps_of(pixels, len(x), *self._counts))
 
     def backward(self, output_gradient: Tensor) -> Tensor:
         """Return dL/dx (N, C, H, W) from G = dL/dy (N, O, H', W'), read as pixels (N H' W', O).

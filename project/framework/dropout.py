@@ -15,8 +15,6 @@ class Dropout(Module):
     torch's default one; `draw_from` changes it.
     """
 
-    _mask: Tensor | None
-
     def __init__(self, p: float = 0.5, *, generator: Generator | None = None) -> None:
         require(0 <= p <= 1, "p must be a probability, in [0, 1]", p)
         self.p = p

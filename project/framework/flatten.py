@@ -7,13 +7,11 @@ from project.framework.torch_types import Tensor
 class Flatten(Module):
     """Module that flattens all dimensions but the first, in row-major order: (N, ...) to (N, F)."""
 
-    _shape: tuple[int, ...]
-
     def forward(self, x: Tensor) -> Tensor:
         """Return x (N, ...) as (N, F): a view if possible, else a copy."""
         self.check_float(x)
         if x.dim() < 2:
-            raise ValueError(f"Flatten: the input must be (N, ...), got {tuple(x.shape)}")
+            raise self.wrong_shape(x, "(N, ...)")
         self._shape = tuple(x.shape)
         return self.remember(x.flatten(1))
 

@@ -8,20 +8,21 @@ Each function fills, in place, a weight (fan_out, ...) and the bias (fan_out,) i
 fan_in is the number of elements of weight[o]. `generator` None stands for torch's default one.
 """
 
+from collections.abc import Callable
 from math import sqrt
 
 from project.framework.state import require
 from project.framework.torch_types import Generator, Tensor
 
 
-def normal(weight: Tensor, bias: Tensor | None, generator: Generator | None = None) -> None:
+def normal(weight: Tensor, bias: Tensor | None, generator: Generator | None) -> None:
     """Fill the weight from N(0, 1) * sqrt(1 / fan_in), the bias with 0 (the EPFL report's rule)."""
     weight.normal_(generator=generator).mul_(sqrt(1 / weight[0].numel()))
     if bias is not None:
         bias.zero_()
 
 
-def uniform(weight: Tensor, bias: Tensor | None, generator: Generator | None = None) -> None:
+def uniform(weight: Tensor, bias: Tensor | None, generator: Generator | None) -> None:
     """Fill the weight from U(-a, a), a = sqrt(3 / fan_in), the bias with 0: variance 1 / fan_in."""
     bound = sqrt(3 / weight[0].numel())
     weight.uniform_(-bound, bound, generator=generator)
@@ -29,9 +30,7 @@ def uniform(weight: Tensor, bias: Tensor | None, generator: Generator | None = N
         bias.zero_()
 
 
-def kaiming_uniform(
-    weight: Tensor, bias: Tensor | None, generator: Generator | None = None
-) -> None:
+def kaiming_uniform(weight: Tensor, bias: Tensor | None, generator: Generator | None) -> None:
     """Fill weight and bias from U(-a, a), a = 1 / sqrt(fan_in), as torch's layers do.
 
     The weight's bound is computed in the same steps as in torch (a gain of sqrt(2 / (1 + 5)), then
@@ -48,7 +47,8 @@ def kaiming_uniform(
 INITIALISATIONS = {"normal": normal, "uniform": uniform, "kaiming_uniform": kaiming_uniform}
 
 
-def check_initialisation(name: str) -> None:
-    """Raise ValueError if `name` is not in INITIALISATIONS."""
-    known = ", ".join(INITIALISATIONS)
-    require(name in INITIALISATIONS, f"initialisation must be one of {known}", repr(name))
+def initialisation_named(name: str) -> Callable[..., None]:
+    """Return a function of INITIALISATIONS; raise ValueError if it has no such name."""
+    rule = f"initialisation must be one of {', '.join(INITIALISATIONS)}"
+    require(name in INITIALISATIONS, rule, repr(name))
+    return INITIALISATIONS[name]

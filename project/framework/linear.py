@@ -2,7 +2,7 @@
 
 from torch import empty
 
-from project.framework.initialisation import INITIALISATIONS, check_initialisation
+from project.framework.initialisation import initialisation_named
 from project.framework.module import Module
 from project.framework.state import require
 from project.framework.torch_types import Generator, Tensor, torch_dtype
@@ -18,8 +18,6 @@ class Linear(Module):
         dtype: The dtype of the parameters; None for torch's default.
     """
 
-    _input: Tensor
-
     def __init__(
         self,
         in_features: int,
@@ -32,21 +30,19 @@ class Linear(Module):
         features = f"{in_features} to {out_features}"
         enough = in_features >= 1 and out_features >= 1
         require(enough, "Linear needs at least 1 feature on each side", features)
-        check_initialisation(initialisation)
-        self.initialisation = initialisation
+        self._draw = initialisation_named(initialisation)
         self.weight = empty(out_features, in_features, dtype=dtype)
         self.check_float(self.weight)
         self.bias = empty(out_features, dtype=dtype)
         self.weight_gradient = self.weight.clone().zero_()
-        self.bias_gradient = empty(out_features, dtype=dtype).zero_()
-        self._kept_ones = empty(0, dtype=dtype)
+        self.bias_gradient = self.bias.clone().zero_()
+        self._ones = empty(0, dtype=dtype)  # one for each row of the last batch
         self.reset_parameters(generator)
 
     def reset_parameters(self, generator: Generator | None = None) -> None:
-        INITIALISATIONS[self.initialisation](self.weight, self.bias, generator)
+        self._draw(self.weight, self.bias, generator)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return x W^T + b (N, out) for x (N, in)."""
         self.check_columns(x, self.weight)
         self._input = x
         return self.remember(self.bias.addmm(x, self.weight.t()))
@@ -57,16 +53,12 @@ class Linear(Module):
         Adds dL/dW = G^T x (out, in) and dL/db = G^T 1 (out,), the sum of G's rows.
         """
         self.recall(output_gradient)
+        if len(self._ones) != len(output_gradient):
+            self._ones = output_gradient.new_ones(len(output_gradient))
         transposed = output_gradient.t()
         self.weight_gradient.addmm_(transposed, self._input)
-        self.bias_gradient.addmv_(transposed, self._ones(output_gradient.shape[0]))
+        self.bias_gradient.addmv_(transposed, self._ones)
         return output_gradient.mm(self.weight)
-
-    def _ones(self, count: int) -> Tensor:
-        """Return ones (count,), cached while the batch size stays the same."""
-        if self._kept_ones.shape[0] != count:
-            self._kept_ones = empty(count, dtype=self.bias.dtype).fill_(1)
-        return self._kept_ones
 
     def param(self) -> list[tuple[Tensor, Tensor]]:
         return [(self.weight, self.weight_gradient), (self.bias, self.bias_gradient)]

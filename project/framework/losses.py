@@ -14,8 +14,6 @@ from project.framework.torch_types import Tensor
 class LossMSE(Module):
     """Mean squared error L = mean((prediction - target)^2) over all elements, for any shape."""
 
-    _difference: Tensor | None = None
-
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Return the loss, a 0-dimensional tensor.
 
@@ -34,14 +32,13 @@ class LossMSE(Module):
                 f"LossMSE: the target must have the prediction's dtype {prediction.dtype}, "
                 f"got {target.dtype}"
             )
-        self._difference = prediction - target
-        return self._difference.square().mean()
+        difference = self.remember(prediction - target)
+        return difference.square().mean()
 
     def backward(self) -> Tensor:
         """Return dL/dprediction = 2 (prediction - target) / number of elements, in their shape."""
-        if self._difference is None:
-            raise self.forward_missing()
-        return self._difference * (2 / self._difference.numel())
+        difference = self.remembered()
+        return difference * (2 / difference.numel())
 
 
 class LossCrossEntropy(Module):
@@ -50,9 +47,6 @@ class LossCrossEntropy(Module):
     Targets are class indices (N, ...) in 0 .. C - 1. The mean is over all rows of C logits: with
     logits (N, 2, 10), over 2 N digits.
     """
-
-    _log_probabilities: Tensor | None = None
-    _target: Tensor
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the loss, a 0-dimensional tensor, of logits (N, ..., C) and classes (N, ...).
@@ -66,18 +60,17 @@ class LossCrossEntropy(Module):
         """
         self._check(logits, target)
         shifted = logits - logits.amax(-1, keepdim=True)
-        self._log_probabilities = shifted - shifted.exp().sum(-1, keepdim=True).log_()
-        self._target = target.unsqueeze(-1)
-        return self._log_probabilities.gather(-1, self._target).mean().neg_()
+        log_p = shifted - shifted.exp().sum(-1, keepdim=True).log_()
+        places = target.unsqueeze(-1)
+        self.remember((log_p, places))
+        return log_p.gather(-1, places).mean().neg_()
 
     def backward(self) -> Tensor:
         """Return dL/dlogits = (softmax(logits) - onehot(target)) / number of rows, (N, ..., C)."""
-        log_p = self._log_probabilities
-        if log_p is None:
-            raise self.forward_missing()
+        log_p, places = self.remembered()
         p = log_p.exp()
-        at_target = p.gather(-1, self._target).sub_(1)
-        return p.scatter_(-1, self._target, at_target).div_(self._target.numel())
+        at_target = p.gather(-1, places).sub_(1)
+        return p.scatter_(-1, places, at_target).div_(places.numel())
 
     def _check(self, logits: Tensor, target: Tensor) -> None:
         self.check_float(logits)
@@ -127,7 +120,8 @@ class LossSum(Module):
                 f"got {len(outputs)} and {len(targets)}"
             )
         places = zip(self.losses, outputs, targets, strict=True)
-        self.values = tuple(loss.forward(output, target) for loss, output, target in places)
+        values = tuple(loss.forward(output, target) for loss, output, target in places)
+        self.values = self.remember(values)
         total = self.values[0] * self.weights[0]
         for value, weight in zip(self.values[1:], self.weights[1:], strict=True):
             total.add_(value, alpha=weight)
@@ -135,8 +129,7 @@ class LossSum(Module):
 
     def backward(self) -> tuple[Tensor, ...]:
         """Return dL/doutput_k = weight_k * dL_k/doutput_k for each output, in its shape."""
-        if not self.values:
-            raise self.forward_missing()
+        self.remembered()
         pairs = zip(self.losses, self.weights, strict=True)
         return tuple(loss.backward() * weight for loss, weight in pairs)
 

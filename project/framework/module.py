@@ -36,7 +36,7 @@ class Module(Stateful):
     """
 
     training = True
-    _output: Tensor | tuple[Tensor, ...] | None = None
+    _remembered: Tensor | tuple[Tensor, ...] | None = None
 
     def __call__(self, *inputs: Any) -> Any:
         return self.forward(*inputs)
@@ -96,11 +96,6 @@ class Module(Stateful):
         for _, child in self.children():
             child.draw_from(generator)
 
-    def gradient_step(self, lr: float) -> None:
-        """Make a step of plain gradient descent: parameter <- parameter - lr * gradient."""
-        for parameter, gradient in self.param():
-            parameter.add_(gradient, alpha=-lr)
-
     def gradient_reset(self) -> None:
         """Set the accumulated gradients to zero."""
         for _, gradient in self.param():
@@ -118,21 +113,25 @@ class Module(Stateful):
         return self.train(False)
 
     def remember(self, output: Output) -> Output:
-        """Store the output, or the tuple of outputs, for the checks in `recall`; return it."""
-        self._output = output
+        """Store the output, or what else `backward` starts from; return it."""
+        self._remembered = output
         return output
 
+    def remembered(self) -> Any:
+        """Return what the last forward stored; raise RuntimeError if there was none."""
+        if self._remembered is None:
+            raise RuntimeError(f"{type(self).__name__}.backward needs a forward before it")
+        return self._remembered
+
     def recall(self, output_gradient: Any) -> Any:
-        """Return what the last forward remembered, after checking that the gradient fits it.
+        """Return the last forward's output, after checking that the gradient fits it.
 
         Raises:
             RuntimeError: There was no forward.
             ValueError: The number of outputs or a shape differs.
             TypeError: A dtype differs.
         """
-        output = self._output
-        if output is None:
-            raise self.forward_missing()
+        output = self.remembered()
         if not isinstance(output, tuple):
             self._check_fits(output_gradient, output)
             return output
@@ -157,10 +156,6 @@ class Module(Stateful):
                 f"{output.dtype}, got {gradient.dtype}"
             )
 
-    def forward_missing(self) -> RuntimeError:
-        """Return the exception for a backward without a forward."""
-        return RuntimeError(f"{type(self).__name__}.backward needs a forward before it")
-
     def check_each_once(self) -> None:
         """Raise ValueError if a module occurs twice inside, because it stores one forward only."""
         leaves = [id(leaf) for _, leaf in self.leaves()]
@@ -183,25 +178,21 @@ class Module(Stateful):
     def check_columns(self, x: Tensor, like: Tensor) -> None:
         """Raise an error unless x is a batch (N, C) for a parameter (..., C), and of its dtype."""
         if x.dim() != 2 or x.shape[1] != like.shape[-1]:
-            raise ValueError(
-                f"{type(self).__name__}: the input must be (N, {like.shape[-1]}), "
-                f"got {tuple(x.shape)}"
-            )
+            raise self.wrong_shape(x, f"(N, {like.shape[-1]})")
         self.check_float(x, like)
 
-    def check_maps(
-        self, x: Tensor, channels: int | None = None, like: Tensor | None = None
-    ) -> None:
+    def check_maps(self, x: Tensor, channels: int | str = "C", like: Tensor | None = None) -> None:
         """Raise an error unless x is a batch of maps (N, C, H, W), of a C and a parameter's dtype.
 
-        With None, any number of channels and any floating-point dtype will do.
+        Without them, any number of channels and any floating-point dtype will do.
         """
-        if x.dim() != 4 or channels not in (None, x.shape[1]):
-            raise ValueError(
-                f"{type(self).__name__}: the input must be (N, {channels or 'C'}, H, W), "
-                f"got {tuple(x.shape)}"
-            )
+        if x.dim() != 4 or channels not in ("C", x.shape[1]):
+            raise self.wrong_shape(x, f"(N, {channels}, H, W)")
         self.check_float(x, like)
+
+    def wrong_shape(self, x: Tensor, shape: str) -> ValueError:
+        """Return the exception for an input x that has not the shape it must have."""
+        return ValueError(f"{type(self).__name__}: the input must be {shape}, got {tuple(x.shape)}")
 
 
 def _join(name: str, path: str) -> str:

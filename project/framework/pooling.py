@@ -25,8 +25,6 @@ class Pooling(Windowed):
 class MaxPool2d(Pooling):
     """Max-pooling: the largest pixel of each window."""
 
-    _maxima: list[Tensor]
-
     def forward(self, x: Tensor) -> Tensor:
         """Return the maxima y (N, C, H', W') of the windows of x (N, C, H, W).
 

@@ -8,13 +8,16 @@ from project.framework.torch_types import Tensor
 
 
 def pixels_of(maps: Tensor) -> Tensor:
-    """Return maps (N, C, H, W) as pixels (N * H * W, C): a view of channels_last, else a copy."""
-    return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
+    """Return maps (N, C, H, W) as pixels (N * H * W, C): a view of channels_last, else a copy.
+
+    Features (N, C) stay as they are.
+    """
+    return maps.movedim(1, -1).reshape(-1, maps.shape[1])
 
 
-def maps_of(pixels: Tensor, images: int, height: int, width: int) -> Tensor:
-    """Return pixels (N * H * W, C), N = images, as maps (N, C, H, W): a view."""
-    return pixels.view(images, height, width, pixels.shape[1]).permute(0, 3, 1, 2)
+def maps_of(pixels: Tensor, images: int, *sizes: int) -> Tensor:
+    """Return pixels (N * H * W, C) as maps (N, C, H, W), for N = images and sizes H, W: a view."""
+    return pixels.view(images, *sizes, pixels.shape[1]).movedim(-1, 1)
 
 
 class Windowed(Module):
@@ -32,9 +35,6 @@ class Windowed(Module):
     Raises:
         ValueError: An argument is no whole number, or too small.
     """
-
-    _input: Tensor
-    _counts: tuple[int, int]
 
     def __init__(self, kernel_size: int, stride: int, padding: int = 0) -> None:
         for name, given, least in (
@@ -82,9 +82,8 @@ class Windowed(Module):
 
     def inside(self, padded: Tensor) -> Tensor:
         """Return a view of padded maps without their padding."""
-        if self.padding == 0:
-            return padded
-        return padded[:, :, self.padding : -self.padding, self.padding : -self.padding]
+        height, width = (size - self.padding for size in padded.shape[2:])
+        return padded[:, :, self.padding : height, self.padding : width]
 
     def pad(self, x: Tensor) -> Tensor:
         """Return x padded with zeros, (N, C, H + 2 padding, W + 2 padding); x itself without."""

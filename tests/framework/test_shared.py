@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from project.framework import BatchNorm1d, Conv2d, Flatten, Linear, Module, Sequential, Shared, Tanh
+from project.framework import BatchNorm1d, Conv2d, Flatten, Linear, Sequential, Shared, Tanh
 from tests.framework.batches import gaussian, maps, seeds, sizes
 from tests.framework.finite_differences import assert_slopes_match
 from tests.framework.parity import CLAIM, assert_parity, assert_same_as_torch
@@ -51,44 +51,6 @@ def test_the_branchs_gradient_is_the_sum_over_the_items():
         layer.backward(gradient[:, item])
     for actual, (_, expected) in zip(together, layer.param(), strict=True):
         assert_parity(actual, expected)
-
-
-class BothActivations(Module):
-    """Two outputs: tanh(x) and 2 x."""
-
-    def __init__(self) -> None:
-        self.tanh = Tanh()
-
-    def forward(self, x):
-        return self.remember((self.tanh.forward(x), 2 * x))
-
-    def backward(self, gradients):
-        self.recall(gradients)
-        return self.tanh.backward(gradients[0]) + 2 * gradients[1]
-
-
-def test_a_branch_with_several_outputs_gets_a_gradient_for_each():
-    x, first, second = (gaussian(4, 2, 3, seed=seed) for seed in range(3))
-    pair = Shared(BothActivations())
-    outputs = pair.forward(x)
-    assert isinstance(outputs, tuple)
-    assert torch.equal(outputs[0], x.tanh())
-    assert torch.equal(outputs[1], 2 * x)
-    expected = first * (1 - x.tanh().square()) + 2 * second
-    assert_parity(pair.backward((first, second)), expected)
-
-
-def test_gradients_that_do_not_fit_several_outputs_are_refused():
-    pair, x = Shared(BothActivations()), gaussian(4, 2, 3, seed=0)
-    with pytest.raises(RuntimeError, match="backward needs a forward before it"):
-        pair.backward((x, x))
-    pair.forward(x)
-    with pytest.raises(ValueError, match="a gradient for each of its 2 outputs, got 1"):
-        pair.backward((x,))
-    with pytest.raises(ValueError, match=r"last output's shape \(4, 2, 3\), got \(4, 3\)"):
-        pair.backward((x, x[:, 0]))
-    with pytest.raises(TypeError, match=r"dtype torch\.float64, got torch\.float32"):
-        pair.backward((x, x.float()))
 
 
 def test_a_single_item_is_not_taken_for_several():

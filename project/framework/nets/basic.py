@@ -26,7 +26,7 @@ class Basic(ComparisonNet):
     ) -> None:
         require(hidden >= 1, "hidden must be at least 1", hidden)
         layers = Layers(generator, dtype)
-        convolutions = Convolutions(layers, 2, channels, batch_norm=False)
+        convolutions = Convolutions(layers, 2, channels)
         super().__init__(
             Sequential(
                 convolutions=convolutions,

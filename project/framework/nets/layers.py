@@ -50,7 +50,7 @@ class Convolutions(Sequential):
     of whole channels. The image shrinks from 14 to 12, 6, 4 and 2 pixels.
 
     Raises:
-        ValueError: `channels` are not two positive numbers.
+        ValueError: `channels` are not two positive numbers, or `dropout_conv` no probabilities.
     """
 
     def __init__(
@@ -58,21 +58,24 @@ class Convolutions(Sequential):
         layers: Layers,
         in_channels: int,
         channels: Sequence[int],
-        batch_norm: bool,
-        dropout: tuple[float, float] = (0.0, 0.0),
+        batch_norm: bool = False,
+        dropout_conv: float | Sequence[float] = 0.0,
     ) -> None:
         are_two = len(channels) == 2 and min(channels) >= 1
         require(are_two, "channels must be two positive numbers", list(channels))
+        both = [dropout_conv] * 2 if isinstance(dropout_conv, int | float) else list(dropout_conv)
+        require(len(both) == 2, "dropout_conv must be one number or two", both)
+        for dropout in both:
+            require(0 <= dropout < 1, "dropout_conv must be in [0, 1)", dropout)
         self.features = PIXELS_LEFT * channels[1]
         modules: dict[str, Module] = {}
-        widths = (in_channels, *channels)
-        for place in (1, 2):
-            modules[f"conv{place}"] = layers.conv(widths[place - 1], widths[place], 3)
+        for place, width, wider in ((1, in_channels, channels[0]), (2, *channels)):
+            modules[f"conv{place}"] = layers.conv(width, wider, 3)
             modules[f"pool{place}"] = MaxPool2d(2)
             if batch_norm:
-                modules[f"norm{place}"] = layers.norm2d(widths[place])
+                modules[f"norm{place}"] = layers.norm2d(wider)
             modules[f"relu{place}"] = ReLU()
-            modules[f"dropout{place}"] = layers.dropout2d(dropout[place - 1])
+            modules[f"dropout{place}"] = layers.dropout2d(both[place - 1])
         super().__init__(**modules, flatten=Flatten())
 
 

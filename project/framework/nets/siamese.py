@@ -17,78 +17,12 @@ AUXILIARY_INPUTS = ("probabilities", "logits")
 CLASSES = 10
 
 
-class Branch(Module):
-    """The part of a siamese net that is applied to each image (N, 1, 14, 14).
-
-    It returns a tuple of tensors (N, 10): the probabilities for the head, then the early and the
-    late auxiliary output, if they are asked for.
-    """
-
-    def __init__(
-        self,
-        layers: Layers,
-        convolutions: Convolutions,
-        hidden: int,
-        batch_norm: bool,
-        auxiliary: str,
-        auxiliary_input: str,
-    ) -> None:
-        self.late = auxiliary in ("late", "both")
-        self.on_probabilities = auxiliary_input == "probabilities"
-        self.convolutions = convolutions
-        self.digit = Sequential(
-            digit1=layers.linear(convolutions.features, hidden),
-            **({"digit_norm": layers.norm1d(hidden)} if batch_norm else {}),
-            relu=ReLU(),
-            digit2=layers.linear(hidden, CLASSES),
-        )
-        self.softmax = Softmax()
-        self.early: Sequential | None = None
-        if auxiliary in ("early", "both"):
-            softmax = {"softmax": Softmax()} if self.on_probabilities else {}
-            self.early = Sequential(early=layers.linear(convolutions.features, CLASSES), **softmax)
-
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Return the probabilities and the auxiliary outputs, (N, 10) each."""
-        features = self.convolutions.forward(images)
-        logits = self.digit.forward(features)
-        probabilities = self.softmax.forward(logits)
-        outputs = [probabilities]
-        if self.early is not None:
-            outputs.append(self.early.forward(features))
-        if self.late:
-            outputs.append(probabilities if self.on_probabilities else logits)
-        return self.remember(tuple(outputs))
-
-    def backward(self, output_gradients: Sequence[Tensor]) -> Tensor:
-        """Return dL/dimages (N, 1, 14, 14) from a gradient (N, 10) for each output.
-
-        An output that is used twice gets the sum of two gradients: that of the auxiliary loss and
-        that of the later layers.
-        """
-        self.recall(output_gradients)
-        gradient, *auxiliary = output_gradients
-        late = auxiliary.pop() if self.late else None
-        if late is not None and self.on_probabilities:
-            gradient = gradient + late
-        gradient = self.softmax.backward(gradient)
-        if late is not None and not self.on_probabilities:
-            gradient = gradient + late
-        gradient = self.digit.backward(gradient)
-        if self.early is not None:
-            gradient = gradient + self.early.backward(auxiliary.pop())
-        return self.convolutions.backward(gradient)
-
-    def children(self) -> list[tuple[str, Module]]:
-        early = [] if self.early is None else [("", self.early)]
-        return [("convolutions", self.convolutions), *early, ("", self.digit), ("", self.softmax)]
-
-
 class Siamese(Module):
     """Siamese net: a shared branch for each image, and a head with two linear layers that compares.
 
     Per image: two convolutions to 256 features -> hidden_digit -> 10 -> softmax. The two softmaxed
-    outputs joined: 20 -> hidden_comparison -> 2.
+    outputs joined: 20 -> hidden_comparison -> 2. The branch is four shared parts: `convolutions`,
+    `digit`, `softmax` and, for the early auxiliary output, `early`.
 
     Attributes:
         digit_outputs: `probabilities` or `logits` for each output that classifies the digits.
@@ -119,14 +53,25 @@ class Siamese(Module):
             ("auxiliary_input", auxiliary_input, AUXILIARY_INPUTS),
         ):
             require(value in known, f"{name} must be one of {known}", repr(value))
-        places = {"none": 0, "both": 2}.get(auxiliary, 1)
-        self.digit_outputs = (auxiliary_input,) * places
-        dropouts = _one_each(dropout_conv)
+        self.on_probabilities = auxiliary_input == "probabilities"
+        self.late = auxiliary in ("late", "both")
         layers = Layers(generator, dtype)
-        convolutions = Convolutions(layers, 1, channels, batch_norm, dropouts)
-        self.branch = Shared(
-            Branch(layers, convolutions, hidden_digit, batch_norm, auxiliary, auxiliary_input)
+        convolutions = Convolutions(layers, 1, channels, batch_norm, dropout_conv)
+        self.convolutions = Shared(convolutions)
+        self.digit = Shared(
+            Sequential(
+                digit1=layers.linear(convolutions.features, hidden_digit),
+                **({"digit_norm": layers.norm1d(hidden_digit)} if batch_norm else {}),
+                relu=ReLU(),
+                digit2=layers.linear(hidden_digit, CLASSES),
+            )
         )
+        self.softmax = Shared(Softmax())
+        self.early: Module | None = None
+        if auxiliary in ("early", "both"):
+            softmax = {"softmax": Softmax()} if self.on_probabilities else {}
+            early = layers.linear(convolutions.features, CLASSES)
+            self.early = Shared(Sequential(early=early, **softmax))
         self.head = Sequential(
             join=Flatten(),
             dropout_linear=layers.dropout(dropout_linear),
@@ -135,27 +80,45 @@ class Siamese(Module):
             relu=ReLU(),
             comparison2=layers.linear(hidden_comparison, 2),
         )
+        self.digit_outputs = (auxiliary_input,) * ((self.early is not None) + self.late)
 
     def forward(self, pairs: Tensor) -> tuple[Tensor, ...]:
-        """Return comparison logits (N, 2) and digit outputs (N, 2, 10) of pairs (N, 2, 14, 14)."""
+        """Return comparison logits (N, 2) and digit outputs (N, 2, 10) of pairs (N, 2, 14, 14).
+
+        The digit outputs are the early and the late auxiliary output, if they are asked for.
+        """
         check_pairs(pairs)
-        probabilities, *digits = self.branch.forward(pairs.unsqueeze(2))
-        return self.remember((self.head.forward(probabilities), *digits))
+        features = self.convolutions.forward(pairs.unsqueeze(2))
+        logits = self.digit.forward(features)
+        probabilities = self.softmax.forward(logits)
+        outputs = [self.head.forward(probabilities)]
+        if self.early is not None:
+            outputs.append(self.early.forward(features))
+        if self.late:
+            outputs.append(probabilities if self.on_probabilities else logits)
+        return self.remember(tuple(outputs))
 
     def backward(self, output_gradients: Sequence[Tensor]) -> Tensor:
-        """Return dL/dpairs (N, 2, 14, 14) from a gradient for each output of `forward`."""
+        """Return dL/dpairs (N, 2, 14, 14) from a gradient for each output of `forward`.
+
+        A tensor that is used twice gets the sum of two gradients: that of the auxiliary loss and
+        that of the later layers.
+        """
         self.recall(output_gradients)
-        comparison, *digits = output_gradients
-        return self.branch.backward((self.head.backward(comparison), *digits)).squeeze(2)
+        comparison, *auxiliary = output_gradients
+        late = auxiliary.pop() if self.late else None
+        gradient = self.head.backward(comparison)
+        if late is not None and self.on_probabilities:
+            gradient = gradient + late
+        gradient = self.softmax.backward(gradient)
+        if late is not None and not self.on_probabilities:
+            gradient = gradient + late
+        gradient = self.digit.backward(gradient)
+        if self.early is not None:
+            gradient = gradient + self.early.backward(auxiliary.pop())
+        return self.convolutions.backward(gradient).squeeze(2)
 
     def children(self) -> list[tuple[str, Module]]:
-        return [("", self.branch), ("", self.head)]
-
-
-def _one_each(given: float | Sequence[float]) -> tuple[float, float]:
-    """Return the dropout probabilities of both convolutions."""
-    values = (given, given) if isinstance(given, int | float) else tuple(given)
-    require(len(values) == 2, "dropout_conv must be one number or two", list(values))
-    for value in values:
-        require(0 <= value < 1, "dropout_conv must be in [0, 1)", value)
-    return values[0], values[1]
+        early = [] if self.early is None else [("", self.early)]
+        parts = [("", each) for each in (self.digit, self.softmax, self.head)]
+        return [("convolutions", self.convolutions), *early, *parts]
