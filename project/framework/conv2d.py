@@ -18,9 +18,8 @@ class Conv2d(Windowed):
     README.md derives the backward pass with a picture.
 
     Args:
-        in_channels: C.
-        out_channels: O.
-        kernel_size, stride, padding: As for `Windowed`.
+        in_channels, out_channels: C and O.
+        kernel_size, stride, padding: As for `Windowed`, in pixels.
         bias: Whether to add b.
         initialisation, generator, dtype: As for `Linear`.
     """
@@ -38,7 +37,8 @@ class Conv2d(Windowed):
         generator: Generator | None = None,
         dtype: torch_dtype | None = None,
     ) -> None:
-        super().__init__(kernel_size, stride, padding)
+        super().__init__(kernel_size, stride=stride)
+        self.padding = self.whole(padding, "padding", at_least=0)
         channels = f"{in_channels} to {out_channels}"
         enough = in_channels >= 1 and out_channels >= 1
         require(enough, "Conv2d needs at least 1 channel on each side", channels)

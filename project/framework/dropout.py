@@ -1,7 +1,5 @@
 """Dropout: random noise in training against overfitting (Srivastava et al. 2014)."""
 
-from torch import empty
-
 from project.framework.module import Module
 from project.framework.state import require
 from project.framework.torch_types import Generator, Tensor
@@ -54,9 +52,8 @@ class Dropout2d(Dropout):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return x * mask for x (N, C, H, W); return x itself in evaluation."""
         self.check_maps(x)
         return super().forward(x)
 
     def new_mask(self, x: Tensor) -> Tensor:
-        return empty(*x.shape[:2], 1, 1, dtype=x.dtype)
+        return x.new_empty(*x.shape[:2], 1, 1)

@@ -9,6 +9,7 @@ g + weight_decay * p (the gradient of an L2 penalty), except in AdamW.
 from collections.abc import Iterable
 from dataclasses import InitVar, dataclass
 from math import inf, sqrt
+from typing import ClassVar
 
 from torch import empty
 
@@ -28,30 +29,31 @@ class Optimizer(Stateful):
         lr: The learning rate.
         weight_decay: The factor of the L2 penalty.
 
+    Attributes:
+        quantities: The names of the vectors, zeros at first, that it keeps from step to step.
+
     Raises:
         RuntimeError: From its methods, once another optimizer has taken over the parameters.
     """
 
+    quantities: ClassVar[tuple[str, ...]] = ()
     parameters: InitVar[Parameters]
     lr: float
     weight_decay: float = 0.0
 
     def __post_init__(self, parameters: Parameters) -> None:
-        decay = self.weight_decay
-        require(0 <= self.lr < inf, "lr must be at least 0 and finite", self.lr)
-        require(0 <= decay < inf, "weight_decay must be at least 0, finite", decay)
+        for name, value in (("lr", self.lr), ("weight_decay", self.weight_decay)):
+            require(0 <= value < inf, f"{name} must be at least 0 and finite", value)
         pairs = list(parameters)
         for parameter, gradient in pairs:
-            require(
-                parameter.shape == gradient.shape,
-                "a parameter and its gradient must have one shape",
-                f"{tuple(parameter.shape)} and {tuple(gradient.shape)}",
-            )
+            shapes = f"{tuple(parameter.shape)} and {tuple(gradient.shape)}"
+            same = parameter.shape == gradient.shape
+            require(same, "a parameter and its gradient must have one shape", shapes)
         distinct = len({id(parameter) for parameter, _ in pairs})
         require(0 < distinct == len(pairs), "parameters must be given, each once", len(pairs))
         self._parameter, self._parameter_views = _gather([parameter for parameter, _ in pairs])
         self._gradient, _ = _gather([gradient for _, gradient in pairs])
-        self._memory: dict[str, Tensor] = {}
+        self._memory = {name: self._parameter.clone().zero_() for name in self.quantities}
 
     def step(self) -> None:
         """Update every parameter in place by its accumulated gradient."""
@@ -65,11 +67,6 @@ class Optimizer(Stateful):
     def tensors(self) -> dict[str, Tensor]:
         """Return what the optimizer stores about past steps, by name; not copies."""
         return self._memory
-
-    def _remember(self, quantity: str) -> Tensor:
-        """Add zeros in the parameters' shape to the state as `quantity`, and return them."""
-        self._memory[quantity] = empty(self._parameter.shape, dtype=self._parameter.dtype).zero_()
-        return self._memory[quantity]
 
     def _vectors(self) -> tuple[Tensor, Tensor]:
         """Return the parameters p, to be changed in place, and the gradient g, read-only."""
@@ -92,13 +89,13 @@ def _gather(tensors: list[Tensor]) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]
     dtypes = {tensor.dtype for tensor in tensors}
     if len(dtypes) > 1:
         raise TypeError(f"parameters and gradients must have one dtype, got {dtypes}")
-    vector = empty(sum(tensor.numel() for tensor in tensors), dtype=dtypes.pop())
-    parts = vector.split([tensor.numel() for tensor in tensors])
-    views = [part.view(tensor.shape) for tensor, part in zip(tensors, parts, strict=True)]
-    pairs = list(zip(tensors, views, strict=True))
-    for tensor, view in pairs:
-        view.copy_(tensor)
+    sizes = [tensor.numel() for tensor in tensors]
+    vector = empty(sum(sizes), dtype=dtypes.pop())
+    pairs = []
+    for tensor, part in zip(tensors, vector.split(sizes), strict=True):
+        view = part.view(tensor.shape).copy_(tensor)
         tensor.set_(vector.untyped_storage(), view.storage_offset(), view.shape, view.stride())
+        pairs.append((tensor, view))
     return vector, pairs
 
 
@@ -109,6 +106,7 @@ class SGD(Optimizer):
     With nesterov, p <- p - lr * (g + momentum * v).
     """
 
+    quantities = ("velocity",)
     momentum: float = 0.0
     nesterov: bool = False
 
@@ -117,12 +115,11 @@ class SGD(Optimizer):
         momentum = self.momentum
         require(0 <= momentum < inf, "momentum must be at least 0 and finite", momentum)
         require(not self.nesterov or momentum > 0, "nesterov needs a momentum above 0", momentum)
-        self._velocity = self._remember("velocity")
 
     def step(self) -> None:
         p, g = self._vectors()
         if self.momentum != 0:
-            v = self._velocity.mul_(self.momentum).add_(g)
+            v = self._memory["velocity"].mul_(self.momentum).add_(g)
             g = g.add(v, alpha=self.momentum) if self.nesterov else v
         p.add_(g, alpha=-self.lr)
 
@@ -135,6 +132,7 @@ class Adadelta(Optimizer):
     u <- rho * u + (1 - rho) * d^2;  p <- p - lr * d (Zeiler 2012, arXiv 1212.5701).
     """
 
+    quantities = ("square_gradient", "square_step")
     lr: float = 1.0
     rho: float = 0.9
     eps: float = 1e-6
@@ -143,12 +141,10 @@ class Adadelta(Optimizer):
         super().__post_init__(parameters)
         require(0 <= self.rho <= 1, "rho must be in [0, 1]", self.rho)
         require(0 < self.eps < inf, "eps must be greater than 0 and finite", self.eps)
-        self._square_gradient = self._remember("square_gradient")
-        self._square_step = self._remember("square_step")
 
     def step(self) -> None:
         p, g = self._vectors()
-        s, u = self._square_gradient, self._square_step
+        s, u = self._memory.values()
         s.mul_(self.rho).addcmul_(g, g, value=1 - self.rho)
         d = (u + self.eps).sqrt_().div_((s + self.eps).sqrt_()).mul_(g)
         u.mul_(self.rho).addcmul_(d, d, value=1 - self.rho)
@@ -163,6 +159,7 @@ class Adam(Optimizer):
     at step t, p <- p - lr * m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps).
     """
 
+    quantities = ("mean", "square")
     lr: float = 1e-3
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
@@ -171,16 +168,15 @@ class Adam(Optimizer):
         super().__post_init__(parameters)
         require(all(0 <= beta < 1 for beta in self.betas), "betas must be in [0, 1)", self.betas)
         require(0 < self.eps < inf, "eps must be greater than 0 and finite", self.eps)
-        self._mean = self._remember("mean")
-        self._square = self._remember("square")
-        self._steps = self._memory["steps"] = empty(()).zero_().long()
+        self._memory["steps"] = empty(()).zero_().long()
 
     def step(self) -> None:
         p, g = self._vectors()
         beta1, beta2 = self.betas
-        t = self._steps.add_(1).item()
-        m = self._mean.lerp_(g, 1 - beta1)
-        v = self._square.mul_(beta2).addcmul_(g, g, value=1 - beta2)
+        mean, square, steps = self._memory.values()
+        t = steps.add_(1).item()
+        m = mean.lerp_(g, 1 - beta1)
+        v = square.mul_(beta2).addcmul_(g, g, value=1 - beta2)
         root = v.sqrt().div_(sqrt(1 - beta2**t)).add_(self.eps)
         p.addcdiv_(m, root, value=-self.lr / (1 - beta1**t))
 

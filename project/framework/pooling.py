@@ -1,28 +1,10 @@
-"""Pooling layers: each window of a map becomes one pixel. They have no parameters."""
+"""Pooling layers: each window of a map becomes one pixel, per channel, without padding."""
 
 from project.framework.torch_types import Tensor
 from project.framework.windows import Windowed
 
 
-class Pooling(Windowed):
-    """Base class of pooling, per channel, without padding: (N, C, H, W) to (N, C, H', W').
-
-    Args:
-        kernel_size: k, the side of the square windows.
-        stride: The distance between windows; None for `kernel_size`.
-    """
-
-    def __init__(self, kernel_size: int, *, stride: int | None = None) -> None:
-        super().__init__(kernel_size, kernel_size if stride is None else stride)
-
-    def pixels(self, x: Tensor) -> list[Tensor]:
-        """Store x (N, C, H, W); return the k * k pixels of its windows, each (N, C, H', W')."""
-        self.check_maps(x)
-        self.remember_windows(x)
-        return self.taps(x)
-
-
-class MaxPool2d(Pooling):
+class MaxPool2d(Windowed):
     """Max-pooling: the largest pixel of each window."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -31,7 +13,9 @@ class MaxPool2d(Pooling):
         Computed as running maxima: with t_0 .. t_K the pixels of a window, row by row, m_0 = t_0,
         m_k = max(m_{k-1}, t_k) and y = m_K. All m_k are stored for the backward pass.
         """
-        first, *others = self.pixels(x)
+        self.check_maps(x)
+        self.remember_windows(x)
+        first, *others = self.taps(x)
         self._maxima = [first.clone()]
         for pixel in others:
             self._maxima.append(self._maxima[-1].maximum(pixel))
@@ -56,12 +40,14 @@ class MaxPool2d(Pooling):
         return input_gradient
 
 
-class AvgPool2d(Pooling):
+class AvgPool2d(Windowed):
     """Average pooling: the mean of each window."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the means y (N, C, H', W') of the windows of x (N, C, H, W)."""
-        first, *others = self.pixels(x)
+        self.check_maps(x)
+        self.remember_windows(x)
+        first, *others = self.taps(x)
         total = first.clone()
         for pixel in others:
             total.add_(pixel)

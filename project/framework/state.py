@@ -61,17 +61,13 @@ def save(state: Mapping[str, Tensor], path: str | os.PathLike[str]) -> None:
     Raises:
         TypeError: A tensor has a dtype other than float32, float64 and int64.
     """
-    content = {
-        name: {
-            "dtype": str(tensor.dtype).removeprefix("torch."),
-            "shape": list(tensor.shape),
-            "values": tensor.flatten().tolist(),
-        }
-        for name, tensor in state.items()
-    }
-    for name, entry in content.items():
-        if entry["dtype"] not in _EMPTY:
-            raise TypeError(f"{name} must be one of {', '.join(_EMPTY)}, got {entry['dtype']}")
+    content = {}
+    for name, tensor in state.items():
+        dtype = str(tensor.dtype).removeprefix("torch.")
+        if dtype not in _EMPTY:
+            raise TypeError(f"{name} must be one of {', '.join(_EMPTY)}, got {dtype}")
+        values = tensor.flatten().tolist()
+        content[name] = {"dtype": dtype, "shape": list(tensor.shape), "values": values}
     target = Path(path)
     partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
     try:

@@ -1,7 +1,5 @@
 """Maps (N, C, H, W): square sliding windows over them, and their pixels as rows of a matrix."""
 
-from torch import empty
-
 from project.framework.module import Module
 from project.framework.state import require
 from project.framework.torch_types import Tensor
@@ -29,24 +27,20 @@ class Windowed(Module):
 
     Args:
         kernel_size: k, the side of a window in pixels.
-        stride: The distance between neighbouring windows, in pixels.
-        padding: In pixels.
-
-    Raises:
-        ValueError: An argument is no whole number, or too small.
+        stride: The distance between neighbouring windows, in pixels; None for `kernel_size`.
     """
 
-    def __init__(self, kernel_size: int, stride: int, padding: int = 0) -> None:
-        for name, given, least in (
-            ("kernel_size", kernel_size, 1),
-            ("stride", stride, 1),
-            ("padding", padding, 0),
-        ):
-            rule = f"{type(self).__name__}: {name}, for both directions, must be a whole number"
-            require(isinstance(given, int) and given >= least, f"{rule} from {least}", given)
-        self.kernel_size = kernel_size
-        self.stride = stride
-        self.padding = padding
+    padding = 0
+
+    def __init__(self, kernel_size: int, *, stride: int | None = None) -> None:
+        self.kernel_size = self.whole(kernel_size, "kernel_size", at_least=1)
+        self.stride = kernel_size if stride is None else self.whole(stride, "stride", at_least=1)
+
+    def whole(self, given: int, name: str, at_least: int) -> int:
+        """Return an argument that is one number for both directions, after checking that it is."""
+        rule = f"{type(self).__name__}: {name}, for both directions, must be a whole number from"
+        require(isinstance(given, int) and given >= at_least, f"{rule} {at_least}", given)
+        return given
 
     def remember_windows(self, x: Tensor) -> None:
         """Store the input x (N, C, H, W) and (H', W'); a window must fit into the padded image."""
@@ -77,8 +71,7 @@ class Windowed(Module):
         """Return zeros in the padded shape of x (N, C, H, W), in channels_last layout."""
         images, channels, height, width = x.shape
         more = 2 * self.padding
-        zeros = empty(images, height + more, width + more, channels, dtype=x.dtype).zero_()
-        return zeros.permute(0, 3, 1, 2)
+        return x.new_zeros(images, height + more, width + more, channels).movedim(-1, 1)
 
     def inside(self, padded: Tensor) -> Tensor:
         """Return a view of padded maps without their padding."""
