@@ -20,7 +20,7 @@ class Basic(nn.Module):
         super().__init__()
         if hidden < 1:
             raise ValueError(f"hidden must be at least 1, got {hidden}")
-        self.convolutions = Convolutions(2, channels, batch_norm=False)
+        self.convolutions = Convolutions(2, channels)
         self.linear1 = nn.Linear(self.convolutions.features, hidden)
         self.linear2 = nn.Linear(hidden, 2)
 

@@ -24,7 +24,8 @@ class Convolutions(nn.Module):
         in_channels: The channels of the images.
         channels: The output channels of the two convolutions.
         batch_norm: Whether each convolution is followed by batch norm.
-        dropout: The probability of dropping a channel after each convolution.
+        dropout_conv: The probability of dropping a channel after each convolution: one number for
+            both, or one for each.
 
     Attributes:
         features: The number of output features.
@@ -34,18 +35,24 @@ class Convolutions(nn.Module):
         self,
         in_channels: int,
         channels: Sequence[int],
-        batch_norm: bool,
-        dropout: tuple[float, float] = (0.0, 0.0),
+        batch_norm: bool = False,
+        dropout_conv: float | Sequence[float] = 0.0,
     ) -> None:
         super().__init__()
         if len(channels) != 2 or min(channels) < 1:
             raise ValueError(f"channels must be two positive numbers, got {list(channels)}")
+        both = list(dropout_conv) if isinstance(dropout_conv, Sequence) else [dropout_conv] * 2
+        if len(both) != 2:
+            raise ValueError(f"dropout_conv must be one number or two, got {both}")
+        for dropout in both:
+            if not 0.0 <= dropout < 1.0:
+                raise ValueError(f"dropout_conv must be in [0, 1), got {dropout}")
         self.features = PIXELS_LEFT * channels[1]
         self.conv1 = nn.Conv2d(in_channels, channels[0], kernel_size=3)
         self.conv2 = nn.Conv2d(channels[0], channels[1], kernel_size=3)
         self.norm1 = nn.BatchNorm2d(channels[0]) if batch_norm else nn.Identity()
         self.norm2 = nn.BatchNorm2d(channels[1]) if batch_norm else nn.Identity()
-        self.dropout1, self.dropout2 = nn.Dropout2d(dropout[0]), nn.Dropout2d(dropout[1])
+        self.dropout1, self.dropout2 = map(nn.Dropout2d, both)
         self.pool = nn.MaxPool2d(2)
 
     def forward(self, images: Tensor) -> Tensor:

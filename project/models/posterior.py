@@ -44,9 +44,6 @@ class PosteriorNet(nn.Module):
         hidden_comparison: The width between the two linear layers of the learned head.
         unpadded: The numbers, from 1, of the convolutions without padding, which shrink the image
             by 2.
-
-    Raises:
-        ValueError: An argument is out of its range, or the convolutions leave nothing of the image.
     """
 
     def __init__(
@@ -58,14 +55,12 @@ class PosteriorNet(nn.Module):
         unpadded: Sequence[int] = (),
     ) -> None:
         super().__init__()
-        if not channels or min(channels) < 1:
+        if min(channels, default=0) < 1:
             raise ValueError(f"channels must be positive numbers, got {list(channels)}")
         for name, places in (("pooled", pooled), ("unpadded", unpadded)):
-            if any(not 1 <= place <= len(channels) for place in places):
-                raise ValueError(
-                    f"{name} must name some of the convolutions 1 to {len(channels)}, "
-                    f"got {list(places)}"
-                )
+            if not set(places) <= set(range(1, len(channels) + 1)):
+                rule = f"{name} must name some of the convolutions 1 to {len(channels)}"
+                raise ValueError(f"{rule}, got {list(places)}")
         if head not in HEADS:
             raise ValueError(f"head must be one of {HEADS}, got {head!r}")
         if hidden_comparison < 1:

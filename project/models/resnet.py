@@ -43,9 +43,6 @@ class ResNet(nn.Module):
     Args:
         channels: The width of each stage; every stage after the first halves the image.
         blocks: The number of residual blocks in each stage.
-
-    Raises:
-        ValueError: `channels` and `blocks` are not equally long lists of positive numbers.
     """
 
     def __init__(self, channels: Sequence[int], blocks: Sequence[int]) -> None:

@@ -8,27 +8,8 @@ from torch import Tensor, nn
 from project.models.convolutions import IMAGE_SIZE, Convolutions, check_pairs
 from project.models.prediction import Prediction
 
-AUXILIARY_POSITIONS = ("early", "late", "both", "none")
-AUXILIARY_INPUTS = ("probabilities", "logits")
-
-
-def _norm(features: int, batch_norm: bool) -> nn.Module:
-    return nn.BatchNorm1d(features) if batch_norm else nn.Identity()
-
-
-def _check_probability(name: str, value: float) -> None:
-    if not 0.0 <= value < 1.0:
-        raise ValueError(f"{name} must be in [0, 1), got {value}")
-
-
-def _one_each(name: str, given: float | Sequence[float]) -> tuple[float, float]:
-    """Return the dropout probabilities of both convolutions."""
-    values = tuple(given) if isinstance(given, Sequence) else (given, given)
-    if len(values) != 2:
-        raise ValueError(f"{name} must be one number or two, got {list(values)}")
-    for value in values:
-        _check_probability(name, value)
-    return values[0], values[1]
+POSITIONS = ("early", "late", "both", "none")
+INPUTS = ("probabilities", "logits")
 
 
 class Siamese(nn.Module):
@@ -51,9 +32,6 @@ class Siamese(nn.Module):
         auxiliary_input: What the auxiliary cross-entropy gets. `logits` is the correct form.
             `probabilities` are softmaxed, so that cross-entropy applies softmax a second time,
             which the EPFL report almost certainly did. The head gets probabilities in both cases.
-
-    Raises:
-        ValueError: An argument is out of its range.
     """
 
     def __init__(
@@ -68,46 +46,39 @@ class Siamese(nn.Module):
         auxiliary_input: Literal["probabilities", "logits"],
     ) -> None:
         super().__init__()
-        for name, width in (
-            ("hidden_digit", hidden_digit),
-            ("hidden_comparison", hidden_comparison),
-        ):
-            if width < 1:
-                raise ValueError(f"{name} must be at least 1, got {width}")
-        conv1, conv2 = _one_each("dropout_conv", dropout_conv)
-        _check_probability("dropout_linear", dropout_linear)
-        if auxiliary not in AUXILIARY_POSITIONS:
-            raise ValueError(f"auxiliary must be one of {AUXILIARY_POSITIONS}, got {auxiliary!r}")
-        if auxiliary_input not in AUXILIARY_INPUTS:
-            raise ValueError(
-                f"auxiliary_input must be one of {AUXILIARY_INPUTS}, got {auxiliary_input!r}"
-            )
+        if hidden_digit < 1:
+            raise ValueError(f"hidden_digit must be at least 1, got {hidden_digit}")
+        if hidden_comparison < 1:
+            raise ValueError(f"hidden_comparison must be at least 1, got {hidden_comparison}")
+        if not 0.0 <= dropout_linear < 1.0:
+            raise ValueError(f"dropout_linear must be in [0, 1), got {dropout_linear}")
+        if auxiliary not in POSITIONS:
+            raise ValueError(f"auxiliary must be one of {POSITIONS}, got {auxiliary!r}")
+        if auxiliary_input not in INPUTS:
+            raise ValueError(f"auxiliary_input must be one of {INPUTS}, got {auxiliary_input!r}")
         self.auxiliary_input = auxiliary_input
         self.late = auxiliary in ("late", "both")
-        self.convolutions = Convolutions(1, channels, batch_norm, (conv1, conv2))
-        # The kind of each tensor in `Prediction.digits`: probabilities or logits.
-        positions = {"none": 0, "both": 2}.get(auxiliary, 1)
-        self.digit_outputs = (auxiliary_input,) * positions
+        self.convolutions = Convolutions(1, channels, batch_norm, dropout_conv)
         features = self.convolutions.features
         self.early = nn.Linear(features, 10) if auxiliary in ("early", "both") else None
+        # The kind of each tensor in `Prediction.digits`: probabilities or logits.
+        self.digit_outputs = (auxiliary_input,) * ((self.early is not None) + self.late)
         self.digit1 = nn.Linear(features, hidden_digit)
-        self.digit_norm = _norm(hidden_digit, batch_norm)
+        self.digit_norm = nn.BatchNorm1d(hidden_digit) if batch_norm else nn.Identity()
         self.digit2 = nn.Linear(hidden_digit, 10)
         self.dropout_linear = nn.Dropout(dropout_linear)
         self.comparison1 = nn.Linear(20, hidden_comparison)
-        self.comparison_norm = _norm(hidden_comparison, batch_norm)
+        self.comparison_norm = nn.BatchNorm1d(hidden_comparison) if batch_norm else nn.Identity()
         self.comparison2 = nn.Linear(hidden_comparison, 2)
 
     def forward(self, pairs: Tensor) -> Prediction:
         """Map pairs (N, 2, 14, 14) to comparison logits (N, 2) and digit outputs (N, 2, 10)."""
         check_pairs(pairs)
-        images = pairs.reshape(-1, 1, IMAGE_SIZE, IMAGE_SIZE)
-        features = self.convolutions(images)
+        features = self.convolutions(pairs.reshape(-1, 1, IMAGE_SIZE, IMAGE_SIZE))
         logits = self.digit2(self.digit_norm(self.digit1(features)).relu())
         probabilities = logits.softmax(1)
         joined = self.dropout_linear(probabilities.view(-1, 20))
         comparison = self.comparison2(self.comparison_norm(self.comparison1(joined)).relu())
-
         digits = []
         if self.early is not None:
             early = self.early(features)

@@ -12,8 +12,8 @@ from project.framework.shared import Shared
 from project.framework.state import require
 from project.framework.torch_types import Generator, Tensor, torch_dtype
 
-AUXILIARY_POSITIONS = ("early", "late", "both", "none")
-AUXILIARY_INPUTS = ("probabilities", "logits")
+POSITIONS = ("early", "late", "both", "none")
+INPUTS = ("probabilities", "logits")
 CLASSES = 10
 
 
@@ -49,8 +49,8 @@ class Siamese(Module):
         require(hidden_comparison >= 1, "hidden_comparison must be at least 1", hidden_comparison)
         require(0 <= dropout_linear < 1, "dropout_linear must be in [0, 1)", dropout_linear)
         for name, value, known in (
-            ("auxiliary", auxiliary, AUXILIARY_POSITIONS),
-            ("auxiliary_input", auxiliary_input, AUXILIARY_INPUTS),
+            ("auxiliary", auxiliary, POSITIONS),
+            ("auxiliary_input", auxiliary_input, INPUTS),
         ):
             require(value in known, f"{name} must be one of {known}", repr(value))
         self.on_probabilities = auxiliary_input == "probabilities"
