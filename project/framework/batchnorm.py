@@ -15,13 +15,7 @@ class BatchNorm(Module):
     training mode mean and (biased) var are those of the batch, and the running statistics are
     updated with the unbiased variance: running <- (1 - momentum) * running + momentum * batch.
     In evaluation mode mean and var are the running statistics. The state also has torch's
-    `num_batches_tracked`, the number of training batches.
-
-    Args:
-        num_features: C.
-        eps: Added to the variance, above 0.
-        momentum: The share of the batch in the running statistics, in [0, 1].
-        dtype: The dtype of the tensors (C,); None for torch's default.
+    `num_batches_tracked`, the number of training batches. C is `num_features`.
     """
 
     def __init__(

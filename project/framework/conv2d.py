@@ -11,16 +11,13 @@ from project.framework.windows import Windowed, maps_of, pixels_of
 class Conv2d(Windowed):
     """Convolution y[n,o,r,s] = b[o] + sum_{c,i,j} W[o,c,i,j] x[n, c, stride r + i, stride s + j].
 
-    Maps x (N, C, H, W), padded with zeros, to y (N, O, H', W'); W (O, C, k, k), b (O,). H' and W'
-    are the numbers of windows (`Windowed`).
-
-    In matrix form it is a linear layer on the windows: X (N H' W', k k C) times W^T (k k C, O).
-    README.md derives the backward pass with a picture.
+    Maps x (N, C, H, W), padded with zeros, to y (N, O, H', W'); W (O, C, k, k), b (O,), which
+    `bias` False leaves out. In matrix form it is a linear layer on the windows: X (N H' W', k k C)
+    times W^T (k k C, O). README.md derives the backward pass with a picture.
 
     Args:
         in_channels, out_channels: C and O.
-        kernel_size, stride, padding: As for `Windowed`, in pixels.
-        bias: Whether to add b.
+        kernel_size, stride, padding: As for `Windowed`.
         initialisation, generator, dtype: As for `Linear`.
     """
 
@@ -56,8 +53,8 @@ class Conv2d(Windowed):
     def forward(self, x: Tensor) -> Tensor:
         """Return y (N, O, H', W') for x (N, C, H, W): with X the windows of x, y = X W^T + b.
 
-        X is (N H' W', k k C), W (O, k k C). In training X is stored for the backward pass. In
-        evaluation it is recomputed if needed: batches are large and backward passes rare.
+        In training X is stored for the backward pass. In evaluation it is recomputed if needed:
+        batches are large and backward passes rare.
         """
         self.check_maps(x, self.weight.shape[1], self.weight)
         self.remember_windows(x)

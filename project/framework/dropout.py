@@ -34,7 +34,7 @@ class Dropout(Module):
         return self.remember(x * self._mask)
 
     def backward(self, output_gradient: Tensor) -> Tensor:
-        """Return dL/dx = dL/dy * mask, with the mask of the last forward."""
+        """Return dL/dx = dL/dy * mask."""
         self.recall(output_gradient)
         return output_gradient if self._mask is None else output_gradient * self._mask
 

@@ -16,6 +16,5 @@ class Flatten(Module):
         return self.remember(x.flatten(1))
 
     def backward(self, output_gradient: Tensor) -> Tensor:
-        """Return dL/dx in x's shape from dL/dy (N, F)."""
         self.recall(output_gradient)
         return output_gradient.reshape(self._shape)

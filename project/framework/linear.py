@@ -14,8 +14,8 @@ class Linear(Module):
     Args:
         in_features, out_features: The numbers of inputs and outputs.
         initialisation: A name in INITIALISATIONS.
-        generator: What the weights are drawn from; None for torch's default generator.
-        dtype: The dtype of the parameters; None for torch's default.
+        generator, dtype: What the parameters are drawn from, and their dtype; None for torch's
+            defaults.
     """
 
     def __init__(
@@ -53,8 +53,8 @@ class Linear(Module):
         Adds dL/dW = G^T x (out, in) and dL/db = G^T 1 (out,), the sum of G's rows.
         """
         self.recall(output_gradient)
-        if len(self._ones) != len(output_gradient):
-            self._ones = output_gradient.new_ones(len(output_gradient))
+        if self._ones.shape[0] != output_gradient.shape[0]:
+            self._ones = output_gradient.new_ones(output_gradient.shape[0])
         transposed = output_gradient.t()
         self.weight_gradient.addmm_(transposed, self._input)
         self.bias_gradient.addmv_(transposed, self._ones)

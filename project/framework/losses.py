@@ -1,7 +1,4 @@
-"""Losses: `forward` returns the loss L, `backward` starts backpropagation with dL/dprediction.
-
-Without a forward before it, `backward` raises RuntimeError.
-"""
+"""Losses: `forward` returns L, without dimensions; `backward` starts the way back."""
 
 from collections.abc import Sequence
 from math import isfinite
@@ -15,12 +12,7 @@ class LossMSE(Module):
     """Mean squared error L = mean((prediction - target)^2) over all elements, for any shape."""
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Return the loss, a 0-dimensional tensor.
-
-        Raises:
-            ValueError: The shapes differ, or the tensors are empty.
-            TypeError: The dtypes differ, or are not floating-point.
-        """
+        """Return the loss of a prediction and a target of one shape and dtype."""
         self.check_float(prediction)
         if target.shape != prediction.shape or prediction.numel() == 0:
             raise ValueError(
@@ -44,19 +36,15 @@ class LossMSE(Module):
 class LossCrossEntropy(Module):
     """Cross-entropy L = -mean_n log softmax(logits_n)[target_n] of logits (N, ..., C).
 
-    Targets are class indices (N, ...) in 0 .. C - 1. The mean is over all rows of C logits: with
-    logits (N, 2, 10), over 2 N digits.
+    Targets are class indices (N, ...), int64, in 0 .. C - 1. The mean is over all rows of C logits:
+    with logits (N, 2, 10), over 2 N digits.
     """
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Return the loss, a 0-dimensional tensor, of logits (N, ..., C) and classes (N, ...).
+        """Return the loss of logits (N, ..., C) and classes (N, ...).
 
         log softmax(z)_i = z_i - log sum_j exp(z_j), where z are the logits minus the maximum of
         their row: so exp cannot overflow and the logarithm's argument is never 0.
-
-        Raises:
-            ValueError: The shapes do not fit, the tensors are empty, or a class is out of range.
-            TypeError: The logits are not floating-point, or the classes not int64.
         """
         self._check(logits, target)
         shifted = logits - logits.amax(-1, keepdim=True)
@@ -97,9 +85,6 @@ class LossSum(Module):
 
     Attributes:
         values: The unweighted losses L_k of the last forward; empty before the first.
-
-    Raises:
-        ValueError: There is no loss, not one finite weight for each, or a loss occurs twice.
     """
 
     def __init__(self, losses: Sequence[Module], weights: Sequence[float]) -> None:
@@ -113,7 +98,7 @@ class LossSum(Module):
         self.check_each_once()
 
     def forward(self, outputs: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
-        """Return L, a 0-dimensional tensor, of one output and one target for each loss."""
+        """Return L of one output and one target for each loss."""
         if len(outputs) != len(self.losses) or len(targets) != len(self.losses):
             raise ValueError(
                 f"LossSum: {len(self.losses)} losses need as many outputs and targets, "

@@ -14,7 +14,9 @@ Only the last forward is stored:
 - In return, inputs, outputs and parameters must not be changed in place between a forward and its
   backward: the module stores the tensors themselves, not copies.
 
-A module has either parameters of its own or other modules inside it, its `children`.
+A module has either parameters of its own or other modules inside it, its `children`. What does not
+fit is refused: numbers, names and shapes by ValueError, dtypes by TypeError, and a backward without
+a forward by RuntimeError.
 """
 
 from __future__ import annotations
@@ -46,11 +48,7 @@ class Module(Stateful):
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
     def backward(self, *args: Any, **kwargs: Any) -> Any:
-        """Return dL/dx, in x's shape, from dL/dy, in y's shape; accumulate parameter gradients.
-
-        Raises:
-            RuntimeError, ValueError, TypeError: As `recall`.
-        """
+        """Return dL/dx, in x's shape, from dL/dy, in y's shape; accumulate parameter gradients."""
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
     def children(self) -> list[tuple[str, Module]]:
@@ -118,19 +116,13 @@ class Module(Stateful):
         return output
 
     def remembered(self) -> Any:
-        """Return what the last forward stored; raise RuntimeError if there was none."""
+        """Return what the last forward stored."""
         if self._remembered is None:
             raise RuntimeError(f"{type(self).__name__}.backward needs a forward before it")
         return self._remembered
 
     def recall(self, output_gradient: Any) -> Any:
-        """Return the last forward's output, after checking that the gradient fits it.
-
-        Raises:
-            RuntimeError: There was no forward.
-            ValueError: The number of outputs or a shape differs.
-            TypeError: A dtype differs.
-        """
+        """Return the last forward's output, after checking that the gradient fits it."""
         output = self.remembered()
         if not isinstance(output, tuple):
             self._check_fits(output_gradient, output)

@@ -23,6 +23,8 @@ Parameters = Iterable[tuple[Tensor, Tensor]]
 class Optimizer(Stateful):
     """Base class of optimizers.
 
+    Once another optimizer has taken over the parameters, the methods raise RuntimeError.
+
     Args:
         parameters: (parameter, gradient) pairs, as `Module.param` returns them; the tensors become
             views of the optimizer's vectors.
@@ -31,9 +33,6 @@ class Optimizer(Stateful):
 
     Attributes:
         quantities: The names of the vectors, zeros at first, that it keeps from step to step.
-
-    Raises:
-        RuntimeError: From its methods, once another optimizer has taken over the parameters.
     """
 
     quantities: ClassVar[tuple[str, ...]] = ()

@@ -54,10 +54,7 @@ class AvgPool2d(Windowed):
         return self.remember(total.div_(self.kernel_size**2))
 
     def backward(self, output_gradient: Tensor) -> Tensor:
-        """Return dL/dx (N, C, H, W) from G = dL/dy (N, C, H', W').
-
-        Each pixel gets the sum of G / k^2 over the windows that it is in.
-        """
+        """Return dL/dx from G = dL/dy: each pixel gets the sum of G / k^2 over its windows."""
         self.recall(output_gradient)
         share = output_gradient / self.kernel_size**2
         input_gradient = self.zeros(self._input)

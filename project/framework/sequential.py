@@ -10,10 +10,6 @@ class Sequential(Module):
 
     Tensors are named by the position of their module, as in "0.weight", or by its keyword, as in
     "conv1.weight" after `Sequential(conv1=Conv2d(1, 32, 3))`.
-
-    Raises:
-        ValueError: There is no module, or one occurs twice.
-        TypeError: An argument is no Module.
     """
 
     def __init__(self, *modules: Module, **named: Module) -> None:
@@ -26,13 +22,12 @@ class Sequential(Module):
         self.check_each_once()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the last module's output for x, the first module's input."""
         for module in self.modules:
             x = module.forward(x)
         return x
 
     def backward(self, output_gradient: Tensor) -> Tensor:
-        """Return dL/dx from dL/dy, passing each module's input gradient to the module before it."""
+        """Return dL/dx from dL/dy: what a module returns is the gradient for the one before it."""
         for module in reversed(self.modules):
             output_gradient = module.backward(output_gradient)
         return output_gradient

@@ -6,10 +6,7 @@ from project.framework.torch_types import Tensor
 
 
 def pixels_of(maps: Tensor) -> Tensor:
-    """Return maps (N, C, H, W) as pixels (N * H * W, C): a view of channels_last, else a copy.
-
-    Features (N, C) stay as they are.
-    """
+    """Return maps (N, C, H, W) as pixels (N * H * W, C): a view of channels_last, else a copy."""
     return maps.movedim(1, -1).reshape(-1, maps.shape[1])
 
 
@@ -22,12 +19,9 @@ class Windowed(Module):
     """Base class of modules in which each output pixel depends on one square window of the input.
 
     The maps are padded with `padding` zeros on each side. Window (r, s) then starts at pixel
-    (stride * r, stride * s). Pixels at the bottom and right that do not fill a window are ignored,
-    as in torch. H' and W' are the numbers of windows along each axis.
-
-    Args:
-        kernel_size: k, the side of a window in pixels.
-        stride: The distance between neighbouring windows, in pixels; None for `kernel_size`.
+    (stride * r, stride * s); its side is k = `kernel_size` pixels, and so is the stride if it is
+    None. Pixels at the bottom and right that do not fill a window are ignored, as in torch. H' and
+    W' are the numbers of windows along each axis.
     """
 
     padding = 0
@@ -55,17 +49,11 @@ class Windowed(Module):
         self._counts = height // self.stride + 1, width // self.stride + 1
 
     def taps(self, maps: Tensor) -> list[Tensor]:
-        """Return k * k views (N, C, H', W') of padded maps: i * k + j is pixel (i, j) of windows.
-
-        To accumulate an input's gradient, add the windows' gradients to the views.
-        """
-        rows, columns = (1 + self.stride * (count - 1) for count in self._counts)
-        offsets = range(self.kernel_size)
-        return [
-            maps[:, :, i : i + rows : self.stride, j : j + columns : self.stride]
-            for i in offsets
-            for j in offsets
-        ]
+        """Return views (N, C, H', W') of padded maps: i * k + j is pixel (i, j) of all windows."""
+        k, stride = self.kernel_size, self.stride
+        rows, columns = (1 + stride * (count - 1) for count in self._counts)
+        places = [(i, j) for i in range(k) for j in range(k)]
+        return [maps[:, :, i : i + rows : stride, j : j + columns : stride] for i, j in places]
 
     def zeros(self, x: Tensor) -> Tensor:
         """Return zeros in the padded shape of x (N, C, H, W), in channels_last layout."""

@@ -2,19 +2,14 @@
 
 from collections.abc import Sequence
 
-from project.framework.activations import ReLU
+from project.framework import ReLU
 from project.framework.nets.layers import ComparisonNet, Convolutions, Layers
-from project.framework.sequential import Sequential
 from project.framework.state import require
 from project.framework.torch_types import Generator, torch_dtype
 
 
 class Basic(ComparisonNet):
-    """Two convolutions, then two linear layers, with ReLU (report, part 1, "Basic").
-
-    Raises:
-        ValueError: `hidden` is below 1, or `channels` are not two positive numbers.
-    """
+    """Two convolutions, then two linear layers, with ReLU (report, part 1, "Basic")."""
 
     def __init__(
         self,
@@ -28,10 +23,8 @@ class Basic(ComparisonNet):
         layers = Layers(generator, dtype)
         convolutions = Convolutions(layers, 2, channels)
         super().__init__(
-            Sequential(
-                convolutions=convolutions,
-                linear1=layers.linear(convolutions.features, hidden),
-                relu=ReLU(),
-                linear2=layers.linear(hidden, 2),
-            )
+            convolutions=convolutions,
+            linear1=layers.linear(convolutions.features, hidden),
+            relu=ReLU(),
+            linear2=layers.linear(hidden, 2),
         )

@@ -48,9 +48,6 @@ class Convolutions(Sequential):
 
     Each stage is a 3x3 convolution, 2x2 max-pooling, optional batch normalisation, ReLU and dropout
     of whole channels. The image shrinks from 14 to 12, 6, 4 and 2 pixels.
-
-    Raises:
-        ValueError: `channels` are not two positive numbers, or `dropout_conv` no probabilities.
     """
 
     def __init__(
@@ -82,8 +79,8 @@ class Convolutions(Sequential):
 class ComparisonNet(Module):
     """Net that does not classify the digits: a chain from pairs (N, 2, 14, 14) to logits (N, 2)."""
 
-    def __init__(self, chain: Module) -> None:
-        self.chain = chain
+    def __init__(self, **chain: Module) -> None:
+        self.chain = Sequential(**chain)
 
     def forward(self, pairs: Tensor) -> tuple[Tensor, ...]:
         """Return the comparison logits (N, 2) of pairs (N, 2, 14, 14), as a tuple of one tensor."""

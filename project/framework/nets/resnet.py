@@ -2,13 +2,8 @@
 
 from collections.abc import Sequence
 
-from project.framework.activations import ReLU
-from project.framework.flatten import Flatten
-from project.framework.module import Module
+from project.framework import AvgPool2d, Flatten, Module, ReLU, Residual, Sequential
 from project.framework.nets.layers import IMAGE_SIZE, ComparisonNet, Layers
-from project.framework.pooling import AvgPool2d
-from project.framework.residual import Residual
-from project.framework.sequential import Sequential
 from project.framework.torch_types import Generator, torch_dtype
 
 
@@ -19,9 +14,7 @@ class ResidualBlock(Sequential):
     the shortcut is a 1x1 convolution with batch norm (option B of the paper).
     """
 
-    def __init__(
-        self, layers: Layers, in_channels: int, out_channels: int, stride: int = 1
-    ) -> None:
+    def __init__(self, layers: Layers, in_channels: int, out_channels: int, stride: int) -> None:
         body = Sequential(
             conv1=layers.conv(in_channels, out_channels, 3, stride=stride, padding=1),
             norm1=layers.norm2d(out_channels),
@@ -45,9 +38,6 @@ class ResNet(ComparisonNet):
     """Residual net on the pair as an image with two channels; it does not classify the digits.
 
     The report's net is one stage of 10 blocks and 32 channels; a further one halves the image.
-
-    Raises:
-        ValueError: `channels` and `blocks` are not equally long lists of positive numbers.
     """
 
     def __init__(
@@ -66,19 +56,18 @@ class ResNet(ComparisonNet):
         layers = Layers(generator, dtype)
         stages: list[ResidualBlock] = []
         width, size = channels[0], IMAGE_SIZE
-        first = {"conv": layers.conv(2, width, 3, padding=1), "norm": layers.norm2d(width)}
+        conv = layers.conv(2, width, 3, padding=1)
         for stage, (stage_width, depth) in enumerate(zip(channels, blocks, strict=True)):
             for block in range(depth):
                 stride = 2 if stage > 0 and block == 0 else 1
                 stages.append(ResidualBlock(layers, width, stage_width, stride))
                 width, size = stage_width, (size - 1) // stride + 1
         super().__init__(
-            Sequential(
-                **first,
-                relu=ReLU(),
-                blocks=Sequential(*stages),
-                mean=AvgPool2d(size),
-                flatten=Flatten(),
-                linear=layers.linear(width, 2),
-            )
+            conv=conv,
+            norm=layers.norm2d(channels[0]),
+            relu=ReLU(),
+            blocks=Sequential(*stages),
+            mean=AvgPool2d(size),
+            flatten=Flatten(),
+            linear=layers.linear(width, 2),
         )

@@ -3,12 +3,8 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from project.framework.activations import ReLU, Softmax
-from project.framework.flatten import Flatten
-from project.framework.module import Module
+from project.framework import Flatten, Module, ReLU, Sequential, Shared, Softmax
 from project.framework.nets.layers import Convolutions, Layers, check_pairs
-from project.framework.sequential import Sequential
-from project.framework.shared import Shared
 from project.framework.state import require
 from project.framework.torch_types import Generator, Tensor, torch_dtype
 
@@ -26,9 +22,6 @@ class Siamese(Module):
 
     Attributes:
         digit_outputs: `probabilities` or `logits` for each output that classifies the digits.
-
-    Raises:
-        ValueError: An argument is out of its range.
     """
 
     def __init__(
