@@ -31,11 +31,7 @@ Output = TypeVar("Output", Tensor, tuple[Tensor, ...])
 
 
 class Module(Stateful):
-    """A differentiable function with parameters (possibly none).
-
-    Attributes:
-        training: Whether the module is in training mode; `train` and `eval` change it.
-    """
+    """A differentiable function with parameters (possibly none), in training or evaluation mode."""
 
     training = True
     _remembered: Tensor | tuple[Tensor, ...] | None = None

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from project.framework import ReLU
 from project.framework.nets.layers import ComparisonNet, Convolutions, Layers
 from project.framework.state import require
 from project.framework.torch_types import Generator, torch_dtype
@@ -22,9 +21,5 @@ class Basic(ComparisonNet):
         require(hidden >= 1, "hidden must be at least 1", hidden)
         layers = Layers(generator, dtype)
         convolutions = Convolutions(layers, 2, channels)
-        super().__init__(
-            convolutions=convolutions,
-            linear1=layers.linear(convolutions.features, hidden),
-            relu=ReLU(),
-            linear2=layers.linear(hidden, 2),
-        )
+        linears = layers.perceptron("linear", convolutions.features, hidden, 2)
+        super().__init__(convolutions=convolutions, **linears)

@@ -42,6 +42,14 @@ class Layers:
         self.dropout = partial(Dropout, generator=generator)
         self.dropout2d = partial(Dropout2d, generator=generator)
 
+    def perceptron(
+        self, name: str, inputs: int, hidden: int, outputs: int, batch_norm: bool = False
+    ) -> dict[str, Module]:
+        """Return a hidden layer with ReLU and an output layer, by names that begin with `name`."""
+        norm = {f"{name}_norm": self.norm1d(hidden)} if batch_norm else {}
+        first, last = self.linear(inputs, hidden), self.linear(hidden, outputs)
+        return {f"{name}1": first, **norm, "relu": ReLU(), f"{name}2": last}
+
 
 class Convolutions(Sequential):
     """Two convolution stages: images (N, in_channels, 14, 14) to (N, features = 4 * channels[1]).

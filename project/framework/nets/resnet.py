@@ -8,11 +8,7 @@ from project.framework.torch_types import Generator, torch_dtype
 
 
 class ResidualBlock(Sequential):
-    """Residual block relu(x + norm(conv(relu(norm(conv(x)))))) (He et al. 2015, arXiv 1512.03385).
-
-    Maps (N, in_channels, H, W) to (N, out_channels, H / stride, W / stride). If the shape changes,
-    the shortcut is a 1x1 convolution with batch norm (option B of the paper).
-    """
+    """Residual block relu(x + norm(conv(relu(norm(conv(x)))))) of `project.models.resnet`."""
 
     def __init__(self, layers: Layers, in_channels: int, out_channels: int, stride: int) -> None:
         body = Sequential(

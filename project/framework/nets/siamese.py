@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from project.framework import Flatten, Module, ReLU, Sequential, Shared, Softmax
+from project.framework import Flatten, Module, Sequential, Shared, Softmax
 from project.framework.nets.layers import Convolutions, Layers, check_pairs
 from project.framework.state import require
 from project.framework.torch_types import Generator, Tensor, torch_dtype
@@ -16,9 +16,8 @@ CLASSES = 10
 class Siamese(Module):
     """Siamese net: a shared branch for each image, and a head with two linear layers that compares.
 
-    Per image: two convolutions to 256 features -> hidden_digit -> 10 -> softmax. The two softmaxed
-    outputs joined: 20 -> hidden_comparison -> 2. The branch is four shared parts: `convolutions`,
-    `digit`, `softmax` and, for the early auxiliary output, `early`.
+    The branch is four shared parts: `convolutions` to 256 features, `digit` to 10 logits, `softmax`
+    and, for the early auxiliary output, `early` from the features to 10 logits.
 
     Attributes:
         digit_outputs: `probabilities` or `logits` for each output that classifies the digits.
@@ -41,37 +40,26 @@ class Siamese(Module):
         require(hidden_digit >= 1, "hidden_digit must be at least 1", hidden_digit)
         require(hidden_comparison >= 1, "hidden_comparison must be at least 1", hidden_comparison)
         require(0 <= dropout_linear < 1, "dropout_linear must be in [0, 1)", dropout_linear)
-        for name, value, known in (
-            ("auxiliary", auxiliary, POSITIONS),
-            ("auxiliary_input", auxiliary_input, INPUTS),
-        ):
-            require(value in known, f"{name} must be one of {known}", repr(value))
+        require(auxiliary in POSITIONS, f"auxiliary must be one of {POSITIONS}", repr(auxiliary))
+        rule = f"auxiliary_input must be one of {INPUTS}"
+        require(auxiliary_input in INPUTS, rule, repr(auxiliary_input))
         self.on_probabilities = auxiliary_input == "probabilities"
         self.late = auxiliary in ("late", "both")
         layers = Layers(generator, dtype)
         convolutions = Convolutions(layers, 1, channels, batch_norm, dropout_conv)
+        features = convolutions.features
+        digit = layers.perceptron("digit", features, hidden_digit, CLASSES, batch_norm)
         self.convolutions = Shared(convolutions)
-        self.digit = Shared(
-            Sequential(
-                digit1=layers.linear(convolutions.features, hidden_digit),
-                **({"digit_norm": layers.norm1d(hidden_digit)} if batch_norm else {}),
-                relu=ReLU(),
-                digit2=layers.linear(hidden_digit, CLASSES),
-            )
-        )
+        self.digit = Shared(Sequential(**digit))
         self.softmax = Shared(Softmax())
         self.early: Module | None = None
         if auxiliary in ("early", "both"):
             softmax = {"softmax": Softmax()} if self.on_probabilities else {}
-            early = layers.linear(convolutions.features, CLASSES)
-            self.early = Shared(Sequential(early=early, **softmax))
+            self.early = Shared(Sequential(early=layers.linear(features, CLASSES), **softmax))
         self.head = Sequential(
             join=Flatten(),
             dropout_linear=layers.dropout(dropout_linear),
-            comparison1=layers.linear(2 * CLASSES, hidden_comparison),
-            **({"comparison_norm": layers.norm1d(hidden_comparison)} if batch_norm else {}),
-            relu=ReLU(),
-            comparison2=layers.linear(hidden_comparison, 2),
+            **layers.perceptron("comparison", 2 * CLASSES, hidden_comparison, 2, batch_norm),
         )
         self.digit_outputs = (auxiliary_input,) * ((self.early is not None) + self.late)
 
