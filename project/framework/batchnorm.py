@@ -1,7 +1,5 @@
 """Batch normalisation: scale each feature to mean 0 and variance 1 (Ioffe and Szegedy 2015)."""
 
-from torch import empty
-
 from project.framework.module import Module
 from project.framework.state import require
 from project.framework.torch_types import Generator, Tensor, torch_dtype
@@ -31,11 +29,10 @@ class BatchNorm(Module):
         require(0 <= momentum <= 1, "momentum must be in [0, 1]", momentum)
         self.eps = eps
         self.momentum = momentum
-        vectors = [empty(num_features, dtype=dtype).zero_() for _ in range(6)]
-        self.weight, self.bias, self.weight_gradient, self.bias_gradient = vectors[:4]
-        self.running_mean, self.running_var = vectors[4:]
-        self.check_float(self.weight)
-        self.num_batches_tracked = empty(()).zero_().long()
+        self.weight, self.weight_gradient = self.new_parameter("weight", num_features, dtype=dtype)
+        self.bias, self.bias_gradient = self.new_parameter("bias", num_features, dtype=dtype)
+        self.running_mean, self.running_var = self.weight.clone(), self.weight.clone()
+        self.num_batches_tracked = self.weight.new_zeros(()).long()
         self.reset_parameters()
 
     def reset_parameters(self, generator: Generator | None = None) -> None:
@@ -96,17 +93,10 @@ class BatchNorm(Module):
         self.running_var.mul_(keep).add_(var, alpha=self.momentum * count / (count - 1))
         return centred, var
 
-    def param(self) -> list[tuple[Tensor, Tensor]]:
-        return [(self.weight, self.weight_gradient), (self.bias, self.bias_gradient)]
-
     def tensors(self) -> dict[str, Tensor]:
-        return {
-            "weight": self.weight,
-            "bias": self.bias,
-            "running_mean": self.running_mean,
-            "running_var": self.running_var,
-            "num_batches_tracked": self.num_batches_tracked,
-        }
+        running = {"running_mean": self.running_mean, "running_var": self.running_var}
+        count = {"num_batches_tracked": self.num_batches_tracked}
+        return super().tensors() | running | count
 
 
 class BatchNorm1d(BatchNorm):

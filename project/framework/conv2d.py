@@ -1,7 +1,5 @@
 """Two-dimensional convolution, computed as one matrix product of all windows and the kernels."""
 
-from torch import empty
-
 from project.framework.initialisation import initialisation_named
 from project.framework.state import require
 from project.framework.torch_types import Generator, Tensor, torch_dtype
@@ -15,10 +13,7 @@ class Conv2d(Windowed):
     `bias` False leaves out. In matrix form it is a linear layer on the windows: X (N H' W', k k C)
     times W^T (k k C, O). README.md derives the backward pass with a picture.
 
-    Args:
-        in_channels, out_channels: C and O.
-        kernel_size, stride, padding: As for `Windowed`.
-        initialisation, generator, dtype: As for `Linear`.
+    C and O are the numbers of channels; `Windowed` and `Linear` tell the other arguments.
     """
 
     def __init__(
@@ -40,11 +35,11 @@ class Conv2d(Windowed):
         enough = in_channels >= 1 and out_channels >= 1
         require(enough, "Conv2d needs at least 1 channel on each side", channels)
         self._draw = initialisation_named(initialisation)
-        self.weight = empty(out_channels, in_channels, kernel_size, kernel_size, dtype=dtype)
-        self.check_float(self.weight)
-        self.weight_gradient = self.weight.clone().zero_()
-        self.bias = empty(out_channels, dtype=dtype) if bias else None
-        self.bias_gradient = empty(out_channels, dtype=dtype).zero_()
+        shape = out_channels, in_channels, kernel_size, kernel_size
+        self.weight, self.weight_gradient = self.new_parameter("weight", *shape, dtype=dtype)
+        self.bias: Tensor | None = None
+        if bias:
+            self.bias, self.bias_gradient = self.new_parameter("bias", out_channels, dtype=dtype)
         self.reset_parameters(generator)
 
     def reset_parameters(self, generator: Generator | None = None) -> None:
@@ -91,11 +86,3 @@ class Conv2d(Windowed):
         k, stride = self.kernel_size, self.stride
         windows = self.pad(x).unfold(2, k, stride).unfold(3, k, stride)  # (N, C, H', W', k, k)
         return windows.permute(0, 2, 3, 4, 5, 1).reshape(-1, k * k * x.shape[1])
-
-    def param(self) -> list[tuple[Tensor, Tensor]]:
-        weight = (self.weight, self.weight_gradient)
-        return [weight] if self.bias is None else [weight, (self.bias, self.bias_gradient)]
-
-    def tensors(self) -> dict[str, Tensor]:
-        weight = {"weight": self.weight}
-        return weight if self.bias is None else weight | {"bias": self.bias}

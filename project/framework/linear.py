@@ -1,7 +1,5 @@
 """The fully connected (linear) layer."""
 
-from torch import empty
-
 from project.framework.initialisation import initialisation_named
 from project.framework.module import Module
 from project.framework.state import require
@@ -31,12 +29,10 @@ class Linear(Module):
         enough = in_features >= 1 and out_features >= 1
         require(enough, "Linear needs at least 1 feature on each side", features)
         self._draw = initialisation_named(initialisation)
-        self.weight = empty(out_features, in_features, dtype=dtype)
-        self.check_float(self.weight)
-        self.bias = empty(out_features, dtype=dtype)
-        self.weight_gradient = self.weight.clone().zero_()
-        self.bias_gradient = self.bias.clone().zero_()
-        self._ones = empty(0, dtype=dtype)  # one for each row of the last batch
+        shape = out_features, in_features
+        self.weight, self.weight_gradient = self.new_parameter("weight", *shape, dtype=dtype)
+        self.bias, self.bias_gradient = self.new_parameter("bias", out_features, dtype=dtype)
+        self._ones = self.bias.new_ones(0)  # one for each row of the last batch
         self.reset_parameters(generator)
 
     def reset_parameters(self, generator: Generator | None = None) -> None:
@@ -59,9 +55,3 @@ class Linear(Module):
         self.weight_gradient.addmm_(transposed, self._input)
         self.bias_gradient.addmv_(transposed, self._ones)
         return output_gradient.mm(self.weight)
-
-    def param(self) -> list[tuple[Tensor, Tensor]]:
-        return [(self.weight, self.weight_gradient), (self.bias, self.bias_gradient)]
-
-    def tensors(self) -> dict[str, Tensor]:
-        return {"weight": self.weight, "bias": self.bias}

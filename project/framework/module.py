@@ -21,11 +21,13 @@ a forward by RuntimeError.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self, TypeVar
 
+from torch import empty
+
 from project.framework.state import Stateful
-from project.framework.torch_types import Generator, Tensor
+from project.framework.torch_types import Generator, Tensor, torch_dtype
 
 Output = TypeVar("Output", Tensor, tuple[Tensor, ...])
 
@@ -34,6 +36,7 @@ class Module(Stateful):
     """A differentiable function with parameters (possibly none), in training or evaluation mode."""
 
     training = True
+    _own: Mapping[str, tuple[Tensor, Tensor]] = {}
     _remembered: Tensor | tuple[Tensor, ...] | None = None
 
     def __call__(self, *inputs: Any) -> Any:
@@ -60,13 +63,23 @@ class Module(Stateful):
             for path, leaf in child.leaves():
                 yield _join(name, path), leaf
 
+    def new_parameter(
+        self, name: str, *shape: int, dtype: torch_dtype | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return a parameter, not yet drawn, and its gradient, 0; the state has it by its name."""
+        parameter = empty(shape, dtype=dtype)
+        self.check_float(parameter)
+        self._own = {**self._own, name: (parameter, parameter.clone().zero_())}
+        return self._own[name]
+
     def param(self) -> list[tuple[Tensor, Tensor]]:
         """Return (parameter, gradient) pairs: always the same tensors, trained in place."""
-        return [pair for _, child in self.children() for pair in child.param()]
+        inside = [pair for _, child in self.children() for pair in child.param()]
+        return [*self._own.values(), *inside]
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the tensors of the state by path, as in "blocks.0.conv1.weight"; not copies."""
-        tensors: dict[str, Tensor] = {}
+        tensors = {name: parameter for name, (parameter, _) in self._own.items()}
         for name, child in self.children():
             for path, tensor in child.tensors().items():
                 joined = _join(name, path)

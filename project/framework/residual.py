@@ -7,11 +7,8 @@ from project.framework.torch_types import Tensor
 class Residual(Module):
     """Residual connection y = x + f(x), or y = s(x) + f(x) with a shortcut s.
 
-    Tensors of f are named as if they were this module's own, those of s start with "shortcut.".
-
-    Args:
-        body: f; without a shortcut it must keep the shape of x.
-        shortcut: s; None for the identity.
+    f is the body. Its tensors are named as if they were this module's own, those of s start with
+    "shortcut.".
     """
 
     def __init__(self, body: Module, shortcut: Module | None = None) -> None:

@@ -35,12 +35,7 @@ class Stateful:
         return {name: tensor.clone() for name, tensor in self.tensors().items()}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Copy a state into this object's tensors, in place.
-
-        Raises:
-            ValueError: Names or shapes differ; nothing has been changed.
-            TypeError: A dtype differs; nothing has been changed.
-        """
+        """Copy a state into the own tensors, in place; one that does not fit changes nothing."""
         own = self.tensors()
         if own.keys() != state.keys():
             missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
@@ -56,11 +51,7 @@ class Stateful:
 
 
 def save(state: Mapping[str, Tensor], path: str | os.PathLike[str]) -> None:
-    """Write a state to a JSON file atomically.
-
-    Raises:
-        TypeError: A tensor has a dtype other than float32, float64 and int64.
-    """
+    """Write a state, of tensors of float32, float64 or int64, to a JSON file atomically."""
     content = {}
     for name, tensor in state.items():
         dtype = str(tensor.dtype).removeprefix("torch.")
@@ -81,11 +72,7 @@ def save(state: Mapping[str, Tensor], path: str | os.PathLike[str]) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """Return the state that `save` has written: the same names, shapes, dtypes and values.
-
-    Raises:
-        ValueError: The file does not hold a state.
-    """
+    """Return the state that `save` has written; raise ValueError if the file holds none."""
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
         return {

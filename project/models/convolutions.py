@@ -15,20 +15,11 @@ def check_pairs(pairs: Tensor) -> None:
 
 
 class Convolutions(nn.Module):
-    """Two convolution stages: images (N, in_channels, 14, 14) to features (N, 4 * channels[1]).
+    """Two convolution stages: images (N, in_channels, 14, 14) to (N, features = 4 * channels[1]).
 
     Each is a 3x3 convolution, a 2x2 max-pooling, batch norm if asked for, ReLU and dropout of whole
-    channels. 14 -> 12 -> 6 -> 4 -> 2 pixels: 64 channels end as the report's 256 features.
-
-    Args:
-        in_channels: The channels of the images.
-        channels: The output channels of the two convolutions.
-        batch_norm: Whether each convolution is followed by batch norm.
-        dropout_conv: The probability of dropping a channel after each convolution: one number for
-            both, or one for each.
-
-    Attributes:
-        features: The number of output features.
+    channels. 14 -> 12 -> 6 -> 4 -> 2 pixels: 64 channels end as the report's 256 features. The
+    arguments are those of `Siamese`.
     """
 
     def __init__(

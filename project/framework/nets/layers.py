@@ -26,12 +26,7 @@ def check_pairs(pairs: Tensor) -> None:
 
 
 class Layers:
-    """The constructors of layers that are initialised as torch's and share generator and dtype.
-
-    Args:
-        generator: What weights and dropout masks are drawn from; None for torch's default one.
-        dtype: The dtype of the parameters; None for torch's default.
-    """
+    """The constructors of layers that are initialised as torch's and share generator and dtype."""
 
     def __init__(self, generator: Generator | None, dtype: torch_dtype | None) -> None:
         drawn = {"initialisation": "kaiming_uniform", "generator": generator, "dtype": dtype}
