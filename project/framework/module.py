@@ -183,10 +183,7 @@ class Module(Stateful):
         self.check_float(x, like)
 
     def check_maps(self, x: Tensor, channels: int | str = "C", like: Tensor | None = None) -> None:
-        """Raise an error unless x is a batch of maps (N, C, H, W), of a C and a parameter's dtype.
-
-        Without them, any number of channels and any floating-point dtype will do.
-        """
+        """Raise an error unless x is (N, C, H, W), of a given C and the dtype of `like`, if any."""
         if x.dim() != 4 or channels not in ("C", x.shape[1]):
             raise self.wrong_shape(x, f"(N, {channels}, H, W)")
         self.check_float(x, like)

@@ -64,10 +64,7 @@ class Siamese(Module):
         self.digit_outputs = (auxiliary_input,) * ((self.early is not None) + self.late)
 
     def forward(self, pairs: Tensor) -> tuple[Tensor, ...]:
-        """Return comparison logits (N, 2) and digit outputs (N, 2, 10) of pairs (N, 2, 14, 14).
-
-        The digit outputs are the early and the late auxiliary output, if they are asked for.
-        """
+        """Return comparison logits (N, 2), then digit outputs (N, 2, 10), the early one first."""
         check_pairs(pairs)
         features = self.convolutions.forward(pairs.unsqueeze(2))
         logits = self.digit.forward(features)
