@@ -1,5 +1,7 @@
 """Batch normalisation: scale each feature to mean 0 and variance 1 (Ioffe and Szegedy 2015)."""
 
+from torch import empty
+
 from project.framework.module import Module
 from project.framework.state import require
 from project.framework.torch_types import Generator, Tensor, torch_dtype
@@ -32,7 +34,7 @@ class BatchNorm(Module):
         self.weight, self.weight_gradient = self.new_parameter("weight", num_features, dtype=dtype)
         self.bias, self.bias_gradient = self.new_parameter("bias", num_features, dtype=dtype)
         self.running_mean, self.running_var = self.weight.clone(), self.weight.clone()
-        self.num_batches_tracked = self.weight.new_zeros(()).long()
+        self.num_batches_tracked = empty(()).zero_().long()
         self.reset_parameters()
 
     def reset_parameters(self, generator: Generator | None = None) -> None:

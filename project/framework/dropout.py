@@ -1,5 +1,7 @@
 """Dropout: random noise in training against overfitting (Srivastava et al. 2014)."""
 
+from torch import empty
+
 from project.framework.module import Module
 from project.framework.state import require
 from project.framework.torch_types import Generator, Tensor
@@ -56,4 +58,4 @@ class Dropout2d(Dropout):
         return super().forward(x)
 
     def new_mask(self, x: Tensor) -> Tensor:
-        return x.new_empty(*x.shape[:2], 1, 1)
+        return empty(*x.shape[:2], 1, 1, dtype=x.dtype)

@@ -1,5 +1,7 @@
 """The fully connected (linear) layer."""
 
+from torch import empty
+
 from project.framework.initialisation import initialisation_named
 from project.framework.module import Module
 from project.framework.state import require
@@ -32,7 +34,7 @@ class Linear(Module):
         shape = out_features, in_features
         self.weight, self.weight_gradient = self.new_parameter("weight", *shape, dtype=dtype)
         self.bias, self.bias_gradient = self.new_parameter("bias", out_features, dtype=dtype)
-        self._ones = self.bias.new_ones(0)  # one for each row of the last batch
+        self._ones = empty(0, dtype=dtype)  # one for each row of the last batch
         self.reset_parameters(generator)
 
     def reset_parameters(self, generator: Generator | None = None) -> None:
@@ -50,7 +52,7 @@ class Linear(Module):
         """
         self.recall(output_gradient)
         if self._ones.shape[0] != output_gradient.shape[0]:
-            self._ones = output_gradient.new_ones(output_gradient.shape[0])
+            self._ones = empty(output_gradient.shape[0], dtype=self.bias.dtype).fill_(1)
         transposed = output_gradient.t()
         self.weight_gradient.addmm_(transposed, self._input)
         self.bias_gradient.addmv_(transposed, self._ones)

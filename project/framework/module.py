@@ -103,6 +103,11 @@ class Module(Stateful):
         for _, child in self.children():
             child.draw_from(generator)
 
+    def gradient_step(self, lr: float) -> None:
+        """Make a step of plain gradient descent: parameter <- parameter - lr * gradient."""
+        for parameter, gradient in self.param():
+            parameter.add_(gradient, alpha=-lr)
+
     def gradient_reset(self) -> None:
         """Set the accumulated gradients to zero."""
         for _, gradient in self.param():

@@ -1,5 +1,7 @@
 """Maps (N, C, H, W): square sliding windows over them, and their pixels as rows of a matrix."""
 
+from torch import empty
+
 from project.framework.module import Module
 from project.framework.state import require
 from project.framework.torch_types import Tensor
@@ -59,7 +61,8 @@ class Windowed(Module):
         """Return zeros in the padded shape of x (N, C, H, W), in channels_last layout."""
         images, channels, height, width = x.shape
         more = 2 * self.padding
-        return x.new_zeros(images, height + more, width + more, channels).movedim(-1, 1)
+        zeros = empty(images, height + more, width + more, channels, dtype=x.dtype).zero_()
+        return zeros.movedim(-1, 1)
 
     def inside(self, padded: Tensor) -> Tensor:
         """Return a view of padded maps without their padding."""

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from project.framework import SGD, Linear
+from project.framework import Linear
 from tests.framework.batches import gaussian, matrices, seeds, sizes
 from tests.framework.finite_differences import assert_slopes_match
 from tests.framework.parity import CLAIM, assert_same_as_torch
@@ -47,13 +47,13 @@ def test_gradients_accumulate_over_batches_of_different_sizes():
     torch.testing.assert_close([gradient for _, gradient in layer.param()], sums)
 
 
-def test_a_step_goes_against_the_gradient_and_reset_forgets_it():
+def test_gradient_step_goes_against_the_gradient_and_reset_forgets_it():
     layer = linear(2, 3)
     before = [parameter.clone() for parameter, _ in layer.param()]
     layer.forward(gaussian(4, 2, seed=0))
     layer.backward(gaussian(4, 3, seed=1))
     gradients = [gradient.clone() for _, gradient in layer.param()]
-    SGD(layer.param(), 0.25).step()
+    layer.gradient_step(0.25)
     after = [b - 0.25 * g for b, g in zip(before, gradients, strict=True)]
     torch.testing.assert_close([parameter for parameter, _ in layer.param()], after)
     layer.gradient_reset()

@@ -190,6 +190,7 @@ def test_parameters_are_always_the_same_tensors(example):
     before = [(id(parameter), id(gradient)) for parameter, gradient in module.param()]
     module.forward(example.input(4, seed=0))
     module.backward(example.gradient(4, seed=1))
+    module.gradient_step(0.1)
     module.gradient_reset()
     assert [(id(parameter), id(gradient)) for parameter, gradient in module.param()] == before
 

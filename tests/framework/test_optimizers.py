@@ -137,6 +137,8 @@ def test_an_optimizer_sees_what_the_modules_do_later():
     net.backward(torch.ones(1, 2, dtype=torch.float64))
     optimizer.step()
     assert all(torch.equal(p, torch.full_like(p, 0.5)) for p, _ in net.param())
+    net.gradient_step(1.0)
+    assert all(torch.equal(p, torch.full_like(p, -0.5)) for p, _ in net.param())
 
 
 def test_the_decay_of_adamw_shrinks_the_parameters_and_leaves_the_gradients_alone():

@@ -21,6 +21,7 @@ STANDARD_LIBRARY = {
 }  # fmt: skip
 # Tensor methods and attributes that are autograd's, and the ways round an import.
 AUTOGRAD = {"requires_grad", "requires_grad_", "grad", "grad_fn", "register_hook", "retain_grad"}
+MAKERS = {"new_empty", "new_full", "new_ones", "new_tensor", "new_zeros"}  # tensors, not by `empty`
 DETOURS = {"__import__", "__builtins__", "__loader__", "__spec__", "eval", "exec", "compile"}
 DETOURS |= {"globals", "vars", "getattr", "__globals__", "__dict__", "__class__", "__subclasses__"}
 
@@ -60,7 +61,7 @@ def _names(tree: ast.Module) -> Iterator[str]:
         if isinstance(node, ast.Call) and ast.unparse(node) == f"{SWITCH}(False)"
     }
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and node.attr in AUTOGRAD | DETOURS:
+        if isinstance(node, ast.Attribute) and node.attr in AUTOGRAD | DETOURS | MAKERS:
             yield f".{node.attr}"
         elif isinstance(node, ast.Name) and node.id in DETOURS:
             yield node.id
@@ -105,6 +106,7 @@ def test_every_file_of_the_framework_is_looked_at():
         ("set_grad_enabled(True)", ["set_grad_enabled"]),
         ("switch = set_grad_enabled", ["set_grad_enabled"]),
         ("x.requires_grad_()", [".requires_grad_"]),
+        ("x.new_zeros(3)", [".new_zeros"]),
         ("__import__('torch')", ["__import__"]),
         ("empty.__globals__", [".__globals__"]),
     ],
