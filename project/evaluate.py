@@ -39,15 +39,10 @@ def run(words: Sequence[str], config_dirs: Sequence[str]) -> None:
     words = list(words)
     if words and words[0] != "best" and "=" not in words[0]:
         words[0] = f"run={words[0]}"
-    asked = read_run_words(words)
-    foreign = [word for word in asked.others if word.partition("=")[0].split(".")[0] != "data"]
-    if foreign:
-        raise ConfigurationError(f"unknown argument {foreign[0]!r}; see --help")
+    asked = read_run_words(words, own=("data",))
     if not any(word.startswith("data=") for word in asked.others):
         raise ConfigurationError("name the data: data=NAME, a file of conf/data")
-    trained, why = asked.open()
-    if why:
-        print(f"run={trained.directory}: {why}", file=sys.stderr)
+    trained = asked.open()
     folder = asked.data or str(output_folder(trained.directory) / "data")
     composed = [*asked.others, f"paths.data={quote(folder)}"]
     composed += [f"{FLAG}={each}" for each in config_dirs]

@@ -11,7 +11,6 @@ is written. Existing files are not overwritten.
 
 import hashlib
 import json
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from project.cli import main as cli
-from project.config.errors import ConfigurationError, ConflictError
+from project.config.errors import ConflictError
 from project.config.packages import require
 
 if TYPE_CHECKING:
@@ -55,13 +54,9 @@ def export(words: Sequence[str]) -> None:
     from project.tasks.exportable import net_exportable
     from project.training.run_words import read_run_words
 
-    asked = read_run_words(words)
-    if asked.others:
-        raise ConfigurationError(f"unknown argument {asked.others[0]!r}; see --help")
+    asked = read_run_words(words, own=())
     require("exporting", PACKAGES, "export")
-    trained, why = asked.open()
-    if why:
-        print(f"run={trained.directory}: {why}", file=sys.stderr)
+    trained = asked.open()
     folder = asked.outputs / "export" / trained.name
     refuse_link_outside(folder, asked.outputs)
     task, data = trained.task(), trained.data(asked.data)

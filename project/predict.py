@@ -41,9 +41,7 @@ def predict(words: Sequence[str], as_json: bool, single: bool = False) -> None:
     asked = read_run_words(words)
     pairs = file_pairs([Path(word) for word in asked.others])
     digits = read_digits(pairs, single)
-    trained, why = asked.open()
-    if why:
-        print(f"run={trained.directory}: {why}", file=sys.stderr)
+    trained = asked.open()
     calibration, answers = answer(trained, asked.data, digits)
     facts = [
         {"first": str(first), "second": str(second), **each}

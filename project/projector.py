@@ -7,7 +7,6 @@ Each digit of a test pair is a point, with its image, its class and the net's an
 `make dashboard`, started after this, has a tab Projector; "Color by: digit" shows the classes.
 """
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,12 +28,8 @@ def show(words: Sequence[str]) -> Path:
     from project.training.load_run import open_pairs
     from project.training.run_words import read_run_words
 
-    asked = read_run_words(words)
-    if asked.others:
-        raise ConfigurationError(f"unknown argument {asked.others[0]!r}; see --help")
-    trained, why = asked.open()
-    if why:
-        print(f"run={trained.directory}: {why}", file=sys.stderr)
+    asked = read_run_words(words, own=())
+    trained = asked.open()
     from project.runs.directory import refuse_link_outside
     from project.tasks.projector import digit_features, write_projector
 

@@ -3,7 +3,7 @@
 import re
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from project.config.compose import (
     spell,
     study_words,
 )
-from project.config.errors import ConfigurationError, suggest
+from project.config.errors import ConfigurationError, dotted_keys, suggest
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
@@ -80,19 +80,38 @@ class _Command:
                 yield f"'{word}' is not an override; use KEY=VALUE or GROUP=FILE"
         for override in self.overrides:
             yield from self._unknown_choices(override)
-        for name, overrides, _ in self._studies():
+        for name, overrides in self.studies.items():
             for override in overrides:
                 yield from (f"study={name}: {line}" for line in self._unknown_choices(override))
         if self.composed is not None:
-            for override in self.overrides:
-                yield from self._unknown_key(override)
-        for name, overrides, settings in self._studies():
-            yield from self._foreign_study(name, overrides, settings)
+            for override in filter(self._is_set, self.overrides):
+                yield from self._wrong_key(override.key_or_group, override)
+        for name, overrides in self.studies.items():
+            yield from self._foreign_settings(name)
+            for key in (each.key_or_group for each in filter(self._is_set, overrides)):
+                if self.composed is not None and key not in self._known_keys(of_hydra=False):
+                    yield (
+                        f"unknown key '{key}', which study={name} sets: is it a study of another "
+                        "command?"
+                    )
 
     @cached_property
     def overrides(self) -> list["Override"]:
         """The overrides that Hydra can parse."""
-        return [each for word in self.arguments.overrides for each in _parse(word)]
+        return _parse(self.arguments.overrides)
+
+    @cached_property
+    def studies(self) -> dict[str, list["Override"]]:
+        """What each chosen study sweeps, by the study's name."""
+        folders = self.arguments.config_dirs
+        chosen = [each for each in self.overrides if each.key_or_group == "study"]
+        names = [name for override in chosen for name in _choices(override)]
+        known = options("study", folders)
+        return {
+            name: _parse(study_words(self.config_name, name, folders))
+            for name in names
+            if name in known
+        }
 
     @cached_property
     def composed(self) -> dict[str, Any] | None:
@@ -104,7 +123,7 @@ class _Command:
 
         words = []
         for override in self.overrides:
-            if self._chooses(override.key_or_group) and override.package is None:
+            if self._is_group(override.key_or_group) and override.package is None:
                 first = next(iter(_choices(override)), "null")
                 words.append(f"{override.key_or_group}={first}")
         try:
@@ -116,34 +135,35 @@ class _Command:
 
     def _known_keys(self, of_hydra: bool) -> set[str]:
         """Return the dotted keys, sections included: those of `hydra`, or all others."""
-        composed = self.composed or {}
-        return _keys({k: each for k, each in composed.items() if (k == "hydra") == of_hydra})
+        keys = dotted_keys(self.composed or {})
+        return {key for key in keys if (key.partition(".")[0] == "hydra") == of_hydra}
 
-    def _chooses(self, key: str) -> bool:
+    def _is_group(self, key: str) -> bool:
         """Return whether a key is a group: a folder of files from which this command chooses."""
         if self.config_name != "train" and not key.startswith(("study", "hydra/")):
             return False
         folders = (CONF, *self.arguments.config_dirs)
         return any((folder / key).is_dir() for folder in folders)
 
+    def _is_set(self, override: "Override") -> bool:
+        """Return whether an override sets a key that has to be there."""
+        is_new = override.is_add() or override.is_force_add()
+        return not is_new and not self._is_group(override.key_or_group)
+
     def _unknown_choices(self, override: "Override") -> Iterator[str]:
         group = override.key_or_group
-        if not self._chooses(group) or override.package is not None:
+        if not self._is_group(group) or override.package is not None:
             return
         known = options(group, self.arguments.config_dirs)
         for choice in _choices(override):
             if choice in known or (choice == "null" and "none" not in known):
                 continue
-            nearest = suggest(choice, known)
-            nearest = nearest if "did you mean" in nearest else ""
+            nearest = suggest(choice, known).partition("; known")[0]
             if choice == "null":
                 nearest = f"; did you mean '{group}=none'?"
             yield f"unknown {group} '{choice}'{nearest}\navailable: {', '.join(sorted(known))}"
 
-    def _unknown_key(self, override: "Override") -> Iterator[str]:
-        key = override.key_or_group
-        if self._chooses(key) or override.is_force_add() or override.is_add():
-            return
+    def _wrong_key(self, key: str, override: "Override") -> Iterator[str]:
         is_hydras = key.startswith("hydra.")
         known = self._known_keys(is_hydras)
         if key in known:
@@ -155,55 +175,39 @@ class _Command:
         habit = answer(key) if self.config_name == "train" or is_hydras else None
         yield f"unknown key '{key}'{suggest(key, known) if habit is None else f': {habit}'}"
 
-    def _studies(self) -> Iterator[tuple[str, list["Override"], list[str]]]:
-        """Yield for each chosen study its name, what it sweeps, and what no sweeper of it has.
+    def _foreign_settings(self, study: str) -> Iterator[str]:
+        """Yield a message for each key of `hydra.sweeper` that a study sets and the sweeper lacks.
 
-        The last are keys of `hydra.sweeper` that the study sets and the sweeper does not have.
+        A study that chooses another sweeper, by its `_target_`, sets that one's keys.
         """
-        folders = self.arguments.config_dirs
-        chosen = [each for each in self.overrides if each.key_or_group == "study"]
-        for name in (choice for override in chosen for choice in _choices(override)):
-            if name not in options("study", folders):
+        usual, own = (
+            compose_with_hydra(self.config_name, words, self.arguments.config_dirs).hydra.sweeper
+            for words in ([], [f"study={study}"])
+        )
+        for key in own if own.get("_target_") == usual.get("_target_") else ():
+            if key in usual:
                 continue
-            words = study_words(self.config_name, name, folders)
-            without = compose_with_hydra(self.config_name, [], folders).hydra.sweeper
-            own = compose_with_hydra(self.config_name, [f"study={name}"], folders).hydra.sweeper
-            same = own.get("_target_") == without.get("_target_")
-            settings = [str(key) for key in own if same and key not in without]
-            yield name, [each for word in words for each in _parse(word)], settings
-
-    def _foreign_study(
-        self, name: str, overrides: list["Override"], settings: list[str]
-    ) -> Iterator[str]:
-        """Yield messages about keys that a study sets and the command or its sweeper lacks."""
-        for key in settings:
             sweepers = [
                 f"hydra/sweeper={sweeper}"
                 for sweeper, path in options("hydra/sweeper").items()
                 if re.search(rf"^{re.escape(key)}:", path.read_text("utf-8"), re.MULTILINE)
             ]
             yield (
-                f"study={name} sets hydra.sweeper.{key}, which this sweeper does not have: add "
+                f"study={study} sets hydra.sweeper.{key}, which this sweeper does not have: add "
                 f"{' or '.join(sweepers) or 'another one'}"
             )
-        for override in overrides if self.composed is not None else ():
-            key = override.key_or_group
-            is_new = override.is_add() or override.is_force_add()
-            if key not in self._known_keys(False) and not is_new and not self._chooses(key):
-                yield (
-                    f"unknown key '{key}', which study={name} sets: is it a study of another "
-                    "command?"
-                )
 
 
-def _parse(word: str) -> "list[Override]":
-    """Parse a word; return an empty list if Hydra cannot parse it."""
+def _parse(words: Sequence[str]) -> "list[Override]":
+    """Parse overrides, without those that Hydra cannot parse."""
     from hydra.errors import HydraException
 
-    try:
-        return parse_overrides([typed_override(word) if word.startswith("++study") else word])
-    except HydraException:
-        return []
+    parsed = []
+    for word in words:
+        with suppress(HydraException):
+            text = typed_override(word) if word.startswith("++study") else word
+            parsed += parse_overrides([text])
+    return parsed
 
 
 def _choices(override: "Override") -> list[str]:
@@ -216,11 +220,3 @@ def _choices(override: "Override") -> list[str]:
     if override.is_sweep_override():
         return []
     return [spell(each) for each in (value if isinstance(value, list) else [value])]
-
-
-def _keys(values: dict[str, Any], prefix: str = "") -> set[str]:
-    found = {f"{prefix}{name}" for name in values}
-    for name, value in values.items():
-        if isinstance(value, dict):
-            found |= _keys(value, f"{prefix}{name}.")
-    return found

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from project.cli.arguments import Arguments, typed_override
+from project.cli.arguments import MULTIRUN, Arguments, typed_override
 from project.cli.diagnose import explained
 from project.cli.habits import answer
 from project.config.compose import CONF, settle
@@ -43,20 +43,28 @@ def run(execute: Execute, experiment: "Experiment | None", config_name: str = "t
     """
     # Hydra raises errors only if this is set; else it prints them and always exits with 1.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    arguments = Arguments(sys.argv[1:], [], False)
 
     def task() -> None:
-        nonlocal arguments
         with explained(sys.argv[1:], config_name, sweeps=experiment is not None) as arguments:
             _run_hydra(execute, experiment, config_name, arguments)
 
-    _run(task, lambda error: report_error(error, arguments))
+    run_plain(task)
 
 
 def run_plain(task: Callable[[], None]) -> None:
     """Run a command that is not configured by Hydra; errors are shown as by `run`."""
-    arguments = Arguments(sys.argv[1:], [], False)
-    _run(task, lambda error: report_error(error, arguments))
+    _prepare_process()
+    try:
+        task()
+        sys.stdout.flush()
+    except SystemExit:
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _leave_pipe()
+        raise
+    except BaseException as error:
+        sys.exit(report_error(error))
 
 
 def word_parser(name: str, usage: str, description: str | None) -> argparse.ArgumentParser:
@@ -69,21 +77,6 @@ def word_parser(name: str, usage: str, description: str | None) -> argparse.Argu
     )
     parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
     return parser
-
-
-def _run(task: Callable[[], None], report: Callable[[BaseException], int]) -> None:
-    _prepare_process()
-    try:
-        task()
-        sys.stdout.flush()
-    except SystemExit:
-        try:
-            sys.stdout.flush()
-        except BrokenPipeError:
-            _leave_pipe()
-        raise
-    except BaseException as error:
-        sys.exit(report(error))
 
 
 def _prepare_process() -> None:
@@ -134,12 +127,8 @@ def _run_hydra(
         raise raised[0]
 
 
-def report_error(error: BaseException, arguments: Arguments) -> int:
+def report_error(error: BaseException) -> int:
     """Print an error's message to stderr and return the exit code.
-
-    Args:
-        error: The error.
-        arguments: The command line.
 
     Raises:
         BaseException: `error` itself, if it is a bug and nothing that the user can act on.
@@ -166,9 +155,10 @@ def report_error(error: BaseException, arguments: Arguments) -> int:
     else:
         raise error
     if code in (130, 143):
-        if arguments.is_sweep and "rerun=true" in arguments.words:
+        is_sweep = not set(MULTIRUN).isdisjoint(sys.argv)
+        if is_sweep and "rerun=true" in sys.argv:
             message += "; but rerun=true makes all of its runs again: name only those that are left"
-        message += f"\nto go on: {command_to_go_on(sys.orig_argv, arguments.is_sweep)}"
+        message += f"\nto go on: {command_to_go_on(sys.orig_argv, is_sweep)}"
     else:
         message = f"error: {message}"
     print(message, file=sys.stderr)
@@ -180,9 +170,7 @@ def command_to_go_on(typed: Sequence[str], is_sweep: bool) -> str:
 
     Without `rerun=` but for a sweep: the old run has been moved away already.
     """
-    if not is_sweep:
-        typed = [word for word in typed if not word.startswith("rerun=")]
-    return shlex.join(typed)
+    return shlex.join(word for word in typed if is_sweep or not word.startswith("rerun="))
 
 
 def _habit_of(error: BaseException) -> str | None:

@@ -108,11 +108,14 @@ def settle(
         ConfigurationError: A key in SERVED is no section.
     """
     values = dict(values)
+    typed = {word.lstrip("+").partition("=")[0] for word in overrides}
     for section in TARGETS:
         if isinstance(content := values.get(section), dict):
             if section in NAMED and "name" not in content:
                 content = {"name": choices.get(section), **content}
-            values[section] = _typed_target(section, content, overrides)
+            if f"{section}._target_" in typed:
+                content = _without_file(section, content, typed)
+            values[section] = content
     if isinstance(model := values.get("model"), dict):
         for key, instead in SERVED.items():
             if not isinstance(model.get(key, {}), dict):
@@ -142,11 +145,8 @@ def expand_path(path: str) -> str:
     return os.path.expandvars(str(Path(path).expanduser())) if path else path
 
 
-def _typed_target(section: str, values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    """Keep only typed keys and the platform's own if the command line names the section's class."""
-    typed = {word.lstrip("+").partition("=")[0] for word in overrides}
-    if f"{section}._target_" not in typed:
-        return values
+def _without_file(section: str, values: dict[str, Any], typed: set[str]) -> dict[str, Any]:
+    """Keep only the typed keys of a section whose class is typed, and the platform's own."""
     platform = {"name", "init", "interval", "frequency", "monitor"}
     return {
         key: value
@@ -279,6 +279,6 @@ def spell(value: Any) -> str:
 
 def quote(text: str) -> str:
     """Return a text in quotes, which Hydra parses back to the same text."""
-    # Hydra takes backslashes literally, except before a quote.
-    text = re.sub(r"(\\*)'", r"\1\1\\'", re.sub(r"(\\+)\Z", r"\1\1", text))
-    return f"'{text}'"
+    from hydra.core.override_parser.types import Quote, QuotedString
+
+    return QuotedString(text, Quote.single).with_quotes()

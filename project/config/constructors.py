@@ -2,22 +2,15 @@
 
 import ast
 import functools
+import inspect
 from dataclasses import dataclass, field
-from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
 from project.config.source import Module, find_module, split_module, statements
 
-
-class Missing(Enum):
-    """What stands in place of a default: there is none, or it is not a literal."""
-
-    REQUIRED = auto()
-    NOT_LITERAL = auto()
-
-
-REQUIRED, NOT_LITERAL = Missing.REQUIRED, Missing.NOT_LITERAL
+# In place of a default: there is none, or it is not a literal.
+REQUIRED, NOT_LITERAL = inspect.Parameter.empty, object()
 
 
 @dataclass(frozen=True)
@@ -31,7 +24,7 @@ class Definition:
 
 @dataclass(frozen=True)
 class Parameters:
-    """The defaults (a literal or a `Missing`) by name; `open` if any keyword is accepted."""
+    """The defaults (literals, REQUIRED, NOT_LITERAL) by name; `open` if any keyword is accepted."""
 
     defaults: dict[str, Any] = field(default_factory=dict)
     open: bool = False
@@ -51,12 +44,6 @@ def constructor_parameters(dotted: str) -> Parameters | None:
     """Return the parameters of a class or function; None if its source or a base's is not found."""
     definition = find_definition(dotted)
     return None if definition is None else _parameters(definition, set())
-
-
-def clear_cache() -> None:
-    """Empty the caches of this module, so that changed files are read again."""
-    find_definition.cache_clear()
-    constructor_parameters.cache_clear()
 
 
 def _find(dotted: str, seen: set[str]) -> Definition | None:
@@ -88,24 +75,23 @@ def _parameters(definition: Definition, seen: set[ast.AST]) -> Parameters | None
     if not isinstance(node, ast.ClassDef):
         return _of_arguments(node.args, bound=False)
     for name in ("__init__", "__new__"):
-        if (constructor := _method(node, name)) is not None:
-            return _of_arguments(constructor.args, bound=True)
+        if methods := _methods(node, name):
+            return _of_arguments(methods[-1].args, bound=True)
     inherited = _inherited(definition, {*seen, node})
     if inherited is not None and any("dataclass" in ast.unparse(d) for d in node.decorator_list):
         return Parameters(inherited.defaults | _fields(node))  # never open: it is generated
     return inherited
 
 
-def _method(node: ast.ClassDef, name: str) -> ast.FunctionDef | None:
-    """Return the last definition of a method in a class, without `@overload`s; None if none."""
-    methods = [
+def _methods(node: ast.ClassDef, name: str) -> list[ast.FunctionDef]:
+    """Return the definitions of a method in a class, without `@overload`s; the last one holds."""
+    return [
         each
         for each in statements(node.body)
         if isinstance(each, ast.FunctionDef)
         and each.name == name
         and not any("overload" in ast.unparse(decorator) for decorator in each.decorator_list)
     ]
-    return methods[-1] if methods else None
 
 
 def _inherited(definition: Definition, seen: set[ast.AST]) -> Parameters | None:

@@ -72,7 +72,7 @@ def format_validation_error(
         key, value = prefix + ".".join(_keys(problem["loc"], values)), problem["input"]
         rule = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
         if problem["type"] == "extra_forbidden":
-            every = _all_keys(values, prefix)
+            every = dotted_keys(values, prefix)
             known = {each for each in every if not f"{key}.".startswith(f"{each}.")}
             line = f"unknown key '{key}'{suggest(key, known)}"
         elif problem["type"] == "missing":
@@ -97,10 +97,10 @@ def _keys(location: Sequence[int | str], values: dict[str, Any]) -> list[str]:
     return parts
 
 
-def _all_keys(values: dict[str, Any], prefix: str = "") -> set[str]:
-    keys = set()
+def dotted_keys(values: dict[str, Any], prefix: str = "") -> set[str]:
+    """Return the dotted keys of a configuration, sections included."""
+    keys = {f"{prefix}{name}" for name in values}
     for name, value in values.items():
-        keys.add(f"{prefix}{name}")
         if isinstance(value, dict):
-            keys |= _all_keys(value, f"{prefix}{name}.")
+            keys |= dotted_keys(value, f"{prefix}{name}.")
     return keys

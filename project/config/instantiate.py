@@ -13,7 +13,7 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from project.config.constructors import REQUIRED, Parameters
+from project.config.constructors import Parameters
 from project.config.errors import ConfigurationError
 from project.config.keys import arguments, check_arguments
 
@@ -145,7 +145,7 @@ def _parameters(target: Callable[..., Any]) -> Parameters:
     kinds = {each.kind for each in parameters.values()}
     return Parameters(
         {
-            name: REQUIRED if each.default is inspect.Parameter.empty else each.default
+            name: each.default
             for name, each in parameters.items()
             if each.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
         },

@@ -9,6 +9,7 @@ import importlib.util
 import sys
 import sysconfig
 from collections.abc import Iterator, Sequence
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -22,27 +23,13 @@ def module_path(name: str) -> Path | None:
     try:
         spec = importlib.util.find_spec(top)
     except (ImportError, ValueError):
-        spec = None
-    if spec is None:
         return None
-    path = Path(spec.origin) if spec.has_location and spec.origin is not None else None
-    folders = [Path(each) for each in spec.submodule_search_locations or []]
     for part in rest:
-        path, folders = _submodule(part, folders)
-        if path is None and not folders:
+        if spec is None or spec.submodule_search_locations is None:
             return None
-    return path if path is not None and path.suffix == ".py" else None
-
-
-def _submodule(name: str, folders: Sequence[Path]) -> tuple[Path | None, list[Path]]:
-    """Return the file of a submodule (None without one), and its own folders if it is a package."""
-    for folder in folders:
-        package = folder / name
-        if (init := package / "__init__.py").is_file():
-            return init, [package]
-        if (module := folder / f"{name}.py").is_file():
-            return module, []
-    return None, [package for folder in folders if (package := folder / name).is_dir()]
+        spec = PathFinder.find_spec(part, spec.submodule_search_locations)
+    origin = spec.origin if spec is not None and spec.has_location else None
+    return Path(origin) if origin is not None and origin.endswith(".py") else None
 
 
 def split_module(dotted: str) -> tuple[str, str] | None:

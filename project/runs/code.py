@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from project.config import constructors
+from project.config.constructors import constructor_parameters, find_definition
 from project.config.source import (
     PROJECT,
     Module,
@@ -39,12 +39,8 @@ def fingerprint(targets: Iterable[str]) -> dict[str, Any]:
     They are the SHA-256 of each of the `definitions`, by `module:name`; the `digest` of all of
     them; and that of the `platform`, the files in PLATFORM.
     """
-    definitions = _definitions(tuple(sorted(set(targets))))
-    return {
-        "digest": _digest(definitions),
-        "platform": _platform_digest(),
-        "definitions": dict(definitions),
-    }
+    found = dict(_definitions(tuple(sorted(set(targets)))))
+    return {"digest": _digest(found), "platform": _platform_digest(), "definitions": found}
 
 
 def targets_of(node: Any) -> list[str]:
@@ -71,9 +67,8 @@ def file_of(definition: str) -> Path | None:
 
 def clear_cache() -> None:
     """Clear what this process has read of the code, so that the files are read again."""
-    constructors.clear_cache()
-    _definitions.cache_clear()
-    _platform_digest.cache_clear()
+    for cached in (find_definition, constructor_parameters, _definitions, _platform_digest):
+        cached.cache_clear()
 
 
 # A sweep of a thousand runs asks for the same few fingerprints a thousand times.

@@ -1,6 +1,7 @@
 """The words on a command line that name a completed run or ask for the best one."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,28 +23,33 @@ class RunWords:
     accept_code: bool
     others: list[str]  # the remaining words, in their order
 
-    def open(self) -> tuple[LoadedRun, str | None]:
-        """Return the run, and why it was chosen if it is the best one under `outputs`.
+    def open(self) -> LoadedRun:
+        """Return the run; if it is the best one under `outputs`, print to stderr why it was chosen.
 
         Raises:
             Exception: As `load_run` and `find_best`.
         """
         if self.run is not None:
-            return load_run(self.run, self.trust_code, self.accept_code), None
+            return load_run(self.run, self.trust_code, self.accept_code)
         best, why = find_best(self.outputs)
-        return load_run(best.directory, self.trust_code, self.accept_code), why
+        trained = load_run(best.directory, self.trust_code, self.accept_code)
+        print(f"run={trained.directory}: {why}", file=sys.stderr)
+        return trained
 
 
 KEYS = ("run", "paths.outputs", "paths.data", "trust_code", "code")
 
 
-def read_run_words(words: Sequence[str]) -> RunWords:
+def read_run_words(words: Sequence[str], own: Collection[str] | None = None) -> RunWords:
     """Separate the words that concern the run from the command's other words.
 
-    They are `best` as the first of all other words, or `run=DIRECTORY`, and those of `KEYS`.
+    Args:
+        words: `best` as the first of the command's own words, or `run=DIRECTORY`, and those of
+            `KEYS`.
+        own: The keys or sections that the command's own words may set; None allows any words.
 
     Raises:
-        NoRunError, ConfigurationError: Not one run is named, or a value is unknown.
+        NoRunError, ConfigurationError: Not one run is named, or a value or word is unknown.
     """
     values: dict[str, str] = {}
     others = []
@@ -66,6 +72,9 @@ def read_run_words(words: Sequence[str]) -> RunWords:
     for key, known in (("trust_code", ("true", "false")), ("code", ("accept",))):
         if key in values and values[key] not in known:
             raise ConfigurationError(f"{key}={values[key]}: must be {' or '.join(known)}")
+    for word in others[best:]:
+        if own is not None and word.partition("=")[0].partition(".")[0] not in own:
+            raise ConfigurationError(f"unknown argument {word!r}; see --help")
     return RunWords(
         run=None if best else Path(expand_path(values["run"])),
         outputs=Path(expand_path(values.get("paths.outputs", "outputs"))),

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from project.cli.arguments import Arguments
 from project.cli.main import command_to_go_on, report_error, run_plain
 from project.config.errors import ConfigurationError, ConflictError
 from project.config.keys import KeysError, UnknownKeyError
@@ -52,10 +51,13 @@ def test_an_interrupted_sweep_of_reruns_is_named_as_it_was() -> None:
 
 @pytest.mark.parametrize(("words", "warned"), [(["rerun=true"], True), ([], False)])
 def test_an_interrupted_sweep_of_reruns_says_that_it_would_begin_anew(
-    words: list[str], warned: bool, capsys: pytest.CaptureFixture[str]
+    words: list[str],
+    warned: bool,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    arguments = Arguments(["-m", *words, "seed=1,2"], [], is_sweep=True)
-    assert report_error(KeyboardInterrupt(), arguments) == 130
+    monkeypatch.setattr(sys, "argv", ["project.train", "-m", *words, "seed=1,2"])
+    assert report_error(KeyboardInterrupt()) == 130
     assert ("rerun=true makes all of its runs again" in capsys.readouterr().err) == warned
 
 

@@ -45,10 +45,20 @@ def test_words_that_name_no_run_are_refused(words: list[str], message: str) -> N
     assert error.value.exit_code == 2
 
 
-def test_words_open_the_run_that_they_name(finished_run: Path, tmp_path: Path) -> None:
-    named, nothing = read_run_words([f"run={finished_run}"]).open()
-    best, why = read_run_words(["best", f"paths.outputs={tmp_path / 'outputs'}"]).open()
+@pytest.mark.parametrize("word", ["a.png", "best", "dat=x", "model.data=x"])
+def test_a_word_that_the_command_has_no_use_for_is_refused(word: str) -> None:
+    message = f"unknown argument '{word}'; see --help"
+    with pytest.raises(ConfigurationError, match=message):
+        read_run_words(["best", "data.root=x", word], own=("data",))
+
+
+def test_words_open_the_run_that_they_name(
+    finished_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = read_run_words([f"run={finished_run}"]).open()
+    assert capsys.readouterr().err == ""
+    best = read_run_words(["best", f"paths.outputs={tmp_path / 'outputs'}"]).open()
     assert named.directory == best.directory == finished_run
-    assert nothing is None
-    assert why is not None
-    assert why.endswith("of 1 completed run")
+    said = capsys.readouterr().err
+    assert said.startswith(f"run={finished_run}: ")
+    assert said.endswith("of 1 completed run\n")

@@ -37,7 +37,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="where the photographs are kept")
     arguments = parser.parse_args()
     asked = read_run_words(arguments.words)
-    trained, _ = asked.open()
+    trained = asked.open()
     root = Path(asked.data or trained.config["paths"]["data"])
     test = load_mnist(root, trained.config["data"]["source"]).test
     with tempfile.TemporaryDirectory() as temporary:
