@@ -14,10 +14,9 @@ from typing import Any
 
 from project.cli import main as cli
 from project.config.errors import ConfigurationError
-from project.runs.lifecycle import load_or_run
+from project.runs.lifecycle import load_or_run, typed_command
 from project.runs.origin import check_stored, check_variant
 from project.runs.prepare import files_to_send, prepare_run
-from project.runs.record import COMPLETED
 from project.runs.spec import RunSpec
 
 
@@ -37,7 +36,7 @@ def execute(config: dict[str, Any], words: Sequence[str]) -> dict[str, float]:
         from project.training.reproduce import reproduce
 
         return reproduce(Path(config["verify"]), words, trust_code=config["trust_code"])
-    return carry_out(prepare_run(config, cli.typed_command(), words))["metrics"]
+    return carry_out(prepare_run(config, typed_command(), words))["metrics"]
 
 
 def carry_out(spec: RunSpec) -> dict[str, Any]:
@@ -55,8 +54,7 @@ def carry_out(spec: RunSpec) -> dict[str, Any]:
     """
     spec.directory.refuse_links_outside()
     check_variant(spec)
-    record = None if spec.rerun else check_stored(spec)
-    if record is None or record["status"] != COMPLETED:
+    if check_stored(spec) is None:
         from project.training.dry_run import dry_run_variants
 
         dry_run_variants([spec], here=True)
@@ -84,7 +82,7 @@ class TrainExperiment:
         """Check the configuration of a job, and return its run; raises as `prepare_run`."""
         if config["verify"] is not None:
             raise ConfigurationError(f"verify={config['verify']}: is for one run; leave out -m")
-        return prepare_run(config, cli.typed_command(), words)
+        return prepare_run(config, typed_command(), words)
 
     def check(self, waiting: Sequence[RunSpec], here: bool) -> None:
         """Try each variant on a real batch before the first job starts; as `dry_run_variants`."""

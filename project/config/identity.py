@@ -6,6 +6,7 @@ in the constructor of a class of this project or of the user: adding an option r
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,15 @@ def flatten(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
+
+
+def walk(node: Any, place: str = "") -> Iterator[tuple[str, str, Any]]:
+    """Yield the dotted place, the key and the value of each item in a section, at any depth."""
+    if isinstance(node, list):
+        node = dict(enumerate(node))
+    for key, value in node.items() if isinstance(node, dict) else ():
+        yield f"{place}.{key}", str(key), value
+        yield from walk(value, f"{place}.{key}")
 
 
 def identity_settings(config: dict[str, Any]) -> dict[str, Any]:

@@ -5,13 +5,14 @@ where they belong, the user's own if their source is the one that the run record
 """
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from project.config.constructors import Definition, constructor_parameters, find_definition
 from project.config.errors import ConflictError
+from project.config.identity import walk
 from project.config.source import (
     is_own,
     is_standard_library,
@@ -65,13 +66,12 @@ class CodeOnRecord:
 
 
 def check_trusted(sections: Mapping[str, Any], code: CodeOnRecord) -> None:
-    """Check that sections of a stored configuration, by name, name trusted code only.
+    """Raise ConflictError if sections of a stored configuration, by name, are not to be trusted.
 
-    Raises:
-        ConflictError: A section names code that is not trusted, or has a forbidden key or value.
+    That is, they name code that is not trusted, or have a forbidden key or value.
     """
     for kind, section in sections.items():
-        for place, key, value in _walk(section, kind):
+        for place, key, value in walk(section, kind):
             if (reason := _reason(place, key, value, kind, code)) is not None:
                 raise ConflictError(
                     f"the stored configuration has {place}={value!r}, which {reason}; if you trust "
@@ -91,15 +91,6 @@ def _reason(place: str, key: str, value: Any, kind: str, code: CodeOnRecord) -> 
     if place == "data.prepare" and value is not None:
         return _why_not(value, "prepare", code)
     return None
-
-
-def _walk(node: Any, place: str) -> Iterator[tuple[str, str, Any]]:
-    """Yield the dotted place, the key and the value of each item in a section, at any depth."""
-    if isinstance(node, list):
-        node = dict(enumerate(node))
-    for key, value in node.items() if isinstance(node, dict) else ():
-        yield f"{place}.{key}", str(key), value
-        yield from _walk(value, f"{place}.{key}")
 
 
 def _why_not(target: Any, kind: str, code: CodeOnRecord) -> str | None:

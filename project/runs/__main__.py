@@ -22,11 +22,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rich.console import Console
+from rich.table import Table
+
 from project.cli import main as cli
 from project.config.compose import expand_path
 from project.config.errors import ConfigurationError, suggest
+from project.results import listing
+from project.results.best import find_best
+from project.results.listing import size_text, variant_lines
 from project.results.reading import read_runs
 from project.results.records import Problem, RunRecord
+from project.results.where import where
+from project.runs.code import fingerprint
+from project.runs.editing import edit_note, edit_tags
+from project.runs.lifecycle import metric_text
+from project.runs.prepare import deciding_targets
+from project.runs.prune import prune_run
 from project.runs.record import FAILED, INTERRUPTED, NoRunError
 
 
@@ -67,8 +79,6 @@ class Request:
             found |= {run.directory: run for run in runs}
             damaged |= {problem.directory: problem for problem in problems}
         if (text := self.one("where")) is not None:
-            from project.results.where import where
-
             return where(text, list(found.values())), []
         return list(found.values()), list(damaged.values())
 
@@ -76,8 +86,6 @@ class Request:
 def _pattern(name: str, outputs: Path) -> str:
     """Return a name or path as a glob for `<variant>/seed_<k>` or `<variant>`."""
     if name == "best":
-        from project.results.best import find_best
-
         return find_best(outputs)[0].name
     path, root = Path(expand_path(name)).resolve(), (outputs / "runs").resolve()
     return str(path.relative_to(root)) if path.exists() and path.is_relative_to(root) else name
@@ -103,19 +111,14 @@ def read_request(words: Sequence[str], keys: Sequence[str], flags: Sequence[str]
 
 def list_runs(request: Request) -> None:
     """Print a line for each variant, and on stderr one for each run that cannot be read."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from project.results.listing import HEADINGS, as_json, cells, variant_lines
-
     runs, problems = request.select()
     lines = variant_lines(runs)
     if "--json" in request.flags:
-        print(json.dumps(as_json(lines, problems), indent=1))
+        print(json.dumps(listing.as_json(lines, problems), indent=1))
         return
-    table = Table(*HEADINGS, box=None, pad_edge=False)
+    table = Table(*listing.HEADINGS, box=None, pad_edge=False)
     for line in lines:
-        table.add_row(*cells(line))
+        table.add_row(*listing.cells(line))
     width = None if sys.stdout.isatty() else 200
     Console(highlight=False, markup=False, width=width).print(table)
     for problem in problems:
@@ -129,8 +132,6 @@ def list_runs(request: Request) -> None:
 
 def show_run(request: Request) -> None:
     """Print what is known about one run, and its files; with --json, print the run records."""
-    from project.results.listing import files_of, run_facts
-
     runs, problems = request.select()
     if "--json" in request.flags:
         print(json.dumps([run.record for run in runs], indent=1))
@@ -143,22 +144,20 @@ def show_run(request: Request) -> None:
         print(f"damaged: {problem}")
     for run in runs:
         print(run.name)
-        for key, value in run_facts(run):
+        for key, value in listing.run_facts(run):
             print(f"  {key}: {value}")
-        for name, size in files_of(run):
+        for name, size in listing.files_of(run):
             print(f"  {name}  {size}")
 
 
 def diff_runs(request: Request) -> None:
     """Print the differences between two runs or variants, and, without --json, their metrics."""
-    from project.results.listing import differences
-
     if len(request.names) != 2:
         raise ConfigurationError("diff takes two runs or variants: project.runs diff A B")
     a, b = (replace(request, names=[name]).select()[0] for name in request.names)
     if not a or not b:
         raise NoRunError("one of the two holds no run that can be read")
-    found = differences(a, b)
+    found = listing.differences(a, b)
     if "--json" in request.flags:
         print(json.dumps([vars(each) for each in found], indent=1))
         return
@@ -171,8 +170,6 @@ def diff_runs(request: Request) -> None:
 
 
 def _mean(runs: Sequence[RunRecord], name: str) -> str:
-    from project.runs.lifecycle import metric_text
-
     values = [run.metrics[name] for run in runs if name in run.metrics]
     if not values:
         return "-"
@@ -182,8 +179,6 @@ def _mean(runs: Sequence[RunRecord], name: str) -> str:
 
 def tag_runs(request: Request) -> None:
     """Add tags to the named runs, or remove tags; print the tags that each run has then."""
-    from project.runs.editing import edit_tags
-
     add, remove = request.keys.get("add", []), request.keys.get("remove", [])
     if not request.names or not (add or remove):
         raise ConfigurationError("name runs, and a word: project.runs tag RUN... add=WORD")
@@ -194,8 +189,6 @@ def tag_runs(request: Request) -> None:
 
 def note_runs(request: Request) -> None:
     """Replace the note of the named runs; an empty text removes it."""
-    from project.runs.editing import edit_note
-
     text = request.one("text")
     if not request.names or text is None:
         raise ConfigurationError("name runs, and a text: project.runs note RUN... text='...'")
@@ -210,9 +203,6 @@ def prune_runs(request: Request) -> None:
     Without --yes, only print which would be moved. Runs that a process works on or that the last
     report cites stay.
     """
-    from project.results.listing import cited_runs, size_text
-    from project.runs.prune import prune_run
-
     flags = request.flags
     if not (request.names or "where" in request.keys or flags & {"--failed", "--old-code"}):
         raise ConfigurationError(
@@ -224,7 +214,7 @@ def prune_runs(request: Request) -> None:
         runs = [run for run in runs if run.status in (FAILED, INTERRUPTED)]
     if "--old-code" in flags:
         runs = [run for run in runs if _is_of_old_code(run)]
-    cited, dry = cited_runs(request.outputs), "--yes" not in flags
+    cited, dry = listing.cited_runs(request.outputs), "--yes" not in flags
     total = 0
     for run in runs:
         if run.name in cited:
@@ -239,17 +229,12 @@ def prune_runs(request: Request) -> None:
 
 
 def _is_of_old_code(run: RunRecord) -> bool:
-    from project.runs.code import fingerprint
-    from project.runs.prepare import deciding_targets
-
     is_train = run.record.get("command") == "train"
     return is_train and fingerprint(deciding_targets(run.config))["digest"] != run.code
 
 
 def sizes(request: Request) -> None:
     """Print the size of each variant, the largest first, and the total."""
-    from project.results.listing import size_text, variant_lines
-
     lines = sorted(variant_lines(request.select()[0]), key=lambda line: -line.bytes)
     for line in lines:
         runs = line.n + sum(line.other.values())

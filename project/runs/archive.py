@@ -41,10 +41,8 @@ RunArchive = dict[str, ArchivedFile]  # by file name
 def pack(directory: Path) -> RunArchive:
     """Return the files of the run in `directory`, to which a process may be writing.
 
-    Checkpoints are read first, so that all other files are as new or newer, as after a kill.
-
-    Raises:
-        ConflictError: The directory holds anything but regular files with plain names.
+    Checkpoints are read first, so that all other files are as new or newer, as after a kill. A
+    directory that holds anything but regular files with plain names raises a ConflictError.
     """
     archive = {}
     for path in sorted(_files(directory), key=lambda path: (path.suffix != ".ckpt", path.name)):
@@ -74,11 +72,8 @@ def _files(directory: Path) -> Iterator[Path]:
 def unpack(archive: RunArchive, directory: Path) -> None:
     """Replace what `directory` holds by the files of an archive, whole or not at all.
 
-    The caller must hold the run's lock.
-
-    Raises:
-        CorruptArchiveError: A file's name is unsafe or its checksum is wrong.
-        OSError: A file cannot be written; the error names a path.
+    The caller must hold the run's lock. An unsafe name or a wrong checksum raises a
+    CorruptArchiveError; an OSError names a path.
     """
     for name, packed in archive.items():
         if not PLAIN_NAME.fullmatch(name):

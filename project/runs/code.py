@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from project.config.constructors import constructor_parameters, find_definition
+from project.config.identity import walk
 from project.config.source import (
     PROJECT,
     Module,
@@ -45,24 +46,14 @@ def fingerprint(targets: Iterable[str]) -> dict[str, Any]:
 
 def targets_of(node: Any) -> list[str]:
     """Return the values of all keys `_target_` and `prepare` in a configuration, sorted."""
-    found: set[str] = set()
-    if isinstance(node, dict):
-        found.update(node[key] for key in ("_target_", "prepare") if isinstance(node.get(key), str))
-        node = list(node.values())
-    if isinstance(node, list):
-        found.update(*map(targets_of, node))
-    return sorted(found)
+    named = ("_target_", "prepare")
+    return sorted({each for _, key, each in walk(node) if key in named and isinstance(each, str)})
 
 
 def changed_definitions(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """Return the names of the definitions that differ between two fingerprints, sorted."""
     old, new = before.get("definitions", {}), now.get("definitions", {})
     return sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-
-
-def file_of(definition: str) -> Path | None:
-    """Return the file that holds `module:name` now; None if its module is not found."""
-    return module_path(definition.partition(":")[0])
 
 
 def clear_cache() -> None:

@@ -1,6 +1,7 @@
 """Changes to the tags and the note of a run, which are not part of its identity."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,22 +26,23 @@ def edit_tags(directory: Path, add: Sequence[str], remove: Sequence[str]) -> lis
                 f"tag {tag!r}: must be 1 to {MAX_TAG_LENGTH} printable characters, on one line"
             )
 
-    def changed(record: dict[str, Any]) -> dict[str, Any]:
+    with _edited(directory) as record:
         kept = [tag for tag in record.get("tags", []) if tag not in remove]
-        return record | {"tags": list(dict.fromkeys([*kept, *add]))}
-
-    return _edit(directory, changed)["tags"]
+        record["tags"] = list(dict.fromkeys([*kept, *add]))
+    return record["tags"]
 
 
 def edit_note(directory: Path, text: str) -> None:
     """Replace the note in a run's record; raise as `edit_tags`."""
-    _edit(directory, lambda record: record | {"notes": text})
+    with _edited(directory) as record:
+        record["notes"] = text
 
 
-def _edit(directory: Path, changed: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+@contextmanager
+def _edited(directory: Path) -> Iterator[dict[str, Any]]:
+    """Provide the run's record in a `with` block under its lock, and write it at the end."""
     with locked(directory):
         if (record := read_record(directory)) is None:
             raise NoRunError(f"{directory} holds no run.json")
-        record = changed(record)
+        yield record
         write_record(directory, record)
-    return record

@@ -47,11 +47,11 @@ def load_or_run(spec: RunSpec, execute: Execute) -> dict[str, Any]:
     directory = spec.directory
     directory.refuse_links_outside()
     # Without the lock, so that a completed run can be read in a read-only folder.
-    if not spec.rerun and (record := _found(spec)) is not None:
+    if (record := _found(spec)) is not None:
         return record
     with directory.locked():
         # Again, because another process may have completed the run meanwhile.
-        if not spec.rerun and (record := _found(spec)) is not None:
+        if (record := _found(spec)) is not None:
             return record
         try:
             record = run(spec, execute)
@@ -65,8 +65,7 @@ def load_or_run(spec: RunSpec, execute: Execute) -> dict[str, Any]:
 
 
 def _found(spec: RunSpec) -> dict[str, Any] | None:
-    record = check_stored(spec)
-    if record is None or record["status"] != COMPLETED:
+    if (record := check_stored(spec)) is None:
         return None
     print(f"{spec.run.name}: already completed, {summary(record, spec.directory.path)}")
     if notice := platform_notice(spec, [record]):
@@ -100,10 +99,11 @@ def run(spec: RunSpec, execute: Execute) -> dict[str, Any]:
             # On a full disk both may fail; the user must still see the first error.
             with suppress(OSError):
                 log_failure(error)
-            facts = {"status": FAILED, "error": f"{type(error).__name__}: {error}"}
-            diverged = {"diverged": True} if isinstance(error, DivergedError) else {}
+            record |= {"status": FAILED, "error": f"{type(error).__name__}: {error}"}
+            if isinstance(error, DivergedError):
+                record["diverged"] = True
             with suppress(OSError):
-                write_record(directory, record | facts | diverged)
+                write_record(directory, record)
             raise
     sources, machine = record["provenance"], dict(result.machine)
     sources["device"] = machine.pop("device", "cpu")

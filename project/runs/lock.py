@@ -24,14 +24,13 @@ def locked(directory: Path) -> Iterator[None]:
     """
     directory.parent.mkdir(parents=True, exist_ok=True)
     path = lock_path(directory)
-    lock = FileLock(path)
     try:
-        lock.acquire(timeout=0)
+        lock = FileLock(path).acquire(timeout=0)
     except Timeout:
         raise RunLockedError(
             f"{directory} is being worked on by {holder(directory)}; wait for it, or stop it"
         ) from None
-    try:
+    with lock:
         try:
             # In the lock file, because run.json is written only seconds later.
             path.write_text(f"{os.getpid()}\n{socket.gethostname()}\n")
@@ -40,8 +39,6 @@ def locked(directory: Path) -> Iterator[None]:
             raise
         finish_replacement(directory)
         yield
-    finally:
-        lock.release()
 
 
 def lock_path(directory: Path) -> Path:

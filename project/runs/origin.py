@@ -6,23 +6,23 @@ from pathlib import Path
 from typing import Any
 
 from project.config.errors import ConflictError
-from project.config.source import PROJECT
+from project.config.source import PROJECT, module_path
 from project.runs import code
-from project.runs.record import CorruptRunError, read_record
+from project.runs.record import COMPLETED, CorruptRunError, read_record
 from project.runs.spec import RunSpec
 
 MAX_SHOWN = 10  # changed definitions
 
 
 def check_stored(spec: RunSpec) -> dict[str, Any] | None:
-    """Return the stored record of the run; None if there is none.
+    """Return the record of the completed run; None if the run has to be executed.
 
     Raises:
-        ConflictError: It is of another run, or as `check_variant`.
+        ConflictError: The directory holds another run, or as `check_variant`.
         CorruptRunError: The record cannot be read.
     """
     directory = spec.directory.path
-    record = read_record(directory)
+    record = None if spec.rerun else read_record(directory)
     if record is None:
         return None
     if record["name"] != spec.run.name:
@@ -30,10 +30,8 @@ def check_stored(spec: RunSpec) -> dict[str, Any] | None:
             f"{directory} holds another run, {record['name']}; move it to the directory of that "
             "name, or pass rerun=true"
         )
-    _check_source(spec, record, directory)
-    if _is_refused(spec, record):
-        raise ConflictError(_other_code(spec, {directory: record}))
-    return record
+    _check_origin(spec, {directory: record})
+    return record if record["status"] == COMPLETED else None
 
 
 def check_variant(spec: RunSpec, remade: Collection[Path] = ()) -> None:
@@ -46,16 +44,28 @@ def check_variant(spec: RunSpec, remade: Collection[Path] = ()) -> None:
     """
     directory = spec.directory.path
     remade = {*remade, directory} if spec.rerun else set(remade)
-    others: dict[Path, dict[str, Any]] = {}
-    for path in sorted(directory.parent.glob("seed_*")):
-        if path in remade:
-            continue
+    records = {}
+    for path in sorted(set(directory.parent.glob("seed_*")) - remade):
         with suppress(CorruptRunError):
             if (record := read_record(path)) is not None:
-                _check_source(spec, record, path)
-                if _is_refused(spec, record):
-                    others[path] = record
-    if others:
+                records[path] = record
+    _check_origin(spec, records)
+
+
+def _check_origin(spec: RunSpec, records: Mapping[Path, Mapping[str, Any]]) -> None:
+    """Raise ConflictError if a record, by directory, is of other data or of code not accepted."""
+    now = spec.data.get("source")
+    for directory, record in records.items():
+        stored = (record["provenance"].get("data") or {}).get("source")
+        if None not in (now, stored) and now != stored:
+            raise ConflictError(
+                f"{directory} was made with other data files (SHA-256 {str(stored)[:16]}..., now "
+                f"{str(now)[:16]}...); restore them, give the new ones a name (data.name=NAME), or "
+                "pass rerun=true"
+            )
+    digest = spec.code["digest"]
+    others = {path: each for path, each in records.items() if _code(each).get("digest") != digest}
+    if others and not spec.accepts_code:
         raise ConflictError(_other_code(spec, others))
 
 
@@ -75,24 +85,8 @@ def check_unchanged(spec: RunSpec) -> None:
         )
 
 
-def _is_refused(spec: RunSpec, record: Mapping[str, Any]) -> bool:
-    """Return whether a stored run was made with other code, which is not accepted."""
-    return not spec.accepts_code and _code(record).get("digest") != spec.code["digest"]
-
-
 def _code(record: Mapping[str, Any]) -> dict[str, Any]:
     return record["provenance"].get("code") or {}
-
-
-def _check_source(spec: RunSpec, record: Mapping[str, Any], directory: Path) -> None:
-    source = spec.data.get("source")
-    stored = (record["provenance"].get("data") or {}).get("source")
-    if None not in (source, stored) and source != stored:
-        raise ConflictError(
-            f"{directory} was made with other data files (SHA-256 {str(stored)[:16]}..., now "
-            f"{str(source)[:16]}...); restore them, give the new ones a name (data.name=NAME), or "
-            "pass rerun=true"
-        )
 
 
 def _other_code(spec: RunSpec, others: Mapping[Path, Mapping[str, Any]]) -> str:
@@ -114,7 +108,7 @@ def _other_code(spec: RunSpec, others: Mapping[Path, Mapping[str, Any]]) -> str:
 def _changes(before: dict[str, Any], now: dict[str, Any], commit: str | None) -> str:
     """Return a line for each changed definition, and the git command that shows the changes."""
     names = code.changed_definitions(before, now)
-    files = {name: code.file_of(name) for name in names}
+    files = {name: module_path(name.partition(":")[0]) for name in names}
     lines = [
         f"  {name.replace(':', '.').removesuffix('.')} in {files[name] or '?'}"
         for name in names[:MAX_SHOWN]

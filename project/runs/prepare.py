@@ -61,16 +61,10 @@ def prepare_run(config: dict[str, Any], typed: str = "", overrides: Sequence[str
 def prepare_data(config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the configuration with its data section settled, and facts about the data.
 
-    The function that `data.prepare` names, if any, settles the section. Null keys of the model
-    (number of classes, size of the images) take the value of the same key in this section.
-
-    Returns:
-        The new configuration, and facts for the run record: `dataset`, `fetched_from`, `source`.
-
-    Raises:
-        ConfigurationError: The function cannot be imported, refuses a value or does not return two
-            dictionaries, or the section lacks a value that the model needs.
-        DataError: The data are not available.
+    The function that `data.prepare` names, if any, settles the section and returns facts for the
+    run record: `dataset`, `fetched_from`, `source`. Null keys of the model (number of classes, size
+    of the images) take the value of the same key in this section. Errors are those of
+    `prepare_run`.
     """
     data, model = config["data"], config.get("model")
     facts: dict[str, Any] = {}
@@ -102,10 +96,8 @@ def deciding_targets(config: dict[str, Any]) -> list[str]:
 def files_to_send(config: dict[str, Any]) -> dict[str, bytes]:
     """Return the files that a run's data folder must hold on another machine, by path in it.
 
-    They are those of the function `files_to_send` beside `data.prepare`, and of `init_from`.
-
-    Raises:
-        ConfigurationError, DataError, CorruptRunError: As `prepare_run`.
+    They are those of the function `files_to_send` beside `data.prepare`, and of `init_from`. Errors
+    are those of `prepare_run`.
     """
     files: dict[str, bytes] = {}
     if (prepare := config["data"].get("prepare")) is not None:
