@@ -32,7 +32,7 @@ def run(words: Sequence[str], config_dirs: Sequence[str]) -> None:
         ConfigurationError: A word is unknown, or no data are named.
         Exception: As `read_run_words`, `RunWords.open`, `explained` and `evaluate`.
     """
-    from project.runs.lifecycle import metric_text
+    from project.runs.lifecycle import metric_text, typed_command
     from project.training.load_run import output_folder
     from project.training.run_words import read_run_words
 
@@ -50,7 +50,7 @@ def run(words: Sequence[str], config_dirs: Sequence[str]) -> None:
         section = compose("train", arguments.overrides, arguments.config_dirs)["data"]
     from project.training.evaluation import evaluate
 
-    record = evaluate(trained, section, asked.data, cli.typed_command())
+    record = evaluate(trained, section, asked.data, typed_command())
     if record["same_files"] and not record["same_examples"]:
         notice = "its training examples may be among those tested here"
         print(f"the run was trained on these files: {notice}", file=sys.stderr)

@@ -10,7 +10,13 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 
 from project.cli.arguments import CONFIG_DIR, MULTIRUN, typed_override
 from project.cli.diagnose import explained
-from project.config.compose import combinations, compose_with_hydra, parse_overrides, resolve, spell
+from project.config.compose import (
+    combinations,
+    compose,
+    compose_with_hydra,
+    parse_overrides,
+    quote,
+)
 from project.config.errors import ConfigurationError
 from project.launchers.grid import with_params
 from project.runs.lifecycle import RunSpec
@@ -142,8 +148,8 @@ def prepare_variant(variant: Variant, config_dirs: Sequence[Path], scratch: Path
         HydraException: Hydra cannot compose the variant's configuration.
         Exception: As `prepare_run`.
     """
-    words = [*variant.words, f"paths.outputs={spell(str(scratch))}"]
-    config = resolve(compose_with_hydra("train", words, config_dirs), words)
+    words = [*variant.words, f"paths.outputs={quote(str(scratch))}"]
+    config = compose("train", words, config_dirs)
     if config["verify"] is not None:
         raise ConfigurationError("verify= is an option of project.train; leave it out")
     config |= {"logger": {}, "rerun": False, "code": None, "tags": [], "notes": ""}

@@ -1,6 +1,6 @@
 """Error messages for command lines that Hydra cannot compose."""
 
-import re
+import json
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -12,10 +12,10 @@ from project.cli.arguments import Arguments, read_arguments, typed_override
 from project.cli.habits import answer
 from project.config.compose import (
     CONF,
+    choices_with,
     compose_with_hydra,
     options,
     parse_overrides,
-    spell,
     study_words,
 )
 from project.config.errors import ConfigurationError, dotted_keys, suggest
@@ -29,18 +29,8 @@ def explained(typed: Sequence[str], config_name: str, sweeps: bool) -> Iterator[
     """Read a command line; errors of Hydra in the block become ConfigurationErrors.
 
     The message is found from the overrides and the configuration files alone; if they show no
-    mistake, it is Hydra's own. The text of Hydra's error is never parsed.
-
-    Args:
-        typed: The words after the program's name.
-        config_name: The command's root file in `conf/`: train, disk or report.
-        sweeps: Whether the command can sweep.
-
-    Yields:
-        The command line as Hydra gets it.
-
-    Raises:
-        ConfigurationError: As `read_arguments`, or Hydra refuses the command line.
+    mistake, it is Hydra's own. The text of Hydra's error is never parsed. The arguments are those
+    of `read_arguments`, which reads the command line.
     """
     arguments = Arguments(list(typed), [], False)
     try:
@@ -187,14 +177,10 @@ class _Command:
         for key in own if own.get("_target_") == usual.get("_target_") else ():
             if key in usual:
                 continue
-            sweepers = [
-                f"hydra/sweeper={sweeper}"
-                for sweeper, path in options("hydra/sweeper").items()
-                if re.search(rf"^{re.escape(key)}:", path.read_text("utf-8"), re.MULTILINE)
-            ]
+            others = " or ".join(choices_with("hydra/sweeper", str(key))) or "another one"
             yield (
                 f"study={study} sets hydra.sweeper.{key}, which this sweeper does not have: add "
-                f"{' or '.join(sweepers) or 'another one'}"
+                f"{others}"
             )
 
 
@@ -219,4 +205,5 @@ def _choices(override: "Override") -> list[str]:
         return list(override.sweep_string_iterator())
     if override.is_sweep_override():
         return []
-    return [spell(each) for each in (value if isinstance(value, list) else [value])]
+    chosen = value if isinstance(value, list) else [value]
+    return [each if isinstance(each, str) else json.dumps(each) for each in chosen]

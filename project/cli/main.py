@@ -23,7 +23,6 @@ from project.config.compose import CONF, settle
 from project.config.keys import UnknownKeyError
 from project.runs.code import clear_cache
 from project.runs.interruption import Interrupted
-from project.runs.lifecycle import typed_command as typed_command
 
 if TYPE_CHECKING:
     from project.launchers.grid import Experiment
@@ -139,8 +138,10 @@ def report_error(error: BaseException) -> int:
         _leave_pipe()
         return 0
     code = getattr(error, "exit_code", None)
-    if isinstance(code, int):
-        message = _habit_of(error) or str(error)
+    if isinstance(error, UnknownKeyError) and (habit := answer(f"{error.section}.{error.key}")):
+        code, message = error.exit_code, f"unknown key '{error.section}.{error.key}': {habit}"
+    elif isinstance(code, int):
+        message = str(error)
     elif isinstance(error, YAMLError):  # in a file of the user; the message names file and line
         code, message = 2, str(error)
     elif isinstance(error, KeyboardInterrupt):
@@ -171,15 +172,6 @@ def command_to_go_on(typed: Sequence[str], is_sweep: bool) -> str:
     Without `rerun=` but for a sweep: the old run has been moved away already.
     """
     return shlex.join(word for word in typed if is_sweep or not word.startswith("rerun="))
-
-
-def _habit_of(error: BaseException) -> str | None:
-    """Return the message for an unknown key that other tools have; None for any other error."""
-    if not isinstance(error, UnknownKeyError):
-        return None
-    key = f"{error.section}.{error.key}"
-    habit = answer(key)
-    return None if habit is None else f"unknown key '{key}': {habit}"
 
 
 def _leave_pipe() -> None:

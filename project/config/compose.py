@@ -1,7 +1,6 @@
 """Composes the configuration of plain values that a command line asks for."""
 
 import itertools
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 CONF = PROJECT / "conf" if (PROJECT / "conf").is_dir() else PROJECT.parent / "conf"
 # A seed that no run has: in a configuration composed with it, any other seed is a fixed one.
 UNUSED_SEED = 2**32 - 1
-# Words that Hydra parses as values of other types than strings.
-NO_STRINGS = ("true", "false", "null", "nan", "inf")
 # Keys of a model's file that only provide values for other sections, and how to type these.
 SERVED = {"learning_rates": "optimizer.lr=X", "task": "task.KEY=VALUE"}
 # The start of any value that is expanded as a path: `~`, `~user` or `$VARIABLE`.
@@ -68,7 +65,7 @@ def compose_with_hydra(
 def compose(
     config_name: str, overrides: Sequence[str] = (), config_dirs: Sequence[str | Path] = ()
 ) -> dict[str, Any]:
-    """Return the configuration of a command line as plain resolved values.
+    """Return the configuration of a command line as plain resolved values, without Hydra's section.
 
     The arguments are those of `compose_with_hydra`.
 
@@ -76,15 +73,11 @@ def compose(
         HydraException: Hydra cannot compose it.
         ConfigurationError: A value is missing, or an interpolation cannot be resolved.
     """
-    return resolve(compose_with_hydra(config_name, overrides, config_dirs), overrides)
-
-
-def resolve(composed: "DictConfig", overrides: Sequence[str]) -> dict[str, Any]:
-    """Return plain resolved values without Hydra's section; raise as `compose`."""
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
+    composed = compose_with_hydra(config_name, overrides, config_dirs)
     HydraConfig.instance().set_config(composed)  # for ${hydra:...}
     task = OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])
     try:
@@ -233,6 +226,13 @@ def options(group: str, config_dirs: Sequence[str | Path] = ()) -> dict[str, Pat
     return found
 
 
+def choices_with(group: str, key: str) -> list[str]:
+    """Return the choices GROUP=FILE of `conf/` whose file sets a key."""
+    sets = re.compile(rf"^\s*{re.escape(key)}:", re.MULTILINE)
+    files = options(group).items()
+    return [f"{group}={name}" for name, path in files if sets.search(path.read_text("utf-8"))]
+
+
 def refuse_shadowing(config_dirs: Sequence[str | Path]) -> None:
     """Raise ConfigurationError if a folder is missing, or has a file of the path of one of ours."""
     for folder in map(Path, config_dirs):
@@ -263,18 +263,6 @@ def refuse_same_names(words: Sequence[str], config_dirs: Sequence[Path]) -> None
                         f"{key!r}; rename it in {files[choice]}"
                     )
                 owners[key] = choice
-
-
-def spell(value: Any) -> str:
-    """Return a value as text that Hydra parses back to it."""
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{key}:{spell(each)}" for key, each in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(map(spell, value)) + "]"
-    if not isinstance(value, str):
-        return json.dumps(value)
-    is_plain = re.fullmatch(r"[A-Za-z_][\w./-]*", value, re.ASCII)
-    return value if is_plain and value.lower() not in NO_STRINGS else quote(value)
 
 
 def quote(text: str) -> str:

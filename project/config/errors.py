@@ -26,11 +26,9 @@ class ConflictError(Exception):
 
 
 def suggest(key: str, known: Iterable[str]) -> str:
-    """Return the end of a message about an unknown key.
+    """Return the end of a message about an unknown key: a known one that is similar, or else all.
 
-    Returns:
-        `; did you mean 'optimizer.lr'?` if a known key is similar, else the list of known keys;
-        empty if there are none, or more than MAX_LISTED.
+    Empty if none is similar and there are none or more than MAX_LISTED.
     """
     known = sorted(known)
     near = _misspelt(key, known) or _misplaced(key, known)

@@ -17,6 +17,8 @@ from project.config.constructors import Parameters
 from project.config.errors import ConfigurationError
 from project.config.keys import arguments, check_arguments
 
+# Kinds of sections that a function may build too.
+BY_FUNCTION = ("scheduler", "augmentation")
 SCALARS = (bool, int, float, str, type(None))
 CONTAINERS = (list, tuple, dict, Sequence, Mapping)
 TENSOR = "<class 'torch.Tensor'>"
@@ -69,11 +71,12 @@ def find_class(place: str, section: dict[str, Any], base: Any) -> type:
     return found
 
 
-def build(kind: str, place: str, section: dict[str, Any], base: type, given: dict[str, Any]) -> Any:
+def build(kind: str, place: str, section: dict[str, Any], base: Any, given: dict[str, Any]) -> Any:
     """Build the object that a section describes.
 
     Args:
-        kind: The kind of section: model, task, data, ...
+        kind: The kind of section: model, task, data, ... For those in BY_FUNCTION `_target_` may
+            also name a function, which returns the object.
         place: The section's dotted place in the configuration.
         section: The section's content.
         base: The required base class.
@@ -83,28 +86,16 @@ def build(kind: str, place: str, section: dict[str, Any], base: type, given: dic
     Raises:
         ConfigurationError: A rule is broken; the message names the key and the rule.
     """
-    return call(kind, place, find_class(place, section, base), arguments(kind, section), given)
-
-
-def build_by_function(
-    kind: str, place: str, section: dict[str, Any], base: Any, given: dict[str, Any]
-) -> Any:
-    """Build the object that a section describes, where `_target_` may also name a function.
-
-    Arguments and errors are those of `build`; a function must return an object of `base`.
-    """
     target = locate(f"{place}._target_", section["_target_"])
-    if isinstance(target, type):
-        return build(kind, place, section, base, given)
-    result = None
-    if callable(target):
-        result = call(kind, place, target, arguments(kind, section), given)
-    if not isinstance(result, base):
+    if isinstance(target, type) or kind not in BY_FUNCTION:
+        target = find_class(place, section, base)
+    made = call(kind, place, target, arguments(kind, section), given) if callable(target) else None
+    if not isinstance(made, base):
         raise ConfigurationError(
             f"{place}._target_={section['_target_']}: must be a subclass of {_dotted(base)}, or a "
             "function that returns such an object"
         )
-    return result
+    return made
 
 
 def call(

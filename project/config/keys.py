@@ -1,11 +1,10 @@
 """Checks the keys of sections against the constructors that they name, without importing them."""
 
-import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
 from project.config import schema
-from project.config.compose import options
+from project.config.compose import choices_with
 from project.config.constructors import REQUIRED, Parameters, constructor_parameters
 from project.config.errors import ConfigurationError, suggest
 from project.config.identity import SHAPE
@@ -67,11 +66,7 @@ def sections(config: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]
 
 
 def check_chosen(config: dict[str, Any]) -> None:
-    """Check that no section has keys without naming a class, because none of its files is chosen.
-
-    Raises:
-        KeysError: A section has such keys; the message names the files that have the first one.
-    """
+    """Raise KeysError if a section has keys and no class, because none of its files is chosen."""
     for kind in SUPPLIED:
         section = config.get(kind)
         if kind in ("callbacks", "logger") or not isinstance(section, dict):
@@ -85,11 +80,7 @@ def check_chosen(config: dict[str, Any]) -> None:
                 f"'{key}:' out of it, or make '# @package _global_' its first line"
             )
             raise KeysError(text, kind, key)
-        having = [
-            f"{kind}={name}"
-            for name, path in options(kind).items()
-            if re.search(rf"^\s*{re.escape(key)}:", path.read_text("utf-8"), re.MULTILINE)
-        ]
+        having = choices_with(kind, key)
         add = f": add {' or '.join(having)}" if having else ""
         text = f"'{kind}.{key}' belongs to a choice of {kind} that is off{add}"
         raise KeysError(text, kind, key)
@@ -99,10 +90,8 @@ def check_keys(config: dict[str, Any], settled: bool = True) -> None:
     """Check that the keys of each section fit the constructor of its class.
 
     A class whose source is not found is checked when it is built (`project.config.instantiate`).
-    Unless `settled`, the data's `prepare` function may still set required keys.
-
-    Raises:
-        UnknownKeyError, KeysError: As `check_arguments`, or a key belongs to the platform.
+    Unless `settled`, the data's `prepare` function may still set required keys. Errors are those of
+    `check_arguments`.
     """
     for kind, place, section in sections(config):
         if (parameters := constructor_parameters(section["_target_"])) is not None:

@@ -21,11 +21,7 @@ def check_loggers(loggers: dict[str, Any]) -> None:
 
 
 def require(what: str, packages: tuple[str, ...], extra: str) -> None:
-    """Check that packages are installed for what needs them (`logger.wandb`).
-
-    Raises:
-        ConfigurationError: A package is missing; the message names the extra that installs it.
-    """
+    """Raise ConfigurationError if a package is missing that `what` needs and `extra` installs."""
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
         raise ConfigurationError(

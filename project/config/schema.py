@@ -5,6 +5,7 @@
 
 import math
 import re
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -12,49 +13,43 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from project.config.errors import format_validation_error
 
 
-def _plain_name(value: str) -> str:
-    # The name becomes part of a path, and must not lead out of its folder.
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", value):
-        raise ValueError(
-            "must begin with a letter or digit and hold only letters, digits, '.', '_' and '-', at "
-            "most 64"
-        )
-    return value
+def _rule(holds: Callable[[Any], Any], text: str) -> AfterValidator:
+    """Return a validator that refuses a value, with the rule's text, for which it does not hold."""
+
+    def check(value: Any) -> Any:
+        if not holds(value):
+            raise ValueError(text)
+        return value
+
+    return AfterValidator(check)
 
 
-def _metric_name(value: str) -> str:
-    if not value.isprintable() or not re.fullmatch(r"[^\s/]+", value):
-        raise ValueError("must be one word without '/'")
-    return value
-
-
-def _text(value: Any) -> Any:
-    if not isinstance(value, str):
-        raise ValueError("should be a valid string")
-    return value
-
-
-def _place(value: Any) -> str:
-    if not _text(value):
-        raise ValueError("must not be empty")
-    return value
-
-
-def _utf8(value: str) -> str:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ValueError(
-            "is not valid UTF-8, which TensorBoard needs; choose another name"
-        ) from None
-    return value
-
-
-Name = Annotated[str, AfterValidator(_plain_name)]
+# It becomes part of a path, and must not lead out of its folder.
+Name = Annotated[
+    str,
+    _rule(
+        re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}").fullmatch,
+        "must begin with a letter or digit and hold only letters, digits, '.', '_' and '-', at "
+        "most 64",
+    ),
+]
+MetricName = Annotated[
+    str,
+    _rule(
+        lambda text: text.isprintable() and re.fullmatch(r"[^\s/]+", text),
+        "must be one word without '/'",
+    ),
+]
 # Not pydantic's own str, which must be UTF-8: file names and command lines need not be.
-Text = Annotated[Any, AfterValidator(_text)]
-Place = Annotated[Any, AfterValidator(_place)]
-Outputs = Annotated[Place, AfterValidator(_utf8)]
+Text = Annotated[Any, _rule(lambda value: isinstance(value, str), "should be a valid string")]
+Place = Annotated[Text, _rule(bool, "must not be empty")]
+Outputs = Annotated[
+    Place,
+    _rule(
+        lambda text: not re.search("[\ud800-\udfff]", text),
+        "is not valid UTF-8, which TensorBoard needs; choose another name",
+    ),
+]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 # An upper limit for counts, so that a typing error does not cause an overflow.
 MAX_COUNT = 10_000_000
@@ -166,7 +161,7 @@ class Scheduler(Target):
 class Metric(Section):
     """The metric that judges a task: models are chosen by `val/<name>` and report `test/<name>`."""
 
-    name: Annotated[str, AfterValidator(_metric_name)]
+    name: MetricName
     direction: Literal["min", "max"]
 
 

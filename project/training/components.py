@@ -20,7 +20,7 @@ from project import seeding
 from project.config.engine import is_framework, with_engine
 from project.config.errors import ConfigurationError
 from project.config.identity import seeds_of
-from project.config.instantiate import build, build_by_function, call, find_class
+from project.config.instantiate import build, call, find_class
 from project.config.keys import arguments
 from project.training.checkpoint import load_initial
 from project.training.factories import OptimizerFactory, build_scheduler
@@ -115,9 +115,7 @@ def build_task(config: dict[str, Any], net: nn.Module | None) -> LightningModule
         monitor = f"val/{config['metric']['name']}"
         given["scheduler"] = partial(build_scheduler, config["scheduler"], monitor)
     if (section := config.get("augmentation")) is not None:
-        given["augmentation"] = build_by_function(
-            "augmentation", "augmentation", section, Callable, {}
-        )
+        given["augmentation"] = build("augmentation", "augmentation", section, Callable, {})
     target = find_class("task", config["task"], LightningModule)
     _refuse_unused(config["task"]["name"], inspect.signature(target).parameters, given)
     task = call("task", "task", target, arguments("task", config["task"]), given)

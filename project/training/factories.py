@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from project.config.errors import ConfigurationError
-from project.config.instantiate import build, build_by_function
+from project.config.instantiate import build
 
 NORMS = (
     nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d,
@@ -69,7 +69,7 @@ def build_scheduler(
     else `default_monitor`.
     """
     given = {"optimizer": optimizer, "total_steps": total_steps}
-    scheduler = build_by_function("scheduler", "scheduler", section, LRScheduler, given)
+    scheduler = build("scheduler", "scheduler", section, LRScheduler, given)
     config: dict[str, Any] = {
         "scheduler": scheduler,
         "interval": section.get("interval", "epoch"),

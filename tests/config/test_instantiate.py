@@ -12,7 +12,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
 
 from project.config.errors import ConfigurationError, ConflictError
-from project.config.instantiate import build, build_by_function, find_class, locate
+from project.config.instantiate import build, find_class, locate
 from project.models import Siamese
 from tests.config.configurations import CONFIG
 
@@ -289,7 +289,7 @@ def test_a_function_may_make_what_a_class_would(own_modules: Callable[[str, str]
     given = {"optimizer": torch.optim.SGD([nn.Parameter(torch.zeros(1))]), "total_steps": 9}
 
     def scheduler(section: dict[str, Any]) -> Any:
-        return build_by_function("scheduler", "scheduler", section, LRScheduler, given)
+        return build("scheduler", "scheduler", section, LRScheduler, given)
 
     assert scheduler({"_target_": "mine.halving", "every": 2, "interval": "step"}).step_size == 2
     made = scheduler({"_target_": "torch.optim.lr_scheduler.StepLR", "step_size": 3})
