@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from project.cli.arguments import Arguments, read_arguments, typed_override
+from project.cli.arguments import Arguments, read_arguments
 from project.cli.habits import answer
 from project.config.compose import (
     CONF,
@@ -191,8 +191,7 @@ def _parse(words: Sequence[str]) -> "list[Override]":
     parsed = []
     for word in words:
         with suppress(HydraException):
-            text = typed_override(word) if word.startswith("++study") else word
-            parsed += parse_overrides([text])
+            parsed += parse_overrides([word])
     return parsed
 
 

@@ -41,12 +41,7 @@ _KEYS = {
     "run.log in the run directory holds what a run says; leave it out": ("hydra.verbose",),
 }
 ANSWERS = {key: advice for advice, keys in _KEYS.items() for key in keys}
-SCHEDULER_KEYS = {
-    "warmup": "pct_start",
-    "warm_up": "pct_start",
-    "initial_divisor": "div_factor",
-    "final_divisor": "final_div_factor",
-}
+SCHEDULER_KEYS = {"warmup": "pct_start", "warm_up": "pct_start"}
 # Keys that Hydra accepts but that have no effect here: they are refused instead of ignored.
 REFUSED = frozenset(key for key in ANSWERS if key.startswith("hydra.") and "launcher" not in key)
 

@@ -22,11 +22,16 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def name_path(error: OSError, path: Path) -> None:
-    """Set the file name of `error` to `path` if the system left it out, as after a failed write."""
-    # An error without a number has its own message, which a file name would hide.
-    if error.errno is not None and error.filename is None:
-        error.filename = str(path)
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Name `path` in OSErrors of the `with` block without a file, such as of a failed write."""
+    try:
+        yield
+    except OSError as error:
+        # An error without a number has its own message, which a file name would hide.
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 @contextmanager
@@ -36,20 +41,19 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     If the block raises an exception, `path` stays as it was; an OSError names it.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
-    try:
-        # A killed process with the same id may have left it; mode "x" never follows a link.
-        temporary.unlink(missing_ok=True)
-        with open(temporary, "xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_directory(path.parent)
-    except BaseException as error:
-        temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            name_path(error, path)
-        raise
+    with naming(path):
+        try:
+            # A killed process with the same id may have left it; mode "x" never follows a link.
+            temporary.unlink(missing_ok=True)
+            with open(temporary, "xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            sync_directory(path.parent)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -77,17 +81,16 @@ def replacing_directory(directory: Path) -> Iterator[Path]:
     coming, old = _beside(directory)
     finish_replacement(directory)
     try:
-        coming.mkdir(parents=True)
-        yield coming
-        sync_directory(coming)
-        sync_directory(directory.parent)
-        if directory.exists():
-            directory.rename(old)
-        coming.rename(directory)
-        sync_directory(directory.parent)
-    except BaseException as error:
-        if isinstance(error, OSError):
-            name_path(error, directory)
+        with naming(directory):
+            coming.mkdir(parents=True)
+            yield coming
+            sync_directory(coming)
+            sync_directory(directory.parent)
+            if directory.exists():
+                directory.rename(old)
+            coming.rename(directory)
+            sync_directory(directory.parent)
+    except BaseException:
         with suppress(OSError):  # else the next process that locks the directory does it
             finish_replacement(directory)
         raise

@@ -41,7 +41,7 @@ def fingerprint(targets: Iterable[str]) -> dict[str, Any]:
     them; and that of the `platform`, the files in PLATFORM.
     """
     found = dict(_definitions(tuple(sorted(set(targets)))))
-    return {"digest": _digest(found), "platform": _platform_digest(), "definitions": found}
+    return {"digest": _sha256(found), "platform": _platform_digest(), "definitions": found}
 
 
 def targets_of(node: Any) -> list[str]:
@@ -68,18 +68,14 @@ def _definitions(targets: tuple[str, ...]) -> dict[str, str]:
     return dict(sorted(_Reachable(targets).hashes.items()))
 
 
-def _digest(hashes: dict[str, str]) -> str:
-    return hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
-
-
 @functools.cache
 def _platform_digest() -> str:
     hashes = {}
     for name in PLATFORM:
         for path in sorted((PROJECT / name).rglob("*.py")) or [PROJECT / name]:
             tree = ast.parse(path.read_bytes())
-            hashes[str(path.relative_to(PROJECT))] = _sha256(tree.body)
-    return _digest(hashes)
+            hashes[str(path.relative_to(PROJECT))] = _sha256(_plain(tree.body))
+    return _sha256(hashes)
 
 
 def _decides(module: str, path: Path) -> bool:
@@ -131,7 +127,7 @@ class _Reachable:
     def _add(self, key: str, nodes: Sequence[ast.stmt], module: Module) -> None:
         if key in self.hashes or not nodes:
             return
-        self.hashes[key] = _sha256(nodes)
+        self.hashes[key] = _sha256(_plain(list(nodes)))
         for node in nodes:
             for name in sorted(filter(None, {_dotted(each) for each in ast.walk(node)})):
                 first = name.partition(".")[0]
@@ -174,8 +170,8 @@ def _dotted(node: ast.AST) -> str | None:
     return None
 
 
-def _sha256(nodes: Sequence[ast.stmt]) -> str:
-    return hashlib.sha256(json.dumps(_plain(list(nodes))).encode()).hexdigest()
+def _sha256(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _plain(node: Any) -> Any:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from project.runs.atomic import name_path, write_text
+from project.runs.atomic import naming, write_text
 from project.runs.interruption import Interrupted, StopFlag
 from project.runs.log import log_failure, log_to
 from project.runs.origin import check_stored, check_unchanged, platform_notice
@@ -54,12 +54,10 @@ def load_or_run(spec: RunSpec, execute: Execute) -> dict[str, Any]:
         if (record := _found(spec)) is not None:
             return record
         try:
-            record = run(spec, execute)
+            with naming(directory.path):
+                record = run(spec, execute)
         except SystemExit as error:
             raise ExitedError(f"the run's own code called sys.exit({error.code!r})") from error
-        except OSError as error:
-            name_path(error, directory.path)
-            raise
     print(f"{spec.run.name}: {summary(record, directory.path)}")
     return record
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from project.runs.atomic import finish_replacement, name_path
+from project.runs.atomic import finish_replacement, naming
 from project.runs.record import RunLockedError
 
 
@@ -31,12 +31,9 @@ def locked(directory: Path) -> Iterator[None]:
             f"{directory} is being worked on by {holder(directory)}; wait for it, or stop it"
         ) from None
     with lock:
-        try:
+        with naming(path):
             # In the lock file, because run.json is written only seconds later.
             path.write_text(f"{os.getpid()}\n{socket.gethostname()}\n")
-        except OSError as error:
-            name_path(error, path)
-            raise
         finish_replacement(directory)
         yield
 
