@@ -7,6 +7,7 @@ from pathlib import Path
 
 from project.cli.habits import ANSWERS, REFUSED
 from project.config.compose import (
+    TARGETS,
     expand_path,
     quote,
     refuse_same_names,
@@ -22,10 +23,7 @@ FREE_TEXT = (
     "notes",
 )  # fmt: skip
 # Sections whose keys are a class's arguments: those missing from its file can be typed as well.
-OPEN_SECTIONS = (
-    "model", "task", "data", "optimizer", "scheduler", "augmentation", "callbacks", "logger",
-    "trainer",
-)  # fmt: skip
+OPEN_SECTIONS = (*TARGETS, "callbacks", "logger", "trainer")
 MULTIRUN = ("-m", "--multirun")
 CONFIG_DIR = ("-cd", "--config-dir")
 CONFIG_NAME = ("-cn", "--config-name")
