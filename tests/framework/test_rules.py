@@ -21,7 +21,7 @@ STANDARD_LIBRARY = {
 }  # fmt: skip
 # Tensor methods and attributes that are autograd's, and the ways round an import.
 AUTOGRAD = {"requires_grad", "requires_grad_", "grad", "grad_fn", "register_hook", "retain_grad"}
-MAKERS = {"new_empty", "new_full", "new_ones", "new_tensor", "new_zeros"}  # tensors, not by `empty`
+MAKERS = {"new_empty", "new_full", "new_ones", "new_zeros"}  # tensors, not by `empty`
 DETOURS = {"__import__", "__builtins__", "__loader__", "__spec__", "eval", "exec", "compile"}
 DETOURS |= {"globals", "vars", "getattr", "__globals__", "__dict__", "__class__", "__subclasses__"}
 
