@@ -143,7 +143,7 @@ def _pass_batches(
     trainer.fit(components.task, datamodule=components.data)
     if trainer.fit_loop.total_batch_idx < 0:
         raise _no_batch("training", config)
-    if trainer.num_val_batches:  # else the data module has no validation data
+    if trainer.val_dataloaders not in (None, []):  # else the data module has no validation data
         _require_metric("val", trainer, trainer.num_val_batches, config)
     for callback in callbacks:
         monitor = getattr(callback, "monitor", None)

@@ -21,6 +21,7 @@ from project.config.compose import compose
 from project.runs.lifecycle import run
 from project.runs.prepare import prepare_run
 from project.runs.spec import RunSpec
+from project.tasks.metrics import EpochMetrics
 from project.training.components import Components, build_components, build_net
 from project.training.execute import execute
 from tests.benchmarks.timing import Ratio, take_turns
@@ -130,7 +131,7 @@ def bare_loop(spec: RunSpec) -> float:
             loss.backward()
             optimizer.step()
             number += 1
-        task.epoch_metrics["train"].reset()
+        task.epoch_metrics["train"] = EpochMetrics()
         _evaluate(task, data.val_dataloader(), "val")
     _evaluate(task, data.test_dataloader(), "test")
     return time.perf_counter() - started

@@ -53,7 +53,7 @@ def test_what_no_checkpoint_holds_is_found_by_killing_and_resuming() -> None:
 def test_a_run_that_fails_at_its_end_says_why() -> None:
     results = repeated(*broken(task="NoTestMetric"))
     assert statuses(results) == ["failed", "failed", "failed"]
-    assert "does not log test/accuracy" in results["same seed, same bits"].seen
+    assert "there is no test/accuracy; task=blobs logs" in results["same seed, same bits"].seen
 
 
 def test_sources_of_chance_that_are_all_held_leave_no_other_seed() -> None:

@@ -25,7 +25,7 @@ from project.launchers.pool import LOCKED_EXIT_CODE, JobEnd, Pool
 from project.launchers.ray.cluster import living_nodes, slots
 from project.launchers.ray.node import Assignment, Finished
 from project.launchers.ray.settings import RaySettings
-from project.launchers.ray.worker import StopEvent, warm_up, work
+from project.launchers.ray.worker import StopEvent, import_all, work
 from project.runs.archive import ArchivedFile, CorruptArchiveError, pack, unpack
 from project.runs.directory import CONFIG, config_text, move_to_trash
 from project.runs.lock import locked, log_path
@@ -80,7 +80,7 @@ class RayPool(Pool):
             "max_retries": 0,
         }
         self._work: Any = ray.remote(work).options(num_returns="streaming", **needs)
-        imports: Any = ray.remote(warm_up).options(**needs)
+        imports: Any = ray.remote(import_all).options(**needs)
         # Workers make the slow imports in parallel with the caller's further work.
         for _ in range(min(jobs, self.slots)):
             imports.remote(self._make_pool)

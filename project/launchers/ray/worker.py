@@ -28,7 +28,7 @@ class StopEvent:
         await self._event.wait()
 
 
-def warm_up(make_pool: Callable[[], ProcessPool]) -> None:
+def import_all(make_pool: Callable[[], ProcessPool]) -> None:
     """Make the slow imports that jobs need, and return when they are made."""
     make_pool().check(time.sleep, 0)
 
