@@ -24,11 +24,21 @@ settings.register_profile("shared", deadline=None, suppress_health_check=[Health
 settings.load_profile("shared")
 
 FRAMEWORK_TESTS = Path(__file__).parent / "framework"
+# The files whose tests take longest together, the longest first.
+LONGEST = (
+    "test_documentation.py", "ray/test_cluster.py", "faults/test_kills.py", "slurm/test_pool.py",
+    "test_pictures.py",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest file first: else the other processes wait for the one that has it last."""
-    items.sort(key=lambda item: item.path.name != "test_documentation.py")
+    """Put the longest files first: else the other processes wait for the one that has it last."""
+    items.sort(key=lambda item: _place(item.path))
+
+
+def _place(path: Path) -> int:
+    named = (place for place, name in enumerate(LONGEST) if path.match(name))
+    return next(named, len(LONGEST))
 
 
 @pytest.fixture(autouse=True)

@@ -112,7 +112,7 @@ def searches(context: Context) -> list[Section]:
 def _search(history: History, tabled: set[int]) -> Section:
     complete = [each for each in history.trials if each.state == COMPLETE]
     runs, count = sum(len(each.errors) for each in history.trials), len(history.trials)
-    metric = Metric(history.objective.rpartition("/")[2], "min")
+    metric = Metric(history.objective.rpartition("/")[2], history.direction)
     quantity = quantity_of(metric, [each.value for each in complete if each.value is not None])
     in_table = "no run of the table has one of them"
     if shared := sorted(tabled & set(history.seeds)):

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from project.runs.atomic import write_text
 from project.runs.record import CorruptRunError
@@ -48,7 +48,7 @@ class History:
     pruner: str
     versions: dict[str, str]
     trials: list[Trial]
-    direction: str = "min"
+    direction: Literal["min", "max"] = "min"
 
     @property
     def best(self) -> Trial | None:

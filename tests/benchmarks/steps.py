@@ -143,7 +143,7 @@ def _evaluate(task: LightningModule, loader: Any, stage: str) -> None:
     with torch.no_grad():
         for batch in loader:
             module.loss_of(batch, stage)
-    module.epoch_metrics[stage].reset()
+    module.epoch_metrics[stage] = EpochMetrics()
 
 
 def train_run(root: Path, *words: str) -> dict[str, Any]:

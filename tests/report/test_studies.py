@@ -238,6 +238,17 @@ def test_a_search_is_told_with_its_budget_and_its_best_trials(tmp_path: Path) ->
     assert cells(section) == [["trial", "val/loss", "optimizer.lr"], ["0", "1.300", "0.5"]]
 
 
+def test_a_search_for_the_largest_value_ranks_and_draws_it_so(tmp_path: Path) -> None:
+    folder = tmp_path / "tuning/width"
+    folder.mkdir(parents=True)
+    write_run(tmp_path, seed=5)
+    replace(SEARCH, objective="val/accuracy", direction="max").write(folder)
+    section = made(tmp_path, searches)["tuning-width"]
+    assert [row[0] for row in cells(section)] == ["trial", "0", "3"]
+    (figure,) = figures_of(section)
+    assert [y for _, y in lines(figure.figure.axes[0])["best so far"]] == [2.0, 2.0, 2.0, 2.0]
+
+
 def test_nets_of_both_engines_are_compared_by_seed(tmp_path: Path) -> None:
     write_variant(tmp_path, ERRORS[:6], "net")
     slower = [error + 0.001 * (seed % 3) for seed, error in enumerate(ERRORS[:6])]

@@ -72,13 +72,13 @@ def no_process_is_left() -> Iterator[None]:
 
 
 def differences(one: Path, other: Path) -> float:
-    """The largest between the weights and the validation of two runs."""
+    """The largest between the weights and the validation of two runs, of 1 or of larger values."""
     ours, theirs = (checkpoint(each)["state_dict"] for each in (one, other))
     assert ours.keys() == theirs.keys()
     weights = [(ours[name] - theirs[name]).abs().max().item() for name in ours]
     rows = [history(each) for each in (one, other)]
     validation = [
-        abs(float(row[name]) - float(its[name]))
+        abs(float(row[name]) - float(its[name])) / max(1.0, abs(float(row[name])))
         for row, its in zip(*rows, strict=True)
         for name in row
         if name.startswith("val/")
