@@ -56,10 +56,10 @@ class OptunaSweeper(GridSweeper):
                 "hydra/launcher"
             )
         self._settings = read_settings(SearchSettings, config.hydra.sweeper, "hydra.sweeper.")
-        metric = config.get("metric") or {"name": "error", "direction": "min"}
+        metric: Any = config.get("metric") or {"name": "error", "direction": "min"}
         judged = f"val/{metric['name']}"
         self._objective = self._settings.objective or judged
-        own = metric["direction"] if self._objective == judged else "min"
+        own: Any = metric["direction"] if self._objective == judged else "min"
         self._direction = self._settings.direction or own
         self._folder = Path(expand_path(config.paths.outputs)) / FOLDER / self._settings.study
 
