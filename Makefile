@@ -11,8 +11,7 @@ ARGS ?=
 REPORT ?= study=epfl_table
 # A file's tests stay together: they share what is slow to make. Files in their order, not those
 # of most tests first: the longest files have few tests, and one would be left over for the end.
-PROCESSES ?= 4
-PARALLEL := --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
+PARALLEL := --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train table report reproduce test test-all bench check format dashboard \

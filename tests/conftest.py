@@ -27,7 +27,7 @@ FRAMEWORK_TESTS = Path(__file__).parent / "framework"
 # The files whose tests take longest together, the longest first.
 LONGEST = (
     "test_documentation.py", "ray/test_cluster.py", "faults/test_kills.py", "slurm/test_pool.py",
-    "test_pictures.py",
+    "data/test_photographs.py", "test_pictures.py", "test_makefile.py", "test_report_rows.py",
 )  # fmt: skip
 
 
