@@ -14,7 +14,7 @@ from project.checks.candidate import Candidate
 from project.checks.loaders import STAGES, loaders_of
 from project.checks.probe import Probe
 from project.config.identity import deciding_callbacks, seeds_of
-from project.config.schema import validate_train
+from project.config.schema import TrainConfig
 from project.training.components import build_callbacks, build_components
 from project.training.lightning_messages import quiet_lightning, quiet_trainer
 from project.training.processes import check_devices
@@ -84,7 +84,7 @@ class Session:
             evaluation: The number (int) or share (float) of validation and test batches.
             own: Whether to add the experiment's own callbacks, except observers and checkpoints.
         """
-        section = validate_train(self.config).trainer
+        section = TrainConfig.checked(self.config).trainer
         deciding = deciding_callbacks(self.config.get("callbacks")) if own else {}
         built = build_callbacks({"callbacks": deciding})
         return quiet_trainer(
@@ -150,7 +150,7 @@ def begin(candidate: Candidate) -> Session:
         CheckpointError, CorruptRunError: The weights of `init_from` cannot be used.
         Exception: Any error of the experiment's own code.
     """
-    section = validate_train(candidate.config).trainer
+    section = TrainConfig.checked(candidate.config).trainer
     check_devices(section)
     quiet_lightning()
     torch.set_num_threads(section.threads)

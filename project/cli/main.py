@@ -171,6 +171,8 @@ def command_to_go_on(typed: Sequence[str], is_sweep: bool) -> str:
 
     Without `rerun=` but for a sweep: the old run has been moved away already.
     """
+    if len(typed) > 1 and Path(typed[1]).name.startswith("project-"):
+        typed = typed[1:]  # a console script, which its interpreter precedes
     return shlex.join(word for word in typed if is_sweep or not word.startswith("rerun="))
 
 

@@ -25,6 +25,5 @@ def require(what: str, packages: tuple[str, ...], extra: str) -> None:
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
         raise ConfigurationError(
-            f"{what} needs {', '.join(missing)}: "
-            f"pip install --constraint .ci/constraints.txt --editable '.[{extra}]'"
+            f"{what} needs {', '.join(missing)}: pip install -c .ci/constraints.txt -e '.[{extra}]'"
         )

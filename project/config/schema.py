@@ -6,7 +6,7 @@
 import math
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -80,6 +80,22 @@ class Section(BaseModel):
     """The base class of sections: no unknown keys, no type conversion, finite numbers only."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    @classmethod
+    def checked(cls, values: dict[str, Any], prefix: str = "") -> Self:
+        """Return the section with the given values.
+
+        Args:
+            values: The values by key, resolved.
+            prefix: The section's place in the configuration with a final dot.
+
+        Raises:
+            ConfigurationError: Rules are broken; the message has a line for each.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise format_validation_error(error, values, prefix) from None
 
 
 def require_finite(value: Any) -> Any:
@@ -240,11 +256,3 @@ class TrainConfig(Section):
     verify: Text | None = None
     code: Literal["accept"] | None = None
     trust_code: bool = False
-
-
-def validate_train(values: dict[str, Any]) -> TrainConfig:
-    """Return a checked configuration; raise ConfigurationError with a line for each broken rule."""
-    try:
-        return TrainConfig.model_validate(values)
-    except ValidationError as error:
-        raise format_validation_error(error, values) from None

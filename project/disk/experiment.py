@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from project.config.identity import Run, canonical
-from project.disk.schema import validate_disk
+from project.disk.schema import DiskConfig
 from project.runs.code import fingerprint
 from project.runs.lifecycle import load_or_run, typed_command
 from project.runs.origin import check_variant
@@ -42,7 +42,7 @@ def identify(config: dict[str, Any]) -> Run:
 
 def prepare_run(config: dict[str, Any], words: Sequence[str] = ()) -> RunSpec:
     """Return the run of a resolved configuration; raise ConfigurationError for an invalid value."""
-    checked = validate_disk(config)
+    checked = DiskConfig.checked(config)
     return RunSpec(
         command="disk",
         config=config | {"rerun": False, "code": None},
@@ -70,7 +70,7 @@ def _train(spec: RunSpec, stop: "StopFlag") -> Result:
     from project.disk.recording import write_outcome
     from project.disk.training import build_net, build_optimizer, fit
 
-    config = validate_disk(spec.config)
+    config = DiskConfig.checked(spec.config)
     stages = {
         stage: draw_points(getattr(config, f"{stage}_points"), config.seed, stage)
         for stage in STAGES

@@ -1,10 +1,9 @@
 """The schema of project.disk's configuration."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from project.config.errors import format_validation_error
 from project.config.schema import MAX_COUNT, OutputPaths, Section, Seed
 
 
@@ -41,11 +40,3 @@ class DiskConfig(Section):
     paths: OutputPaths
     rerun: bool
     code: Literal["accept"] | None
-
-
-def validate_disk(values: dict[str, Any]) -> DiskConfig:
-    """Validate a resolved configuration; raise ConfigurationError naming every broken rule."""
-    try:
-        return DiskConfig.model_validate(values)
-    except ValidationError as error:
-        raise format_validation_error(error, values) from None

@@ -1,12 +1,10 @@
-"""What launchers and sweepers need: keys with their types and ranges, and packages."""
+"""The keys of launchers and sweepers, with their types and ranges."""
 
-from importlib import import_module
 from typing import Any, TypeVar
 
 from omegaconf import OmegaConf
-from pydantic import PositiveInt, ValidationError
+from pydantic import PositiveInt
 
-from project.config.errors import ConfigurationError, format_validation_error
 from project.config.schema import Section
 
 SomeSection = TypeVar("SomeSection", bound=Section)
@@ -32,17 +30,4 @@ def read_settings(kind: type[SomeSection], config: Any, prefix: str) -> SomeSect
     """
     values: Any = OmegaConf.to_container(config, resolve=True)
     keys = {key: value for key, value in values.items() if not key.startswith("_")}
-    try:
-        return kind.model_validate(keys)
-    except ValidationError as error:
-        raise format_validation_error(error, keys, prefix) from None
-
-
-def require(package: str, choice: str, extra: str) -> None:
-    """Raise ConfigurationError if a package is missing that `choice` needs and `extra` installs."""
-    try:
-        import_module(package)
-    except ModuleNotFoundError:
-        raise ConfigurationError(
-            f"{choice} needs {package}: pip install -c .ci/constraints.txt -e '.[{extra}]'"
-        ) from None
+    return kind.checked(keys, prefix)

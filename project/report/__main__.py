@@ -13,10 +13,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import ValidationError
-
 from project.cli import main as cli
-from project.config.errors import ConfigurationError, format_validation_error, suggest
+from project.config.errors import ConfigurationError, suggest
 
 
 def execute(config: dict[str, Any], words: Sequence[str]) -> None:
@@ -24,10 +22,7 @@ def execute(config: dict[str, Any], words: Sequence[str]) -> None:
     from project.config.compose import options
     from project.report.build import ReportConfig, make_report
 
-    try:
-        checked = ReportConfig.model_validate(config)
-    except ValidationError as error:
-        raise format_validation_error(error, config) from None
+    checked = ReportConfig.checked(config)
     for word in words:
         # References are optional in conf/report.yaml, so Hydra ignores one that does not exist.
         if word.startswith("reference=") and checked.reference is None:

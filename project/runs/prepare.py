@@ -10,7 +10,7 @@ from project.config.identity import IGNORED, deciding_callbacks, identify
 from project.config.instantiate import locate
 from project.config.keys import SETTLED, check_chosen, check_keys
 from project.config.packages import check_loggers
-from project.config.schema import validate_train
+from project.config.schema import TrainConfig
 from project.runs.code import fingerprint, targets_of
 from project.runs.initial import SENT_NAME, initial_checkpoint, settle_initial
 from project.runs.spec import RunSpec
@@ -33,12 +33,12 @@ def prepare_run(config: dict[str, Any], typed: str = "", overrides: Sequence[str
         DataError: The data are not available.
     """
     check_chosen(config)
-    checked = validate_train(config)
+    checked = TrainConfig.checked(config)
     check_keys(config, settled=False)
     check_engine(config)
     check_loggers(config["logger"])
     config, facts = prepare_data(settle_initial(config))
-    validate_train(config)  # again: settled values are part of the run's name
+    TrainConfig.checked(config)  # again: settled values are part of the run's name
     check_keys(config)
     targets = deciding_targets(config)
     outputs, is_scratch = Path(checked.paths.outputs), checked.debug is not None

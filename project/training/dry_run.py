@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from project import seeding
 from project.config.errors import ConfigurationError
 from project.config.identity import seeds_of
-from project.config.schema import validate_train
+from project.config.schema import TrainConfig
 from project.config.source import is_own
 from project.runs.interruption import StopFlag
 from project.runs.spec import RunSpec
@@ -49,7 +49,7 @@ def dry_run_variants(specs: Sequence[RunSpec], here: bool) -> None:
         variants.setdefault(spec.run.variant, spec)
     for spec in variants.values():
         if here:
-            check_devices(validate_train(spec.config).trainer)
+            check_devices(TrainConfig.checked(spec.config).trainer)
         components = dry_run(spec.config)
         check_source_of_variant(spec, source_digest(components.data))
 
@@ -65,7 +65,7 @@ def dry_run(config: dict[str, Any]) -> Components:
         CheckpointError, CorruptRunError: The weights of `init_from` cannot be used.
         Interrupted: A signal arrived.
     """
-    section = validate_train(config).trainer
+    section = TrainConfig.checked(config).trainer
     torch.set_num_threads(section.threads)
     components = build_components(config)
     callbacks = build_callbacks(config)
@@ -121,7 +121,7 @@ def _check_trainer(arguments: dict[str, Any]) -> None:
 
 
 def _trainer(config: dict[str, Any], stop: StopFlag, val_batches: int = 1) -> Trainer:
-    arguments = validate_train(config).trainer.arguments
+    arguments = TrainConfig.checked(config).trainer.arguments
     kept = {key: value for key, value in arguments.items() if key in OF_A_BATCH}
     if str(arguments.get("precision")) in CPU_PRECISIONS:
         kept["precision"] = arguments["precision"]

@@ -13,7 +13,7 @@ from project import seeding
 from project.config.errors import ConfigurationError
 from project.config.identity import canonical, identity_settings, seeds_of
 from project.config.keys import check_keys
-from project.config.schema import validate_train
+from project.config.schema import TrainConfig
 from project.runs.atomic import write_text
 from project.runs.directory import EVALUATIONS
 from project.runs.prepare import prepare_data
@@ -44,7 +44,7 @@ def evaluate(
     """
     config, facts = prepare_data(trained.config | {"data": section, "logger": {}, "callbacks": {}})
     check_keys(config)
-    computing = validate_train(config).trainer
+    computing = TrainConfig.checked(config).trainer
     check_devices(computing)
     torch.set_num_threads(computing.threads)
     data = build_data(config)
@@ -80,7 +80,7 @@ def evaluate(
 def _test(
     trained: LoadedRun, config: dict[str, Any], data: LightningDataModule, digests: DataDigests
 ) -> Trainer:
-    section, seeds = validate_train(config).trainer, seeds_of(config)
+    section, seeds = TrainConfig.checked(config).trainer, seeds_of(config)
     precision = {key: each for key, each in section.arguments.items() if key == "precision"}
     callbacks = [named_streams(seeds["order"]), digests]
     trainer = quiet_trainer(**precision, accelerator=section.accelerator, callbacks=callbacks)

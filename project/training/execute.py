@@ -17,7 +17,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException, SI
 from project import seeding
 from project.config.errors import ConfigurationError
 from project.config.identity import seeds_of
-from project.config.schema import validate_train
+from project.config.schema import TrainConfig
 from project.runs.interruption import StopFlag
 from project.runs.spec import Result, RunSpec
 from project.training.best_checkpoint import BestCheckpoint
@@ -72,7 +72,7 @@ def execute(spec: RunSpec, stop: StopFlag) -> Result:
     checkpoint = newest_readable(spec.directory.path)
     if checkpoint:
         log.info("resuming from %s", checkpoint)
-    check_devices(validate_train(spec.config).trainer)
+    check_devices(TrainConfig.checked(spec.config).trainer)
     with other_processes(spec, partial(follow, spec, checkpoint)):
         return _Training(spec, checkpoint, 0, stop).run()
 
@@ -87,7 +87,7 @@ class _Training:
 
     def __init__(self, spec: RunSpec, checkpoint: Path | None, rank: int, stop: StopFlag) -> None:
         self.spec = spec
-        self.config = validate_train(spec.config)
+        self.config = TrainConfig.checked(spec.config)
         self.checkpoint = checkpoint
         self.rank = rank
         self.stop = stop

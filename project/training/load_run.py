@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from project.config.engine import with_engine
 from project.config.errors import ConfigurationError, ConflictError
 from project.config.identity import deciding_callbacks, identify
-from project.config.schema import validate_train
+from project.config.schema import TrainConfig
 from project.config.trust import CodeOnRecord, check_trusted
 from project.runs.code import changed_definitions, fingerprint
 from project.runs.prepare import deciding_targets, prepare_data
@@ -233,7 +233,7 @@ def _read_completed(directory: Path) -> dict[str, Any]:
             "again to complete it"
         )
     try:
-        validate_train(record["config"])
+        TrainConfig.checked(record["config"])
     except ConfigurationError as error:
         raise CorruptRunError(
             f"{directory}: its configuration is not valid in this version of the code:\n{error}"

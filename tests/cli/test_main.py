@@ -39,6 +39,11 @@ def test_the_command_to_go_on_is_the_one_that_was_typed() -> None:
     assert shlex.split(line) == [*PROGRAM, *words]
 
 
+def test_a_console_script_goes_on_by_its_own_name() -> None:
+    typed = ("/env/bin/python3", "/env/bin/project-train", "seed=1")
+    assert command_to_go_on(typed, is_sweep=False) == "/env/bin/project-train seed=1"
+
+
 def test_an_interrupted_rerun_goes_on_without_beginning_again() -> None:
     assert go_on("seed=1", "rerun=true") == "python -m project.train seed=1"
 

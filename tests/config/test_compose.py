@@ -29,7 +29,7 @@ from project.config.errors import ConfigurationError
 from project.config.identity import seeds_of
 from project.config.instantiate import build
 from project.config.keys import check_keys
-from project.config.schema import validate_train
+from project.config.schema import TrainConfig
 from project.models import Basic, ResNet, Siamese
 
 GROUPS = (
@@ -57,7 +57,7 @@ def test_every_file_of_conf_is_valid_and_its_keys_are_those_of_its_class(word: s
     if word in ("model=none", "optimizer=none"):
         word = f"{word} "  # valid with a task that brings its own
     values = compose("train", [word.strip()])
-    validate_train(values)
+    TrainConfig.checked(values)
     check_keys(values)
 
 

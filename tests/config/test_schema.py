@@ -6,19 +6,19 @@ from typing import Any
 import pytest
 
 from project.config.errors import ConfigurationError
-from project.config.schema import OWNED_TRAINER_KEYS, validate_train
+from project.config.schema import OWNED_TRAINER_KEYS, TrainConfig
 from tests.config.configurations import CONFIG, changed
 
 
 def refusal_of(*changes: tuple[str, Any]) -> str:
     with pytest.raises(ConfigurationError) as error:
-        validate_train(changed(*changes))
+        TrainConfig.checked(changed(*changes))
     assert error.value.exit_code == 2
     return str(error.value)
 
 
 def test_a_valid_configuration_is_returned_with_its_values() -> None:
-    checked = validate_train(CONFIG)
+    checked = TrainConfig.checked(CONFIG)
     assert (checked.seed, checked.trainer.max_epochs, checked.metric.name) == (3, 25, "error")
     assert checked.model is not None
     assert checked.model.target == "project.models.Siamese"
@@ -51,7 +51,7 @@ def test_a_valid_configuration_is_returned_with_its_values() -> None:
     ],
 )
 def test_values_at_the_edge_of_a_rule_are_allowed(path: str, value: Any) -> None:
-    validate_train(changed((path, value)))
+    TrainConfig.checked(changed((path, value)))
 
 
 @pytest.mark.parametrize(
@@ -135,12 +135,12 @@ def test_a_missing_key_is_named() -> None:
         config = changed()
         del config[section][key]
         with pytest.raises(ConfigurationError) as error:
-            validate_train(config)
+            TrainConfig.checked(config)
         assert str(error.value) == f"{section}.{key}: is missing"
     config = changed()
     del config["optimizer"]
     with pytest.raises(ConfigurationError, match=r"^optimizer: is missing$"):
-        validate_train(config)
+        TrainConfig.checked(config)
 
 
 def test_all_broken_rules_come_in_one_message() -> None:
@@ -153,7 +153,7 @@ def test_all_broken_rules_come_in_one_message() -> None:
 
 
 def test_a_checked_configuration_cannot_be_changed() -> None:
-    checked = validate_train(CONFIG)
+    checked = TrainConfig.checked(CONFIG)
     with pytest.raises(ValueError, match="frozen"):
         setattr(checked, "seed", 1)  # noqa: B010 - the type checker knows that it cannot be done
 

@@ -97,8 +97,7 @@ def test_without_scikit_learn_the_command_that_installs_it_is_named(
     with pytest.raises(ConfigurationError) as error:
         digits8x8.prepare({"name": "digits8x8", "root": str(tmp_path)})
     assert str(error.value) == (
-        "data=digits8x8 needs sklearn: pip install --constraint .ci/constraints.txt --editable "
-        "'.[examples]'"
+        "data=digits8x8 needs sklearn: pip install -c .ci/constraints.txt -e '.[examples]'"
     )
 
 

@@ -18,7 +18,7 @@ import yaml
 from project.config.compose import compose, study_words
 from project.disk.data import digest, draw_points
 from project.disk.experiment import execute, identify, prepare_run
-from project.disk.schema import validate_disk
+from project.disk.schema import DiskConfig
 from tests.commands import ROOT, command
 from tests.small_runs import CommandEnd, only_run, record, run_directories, type_command
 
@@ -47,7 +47,7 @@ def same_results(first: Path, second: Path) -> bool:
 
 
 def test_the_default_is_the_reports_experiment() -> None:
-    checked = validate_disk(compose("disk"))
+    checked = DiskConfig.checked(compose("disk"))
     assert (checked.activation, checked.hidden, checked.loss) == ("tanh", [25, 25, 25], "mse")
     assert (checked.lr, checked.initialisation, checked.seed) == (0.1, "normal", 0)
     assert (checked.train_points, checked.test_points) == (1000, 1000)

@@ -86,8 +86,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
     end = run_small(tmp_path, f"logger={name}")
     assert (end.exit_code, end.output) == (2, "")
     assert end.errors == (
-        f"error: logger.{name} needs {package}: pip install --constraint .ci/constraints.txt "
-        f"--editable '.[{name}]'\n"
+        f"error: logger.{name} needs {package}: pip install -c .ci/constraints.txt -e '.[{name}]'\n"
     )
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ConfigurationError):

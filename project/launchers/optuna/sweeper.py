@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 from project.config.compose import expand_path, quote
 from project.config.errors import ConfigurationError
+from project.config.packages import require
 from project.launchers.experiment import JobFailedError
 from project.launchers.grid import GridSweeper
 from project.launchers.launcher import GridLauncher, JobResult, check_all_started
@@ -21,7 +22,7 @@ from project.launchers.optuna.settings import FIRST_TUNING_SEED, SearchSettings
 from project.launchers.optuna.space import Search, probes, split
 from project.launchers.optuna.trials import DIVERGED, StoredTrials, read
 from project.launchers.optuna.view import SearchView
-from project.launchers.settings import read_settings, require
+from project.launchers.settings import read_settings
 from project.runs.lock import locked
 from project.runs.trials import FOLDER, History, Trial
 
@@ -75,7 +76,7 @@ class OptunaSweeper(GridSweeper):
             ConflictError: The study is another search, or another process works on it.
             JobFailedError: `max_failures` ended a trial, or trials failed but not by divergence.
         """
-        require("optuna", "hydra/sweeper=optuna", "tuning")
+        require("hydra/sweeper=optuna", ("optuna",), "tuning")
         search = split(self._overrides(arguments))
         self._check_runs(search)
         count = self._settings.trials

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from project.config.packages import require
 from project.launchers.experiment import Job
 from project.launchers.launcher import GridLauncher
 from project.launchers.ray.settings import RaySettings
-from project.launchers.settings import require
 
 if TYPE_CHECKING:
     from project.launchers.ray.pool import RayPool
@@ -33,7 +33,7 @@ class RayLauncher(GridLauncher[RaySettings]):
     def pool(self, waiting: list[Job]) -> Iterator["RayPool"]:
         """Provide, inside a `with` block, the pool of Ray workers for the waiting jobs."""
         os.environ.update(QUIET)
-        require("ray", "hydra/launcher=ray", "ray")
+        require("hydra/launcher=ray", ("ray",), "ray")
         from project.launchers.ray.cluster import joined
         from project.launchers.ray.pool import RayPool
         from project.launchers.ray.sent_code import copied_code

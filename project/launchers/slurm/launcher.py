@@ -5,9 +5,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from project.config.errors import ConfigurationError
+from project.config.packages import require
 from project.launchers.experiment import Job
 from project.launchers.launcher import GridLauncher
-from project.launchers.settings import require
 from project.launchers.slurm.settings import SlurmSettings
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class SlurmLauncher(GridLauncher[SlurmSettings]):
 
     def pool(self, waiting: list[Job]) -> "closing[SubmititPool]":
         """Return a context manager that provides the pool that submits the waiting jobs."""
-        require("submitit", "this launcher", "slurm")
+        require("this launcher", ("submitit",), "slurm")
         if not self.settings.here and not (shutil.which("sbatch") and shutil.which("srun")):
             raise ConfigurationError(
                 "there is no sbatch on this machine: hydra/launcher=slurm needs a machine that "

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +15,9 @@ from project.config.compose import quote
 from project.config.errors import ConfigurationError
 from project.launchers.optuna.settings import SearchSettings
 from project.launchers.optuna.space import probes, split
-from project.launchers.settings import read_settings, require
+from project.launchers.settings import read_settings
 from tests.commands import ROOT
+from tests.launchers.sweeps import sweep
 
 
 def overrides(*words: str) -> Any:
@@ -124,7 +126,13 @@ def test_a_setting_that_is_none_is_refused_in_a_line(changes: dict[str, Any], me
     assert "\n" not in str(refused.value)
 
 
-def test_without_optuna_the_sweeper_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_optuna_the_sweeper_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(ConfigurationError, match="needs optuna: pip install"):
-        require("optuna", "hydra/sweeper=optuna", "tuning")
+    done = sweep(tmp_path, "hydra/sweeper=optuna", "optimizer.lr=interval(0.1,1)")
+    assert (done.exit_code, done.errors) == (
+        2,
+        "error: hydra/sweeper=optuna needs optuna: pip install -c .ci/constraints.txt -e "
+        "'.[tuning]'\n",
+    )
