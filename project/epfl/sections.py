@@ -84,8 +84,12 @@ def published(context: Context) -> Section | None:
         "Test error of every seed (dots), with the mean (diamond) and its 95 % CI (bar), and the "
         "means of the published report (circles)."
     )
-    figure = Illustration("published", draw_seeds([*drawn.values()], PERCENT, means), caption)
-    return Section("published", title, [note, PageTable(title, header, lines), figure])
+    figure = Illustration(
+        context.anchor("published"), draw_seeds([*drawn.values()], PERCENT, means), caption
+    )
+    return Section(
+        context.anchor("published"), title, [note, PageTable(title, header, lines), figure]
+    )
 
 
 def findings(context: Context) -> Section | None:
@@ -94,7 +98,7 @@ def findings(context: Context) -> Section | None:
         return None
     reference, rows = found
     judged = judgement_table(judge(reference.findings, rows))
-    return Section("findings", "Its findings, and whether they hold here", judged)
+    return Section(context.anchor("findings"), "Its findings, and whether they hold here", judged)
 
 
 def softmax_twice(context: Context) -> Section | None:
@@ -136,8 +140,10 @@ def softmax_twice(context: Context) -> Section | None:
     parts: list[Part] = [note, PageTable.of(title, lines)]
     if drawn:
         caption = f"One line per seed ({counts(sizes)}); beside them the means with 95 % CIs."
-        parts.append(Illustration("double_softmax", figures.draw_pairs(drawn), caption))
-    return Section("double-softmax", title, parts)
+        parts.append(
+            Illustration(context.anchor("double_softmax"), figures.draw_pairs(drawn), caption)
+        )
+    return Section(context.anchor("double-softmax"), title, parts)
 
 
 def disk(context: Context) -> list[Section]:

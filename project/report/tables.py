@@ -34,7 +34,8 @@ SHOWN = ("variant", "n", "validation", "test", "difference", "p", "parameters", 
 class Column:
     """A column of the results table, chosen by its key: `columns=[variant,test]`.
 
-    `path` are the attributes that lead from a `Row` to the value: `test.median`.
+    `path` are the attributes that lead from a `Row` to the value: `test/median`. (A metric's name
+    may hold a dot.)
     """
 
     key: str
@@ -45,7 +46,7 @@ class Column:
     def value(self, row: Row) -> Any:
         """Return the row's value; None if it has none."""
         value: Any = row
-        for name in self.path.split("."):
+        for name in self.path.split("/"):
             value = value.get(name) if isinstance(value, dict) else getattr(value, name, None)
         return value
 
@@ -59,27 +60,27 @@ def columns_of(table: Table) -> dict[str, Column]:
     quantity = table.quantity
     ends = ("lowest", "highest")[:: table.metric.sign]
     columns = [
-        Column("variant", "variant", "variant.label", str),
+        Column("variant", "variant", "variant/label", str),
         Column("n", "n", "runs", str),
         Column("validation", quantity.header("validation"), "validation", quantity.mean_std),
         Column("test", quantity.header(), "test", quantity.mean_std),
-        Column("test_ci", "95 % CI", "test.ci", quantity.ci),
-        Column("median", "median", "test.median", quantity.value),
-        Column("best", "best", f"test.{ends[0]}", quantity.value),
-        Column("worst", "worst", f"test.{ends[1]}", quantity.value),
+        Column("test_ci", "95 % CI", "test/ci", quantity.ci),
+        Column("median", "median", "test/median", quantity.value),
+        Column("best", "best", f"test/{ends[0]}", quantity.value),
+        Column("worst", "worst", f"test/{ends[1]}", quantity.value),
         *(
-            Column(each.metric.name, each.header(), f"others.{each.metric.name}", each.mean_std)
+            Column(each.metric.name, each.header(), f"others/{each.metric.name}", each.mean_std)
             for each in table.others
         ),
-        Column("difference", "difference", "paired.mean", quantity.difference),
-        Column("difference_ci", "its 95 % CI", "paired.ci", quantity.difference_ci),
+        Column("difference", "difference", "paired/mean", quantity.difference),
+        Column("difference_ci", "its 95 % CI", "paired/ci", quantity.difference_ci),
         Column("p", "p (Holm)", "p_value", formatting.p_value),
-        Column("d_z", "d_z", "paired.d_z", formatting.plain),
-        Column("p_better", "P(better)", "paired.p_better", formatting.plain),
-        Column("detectable", "detectable", "paired.detectable", quantity.value),
-        Column("parameters", "parameters", "variant.first.parameters", formatting.thousands),
+        Column("d_z", "d_z", "paired/d_z", formatting.plain),
+        Column("p_better", "P(better)", "paired/p_better", formatting.plain),
+        Column("detectable", "detectable", "paired/detectable", quantity.value),
+        Column("parameters", "parameters", "variant/first/parameters", formatting.thousands),
         Column("epochs", "epochs", "epochs", str),
-        Column("seconds", "training, s", "seconds.mean", formatting.seconds),
+        Column("seconds", "training, s", "seconds/mean", formatting.seconds),
     ]
     return {column.key: column for column in columns}
 

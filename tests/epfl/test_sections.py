@@ -35,8 +35,8 @@ from tests.results.stored_runs import (
 ALL = [getattr(sections, name) for name in sections.__all__]
 
 
-def made_of(outputs: Path) -> dict[str, Section]:
-    """The sections; a model's own settings are those with the learning rate 1."""
+def made_of(outputs: Path, number: int = 0) -> dict[str, Section]:
+    """The sections of a table; a model's own settings are those with the learning rate 1."""
     own = {
         each.prefix: each.identity
         for each in variants(outputs)
@@ -47,7 +47,7 @@ def made_of(outputs: Path) -> dict[str, Section]:
         return own.get(words[0].removeprefix("model="))
 
     with patch.object(sections, "compose_settings", compose):
-        return made(outputs, *ALL, reference=CONTENT)
+        return made(outputs, *ALL, reference=CONTENT, number=number)
 
 
 def test_the_publications_rows_stand_beside_ours_and_the_missing_have_their_command(
@@ -106,6 +106,15 @@ def test_softmax_twice_and_once_are_compared_at_the_seeds_of_both(tmp_path: Path
     difference = f"{MINUS}10.00 points ({MINUS}10.00 to {MINUS}10.00)"
     assert cells(section)[1] == ["ws_al", "25.00 ± 5.00 %", "15.00 ± 7.07 %", difference, "2"]
     assert [each.name for each in figures_of(section)] == ["double_softmax"]
+
+
+def test_a_second_table_has_anchors_and_figures_of_its_own(tmp_path: Path) -> None:
+    write_variant(tmp_path, {0: 0.2}, "basic")
+    write_softmaxes(tmp_path, {0: 0.2, 1: 0.3}, {0: 0.1, 1: 0.2})
+    first, second = made_of(tmp_path), made_of(tmp_path, number=1)
+    assert list(second) == [f"{anchor}-2" for anchor in first]
+    figures = [each.name for section in second.values() for each in figures_of(section)]
+    assert figures == ["published-2", "double_softmax-2"]
 
 
 def test_softmax_twice_and_once_are_compared_only_where_they_pair(tmp_path: Path) -> None:

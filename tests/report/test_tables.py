@@ -72,6 +72,12 @@ def test_where_higher_is_better_the_highest_is_the_best(tmp_path: Path) -> None:
     ]
 
 
+def test_a_metrics_name_may_hold_a_dot(tmp_path: Path) -> None:
+    write_run(tmp_path, metrics={"val/error": 0.2, "test/error": 0.25, "test/f1.macro": 0.5})
+    table = table_of(tmp_path, others=[Metric("f1.macro", "max")])
+    assert cells(table, "f1.macro") == [["0.5000"]]
+
+
 def test_an_unknown_column_is_refused_with_the_nearest(tmp_path: Path) -> None:
     write_two(tmp_path)
     with pytest.raises(ConfigurationError, match="there is no 'tset'; did you mean 'test'"):
