@@ -72,8 +72,8 @@ def joined(settings: RaySettings, code: Path) -> Iterator[None]:
             raise
         words = " ".join(str(error).split())
         raise ConfigurationError(
-            f"hydra.launcher.address={address}: {words} (if the cluster asks for a token, set "
-            "RAY_AUTH_TOKEN here)"
+            f"hydra.launcher.address={address or 'null'}: {words} (if the cluster asks for a "
+            "token, set RAY_AUTH_TOKEN here)"
         ) from None
     finally:
         ray.shutdown()

@@ -62,6 +62,25 @@ def test_an_address_of_another_form_is_refused(tmp_path: Path, address: str) -> 
     )
 
 
+@pytest.mark.parametrize(("address", "asked"), [("null", "local"), ("auto", "auto")])
+def test_what_ray_itself_refuses_is_said_with_the_address(
+    tmp_path: Path, address: str, asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[str] = []
+
+    def init(address: str, **_: object) -> None:
+        given.append(address)
+        raise ConnectionError("no Ray\n runs here")
+
+    monkeypatch.setattr("ray.init", init)
+    said = refused(tmp_path, f"hydra.launcher.address={address}")
+    assert said.endswith(
+        f"error: hydra.launcher.address={address}: no Ray runs here (if the cluster asks for a "
+        "token, set RAY_AUTH_TOKEN here)\n"
+    )
+    assert given == [asked]
+
+
 def test_without_ray_the_message_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
