@@ -9,8 +9,8 @@ READY := $(VENV)/.ready
 ARGS ?=
 # What `make reproduce` reports on.
 REPORT ?= study=epfl_table
-# A file's tests stay together: they share what is slow to make. Files in their order, not those
-# of most tests first: the longest files have few tests, and one would be left over for the end.
+# A file's tests stay together: they share what is slow to make. pytest-xdist must not reorder the
+# files: tests/conftest.py puts the longest ones first.
 PARALLEL := --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
@@ -44,7 +44,7 @@ reproduce: $(READY) ## from nothing to the report's table, 20 seeds; continues w
 	$(BIN)/python -m project.train study=epfl_table 'seed=range(20)' $(ARGS)
 	$(BIN)/python -m project.report $(REPORT)
 
-test: $(READY) ## every promise: all tests but those of faults, clusters, browsers and registries
+test: $(READY) ## every promise: all tests but those marked slow, long, faults, cluster, browser
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 test-all: $(READY) ## every test

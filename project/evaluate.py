@@ -5,7 +5,8 @@
     python -m project.evaluate best data=mine --config-dir conf
 
 RUN is a run directory, as outputs/runs/<variant>/seed_<k>; `best` is the run with the best
-validation metric. The other arguments are those of project.train. Data that are normalised by their
+validation metric. The other arguments are data=NAME, keys of the section data, paths.outputs=,
+paths.data=, trust_code=true, code=accept and --config-dir FOLDER. Data that are normalised by their
 training examples are normalised by those of the run. The result is written to <RUN>/evaluations/;
 the run's own record does not change.
 """
@@ -22,7 +23,7 @@ FLAG = "--config-dir"
 
 
 def run(words: Sequence[str], config_dirs: Sequence[str]) -> None:
-    """Test a trained run on other data, store the result beside the run and print it.
+    """Test a trained run on other data, store the result in the run directory and print it.
 
     Args:
         words: `best` or a run directory, then overrides of the section `data`, with `data=NAME`.

@@ -4,8 +4,8 @@ A stream's state is the SHA-256 of its key, so that none depends on how many num
 
 Streams in use: `init` and `init/<module path>`, `data`, `order/<epoch>`, `fetch/<epoch>/<batch>`,
 `train_start`, `epoch/<epoch>`, `noise/<batch>`, `epoch_end/<epoch>`; for the MNIST pairs
-`pairs/train`, `pairs/val`, `pairs/test`; for the disk experiment `points/train`, `points/val`,
-`points/test`.
+`pairs/train`, `pairs/val`, `pairs/test`, for image sets the same with `images/`, for the disk
+experiment with `points/`. Loaders of other stages than training put `val/` or `test/` in front.
 """
 
 import hashlib

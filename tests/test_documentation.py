@@ -24,7 +24,7 @@ pytest.importorskip("sklearn")
 
 ROOT = Path(__file__).parents[1]
 OWN = ROOT / "tests/examples/own_experiment"
-PLACES = ("*.md", "conf/*.md", "docs/*.md", "project/**/*.md", "tests/**/*.md")
+PLACES = ("*.md", "conf/*.md", "project/**/*.md", "tests/**/*.md")
 PAGES = sorted(page for place in PLACES for page in ROOT.glob(place))
 README = ROOT / "README.md"
 HISTORY = ROOT / "CHANGELOG.md"  # names what was

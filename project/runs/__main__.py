@@ -3,15 +3,15 @@
     python -m project.runs list                         every variant: seeds, status, validation
     python -m project.runs list where='optimizer.lr>0.1 and model=ws_al*'   --json for machines
     python -m project.runs show RUN                     a run: result, command as typed, files
-    python -m project.runs diff A B                     two runs or variants: in what they differ
+    python -m project.runs diff A B                     or compare: in what runs or variants differ
     python -m project.runs tag RUN... add=WORD          words of your own; remove=WORD
     python -m project.runs note RUN text='...'          a sentence of your own
-    python -m project.runs prune --failed               what would go to the trash; --yes does it
+    python -m project.runs prune RUN... --failed        what would go to the trash; --yes does it
     python -m project.runs du                           sizes
 
 RUN is a directory, a name `<variant>/seed_<k>`, a variant, a glob, or `best`: the run of the best
-validation value. Prune takes --failed, --checkpoints, --old-code or where=; it spares what is at
-work and what the last report cites.
+validation value. Prune takes runs, where=, --failed or --old-code; with --checkpoints only their
+checkpoints go. It spares what is at work and what the last report cites.
 paths.outputs=FOLDER names another output folder. torch is never imported.
 """
 

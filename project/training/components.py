@@ -131,9 +131,10 @@ def _refuse_unused(
     for name, value in given.items():
         group = "model" if name == "net" else name
         if value is not None and name not in parameters:
+            nothing = "constant" if group == "scheduler" else "none"
             raise ConfigurationError(
                 f"{group} is given, but task={task} takes none: its file can say `override "
-                f"/{group}: none`"
+                f"/{group}: {nothing}`"
             )
         is_missing = value is None and name in parameters and name != "scheduler"
         if is_missing and parameters[name].default is inspect.Parameter.empty:

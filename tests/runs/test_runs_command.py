@@ -112,7 +112,9 @@ def test_show_has_the_command_as_typed_and_the_files(outputs: Path) -> None:
 
 def test_diff_says_in_what_two_variants_differ(outputs: Path) -> None:
     a, b = sorted({path.parent.name for path in outputs.glob("runs/*/seed_0")})
-    found = json.loads(runs(outputs, "diff", "--json", a, b).output)
+    said = runs(outputs, "diff", "--json", a, b).output
+    assert runs(outputs, "compare", "--json", a, b).output == said
+    found = json.loads(said)
     assert [(each["kind"], each["key"], {each["a"], each["b"]}) for each in found] == [
         ("configuration", "optimizer.lr", {"1.0", "0.5"})
     ]

@@ -110,6 +110,16 @@ def test_a_task_gets_what_its_constructor_names(tmp_path: Path) -> None:
             {"task": {"name": "own", "_target_": f"{STRANGERS}.Own"}, "model": None},
             "optimizer is given, but task=own takes none: its file can say",
         ),
+        (
+            {
+                "task": {"name": "own", "_target_": f"{STRANGERS}.Own"},
+                "model": None,
+                "optimizer": None,
+                "scheduler": {"_target_": "torch.optim.lr_scheduler.StepLR", "step_size": 1},
+            },
+            "scheduler is given, but task=own takes none: its file can say `override /scheduler: "
+            "constant`",
+        ),
         ({"model": None}, "task=classify needs model=NAME, a file of conf/model"),
         ({"optimizer": None}, "task=classify needs optimizer=NAME, a file of conf/optimizer"),
         (
