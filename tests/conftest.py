@@ -2,6 +2,7 @@
 
 import importlib
 import shutil
+import signal
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -22,6 +23,9 @@ from tests.small_runs import only_run, run_siamese, run_small
 # How long an example takes says how busy the machine is, and nothing about the code.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
+# A shell starts a job in the background with SIGINT ignored, and so would be what the tests start.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 FRAMEWORK_TESTS = Path(__file__).parent / "framework"
 # The files whose tests take longest together, the longest first.
