@@ -137,6 +137,14 @@ def test_a_terminal_shows_counts_jobs_and_metrics_and_is_never_higher_or_wider(
     assert max(map(len, lines)) <= 80
 
 
+def test_the_counts_are_one_line_however_narrow_the_terminal_is(clock: list[float]) -> None:
+    console = terminal(width=20)
+    shown = SweepView(GRID, console)
+    shown.ended("skipped", GRID[0], record(0.25))
+    shown.finish()
+    assert printed(console).splitlines()[-1] == "0 done, 1 skipped, 3 not started; 0.0 s"
+
+
 def test_nothing_jumps_when_jobs_come_and_go(clock: list[float]) -> None:
     console = terminal()
     shown = SweepView(GRID, console)

@@ -79,6 +79,7 @@ def test_series_differ_in_colour_marker_and_line() -> None:
         ([0.0, 50.0], PERCENT, "linear", (0, 50 * 1.08), "x (%)"),
         ([0.0], PERCENT, "linear", (0, 1), "x (%)"),
         ([2.0, 20.0], LOSS, "log", (2 / 1.15, 20 * 1.15), "x (log scale)"),
+        ([-2.0, 2.0], LOSS, "linear", (-2.32, 2.32), "x"),
         ([80.0, 90.0], ACCURACY, "linear", (79.2, 90.8), "x (%)"),
         ([50.0, 100.0], ACCURACY, "linear", (46, 100.5), "x (%)"),
     ],
