@@ -6,6 +6,7 @@ import platform
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,6 +69,21 @@ def test_versions_machine_and_threads_are_named() -> None:
     assert facts["machine"]["cores"] == os.cpu_count()
     assert facts["machine"]["processor"]
     assert json.loads(json.dumps(facts)) == facts
+
+
+def test_a_system_without_proc_names_its_processor_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    read_text = Path.read_text
+
+    def missing(path: Path, *given: Any, **named: Any) -> str:
+        if path == Path("/proc/cpuinfo"):
+            raise FileNotFoundError(path)
+        return read_text(path, *given, **named)
+
+    monkeypatch.setattr(Path, "read_text", missing)
+    monkeypatch.setattr(platform, "processor", lambda: "arm")
+    assert provenance(threads=1)["machine"]["processor"] == "arm"
+    monkeypatch.setattr(platform, "processor", lambda: "")
+    assert provenance(threads=1)["machine"]["processor"] == platform.machine()
 
 
 @pytest.mark.parametrize(
