@@ -14,7 +14,7 @@ from project.data import mnist
 from project.data.mnist import DataError, Prepared
 from project.runs.record import CorruptRunError, NoRunError
 from project.training.checkpoint import LAST, CheckpointError
-from project.training.load_run import load_run
+from project.training.load_run import LoadedRun, load_run
 from tests.small_runs import record
 from tests.training.runs import own_config, train
 
@@ -157,6 +157,38 @@ def test_the_data_folder_is_the_one_beside_the_runs_or_the_one_that_is_named(
     loaded.data()
     loaded.data("mine")
     assert asked == [tmp_path / "outputs" / "data", Path("mine")]
+
+
+@pytest.mark.parametrize(
+    ("data", "folder", "found"),
+    [
+        # The platform's data, in the usual folder.
+        ({"root": "usual", "prepare": "p"}, None, "/out/data"),
+        ({"root": "usual", "prepare": "p"}, "mine", "mine"),
+        ({"root": None, "prepare": "p"}, None, "/out/data"),
+        # The platform's data elsewhere: it has to be said where they are now.
+        ({"root": "elsewhere", "prepare": "p"}, "mine", "mine"),
+        # A user's data module, whose root stays unless it was the usual folder.
+        ({"root": "elsewhere"}, None, "elsewhere"),
+        ({"root": "elsewhere"}, "mine", "elsewhere"),
+        ({"root": "usual"}, "mine", "mine"),
+    ],
+)
+def test_the_root_of_the_data_moves_with_them(
+    data: dict[str, Any], folder: str | None, found: str
+) -> None:
+    config = {"data": data, "paths": {"data": "usual"}}
+    loaded = LoadedRun(Path("/out/runs/net-1/seed_0"), {"config": config})
+    place, section = loaded.find_data(folder)
+    assert (place, section["root"]) == (folder or "/out/data", found)
+    assert loaded.find_data(folder)[1].keys() == data.keys()
+
+
+def test_the_platforms_data_in_a_folder_of_their_own_have_to_be_found() -> None:
+    data = {"root": "elsewhere", "prepare": "p"}
+    loaded = LoadedRun(Path("run"), {"config": {"data": data, "paths": {"data": "usual"}}})
+    with pytest.raises(ConfigurationError, match=r"data were in elsewhere; pass paths.data=FOLDER"):
+        loaded.find_data(None)
 
 
 def test_weights_of_other_code_are_refused_unless_they_are_accepted(finished_run: Path) -> None:
