@@ -5,7 +5,8 @@
 
 A copy of the checkout is changed, one line at a time, drawn by the seed among those lines that an
 operator below applies to. Against each mutant run the tests of the file's own name, else those of
-its folder; it is killed if one of them fails. The last line printed is the score.
+its folder; it is killed if one of them fails that passes without the mutant. The last line
+printed is the score.
 """
 
 import argparse
@@ -93,25 +94,42 @@ def mirroring_tests(root: Path, path: Path) -> list[str]:
     return [str(each.relative_to(root)) for each in own] or [str(folder.relative_to(root))]
 
 
-def is_killed(root: Path, mutant: Mutant, python: str, timeout: float) -> bool:
-    """Whether the tests notice a mutant; one that hangs them is noticed too."""
-    path = root / mutant.path
-    before = path.read_text(encoding="utf-8")
-    lines = before.splitlines(keepends=True)
-    lines[mutant.number - 1] = mutant.after
-    path.write_text("".join(lines), encoding="utf-8")
-    try:
-        done = subprocess.run(
-            [python, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-n", "0",
-             *mirroring_tests(root, mutant.path)],
-            cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True,
-            timeout=timeout,
-        )  # fmt: skip
-        return done.returncode == 1 or done.returncode == 2
-    except subprocess.TimeoutExpired:
-        return True
-    finally:
-        path.write_text(before, encoding="utf-8")
+class Tests:
+    """The tests of a copy of a checkout."""
+
+    def __init__(self, root: Path, python: str, timeout: float) -> None:
+        self.root, self.python, self.timeout = root, python, timeout
+        self._sound: set[tuple[str, ...]] = set()  # tests that pass without a mutant
+
+    def notice(self, mutant: Mutant) -> bool:
+        """Whether the tests notice a mutant; one that hangs them is noticed too."""
+        chosen = mirroring_tests(self.root, mutant.path)
+        path = self.root / mutant.path
+        before = path.read_text(encoding="utf-8")
+        lines = before.splitlines(keepends=True)
+        lines[mutant.number - 1] = mutant.after
+        path.write_text("".join(lines), encoding="utf-8")
+        try:
+            noticed = not self._pass(chosen)
+        finally:
+            path.write_text(before, encoding="utf-8")
+        if noticed and tuple(chosen) not in self._sound:
+            if not self._pass(chosen):
+                sys.exit(f"error: {' '.join(chosen)} fails without a mutant too")
+            self._sound.add(tuple(chosen))
+        return noticed
+
+    def _pass(self, chosen: list[str]) -> bool:
+        try:
+            done = subprocess.run(
+                [self.python, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-n", "0",
+                 *chosen],
+                cwd=self.root, env={**os.environ, "PYTHONPATH": str(self.root)},
+                capture_output=True, text=True, timeout=self.timeout,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return False
+        return done.returncode == 0
 
 
 def main() -> None:
@@ -131,8 +149,9 @@ def main() -> None:
         ignored = shutil.ignore_patterns(".git", ".venv", "outputs", "__pycache__", ".*_cache")
         shutil.copytree(asked.root, copy, ignore=ignored)
         (copy / "outputs").mkdir(exist_ok=True)
+        tests = Tests(copy, asked.python, asked.timeout)
         for number, mutant in enumerate(drawn, start=1):
-            found = is_killed(copy, mutant, asked.python, asked.timeout)
+            found = tests.notice(mutant)
             killed += found
             print(
                 f"[{number}/{len(drawn)}] {'killed  ' if found else 'SURVIVED'} "
