@@ -2,6 +2,7 @@
 
 import io
 import re
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ from pytorch_lightning.callbacks import Callback
 from rich.console import Console
 from torch.utils.data import DataLoader, TensorDataset
 
-from project.runs.interruption import Interrupted
+from project.runs.interruption import Interrupted, StopFlag
 from project.runs.lifecycle import DivergedError
-from project.training.callbacks import ProgressBar, StopOnDivergence
+from project.training.callbacks import ProgressBar, StopOnDivergence, stop_at_batch_boundary
 from project.training.lightning_messages import quiet_lightning
 
 
@@ -41,10 +42,12 @@ class Line(LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.0)
 
 
-def fit(module: LightningModule, folder: Path, *callbacks: Callback) -> None:
+BATCHES = DataLoader(TensorDataset(torch.zeros(4)))
+
+
+def trainer(folder: Path, *callbacks: Callback) -> Trainer:
     quiet_lightning()
-    batches = DataLoader(TensorDataset(torch.zeros(4)))
-    Trainer(
+    return Trainer(
         max_epochs=3,
         accelerator="cpu",
         logger=False,
@@ -54,7 +57,11 @@ def fit(module: LightningModule, folder: Path, *callbacks: Callback) -> None:
         num_sanity_val_steps=0,
         default_root_dir=folder,
         callbacks=list(callbacks),
-    ).fit(module, batches, batches)
+    )
+
+
+def fit(module: LightningModule, folder: Path, *callbacks: Callback) -> None:
+    trainer(folder, *callbacks).fit(module, BATCHES, BATCHES)
 
 
 @pytest.fixture
@@ -80,17 +87,42 @@ def test_one_bar_counts_all_epochs_from_1_and_shows_the_last_ones_metrics(
     assert "val/loss" not in lines(console)[-1]
 
 
-class Stop(Callback):
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        if trainer.current_epoch == 1 and batch_idx == 2:
-            raise Interrupted(2)
+class Signalled(Line):
+    """A signal comes during its sixth step, and during its third batch of the test."""
+
+    def __init__(self, flag: StopFlag) -> None:
+        super().__init__()
+        self.flag = flag
+        self.steps = self.tested = 0
+
+    def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+        self.steps += 1
+        if self.steps == 6:
+            self.flag.signal_number = signal.SIGINT
+        return super().training_step(batch, batch_idx)
+
+    def test_step(self, batch: Any, batch_idx: int) -> None:
+        self.tested += 1
+        if self.tested == 3:
+            self.flag.signal_number = signal.SIGTERM
+
+
+def test_a_signal_stops_training_and_testing_at_the_end_of_the_batch(tmp_path: Path) -> None:
+    flag = StopFlag()
+    module = Signalled(flag)
+    with pytest.raises(Interrupted, match="interrupted by SIGINT"):
+        fit(module, tmp_path, stop_at_batch_boundary(flag))
+    assert module.steps == 6
+    flag.signal_number = None
+    with pytest.raises(Interrupted, match="interrupted by SIGTERM"):
+        trainer(tmp_path, stop_at_batch_boundary(flag)).test(module, BATCHES, verbose=False)
+    assert module.tested == 3
 
 
 def test_the_bar_ends_with_its_run(tmp_path: Path, console: Console) -> None:
+    flag = StopFlag()
     with pytest.raises(Interrupted):
-        fit(Line(), tmp_path, ProgressBar("error", console), Stop())
+        fit(Signalled(flag), tmp_path, ProgressBar("error", console), stop_at_batch_boundary(flag))
     console.print("what is said next")
     assert lines(console)[-1] == "what is said next"
     assert lines(console)[-2].startswith("epoch 2/3 ")
