@@ -128,8 +128,9 @@ def test_a_gif_smaller_than_its_screen_gives_the_digit(
         assert np.abs(got.astype(int) - digit).mean() < SAME
 
 
+@pytest.mark.parametrize("scrap", [0.3, 0.9], ids=["an empty desk", "a scrap of paper beside"])
 @pytest.mark.parametrize("angle", [7, pytest.param(0, marks=SLOW), pytest.param(-20, marks=SLOW)])
-def test_a_desk_round_a_sheet_is_no_ink(angle: float) -> None:
+def test_a_desk_round_a_sheet_is_no_ink(angle: float, scrap: float) -> None:
     def make(digit: np.ndarray) -> np.ndarray:
         sheet = Image.fromarray(page(digit).astype(np.float32))
         placed = Image.new("F", (400, 400), 0)
@@ -139,7 +140,9 @@ def test_a_desk_round_a_sheet_is_no_ink(angle: float) -> None:
         seen, on = (
             np.asarray(each.rotate(angle, Image.Resampling.BILINEAR)) for each in (placed, mask)
         )
-        return seen + 0.3 * (1 - on)
+        picture = seen + 0.3 * (1 - on)
+        picture[8:28, 8:28] = scrap
+        return picture
 
     def turned(digit: np.ndarray) -> np.ndarray:
         ink = Image.fromarray(ink_on_page(digit).astype(np.float32))
