@@ -63,7 +63,11 @@ def test_on_its_own_test_pairs_the_metrics_are_those_on_record(run: Path) -> Non
     assert found["provenance"]["data"]["test"] == record(run)["provenance"]["data"]["test"]
     assert (found["same_files"], found["same_examples"]) == (True, True)
     assert found["weights_sha256"] == record(run)["weights_sha256"]
-    assert end.errors == ""
+    name, (path,) = record(run)["name"], (run / "evaluations").iterdir()
+    results, own, written = end.output.splitlines()
+    assert results.startswith(f"{name} on data=mnist_pairs: test ")
+    assert own == f"the run's own test error, unchanged: {100 * metrics['test/error']:.2f} %"
+    assert (written, end.errors) == (str(path), "")
 
 
 def test_on_other_data_the_net_reads_pixels_as_it_has_learnt_to(run: Path, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ SCHEMA = 1
 def evaluate(
     trained: LoadedRun, section: dict[str, Any], data_folder: str | None, typed: str
 ) -> dict[str, Any]:
-    """Test a run's net on the data of another section `data`, and write the result beside the run.
+    """Test a run's net on the data of another section `data`; write the result to its directory.
 
     The other data are normalised as the run's own, which are in `data_folder`. The command line as
     `typed` is for the record, which is returned with the `path` that it was written to:
