@@ -252,6 +252,21 @@ def test_identifying_changes_nothing_in_the_configuration() -> None:
     assert config == CONFIG
 
 
+def test_the_shape_of_the_images_is_the_datas_and_no_setting_of_ones_own() -> None:
+    words = ["task=image_classification", "data=digits8x8", "model=mlp"]
+    plain = compose("train", words)
+    shaped = compose("train", words)
+    for section in ("data", "model"):  # as they are once the data were found
+        shaped[section] |= {"classes": 10, "channels": 1, "image_size": 8}
+    settings = identity_settings(plain)
+    assert not {"classes", "channels", "image_size"} & (settings["data"] | settings["model"]).keys()
+    assert identity_settings(shaped) == settings
+    shaped["model"]["classes"] = 11  # typed, and not what the data say
+    assert identity_settings(shaped)["model"] == settings["model"] | {"classes": 11}
+    # The pairs' own constructor takes a size.
+    assert identity_settings(compose("train", ["data.image_size=28"]))["data"]["image_size"] == 28
+
+
 def test_settings_are_what_decides_and_flat_they_have_dotted_keys() -> None:
     config = changed(("callbacks.ema", {"_target_": "project.training.ema.EMA", "decay": 0.9}))
     flat = flatten(identity_settings(config))
