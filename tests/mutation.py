@@ -149,6 +149,11 @@ def main() -> None:
         ignored = shutil.ignore_patterns(".git", ".venv", "outputs", "__pycache__", ".*_cache")
         shutil.copytree(asked.root, copy, ignore=ignored)
         (copy / "outputs").mkdir(exist_ok=True)
+        # Some tests ask git for the commit, and one reads the copy without root's rights.
+        Path(name).chmod(0o755)
+        for words in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "as it is"]):
+            identity = ["-c", "user.name=mutation", "-c", "user.email=mutation@localhost"]
+            subprocess.run(["git", *identity, *words], cwd=copy, check=True)
         tests = Tests(copy, asked.python, asked.timeout)
         for number, mutant in enumerate(drawn, start=1):
             found = tests.notice(mutant)
