@@ -6,7 +6,7 @@
     python -m project.runs diff A B                     or compare: in what runs or variants differ
     python -m project.runs tag RUN... add=WORD          words of your own; remove=WORD
     python -m project.runs note RUN text='...'          a sentence of your own
-    python -m project.runs prune RUN... --failed        what would go to the trash; --yes does it
+    python -m project.runs prune --failed               what would go to the trash; --yes does it
     python -m project.runs du                           sizes
 
 RUN is a directory, a name `<variant>/seed_<k>`, a variant, a glob, or `best`: the run of the best
